@@ -1,0 +1,159 @@
+#include "engine/autograd.h"
+
+#include <unordered_map>
+#include <unordered_set>
+
+#include "engine/backend.h"
+
+namespace cofactor {
+
+namespace {
+
+thread_local bool tracking = true;
+
+// Every node that `root` depends on, inputs before the nodes that use them (depth first, without recursion).
+std::vector<std::shared_ptr<Node>> topological_order(const std::shared_ptr<Node>& root) {
+  std::vector<std::shared_ptr<Node>> order;
+  std::unordered_set<const Node*> seen{root.get()};
+  std::vector<std::pair<std::shared_ptr<Node>, size_t>> path{{root, 0}};
+  while (!path.empty()) {
+    auto& [node, next] = path.back();
+    if (next == node->inputs.size()) {
+      order.push_back(std::move(node));
+      path.pop_back();
+    } else if (const auto input = node->inputs[next++]; input && seen.insert(input.get()).second) {
+      path.emplace_back(input, 0);
+    }
+  }
+  return order;
+}
+
+// A gradient of the broadcast shape, summed back to the shape that was broadcast.
+Tensor sum_to(const Tensor& grad, const Shape& shape) {
+  if (grad.shape() == shape) return grad;
+  Shape kept = grad.shape();  // the target's extents, aligned at the end, 1 where the target has no axis
+  for (int axis = 1; axis <= grad.rank(); ++axis) kept[-axis] = axis <= shape.rank() ? shape[-axis] : 1;
+  Tensor result = Tensor::empty(kept, grad.dtype(), grad.device());
+  grad.backend().reduce(ReduceOp::sum, grad, result);
+  return result.view(shape);
+}
+
+// Whether `shape` broadcasts to `grad`'s shape, so that summing back makes sense.
+bool broadcasts_to(const Shape& shape, const Shape& grad) {
+  if (shape.rank() > grad.rank()) return false;
+  for (int axis = 1; axis <= shape.rank(); ++axis)
+    if (shape[-axis] != grad[-axis] && shape[-axis] != 1) return false;
+  return true;
+}
+
+void accumulate(Tensor& total, const Tensor& grad) {
+  if (!total.defined()) {
+    total = grad;
+    return;
+  }
+  Tensor result = Tensor::empty(total.shape(), total.dtype(), total.device());
+  total.backend().binary(BinaryOp::add, total, grad, result);
+  total = result;
+}
+
+// Runs a node's vjp and adds what it returns to the gradients of the node's inputs.
+void propagate(const Node& node, const Tensor& grad, std::unordered_map<const Node*, Tensor>& grads) {
+  const std::vector<Tensor> input_grads = node.vjp(grad);
+  check(input_grads.size() == node.inputs.size(), "backward of {}: its vjp returned {} gradients for {} inputs",
+        node.op, input_grads.size(), node.inputs.size());
+  for (size_t i = 0; i < input_grads.size(); ++i) {
+    const Node* input = node.inputs[i].get();
+    if (!input || !input_grads[i].defined()) continue;
+    check(broadcasts_to(input->shape, input_grads[i].shape()) && input->dtype == input_grads[i].dtype(),
+          "backward of {}: the gradient of input {} has shape {} in {}, the input has {} in {}", node.op, i,
+          input_grads[i].shape(), input_grads[i].dtype(), input->shape, input->dtype);
+    accumulate(grads[input], sum_to(input_grads[i], input->shape));
+  }
+}
+
+void deposit(const Node& node, const Tensor& grad) {
+  const Tensor leaf = leaf_of(node);
+  if (!leaf.defined()) return;
+  Tensor total = leaf.grad();
+  accumulate(total, grad);
+  leaf.set_grad(total);
+}
+
+Tensor record_inputs(Tensor output, std::string_view op, std::span<const Tensor> inputs, Vjp vjp) {
+  bool any = false;
+  if (tracking)
+    for (const Tensor& input : inputs) any |= input.requires_grad();
+  if (!any) return output;
+  auto node = std::make_shared<Node>();
+  node->op = op;
+  node->shape = output.shape();
+  node->dtype = output.dtype();
+  node->inputs.reserve(inputs.size());
+  for (const Tensor& input : inputs) node->inputs.push_back(input.requires_grad() ? input.node() : nullptr);
+  node->vjp = std::move(vjp);
+  output.set_node(std::move(node));
+  return output;
+}
+
+}  // namespace
+
+Node::~Node() {
+  // A chain of shared pointers is destroyed by recursion; take it apart in a loop instead.
+  std::vector<std::shared_ptr<Node>> pending = std::move(inputs);
+  while (!pending.empty()) {
+    const std::shared_ptr<Node> node = std::move(pending.back());
+    pending.pop_back();
+    if (!node || node.use_count() > 1) continue;
+    for (auto& input : node->inputs) pending.push_back(std::move(input));
+    node->inputs.clear();
+  }
+}
+
+Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> inputs, Vjp vjp) {
+  return record_inputs(std::move(output), op, {inputs.begin(), inputs.size()}, std::move(vjp));
+}
+
+Tensor record(Tensor output, std::string_view op, const std::vector<Tensor>& inputs, Vjp vjp) {
+  return record_inputs(std::move(output), op, inputs, std::move(vjp));
+}
+
+void backward(const Tensor& output, const Tensor& seed) {
+  check(output.requires_grad(), "backward: the output depends on no tensor that requires a gradient");
+  check(seed.defined() || output.numel() == 1,
+        "backward: an output of shape {} needs a seed; without one it must have a single element", output.shape());
+  check(!seed.defined() || (seed.shape() == output.shape() && seed.dtype() == output.dtype()),
+        "backward: the seed has shape {} in {}, the output {} in {}", seed.defined() ? seed.shape() : Shape{},
+        seed.defined() ? seed.dtype() : output.dtype(), output.shape(), output.dtype());
+  const NoGrad no_grad;
+  auto order = topological_order(output.node());
+  std::unordered_map<const Node*, Tensor> grads;
+  grads[output.node().get()] =
+      seed.defined() ? seed.detach() : Tensor::full(output.shape(), 1.0, output.dtype(), output.device());
+  for (; !order.empty(); order.pop_back()) {
+    Node& node = *order.back();
+    const Tensor grad = std::move(grads[&node]);
+    grads.erase(&node);
+    if (node.op == "leaf") {
+      if (grad.defined()) deposit(node, grad);
+      continue;
+    }
+    check(!node.freed, "backward of {}: a backward has passed here already and freed the graph", node.op);
+    if (grad.defined()) propagate(node, grad, grads);
+    node.freed = true;
+    node.vjp = nullptr;
+    node.inputs.clear();
+  }
+}
+
+bool grad_enabled() {
+  return tracking;
+}
+
+NoGrad::NoGrad() : previous_(tracking) {
+  tracking = false;
+}
+NoGrad::~NoGrad() {
+  tracking = previous_;
+}
+
+}  // namespace cofactor

@@ -1,0 +1,56 @@
+// The tape: what made a tensor, and how gradients flow back through it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace cofactor {
+
+// A vector-Jacobian product: from dL/d(output) to dL/d(input) for each input, in the order of the inputs. An undefined
+// tensor means "no gradient for this one". A gradient may keep the broadcast shape of the output: the engine sums it.
+// A vjp captures only the tensors it needs, detached, and runs with gradient tracking off.
+using Vjp = std::function<std::vector<Tensor>(const Tensor& grad)>;
+
+// One recorded application of an op, or a leaf (no vjp) that collects a gradient.
+struct Node {
+  std::string_view op;                        // a string literal, named in errors
+  Shape shape;                                // of the output, and so of its gradient
+  DType dtype;                                // likewise
+  std::vector<std::shared_ptr<Node>> inputs;  // null where an input tracks no gradient
+  Vjp vjp;                                    // empty for a leaf, and once backward has passed
+  std::weak_ptr<TensorImpl> leaf;             // where a leaf's gradient goes
+  bool freed = false;                         // backward has passed
+
+  ~Node();  // iterative, so that a deep graph does not overflow the stack
+};
+
+// Records `output` as made by `op` from `inputs`, if gradient tracking is on and one of the inputs tracks it.
+// Every op ends in this call. Returns `output`.
+Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> inputs, Vjp vjp);
+Tensor record(Tensor output, std::string_view op, const std::vector<Tensor>& inputs, Vjp vjp);
+
+// Computes the gradient of a one-element tensor by every leaf it depends on, and adds it to the leaves' `grad()`.
+// The graph is freed on the way; a second backward through it is an Error.
+// With `seed` (the shape of `output`), computes the gradient of sum(output * seed) for an output of any shape.
+void backward(const Tensor& output, const Tensor& seed = {});
+
+// True where ops are recorded in this thread.
+bool grad_enabled();
+
+// While it lives, ops in this thread are not recorded.
+class NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool previous_;
+};
+
+}  // namespace cofactor

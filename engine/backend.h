@@ -1,0 +1,201 @@
+// THE SEAM: the kernels that a device must provide.
+//
+// Conventions, for every kernel:
+//  - outputs are allocated by the caller with the right shape and dtype; ops/ has checked all shapes before the call;
+//  - tensors are contiguous and live on this backend's device; floating tensors of one call share one dtype, except
+//    where a parameter says otherwise; integer inputs (labels, indices) are i32;
+//  - images are NHWC, convolution weights OHWI; where a convention could differ, PyTorch's definition holds
+//    (dilation counts from 1, running variance is unbiased, average pooling counts padding unless told otherwise);
+//  - state that backward needs is an explicit tensor: `workspace` is u8 of the size the backend was asked for;
+//  - an undefined Tensor stands for "none";
+//  - a library's failure is an Error that carries the call's own text.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "engine/random.h"
+#include "engine/scalar_functions.h"
+#include "engine/tensor.h"
+
+namespace cofactor {
+
+enum class ReduceOp { sum, mean, max };
+enum class Activation { none, relu };
+enum class PoolKind { max, average };
+
+struct Conv2dParams {
+  int stride_h = 1, stride_w = 1;
+  int pad_h = 0, pad_w = 0;
+  int dilation_h = 1, dilation_w = 1;
+  Activation activation = Activation::none;  // applied to the output: y = activation(conv(x, w) + b)
+
+  bool operator==(const Conv2dParams&) const = default;
+};
+
+struct Pool2dParams {
+  PoolKind kind = PoolKind::max;
+  // adaptive: the extents of the output decide the windows, window i of n over H rows being
+  // [floor(i H / n), ceil((i + 1) H / n)); kernel, stride and padding are then unused.
+  bool adaptive = false;
+  int kernel_h = 1, kernel_w = 1;
+  int stride_h = 1, stride_w = 1;
+  int pad_h = 0, pad_w = 0;
+  bool count_include_pad = true;  // average: divide by the kernel's size, not by the cells inside the image
+  // max only: y = activation(max of the window). ReLU and max commute, so this serves a ReLU before the pooling as
+  // well, on a tensor that is smaller by the stride.
+  Activation activation = Activation::none;
+
+  bool operator==(const Pool2dParams&) const = default;
+};
+
+struct BatchNormParams {
+  bool training = true;   // normalise with the batch's statistics and update the running ones
+  double momentum = 0.1;  // running = (1 - momentum) * running + momentum * batch
+  double epsilon = 1e-5;  // added to the (biased) variance under the root
+  Activation activation = Activation::none;
+
+  bool operator==(const BatchNormParams&) const = default;
+};
+
+// torch.optim.SGD: g += weight_decay * p; m = first ? g : momentum * m + (1 - dampening) * g;
+// g = nesterov ? g + momentum * m : m (with momentum); p -= lr * g.
+struct SgdParams {
+  double lr = 0.0, momentum = 0.0, dampening = 0.0, weight_decay = 0.0;
+  bool nesterov = false;
+  bool first_step = false;  // the momentum buffer is taken from the gradient
+};
+struct SgdSlot {
+  Tensor param, grad;
+  Tensor momentum;  // undefined where momentum is 0
+};
+
+// torch.optim.Adam (Kingma & Ba 2015): g += weight_decay * p; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
+// p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon).
+struct AdamParams {
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0.0;
+  int64_t step = 1;  // t, counting from 1
+};
+struct AdamSlot {
+  Tensor param, grad;
+  Tensor exp_avg, exp_avg_sq;  // m and v
+};
+
+struct MemoryStats {
+  size_t in_use = 0;           // bytes held by live tensors
+  size_t peak = 0;             // the most that in_use has been
+  size_t reserved = 0;         // bytes obtained from the system
+  size_t system_requests = 0;  // how often the system was asked
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual Device device() const = 0;
+
+  // ---- memory. Thread-safe; pooled: a freed block serves the next request of its size.
+  virtual void* allocate(size_t bytes) = 0;
+  virtual void deallocate(void* data, size_t bytes) noexcept = 0;
+  virtual MemoryStats memory_stats() const = 0;
+  virtual void copy_from_host(void* device_data, const void* host_data, size_t bytes) = 0;
+  virtual void copy_to_host(void* host_data, const void* device_data, size_t bytes) = 0;
+  virtual void copy(void* to, const void* from, size_t bytes) = 0;
+  // Waits until everything that was asked of the device is done.
+  virtual void synchronize() = 0;
+
+  // ---- elementwise
+  virtual void fill(const Tensor& y, double value) = 0;
+  // y = op(x, a), same shape.
+  virtual void unary(UnaryOp op, const Tensor& x, double a, const Tensor& y) = 0;
+  // dx from grad = dL/dy; x or y is undefined where scalar::vjp_reads_input / _output says it is not read.
+  virtual void unary_vjp(UnaryOp op, const Tensor& x, const Tensor& y, const Tensor& grad, double a,
+                         const Tensor& dx) = 0;
+  // y = op(a, b), y having the broadcast shape of both.
+  virtual void binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y) = 0;
+  // y = x broadcast to y's shape.
+  virtual void broadcast(const Tensor& x, const Tensor& y) = 0;
+  // y = x converted to y's dtype, same shape. Float to integer truncates toward zero.
+  virtual void cast(const Tensor& x, const Tensor& y) = 0;
+
+  // ---- layout
+  // y[i0, i1, ...] = x with its axes in the order `axes`: y's axis k is x's axis axes[k].
+  virtual void permute(const Tensor& x, std::span<const int> axes, const Tensor& y) = 0;
+  // y[.., y_start + i, ..] = x[.., x_start + i, ..] for i < length along `axis`; the other extents are equal. The rest
+  // of y stays as it is.
+  virtual void copy_slice(const Tensor& x, int64_t x_start, const Tensor& y, int64_t y_start, int64_t length,
+                          int axis) = 0;
+
+  // ---- reductions
+  // Reduces the axes of x in which y has extent 1 (same rank). Max propagates NaN.
+  virtual void reduce(ReduceOp op, const Tensor& x, const Tensor& y) = 0;
+  // y (N) i32: the index of the largest value in each row of x (N, C), the first among equals.
+  virtual void argmax(const Tensor& x, const Tensor& y) = 0;
+
+  // ---- linear algebra
+  // y (M, N) = op(a) op(b) + bias, where op transposes on request and bias (N) may be undefined.
+  virtual void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
+                      const Tensor& y) = 0;
+  // u (C, C) f64. sign (scalar): sign of det u, 0 if singular. log_abs (scalar): log|det u|, -inf if singular.
+  // inverse_transposed (C, C): u^-T, NaN if singular. By LU with partial pivoting.
+  virtual void lu_log_abs_det(const Tensor& u, const Tensor& sign, const Tensor& log_abs,
+                              const Tensor& inverse_transposed) = 0;
+  // u (C, C) f64. det (scalar): det u. cofactors (C, C): the cofactor matrix, finite for every u. By SVD:
+  // u = W S V^T, cof u = det(W) det(V) W diag(product of the other singular values) V^T.
+  virtual void svd_cofactor(const Tensor& u, const Tensor& det, const Tensor& cofactors) = 0;
+
+  // ---- softmax over the last axis
+  virtual void softmax(const Tensor& x, bool log, const Tensor& y) = 0;
+  // dx from y and grad: y * (g - sum(g y)), or g - exp(y) * sum(g) for the log.
+  virtual void softmax_vjp(const Tensor& y, const Tensor& grad, bool log, const Tensor& dx) = 0;
+
+  // ---- labels and embeddings. Indices outside the table are undefined behaviour here: callers check on the host.
+  // y (N): y_i = x[i, labels_i], x (N, C).
+  virtual void gather(const Tensor& x, const Tensor& labels, const Tensor& y) = 0;
+  // dx (N, C): grad_i at [i, labels_i], 0 elsewhere.
+  virtual void gather_vjp(const Tensor& grad, const Tensor& labels, const Tensor& dx) = 0;
+  // y (..., D): rows of table (V, D) at indices (...).
+  virtual void embedding(const Tensor& table, const Tensor& indices, const Tensor& y) = 0;
+  // dtable (V, D): row v is the sum of grad's rows whose index is v, added in the order of the indices.
+  virtual void embedding_vjp(const Tensor& grad, const Tensor& indices, const Tensor& dtable) = 0;
+
+  // ---- convolution. x (N, H, W, I), w (O, KH, KW, I), b (O) or undefined, y (N, OH, OW, O).
+  virtual void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
+                      const Tensor& y) = 0;
+  // grad is dL/d(conv + b), before any activation.
+  virtual void conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) = 0;
+  // dw as w; db (O) or undefined.
+  virtual void conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
+                                  const Tensor& db) = 0;
+
+  // ---- pooling. x (N, H, W, C), y (N, OH, OW, C). Max pooling pads with -infinity.
+  virtual size_t pool2d_workspace(const Shape& x, const Shape& y, DType dtype, const Pool2dParams& params) = 0;
+  // Fills the workspace for the vjp; an undefined one asks for y alone.
+  virtual void pool2d(const Tensor& x, const Pool2dParams& params, const Tensor& y, const Tensor& workspace) = 0;
+  virtual void pool2d_vjp(const Tensor& grad, const Tensor& workspace, const Pool2dParams& params,
+                          const Tensor& dx) = 0;
+
+  // ---- batch norm over all axes but the last. x, y (..., C); scale, shift and the statistics (C).
+  virtual size_t batch_norm_workspace(const Shape& x, DType dtype, const BatchNormParams& params) = 0;
+  // Training: writes the batch's mean and biased variance to saved_mean, saved_variance and updates the running ones.
+  // Otherwise reads running_mean and running_variance, and saved_* are undefined. An undefined workspace asks for y
+  // alone.
+  virtual void batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
+                          const Tensor& running_variance, const BatchNormParams& params, const Tensor& y,
+                          const Tensor& saved_mean, const Tensor& saved_variance, const Tensor& workspace) = 0;
+  // mean and variance are the ones that forward normalised with. y is the forward's output.
+  virtual void batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale,
+                              const Tensor& mean, const Tensor& variance, const BatchNormParams& params,
+                              const Tensor& workspace, const Tensor& dx, const Tensor& dscale,
+                              const Tensor& dshift) = 0;
+
+  // ---- dropout. y_i = x_i / (1 - p) where unit_float(random_word(key, i)) >= p, else 0. The same call with grad
+  // for x is the vjp: the mask is drawn again, not stored.
+  virtual void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) = 0;
+
+  // ---- optimizers: all parameters in one call, updated in place
+  virtual void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) = 0;
+  virtual void adam_step(std::span<const AdamSlot> slots, const AdamParams& params) = 0;
+};
+
+}  // namespace cofactor

@@ -1,0 +1,24 @@
+#include "engine/backends/cpu/backend.h"
+
+#include <dlfcn.h>
+#include <omp.h>
+
+#include "engine/backends/cpu/primitives.h"
+
+namespace cofactor {
+
+CpuBackend::CpuBackend() : primitives_(std::make_unique<Primitives>()) {
+  set_num_threads(omp_get_max_threads());
+}
+
+CpuBackend::~CpuBackend() = default;
+
+void CpuBackend::set_num_threads(int threads) {
+  // LAPACK may come from OpenBLAS, which would bring threads of its own; the factorisations here are too small for any.
+  // Its OpenMP build sets the runtime's number as well, so ours is set after it.
+  using SetThreads = void (*)(int);
+  if (const auto set = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(1);
+  omp_set_num_threads(threads);
+}
+
+}  // namespace cofactor

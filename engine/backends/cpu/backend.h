@@ -1,0 +1,66 @@
+// The cpu backend: oneDNN for convolution, pooling, batch norm and matmul, LAPACKE for the small factorisations, and
+// threaded, vectorised loops of its own (the formulas of scalar_functions.h) for the rest. Computes in f32; what it has
+// no faster code for (other dtypes, rare shapes), the reference backend's loops do.
+#pragma once
+
+#include <memory>
+
+#include "engine/backends/reference/backend.h"
+
+namespace cofactor {
+
+// Kernels are called from one thread at a time; memory from any.
+class CpuBackend : public ReferenceBackend {
+ public:
+  CpuBackend();
+  ~CpuBackend() override;
+  Device device() const override { return Device::cpu; }
+
+  // Threads of the one OpenMP runtime, which oneDNN shares.
+  static void set_num_threads(int threads);
+
+  void fill(const Tensor& y, double value) override;
+  void unary(UnaryOp op, const Tensor& x, double a, const Tensor& y) override;
+  void unary_vjp(UnaryOp op, const Tensor& x, const Tensor& y, const Tensor& grad, double a, const Tensor& dx) override;
+  void binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y) override;
+  void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override;
+
+  void reduce(ReduceOp op, const Tensor& x, const Tensor& y) override;
+  void softmax(const Tensor& x, bool log, const Tensor& y) override;
+  void softmax_vjp(const Tensor& y, const Tensor& grad, bool log, const Tensor& dx) override;
+
+  void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
+              const Tensor& y) override;
+  void lu_log_abs_det(const Tensor& u, const Tensor& sign, const Tensor& log_abs,
+                      const Tensor& inverse_transposed) override;
+  void svd_cofactor(const Tensor& u, const Tensor& det, const Tensor& cofactors) override;
+
+  void embedding(const Tensor& table, const Tensor& indices, const Tensor& y) override;
+  void embedding_vjp(const Tensor& grad, const Tensor& indices, const Tensor& dtable) override;
+
+  void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params, const Tensor& y) override;
+  void conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) override;
+  void conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
+                          const Tensor& db) override;
+
+  size_t pool2d_workspace(const Shape& x, const Shape& y, DType dtype, const Pool2dParams& params) override;
+  void pool2d(const Tensor& x, const Pool2dParams& params, const Tensor& y, const Tensor& workspace) override;
+  void pool2d_vjp(const Tensor& grad, const Tensor& workspace, const Pool2dParams& params, const Tensor& dx) override;
+
+  size_t batch_norm_workspace(const Shape& x, DType dtype, const BatchNormParams& params) override;
+  void batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
+                  const Tensor& running_variance, const BatchNormParams& params, const Tensor& y,
+                  const Tensor& saved_mean, const Tensor& saved_variance, const Tensor& workspace) override;
+  void batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale, const Tensor& mean,
+                      const Tensor& variance, const BatchNormParams& params, const Tensor& workspace, const Tensor& dx,
+                      const Tensor& dscale, const Tensor& dshift) override;
+
+  void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) override;
+  void adam_step(std::span<const AdamSlot> slots, const AdamParams& params) override;
+
+ private:
+  struct Primitives;  // oneDNN's primitives, by shape
+  std::unique_ptr<Primitives> primitives_;
+};
+
+}  // namespace cofactor

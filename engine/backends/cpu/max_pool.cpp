@@ -1,0 +1,204 @@
+// oneDNN's max pooling drops NaN (a window of NaN gives -3.4e38), so that a network that has diverged looks healthy
+// from the first pooling on. This one keeps NaN, as PyTorch does, and is as fast: see docs/benchmarks.md.
+#include "engine/backends/cpu/max_pool.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "engine/backends/cpu/parallel.h"
+
+namespace cofactor::cpu {
+
+namespace {
+
+// Sixteen channels side by side (GCC's and Clang's vector types: one AVX-512 register, or several smaller ones), or
+// one.
+constexpr int64_t kLanes = 16;
+using Floats = float __attribute__((vector_size(64)));
+using Ints = int32_t __attribute__((vector_size(64)));
+using Bytes = uint8_t __attribute__((vector_size(16)));
+
+template <class T>
+T load(const void* from) {
+  T value;
+  std::memcpy(&value, from, sizeof(T));
+  return value;
+}
+
+template <class T>
+void store(void* to, const T& value) {
+  std::memcpy(to, &value, sizeof(T));
+}
+
+// Sixteen bytes as integers. (A loop: the compiler widens it in one instruction, but not __builtin_convertvector.)
+Ints load_places(const uint8_t* from) {
+  alignas(64) int32_t wide[kLanes];
+  for (int64_t c = 0; c < kLanes; ++c) wide[c] = from[c];
+  return load<Ints>(wide);
+}
+
+// The cells of one window that lie inside the image: rows h0 .. h1 - 1 and columns w0 .. w1 - 1 of the kernel.
+struct Window {
+  int64_t top, left;  // the kernel's cell (0, 0) in the image, possibly outside
+  int64_t h0, h1, w0, w1;
+};
+
+// The extents as plain numbers: a Shape checks each access.
+struct Extents {
+  explicit Extents(const Shape& shape) : images(shape[0]), height(shape[1]), width(shape[2]), channels(shape[3]) {}
+  int64_t image_size() const { return height * width * channels; }
+
+  int64_t images, height, width, channels;
+};
+
+Window window_at(const Pool2dParams& p, const Extents& x, int64_t oh, int64_t ow) {
+  Window w{oh * p.stride_h - p.pad_h, ow * p.stride_w - p.pad_w, 0, 0, 0, 0};
+  w.h0 = std::max<int64_t>(0, -w.top);
+  w.w0 = std::max<int64_t>(0, -w.left);
+  w.h1 = std::min<int64_t>(p.kernel_h, x.height - w.top);
+  w.w1 = std::min<int64_t>(p.kernel_w, x.width - w.left);
+  return w;
+}
+
+// Calls body(address, number) for the cells of a window, four at once where it is a whole 2 x 2.
+template <class Float, class Body>
+inline void for_each_cell(const Window& w, int kernel_w, Float* image, int64_t width, int64_t channels,
+                          const Body& body) {
+  Float* first = image + (w.top * width + w.left) * channels;
+  if (kernel_w == 2 && w.h0 == 0 && w.w0 == 0 && w.h1 == 2 && w.w1 == 2) {
+    body(first, 0);
+    body(first + channels, 1);
+    body(first + width * channels, 2);
+    body(first + (width + 1) * channels, 3);
+    return;
+  }
+  for (int64_t kh = w.h0; kh < w.h1; ++kh)
+    for (int64_t kw = w.w0; kw < w.w1; ++kw)
+      body(first + (kh * width + kw) * channels, static_cast<int32_t>(kh * kernel_w + kw));
+}
+
+// The place of a maximum that a ReLU has set to 0.
+constexpr int32_t kStopped = 255;
+
+// The maximum of one window and its place, for the sixteen channels (or the one) that Value and Place hold.
+template <class Value, class Place>
+inline void pool_window(const float* image, int64_t width, int64_t channels, const Window& w, int kernel_w, bool relu,
+                        Value& best, Place& where) {
+  best = Value{} - std::numeric_limits<float>::infinity();
+  where = Place{} + static_cast<int32_t>(w.h0 * kernel_w + w.w0);
+  for_each_cell(w, kernel_w, image, width, channels, [&](const float* address, int32_t cell_number) {
+    const auto cell = load<Value>(address);
+    // Larger than the best so far, or NaN; and once NaN is the best, it stays.
+    const auto take = (cell > best) | ((cell != cell) & (best == best));
+    best = take ? cell : best;
+    where = take ? Place{} + cell_number : where;
+  });
+  if (relu) {
+    where = best > Value{} ? where : Place{} + kStopped;
+    best = best <= Value{} ? Value{} : best;  // keeps NaN
+  }
+}
+
+// Windows that tile the image exactly: each cell of x belongs to one window.
+bool tiles(const Pool2dParams& p, const Extents& x, const Extents& y) {
+  return p.stride_h == p.kernel_h && p.stride_w == p.kernel_w && p.pad_h == 0 && p.pad_w == 0 &&
+         y.height * p.kernel_h == x.height && y.width * p.kernel_w == x.width;
+}
+
+// Writes every cell of one window: grad where the maximum was, 0 elsewhere.
+template <class Value, class Place>
+inline void unpool_window(const Value& grad, const Place& where, int64_t width, int64_t channels, const Window& w,
+                          int kernel_w, float* image) {
+  for_each_cell(w, kernel_w, image, width, channels, [&](float* address, int32_t cell_number) {
+    const Value value = where == Place{} + cell_number ? grad : Value{};
+    store(address, value);
+  });
+}
+
+void unpool_overlapping(const float* grad, const uint8_t* place, const Pool2dParams& p, const Extents& x,
+                        const Extents& y, float* image) {
+  std::fill_n(image, x.image_size(), 0.0f);
+  for (int64_t oh = 0; oh < y.height; ++oh)
+    for (int64_t ow = 0; ow < y.width; ++ow)
+      for (int64_t c = 0; c < y.channels; ++c) {
+        const int64_t o = (oh * y.width + ow) * y.channels + c;
+        const int64_t h = oh * p.stride_h - p.pad_h + place[o] / p.kernel_w;
+        const int64_t w = ow * p.stride_w - p.pad_w + place[o] % p.kernel_w;
+        if (place[o] != kStopped) image[(h * x.width + w) * x.channels + c] += grad[o];
+      }
+}
+
+// Calls body(n, window, first output value) for every window of every image, rows of windows split over the threads.
+template <class Body>
+void for_each_window(const Pool2dParams& params, const Extents& x, const Extents& y, const Body& body) {
+  parallel_for(y.images * y.height, y.width * y.channels * params.kernel_h * params.kernel_w,
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t row = begin; row < end; ++row) {
+                   const int64_t n = row / y.height;
+                   const int64_t oh = row % y.height;
+                   for (int64_t ow = 0; ow < y.width; ++ow)
+                     body(n, window_at(params, x, oh, ow), (row * y.width + ow) * y.channels);
+                 }
+               });
+}
+
+}  // namespace
+
+bool max_pool_serves(const Pool2dParams& params) {
+  return params.kind == PoolKind::max && !params.adaptive && params.kernel_h * params.kernel_w <= kStopped;
+}
+
+size_t max_pool_workspace(const Shape& y) {
+  return static_cast<size_t>(y.numel());
+}
+
+void max_pool(const Tensor& x, const Pool2dParams& params, const Tensor& y, const Tensor& workspace) {
+  const Extents in(x.shape()), out(y.shape());
+  const float* images = x.data<float>();
+  float* result = y.data<float>();
+  uint8_t* places = workspace.defined() ? workspace.data<uint8_t>() : nullptr;
+  const bool relu = params.activation == Activation::relu;
+  for_each_window(params, in, out, [=](int64_t n, const Window& w, int64_t o) {
+    const float* image = images + n * in.image_size();
+    int64_t c = 0;
+    for (; c + kLanes <= in.channels; c += kLanes) {
+      Floats best;
+      Ints where;
+      pool_window(image + c, in.width, in.channels, w, params.kernel_w, relu, best, where);
+      store(result + o + c, best);
+      if (places) store(places + o + c, __builtin_convertvector(where, Bytes));
+    }
+    for (; c < in.channels; ++c) {
+      int32_t where;
+      pool_window(image + c, in.width, in.channels, w, params.kernel_w, relu, result[o + c], where);
+      if (places) places[o + c] = static_cast<uint8_t>(where);
+    }
+  });
+}
+
+void max_pool_vjp(const Tensor& grad, const Tensor& workspace, const Pool2dParams& params, const Tensor& dx) {
+  const Extents in(dx.shape()), out(grad.shape());
+  const float* g = grad.data<float>();
+  const uint8_t* places = workspace.data<uint8_t>();
+  float* images = dx.data<float>();
+  if (!tiles(params, in, out)) {
+    parallel_for(in.images, in.image_size(), [=](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end; ++n)
+        unpool_overlapping(g + n * out.image_size(), places + n * out.image_size(), params, in, out,
+                           images + n * in.image_size());
+    });
+    return;
+  }
+  for_each_window(params, in, out, [=](int64_t n, const Window& w, int64_t o) {
+    float* image = images + n * in.image_size();
+    int64_t c = 0;
+    for (; c + kLanes <= in.channels; c += kLanes)
+      unpool_window(load<Floats>(g + o + c), load_places(places + o + c), in.width, in.channels, w, params.kernel_w,
+                    image + c);
+    for (; c < in.channels; ++c)
+      unpool_window(g[o + c], int32_t{places[o + c]}, in.width, in.channels, w, params.kernel_w, image + c);
+  });
+}
+
+}  // namespace cofactor::cpu

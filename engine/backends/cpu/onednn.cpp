@@ -1,0 +1,263 @@
+#include "engine/backends/cpu/onednn.h"
+
+#include <string_view>
+
+namespace cofactor::onednn {
+
+using dnnl::memory;
+using dt = memory::data_type;
+using tag = memory::format_tag;
+
+namespace {
+
+memory::dims image_dims(const Shape& nhwc) {
+  return {nhwc[0], nhwc[3], nhwc[1], nhwc[2]};
+}
+
+memory::desc any_weights(const Shape& ohwi) {
+  return {{ohwi[0], ohwi[3], ohwi[1], ohwi[2]}, dt::f32, tag::any};
+}
+
+// The layouts to describe a convolution's images with.
+struct ImageLayouts {
+  memory::desc x, y;
+};
+
+ImageLayouts plain_layouts(const Shape& x, const Shape& y) {
+  return {image_desc(x), image_desc(y)};
+}
+
+// Calls make(layouts) with the blocked layouts where their bytes are those of NHWC, and keeps the result unless it is
+// oneDNN's slow reference code (on a processor without AVX-512, say); else with NHWC.
+template <class Make>
+auto with_best_layouts(const Shape& x, const Shape& y, Make&& make) {
+  if (x[3] == 1 && y[3] == 16) {
+    auto desc = make(ImageLayouts{{image_dims(x), dt::f32, tag::nchw}, {image_dims(y), dt::f32, tag::nChw16c}});
+    if (std::string_view(desc.impl_info_str()).find("ref") == std::string_view::npos) return desc;
+  }
+  return make(plain_layouts(x, y));
+}
+
+struct ConvGeometry {
+  memory::dims stride, dilation, pad_begin, pad_end;
+};
+
+// oneDNN counts dilation from 0 and takes the padding at the end by itself: what the output's extent implies.
+ConvGeometry geometry_of(const Conv2dParams& p, const Shape& x, const Shape& w, const Shape& y) {
+  const auto pad_end = [](int64_t in, int64_t out, int64_t kernel, int stride, int dilation, int pad) {
+    return (out - 1) * stride + (kernel - 1) * dilation + 1 - in - pad;
+  };
+  return {{p.stride_h, p.stride_w},
+          {p.dilation_h - 1, p.dilation_w - 1},
+          {p.pad_h, p.pad_w},
+          {pad_end(x[1], y[1], w[1], p.stride_h, p.dilation_h, p.pad_h),
+           pad_end(x[2], y[2], w[2], p.stride_w, p.dilation_w, p.pad_w)}};
+}
+
+dnnl::convolution_forward::primitive_desc convolution_forward_with(const ImageLayouts& layouts, const Shape& w,
+                                                                   bool bias, const ConvGeometry& g) {
+  const memory::desc b = bias ? vector_desc(w[0]) : memory::desc{};
+  const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct,
+                                             layouts.x, any_weights(w), b, layouts.y, g.stride, g.dilation, g.pad_begin,
+                                             g.pad_end);
+  return {desc, attributes(), cpu_engine()};
+}
+
+struct PoolGeometry {
+  dnnl::algorithm algorithm;
+  memory::dims stride, kernel, pad_begin, pad_end;
+};
+
+PoolGeometry geometry_of(const Pool2dParams& p, const Shape& x, const Shape& y) {
+  const auto pad_end = [](int64_t in, int64_t out, int kernel, int stride, int pad) {
+    return (out - 1) * stride + kernel - in - pad;
+  };
+  return {
+      p.count_include_pad ? dnnl::algorithm::pooling_avg_include_padding : dnnl::algorithm::pooling_avg_exclude_padding,
+      {p.stride_h, p.stride_w},
+      {p.kernel_h, p.kernel_w},
+      {p.pad_h, p.pad_w},
+      {pad_end(x[1], y[1], p.kernel_h, p.stride_h, p.pad_h), pad_end(x[2], y[2], p.kernel_w, p.stride_w, p.pad_w)}};
+}
+
+dnnl::normalization_flags flags_of(const BatchNormParams& params) {
+  auto flags = dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift;
+  if (!params.training) flags = flags | dnnl::normalization_flags::use_global_stats;
+  if (params.activation == Activation::relu) flags = flags | dnnl::normalization_flags::fuse_norm_relu;
+  return flags;
+}
+
+// Batch norm sees (..., C) as an image of one row: (N, 1, 1, C) for a matrix, else (N, H, W, C).
+Shape as_image(const Shape& x) {
+  return x.rank() == 4 ? x : Shape{x.numel() / x[-1], 1, 1, x[-1]};
+}
+
+}  // namespace
+
+const dnnl::engine& cpu_engine() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
+dnnl::stream& cpu_stream() {
+  static dnnl::stream stream(cpu_engine());
+  return stream;
+}
+
+memory view(const memory::desc& desc, const Tensor& tensor) {
+  return view(desc, tensor.defined() ? tensor.raw_data() : nullptr);
+}
+
+memory view(const memory::desc& desc, void* data) {
+  return {desc, cpu_engine(), data};
+}
+
+memory::desc image_desc(const Shape& nhwc) {
+  return {image_dims(nhwc), dt::f32, tag::nhwc};
+}
+memory::desc vector_desc(int64_t size) {
+  return {{size}, dt::f32, tag::x};
+}
+memory::desc weights_desc(const Shape& ohwi) {
+  return {{ohwi[0], ohwi[3], ohwi[1], ohwi[2]}, dt::f32, tag::ohwi};
+}
+memory::desc matrix_desc(int64_t rows, int64_t columns, bool transposed) {
+  return {{rows, columns}, dt::f32, transposed ? tag::ba : tag::ab};
+}
+
+dnnl::primitive_attr attributes() {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attr;
+}
+
+void Primitive::run(Backend& backend, std::unordered_map<int, memory> arguments) const {
+  std::erase_if(arguments, [](const auto& argument) { return argument.second.get_desc().is_zero(); });
+  const size_t bytes = scratchpad_.get_size();
+  Tensor scratch;
+  if (bytes > 0) {
+    scratch = Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, backend.device());
+    arguments.emplace(DNNL_ARG_SCRATCHPAD, view(scratchpad_, scratch));
+  }
+  primitive_.execute(cpu_stream(), arguments);
+  cpu_stream().wait();
+}
+
+Reorder::Reorder(const memory::desc& from, const memory::desc& to) : from_(from), to_(to) {
+  if (from == to) return;
+  const dnnl::reorder::primitive_desc desc(cpu_engine(), from, cpu_engine(), to, attributes());
+  reorder_.emplace(dnnl::reorder(desc), desc);
+}
+
+memory Reorder::apply(Backend& backend, const memory& source, Tensor& holder) const {
+  if (!reorder_) return source;
+  holder = Tensor::empty({static_cast<int64_t>(to_.get_size())}, DType::u8, backend.device());
+  memory target = view(to_, holder);
+  reorder_->run(backend, {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, target}});
+  return target;
+}
+
+memory Reorder::begin(const memory& target, Tensor& holder) const {
+  if (!reorder_) return target;
+  holder = Tensor::empty({static_cast<int64_t>(from_.get_size())}, DType::u8, Device::cpu);
+  return view(from_, holder);
+}
+
+void Reorder::finish(Backend& backend, const memory& computed, const memory& target) const {
+  if (reorder_) reorder_->run(backend, {{DNNL_ARG_FROM, computed}, {DNNL_ARG_TO, target}});
+}
+
+dnnl::convolution_forward::primitive_desc convolution_forward(const Shape& x, const Shape& w, bool bias,
+                                                              const Conv2dParams& params, const Shape& y) {
+  const ConvGeometry g = geometry_of(params, x, w, y);
+  return with_best_layouts(x, y,
+                           [&](const ImageLayouts& layouts) { return convolution_forward_with(layouts, w, bias, g); });
+}
+
+dnnl::convolution_backward_data::primitive_desc convolution_backward_data(const Shape& x, const Shape& w,
+                                                                          const Conv2dParams& params, const Shape& y) {
+  const ConvGeometry g = geometry_of(params, x, w, y);
+  const ImageLayouts layouts = plain_layouts(x, y);
+  const auto hint = convolution_forward_with(layouts, w, false, g);
+  const dnnl::convolution_backward_data::desc desc(dnnl::algorithm::convolution_direct, layouts.x, any_weights(w),
+                                                   layouts.y, g.stride, g.dilation, g.pad_begin, g.pad_end);
+  return {desc, attributes(), cpu_engine(), hint};
+}
+
+dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(const Shape& x, const Shape& w,
+                                                                                bool bias, const Conv2dParams& params,
+                                                                                const Shape& y) {
+  const ConvGeometry g = geometry_of(params, x, w, y);
+  const memory::desc b = bias ? vector_desc(w[0]) : memory::desc{};
+  return with_best_layouts(x, y, [&](const ImageLayouts& layouts) {
+    const auto hint = convolution_forward_with(layouts, w, bias, g);
+    const dnnl::convolution_backward_weights::desc desc(dnnl::algorithm::convolution_direct, layouts.x, any_weights(w),
+                                                        b, layouts.y, g.stride, g.dilation, g.pad_begin, g.pad_end);
+    return dnnl::convolution_backward_weights::primitive_desc(desc, attributes(), cpu_engine(), hint);
+  });
+}
+
+dnnl::pooling_forward::primitive_desc pooling_forward(const Shape& x, const Pool2dParams& params, const Shape& y) {
+  const PoolGeometry g = geometry_of(params, x, y);
+  const dnnl::pooling_forward::desc desc(dnnl::prop_kind::forward_training, g.algorithm, image_desc(x), image_desc(y),
+                                         g.stride, g.kernel, g.pad_begin, g.pad_end);
+  return {desc, attributes(), cpu_engine()};
+}
+
+dnnl::pooling_backward::primitive_desc pooling_backward(const Shape& x, const Pool2dParams& params, const Shape& y) {
+  const PoolGeometry g = geometry_of(params, x, y);
+  const dnnl::pooling_backward::desc desc(g.algorithm, image_desc(x), image_desc(y), g.stride, g.kernel, g.pad_begin,
+                                          g.pad_end);
+  return {desc, attributes(), cpu_engine(), pooling_forward(x, params, y)};
+}
+
+dnnl::batch_normalization_forward::primitive_desc batch_norm_forward(const Shape& x, const BatchNormParams& params) {
+  const dnnl::batch_normalization_forward::desc desc(dnnl::prop_kind::forward_training, image_desc(as_image(x)),
+                                                     static_cast<float>(params.epsilon), flags_of(params));
+  return {desc, attributes(), cpu_engine()};
+}
+
+dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const Shape& x, const BatchNormParams& params) {
+  const memory::desc image = image_desc(as_image(x));
+  const dnnl::batch_normalization_backward::desc desc(dnnl::prop_kind::backward, image, image,
+                                                      static_cast<float>(params.epsilon), flags_of(params));
+  return {desc, attributes(), cpu_engine(), batch_norm_forward(x, params)};
+}
+
+dnnl::matmul::primitive_desc matmul(int64_t m, int64_t k, int64_t n, bool transpose_a, bool transpose_b, bool bias) {
+  const memory::desc b = bias ? memory::desc({1, n}, dt::f32, tag::ab) : memory::desc{};
+  const dnnl::matmul::desc desc(matrix_desc(m, k, transpose_a), matrix_desc(k, n, transpose_b), b,
+                                matrix_desc(m, n, false));
+  return {desc, attributes(), cpu_engine()};
+}
+
+Key& Key::operator<<(int64_t value) {
+  check(count_ < values_.size(), "oneDNN: a primitive's key holds at most {} numbers", values_.size());
+  values_[count_++] = value;
+  return *this;
+}
+
+Key& Key::operator<<(const Shape& shape) {
+  *this << shape.rank();
+  for (int64_t extent : shape) *this << extent;
+  return *this;
+}
+
+Key& Key::operator<<(const Conv2dParams& p) {
+  return *this << p.stride_h << p.stride_w << p.pad_h << p.pad_w << p.dilation_h << p.dilation_w
+               << static_cast<int64_t>(p.activation);
+}
+
+Key& Key::operator<<(const Pool2dParams& p) {
+  return *this << static_cast<int64_t>(p.kind) << p.adaptive << p.kernel_h << p.kernel_w << p.stride_h << p.stride_w
+               << p.pad_h << p.pad_w << p.count_include_pad << static_cast<int64_t>(p.activation);
+}
+
+// FNV-1a over the numbers.
+size_t Key::hash() const {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (size_t i = 0; i < count_; ++i) hash = (hash ^ static_cast<uint64_t>(values_[i])) * 0x100000001b3u;
+  return hash;
+}
+
+}  // namespace cofactor::onednn

@@ -1,0 +1,122 @@
+// The one place that knows oneDNN's version: primitive descriptors are made here (2.6's two-step way), so that 3.x,
+// which drops the operation descriptors, is a small step. Kernels keep the resulting primitives in a PrimitiveCache.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include <dnnl.hpp>
+
+#include "engine/backend.h"
+
+namespace cofactor::onednn {
+
+const dnnl::engine& cpu_engine();
+dnnl::stream& cpu_stream();
+
+// A view of a tensor's memory as oneDNN describes it. `tensor` may be undefined: then no data is attached.
+dnnl::memory view(const dnnl::memory::desc& desc, const Tensor& tensor);
+dnnl::memory view(const dnnl::memory::desc& desc, void* data);
+
+// Descriptions. Extents follow oneDNN's logical order (N, C, H, W and O, I, KH, KW); the bytes stay NHWC and OHWI.
+dnnl::memory::desc image_desc(const Shape& nhwc);
+dnnl::memory::desc vector_desc(int64_t size);
+dnnl::memory::desc matrix_desc(int64_t rows, int64_t columns, bool transposed);
+dnnl::memory::desc weights_desc(const Shape& ohwi);
+
+// Runs `make` (which calls oneDNN) and turns its exceptions into Errors: "conv2d: oneDNN could not ... (<its text>)".
+template <class Make>
+auto guarded(std::string_view op, const Shape& x, Make&& make) {
+  try {
+    return make();
+  } catch (const dnnl::error& error) {
+    fail("{}: oneDNN failed on shape {}: {} (status {})", op, x, error.what(), static_cast<int>(error.status));
+  }
+}
+
+// A primitive. Scratch memory is drawn from the backend's pool for each run; arguments without extents (no bias, no
+// workspace) are left out.
+class Primitive {
+ public:
+  Primitive() = default;
+  template <class Desc>
+  Primitive(dnnl::primitive primitive, const Desc& desc)
+      : primitive_(std::move(primitive)), scratchpad_(desc.scratchpad_desc()) {}
+  void run(Backend& backend, std::unordered_map<int, dnnl::memory> arguments) const;
+
+ private:
+  dnnl::primitive primitive_;
+  dnnl::memory::desc scratchpad_;
+};
+
+// Brings a tensor from one layout to another; nothing to do where they are the same.
+class Reorder {
+ public:
+  Reorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to);
+  // The data in the target's layout: `source` itself, or a copy of it in a new u8 tensor, which `holder` keeps alive.
+  dnnl::memory apply(Backend& backend, const dnnl::memory& source, Tensor& holder) const;
+  // Memory to compute into: `target` itself, or a new u8 tensor that `finish` then brings into the target's layout.
+  dnnl::memory begin(const dnnl::memory& target, Tensor& holder) const;
+  void finish(Backend& backend, const dnnl::memory& computed, const dnnl::memory& target) const;
+
+ private:
+  dnnl::memory::desc from_, to_;
+  std::optional<Primitive> reorder_;
+};
+
+// Attributes that every primitive here has: scratch memory comes from the caller.
+dnnl::primitive_attr attributes();
+
+// Weights in whatever layout oneDNN likes best. Images are NHWC by their bytes; where a blocked layout has the same
+// bytes (one channel in, sixteen out) and a faster kernel, it is described as that.
+dnnl::convolution_forward::primitive_desc convolution_forward(const Shape& x, const Shape& w, bool bias,
+                                                              const Conv2dParams& params, const Shape& y);
+dnnl::convolution_backward_data::primitive_desc convolution_backward_data(const Shape& x, const Shape& w,
+                                                                          const Conv2dParams& params, const Shape& y);
+dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(const Shape& x, const Shape& w,
+                                                                                bool bias, const Conv2dParams& params,
+                                                                                const Shape& y);
+// Average pooling; max pooling is in max_pool.cpp.
+dnnl::pooling_forward::primitive_desc pooling_forward(const Shape& x, const Pool2dParams& params, const Shape& y);
+dnnl::pooling_backward::primitive_desc pooling_backward(const Shape& x, const Pool2dParams& params, const Shape& y);
+dnnl::batch_normalization_forward::primitive_desc batch_norm_forward(const Shape& x, const BatchNormParams& params);
+dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const Shape& x, const BatchNormParams& params);
+dnnl::matmul::primitive_desc matmul(int64_t m, int64_t k, int64_t n, bool transpose_a, bool transpose_b, bool bias);
+
+// What decides a primitive: shapes and parameters as plain numbers.
+class Key {
+ public:
+  Key& operator<<(int64_t value);
+  Key& operator<<(const Shape& shape);
+  Key& operator<<(const Conv2dParams& params);
+  Key& operator<<(const Pool2dParams& params);
+  bool operator==(const Key&) const = default;
+  size_t hash() const;
+
+ private:
+  std::array<int64_t, 32> values_{};
+  size_t count_ = 0;
+};
+struct KeyHash {
+  size_t operator()(const Key& key) const { return key.hash(); }
+};
+
+// Primitives by what decides them, made on first use.
+template <class Value>
+class PrimitiveCache {
+ public:
+  template <class Make>
+  Value& get(const Key& key, Make&& make) {
+    auto found = values_.find(key);
+    if (found == values_.end()) found = values_.emplace(key, std::make_unique<Value>(make())).first;
+    return *found->second;
+  }
+
+ private:
+  std::unordered_map<Key, std::unique_ptr<Value>, KeyHash> values_;
+};
+
+}  // namespace cofactor::onednn

@@ -1,0 +1,67 @@
+// Average pooling by oneDNN, max pooling by max_pool.cpp. Adaptive pooling goes the same way where all windows are
+// alike, else to the reference's loops.
+#include "engine/backends/cpu/max_pool.h"
+#include "engine/backends/cpu/primitives.h"
+
+namespace cofactor {
+
+using onednn::Key;
+using onednn::view;
+
+namespace {
+
+// Adaptive pooling with windows that are all alike, as plain pooling; anything else as it is.
+Pool2dParams without_adaptive(const Shape& x, const Shape& y, Pool2dParams params) {
+  if (!params.adaptive || x[1] % y[1] != 0 || x[2] % y[2] != 0) return params;
+  params.adaptive = false;
+  params.kernel_h = params.stride_h = static_cast<int>(x[1] / y[1]);
+  params.kernel_w = params.stride_w = static_cast<int>(x[2] / y[2]);
+  params.pad_h = params.pad_w = 0;
+  return params;
+}
+
+bool onednn_serves(const Pool2dParams& params) {
+  return params.kind == PoolKind::average && !params.adaptive;
+}
+
+}  // namespace
+
+size_t CpuBackend::pool2d_workspace(const Shape& x, const Shape& y, DType dtype, const Pool2dParams& given) {
+  const Pool2dParams params = without_adaptive(x, y, given);
+  if (dtype == DType::f32 && cpu::max_pool_serves(params)) return cpu::max_pool_workspace(y);
+  if (dtype == DType::f32 && onednn_serves(params)) return 0;
+  return ReferenceBackend::pool2d_workspace(x, y, dtype, given);
+}
+
+// y[n, oh, ow, c] = max or mean of x over the window.
+void CpuBackend::pool2d(const Tensor& x, const Pool2dParams& given, const Tensor& y, const Tensor& workspace) {
+  const Pool2dParams params = without_adaptive(x.shape(), y.shape(), given);
+  if (x.dtype() == DType::f32 && cpu::max_pool_serves(params)) return cpu::max_pool(x, params, y, workspace);
+  if (x.dtype() != DType::f32 || !onednn_serves(params)) return ReferenceBackend::pool2d(x, given, y, workspace);
+  onednn::guarded("pool2d", x.shape(), [&] {
+    auto& cached = primitives_->pool_forward.get(Key() << x.shape() << y.shape() << params, [&] {
+      const auto desc = onednn::pooling_forward(x.shape(), params, y.shape());
+      return Primitives::Windowed{
+          desc.src_desc(), desc.dst_desc(), {}, onednn::Primitive(dnnl::pooling_forward(desc), desc)};
+    });
+    cached.primitive.run(*this, {{DNNL_ARG_SRC, view(cached.x, x)}, {DNNL_ARG_DST, view(cached.y, y)}});
+  });
+}
+
+// dx = grad at each window's maximum, or spread evenly over the window.
+void CpuBackend::pool2d_vjp(const Tensor& grad, const Tensor& workspace, const Pool2dParams& given, const Tensor& dx) {
+  const Pool2dParams params = without_adaptive(dx.shape(), grad.shape(), given);
+  if (grad.dtype() == DType::f32 && cpu::max_pool_serves(params)) return cpu::max_pool_vjp(grad, workspace, params, dx);
+  if (grad.dtype() != DType::f32 || !onednn_serves(params))
+    return ReferenceBackend::pool2d_vjp(grad, workspace, given, dx);
+  onednn::guarded("pool2d backward", dx.shape(), [&] {
+    auto& cached = primitives_->pool_backward.get(Key() << dx.shape() << grad.shape() << params, [&] {
+      const auto desc = onednn::pooling_backward(dx.shape(), params, grad.shape());
+      return Primitives::Windowed{
+          desc.diff_src_desc(), desc.diff_dst_desc(), {}, onednn::Primitive(dnnl::pooling_backward(desc), desc)};
+    });
+    cached.primitive.run(*this, {{DNNL_ARG_DIFF_DST, view(cached.y, grad)}, {DNNL_ARG_DIFF_SRC, view(cached.x, dx)}});
+  });
+}
+
+}  // namespace cofactor

@@ -1,0 +1,41 @@
+// The oneDNN primitives that the cpu backend keeps, by shape and parameters.
+#pragma once
+
+#include "engine/backends/cpu/backend.h"
+#include "engine/backends/cpu/onednn.h"
+
+namespace cofactor {
+
+struct CpuBackend::Primitives {
+  struct ConvForward {
+    dnnl::memory::desc x, b, y;
+    onednn::Reorder weights;
+    onednn::Primitive conv;
+  };
+  struct ConvInput {
+    dnnl::memory::desc grad, dx;
+    onednn::Reorder weights;
+    onednn::Primitive conv;
+  };
+  struct ConvWeights {
+    dnnl::memory::desc x, grad, db;
+    onednn::Reorder weights;
+    onednn::Primitive conv;
+  };
+  struct Windowed {  // pooling and batch norm, forward and backward
+    dnnl::memory::desc x, y, workspace;
+    onednn::Primitive primitive;
+  };
+  struct Matmul {
+    dnnl::memory::desc a, b, bias, y;
+    onednn::Primitive matmul;
+  };
+
+  onednn::PrimitiveCache<ConvForward> conv_forward;
+  onednn::PrimitiveCache<ConvInput> conv_input;
+  onednn::PrimitiveCache<ConvWeights> conv_weights;
+  onednn::PrimitiveCache<Windowed> pool_forward, pool_backward, batch_norm_forward, batch_norm_backward;
+  onednn::PrimitiveCache<Matmul> matmul;
+};
+
+}  // namespace cofactor

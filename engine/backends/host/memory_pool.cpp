@@ -1,0 +1,110 @@
+#include "engine/backends/host/memory_pool.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+
+// Where the compiler has AddressSanitizer, it is told which bytes of the pool nobody holds: freed blocks, and the rest
+// of a block behind what was asked for. Without the sanitizer the two macros are empty.
+#if __has_include(<sanitizer/asan_interface.h>)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#endif
+
+namespace cofactor {
+
+namespace {
+
+constexpr size_t kAlignment = 64;
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kStepsPerOctave = 8;  // at most 1/8 of a block is waste
+
+// The least size class that holds `bytes`: a multiple of 64, in eight steps from each power of two to the next.
+size_t size_class(size_t bytes) {
+  const size_t step = std::max(kAlignment, std::bit_floor(bytes) / kStepsPerOctave);
+  return std::max(kAlignment, (bytes + step - 1) / step * step);
+}
+
+// Null where the system refuses.
+void* system_allocate(size_t size) {
+  const bool huge = size >= kHugePage;
+  void* data = nullptr;
+  if (posix_memalign(&data, huge ? kHugePage : kAlignment, size) != 0) return nullptr;
+  if (huge) madvise(data, size, MADV_HUGEPAGE);  // advice: a kernel without huge pages refuses it, and all is well
+  return data;
+}
+
+void system_free(void* data, size_t size) {
+  ASAN_UNPOISON_MEMORY_REGION(data, size);
+  std::free(data);
+}
+
+}  // namespace
+
+HostMemoryPool::~HostMemoryPool() {
+  release_free_blocks();
+}
+
+void HostMemoryPool::release_free_blocks() noexcept {
+  for (auto& [size, blocks] : free_) {
+    for (void* block : blocks) system_free(block, size);
+    stats_.reserved -= size * blocks.size();
+    blocks.clear();
+  }
+}
+
+void* HostMemoryPool::allocate(size_t bytes) {
+  const std::scoped_lock lock(mutex_);
+  check(bytes <= static_cast<size_t>(PTRDIFF_MAX) / 2,
+        "memory: {} bytes were asked for, more than an address space has; {} bytes are in use, {} held", bytes,
+        stats_.in_use, stats_.reserved);
+  const size_t size = size_class(bytes);
+  void* data = nullptr;
+  if (auto& blocks = free_[size]; !blocks.empty()) {
+    data = blocks.back();
+    blocks.pop_back();
+  } else {
+    ++stats_.system_requests;
+    data = system_allocate(size);
+    if (!data) {  // blocks of other sizes may stand in the way
+      release_free_blocks();
+      data = system_allocate(size);
+    }
+    check(data != nullptr,
+          "memory: the system refused a block of {} bytes ({} asked for); {} bytes are in use, {} held", size, bytes,
+          stats_.in_use, stats_.reserved);
+    stats_.reserved += size;
+  }
+  stats_.in_use += size;
+  stats_.peak = std::max(stats_.peak, stats_.in_use);
+  ASAN_UNPOISON_MEMORY_REGION(data, bytes);
+  ASAN_POISON_MEMORY_REGION(static_cast<std::byte*>(data) + bytes, size - bytes);
+  return data;
+}
+
+void HostMemoryPool::deallocate(void* data, size_t bytes) noexcept {
+  if (!data) return;
+  const size_t size = size_class(bytes);
+  const std::scoped_lock lock(mutex_);
+  stats_.in_use -= size;
+  try {
+    free_[size].push_back(data);
+    ASAN_POISON_MEMORY_REGION(data, size);
+  } catch (const std::bad_alloc&) {  // no room to remember the block
+    stats_.reserved -= size;
+    system_free(data, size);
+  }
+}
+
+MemoryStats HostMemoryPool::stats() const {
+  const std::scoped_lock lock(mutex_);
+  return stats_;
+}
+
+}  // namespace cofactor

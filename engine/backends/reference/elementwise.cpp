@@ -1,0 +1,142 @@
+// Elementwise kernels, and those that only move elements: broadcast, permute, cast.
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+#include "engine/backends/reference/backend.h"
+#include "engine/backends/reference/strides.h"
+
+namespace cofactor {
+
+using reference::broadcast_strides;
+using reference::offset_of;
+using reference::Strides;
+
+namespace {
+
+// One element to another type; bf16 goes by way of float, and float to integer truncates toward zero. A float outside
+// the integer's range has no defined result, as in PyTorch.
+template <class To, class From>
+To convert(From value) {
+  if constexpr (std::is_same_v<To, From>) {
+    return value;
+  } else if constexpr (std::is_same_v<From, bf16>) {
+    return convert<To>(static_cast<float>(value));
+  } else if constexpr (std::is_same_v<To, bf16>) {
+    return bf16(static_cast<float>(value));
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+// Calls body<T>() with the C++ type of any dtype.
+template <class Body>
+void dispatch_any(DType dtype, Body&& body) {
+  switch (dtype) {
+    case DType::f32: return body.template operator()<float>();
+    case DType::f64: return body.template operator()<double>();
+    case DType::bf16: return body.template operator()<bf16>();
+    case DType::i32: return body.template operator()<int32_t>();
+    case DType::u8: return body.template operator()<uint8_t>();
+  }
+}
+
+// y[i] = x[offset of i by the strides], for any dtype.
+void copy_strided(const Tensor& x, const Strides& strides, const Tensor& y) {
+  const size_t size = size_of(x.dtype());
+  const auto* from = static_cast<const std::byte*>(x.raw_data());
+  auto* to = static_cast<std::byte*>(y.raw_data());
+  const int64_t count = y.numel();
+  for (int64_t i = 0; i < count; ++i)
+    std::memcpy(to + static_cast<size_t>(i) * size, from + static_cast<size_t>(offset_of(i, y.shape(), strides)) * size,
+                size);
+}
+
+}  // namespace
+
+void ReferenceBackend::fill(const Tensor& y, double value) {
+  dispatch_any(y.dtype(), [&]<class T>() { std::fill_n(y.data<T>(), y.numel(), convert<T>(value)); });
+}
+
+// y_i = op(x_i, a)
+void ReferenceBackend::unary(UnaryOp op, const Tensor& x, double a, const Tensor& y) {
+  dispatch_float(x.dtype(), name_of(op), [&]<class T>() {
+    dispatch_unary(op, [&]<UnaryOp kOp>() {
+      const T* in = x.data<T>();
+      T* out = y.data<T>();
+      const int64_t count = y.numel();
+      for (int64_t i = 0; i < count; ++i) out[i] = scalar::unary<kOp>(in[i], static_cast<T>(a));
+    });
+  });
+}
+
+// dx_i = op'(x_i, y_i, a) * g_i; what the formula does not read is not there, and 0 stands in for it.
+void ReferenceBackend::unary_vjp(UnaryOp op, const Tensor& x, const Tensor& y, const Tensor& grad, double a,
+                                 const Tensor& dx) {
+  dispatch_float(grad.dtype(), name_of(op), [&]<class T>() {
+    dispatch_unary(op, [&]<UnaryOp kOp>() {
+      const T* in = scalar::vjp_reads_input(kOp) ? x.data<T>() : nullptr;
+      const T* out = scalar::vjp_reads_output(kOp) ? y.data<T>() : nullptr;
+      const T* g = grad.data<T>();
+      T* d = dx.data<T>();
+      const int64_t count = dx.numel();
+      for (int64_t i = 0; i < count; ++i)
+        d[i] = scalar::unary_vjp<kOp>(in ? in[i] : T(0), out ? out[i] : T(0), g[i], static_cast<T>(a));
+    });
+  });
+}
+
+// y[i, j, ..] = op(a[i, j, ..], b[i, j, ..]), where an operand's index stays 0 on an axis that it has not.
+void ReferenceBackend::binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y) {
+  const Strides a_strides = broadcast_strides(a.shape(), y.shape());
+  const Strides b_strides = broadcast_strides(b.shape(), y.shape());
+  dispatch_float(y.dtype(), name_of(op), [&]<class T>() {
+    dispatch_binary(op, [&]<BinaryOp kOp>() {
+      const T* left = a.data<T>();
+      const T* right = b.data<T>();
+      T* out = y.data<T>();
+      const int64_t count = y.numel();
+      for (int64_t i = 0; i < count; ++i)
+        out[i] =
+            scalar::binary<kOp>(left[offset_of(i, y.shape(), a_strides)], right[offset_of(i, y.shape(), b_strides)]);
+    });
+  });
+}
+
+void ReferenceBackend::broadcast(const Tensor& x, const Tensor& y) {
+  copy_strided(x, broadcast_strides(x.shape(), y.shape()), y);
+}
+
+void ReferenceBackend::cast(const Tensor& x, const Tensor& y) {
+  dispatch_any(x.dtype(), [&]<class From>() {
+    dispatch_any(y.dtype(), [&]<class To>() {
+      const From* in = x.data<From>();
+      To* out = y.data<To>();
+      const int64_t count = y.numel();
+      for (int64_t i = 0; i < count; ++i) out[i] = convert<To>(in[i]);
+    });
+  });
+}
+
+// y's axis k walks along x's axis axes[k].
+void ReferenceBackend::permute(const Tensor& x, std::span<const int> axes, const Tensor& y) {
+  const Strides x_strides = strides_of(x.shape());
+  Strides strides{};
+  for (size_t k = 0; k < axes.size(); ++k)
+    strides[k] = x_strides[static_cast<size_t>(x.shape().normalize_axis(axes[k]))];
+  copy_strided(x, strides, y);
+}
+
+// y_i = x_i / (1 - p) where draw number i of the key's stream is at least p, else 0.
+void ReferenceBackend::dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) {
+  dispatch_float(x.dtype(), "dropout", [&]<class T>() {
+    const T* in = x.data<T>();
+    T* out = y.data<T>();
+    const auto keep = static_cast<T>(1.0 - p);
+    const int64_t count = y.numel();
+    for (int64_t i = 0; i < count; ++i)
+      out[i] = unit_float(random_word(key, static_cast<uint64_t>(i))) >= p ? in[i] / keep : T(0);
+  });
+}
+
+}  // namespace cofactor

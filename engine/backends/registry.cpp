@@ -1,0 +1,61 @@
+// The one file that decides which backends exist in this build.
+#include <mutex>
+
+#include "engine/backends/reference/backend.h"
+#include "engine/device.h"
+#ifdef COFACTOR_HAS_CPU
+#include "engine/backends/cpu/backend.h"
+#endif
+
+namespace cofactor {
+
+// Backends are never destroyed: tensors with static storage may outlive any order of destruction.
+Backend& backend_of(Device device) {
+  switch (device) {
+    case Device::reference: {
+      static Backend& reference = *new ReferenceBackend;
+      return reference;
+    }
+    case Device::cpu:
+#ifdef COFACTOR_HAS_CPU
+    {
+      static Backend& cpu = *new CpuBackend;
+      return cpu;
+    }
+#else
+      fail(
+          "device cpu: this build has no cpu backend; install oneDNN (libdnnl-dev) and LAPACKE (liblapacke-dev), "
+          "then configure again");
+#endif
+    case Device::cuda: fail("device cuda: this build has no cuda backend");
+  }
+  fail("device: unknown");
+}
+
+std::vector<Device> available_devices() {
+  return {
+      Device::reference,
+#ifdef COFACTOR_HAS_CPU
+      Device::cpu,
+#endif
+  };
+}
+
+void set_num_threads(int threads) {
+  check(threads >= 1, "threads: {} is not a number of threads", threads);
+#ifdef COFACTOR_HAS_CPU
+  CpuBackend::set_num_threads(threads);
+#endif
+}
+
+Device parse_device(std::string_view name) {
+  if (name == "auto") return available_devices().back();
+  for (Device device : {Device::reference, Device::cpu, Device::cuda}) {
+    if (name != name_of(device)) continue;
+    backend_of(device);  // an Error where it is not available
+    return device;
+  }
+  fail("device: '{}' is none of auto, cpu, cuda, reference", name);
+}
+
+}  // namespace cofactor

@@ -1,0 +1,48 @@
+// Which backend holds a tensor.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/error.h"
+
+namespace cofactor {
+
+class Backend;
+
+enum class Device { reference, cpu, cuda };
+
+constexpr std::string_view name_of(Device device) {
+  switch (device) {
+    case Device::reference: return "reference";
+    case Device::cpu: return "cpu";
+    case Device::cuda: return "cuda";
+  }
+  return "?";
+}
+
+// The backend of a device, made on first use. Throws Error where this build or this machine has none; there is no
+// silent fallback. Thread-safe.
+Backend& backend_of(Device device);
+
+// The devices that this build has and this machine can use, `reference` first.
+std::vector<Device> available_devices();
+
+// Parses "reference", "cpu", "cuda", or "auto": the GPU where there is one, else the cpu backend, else the reference.
+// Throws Error for any other name, and for a device that is not available.
+Device parse_device(std::string_view name);
+
+// How many threads the host's kernels use from now on, in the whole process. Results are bitwise repeatable at a fixed
+// number; another number may change the order of sums. Throws Error below 1. Without a cpu backend it has no effect:
+// the reference runs in one thread.
+void set_num_threads(int threads);
+
+}  // namespace cofactor
+
+template <>
+struct fmt::formatter<cofactor::Device> : fmt::formatter<std::string_view> {
+  auto format(cofactor::Device device, fmt::format_context& context) const {
+    return fmt::formatter<std::string_view>::format(cofactor::name_of(device), context);
+  }
+};

@@ -1,0 +1,32 @@
+// The one exception type, and the check that throws it.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace cofactor {
+
+// What every failure in the project throws. The message is a sentence that holds the values: the op, the shapes, the
+// file with its line or byte offset, what was expected and what was found.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// Throws Error with the formatted message.
+template <class... Args>
+[[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
+  throw Error(fmt::format(format, std::forward<Args>(args)...));
+}
+
+// Throws Error with the formatted message unless `condition` holds. The arguments are formatted only on failure.
+template <class... Args>
+void check(bool condition, fmt::format_string<Args...> format, Args&&... args) {
+  if (!condition) [[unlikely]]
+    fail(format, std::forward<Args>(args)...);
+}
+
+}  // namespace cofactor

@@ -1,0 +1,148 @@
+#include "engine/io/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "engine/error.h"
+
+namespace cofactor {
+
+namespace {
+
+std::string system_text(int error) {
+  return std::generic_category().message(error);
+}
+
+// Fails where a system call did not return 0; `what` could not be done to the file.
+void require(int result, const std::filesystem::path& path, std::string_view what) {
+  check(result == 0, "write: '{}' cannot be {}: {}", path.string(), what, system_text(errno));
+}
+
+// An open file descriptor, closed with its scope.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { close(); }
+
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+  // 0 or -1, as close(2): a full disk may show here first.
+  int close() {
+    const int fd = std::exchange(fd_, -1);
+    return fd >= 0 ? ::close(fd) : 0;
+  }
+
+ private:
+  int fd_;
+};
+
+// Removes a file with its scope, unless it was kept.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::filesystem::path path) : path_(std::move(path)) {}
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile() {
+    if (!kept_) ::unlink(path_.c_str());
+  }
+
+  void keep() { kept_ = true; }
+
+ private:
+  std::filesystem::path path_;
+  bool kept_ = false;
+};
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  const auto parent = path.parent_path();
+  return parent.empty() ? "." : parent;
+}
+
+// Creates a new file named after `path` in the same folder: hidden, unique to this process and call. Returns its
+// descriptor, or -1 with errno set.
+int create_beside(const std::filesystem::path& path, std::filesystem::path& name) {
+  static std::atomic<unsigned> counter{0};
+  for (;;) {
+    name = folder_of(path) / fmt::format(".{}.{}.{}.tmp", path.filename().string(), ::getpid(), counter++);
+    const int fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0 || errno != EEXIST) return fd;  // a crashed run with this process id may have left one
+  }
+}
+
+void write_all(int fd, std::string_view contents, const std::filesystem::path& path) {
+  for (size_t done = 0; done < contents.size();) {
+    const ssize_t written = ::write(fd, contents.data() + done, contents.size() - done);
+    if (written < 0 && errno == EINTR) continue;
+    check(written >= 0, "write: '{}' failed after {} of {} bytes: {}", path.string(), done, contents.size(),
+          system_text(errno));
+    done += static_cast<size_t>(written);
+  }
+}
+
+// Makes a rename in this folder survive a power cut. Some file systems offer no such call for folders.
+void sync_folder(const std::filesystem::path& folder) {
+  const Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const bool synced = fd.valid() && ::fsync(fd.get()) == 0;
+  check(synced || errno == EINVAL || errno == ENOTSUP || errno == EACCES, "write: folder '{}' cannot be flushed: {}",
+        folder.string(), system_text(errno));
+}
+
+}  // namespace
+
+std::string read_file(const std::filesystem::path& path) {
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  check(fd.valid(), "read: '{}' cannot be opened: {}", path.string(), system_text(errno));
+  struct stat status {};
+  const int examined = ::fstat(fd.get(), &status);
+  check(examined == 0, "read: '{}' cannot be examined: {}", path.string(), system_text(errno));
+  // A regular file's size is known, a pipe's is not: read until the end in either case.
+  constexpr size_t kChunk = size_t{1} << 16;
+  std::string contents(static_cast<size_t>(status.st_size) + 1, '\0');
+  for (size_t done = 0;;) {
+    if (done == contents.size()) contents.resize(contents.size() + kChunk);
+    const ssize_t count = ::read(fd.get(), contents.data() + done, contents.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    check(count >= 0, "read: '{}' failed at byte {}: {}", path.string(), done, system_text(errno));
+    done += static_cast<size_t>(count);
+    if (count == 0) {
+      contents.resize(done);
+      return contents;
+    }
+  }
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view contents) {
+  check(path.has_filename(), "write: '{}' names no file", path.string());
+  std::filesystem::path name;
+  Descriptor fd(create_beside(path, name));
+  check(fd.valid(), "write: '{}' cannot be created: {}", path.string(), system_text(errno));
+  TemporaryFile temporary(name);
+  write_all(fd.get(), contents, path);
+  require(::fsync(fd.get()), path, "flushed to the disk");
+  require(fd.close(), path, "closed");
+  require(::rename(name.c_str(), path.c_str()), path, "put in place");
+  temporary.keep();
+  sync_folder(folder_of(path));
+}
+
+void ensure_writable_directory(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  check(!error, "folder '{}' cannot be created: {}", path.string(), error.message());
+  check(std::filesystem::is_directory(path, error), "folder '{}' is a file, expected a folder", path.string());
+  // Permissions alone do not tell (root, read-only mounts): make a file and remove it.
+  std::filesystem::path name;
+  const Descriptor fd(create_beside(path / "probe", name));
+  check(fd.valid(), "folder '{}' cannot be written to: {}", path.string(), system_text(errno));
+  const TemporaryFile removed(name);
+}
+
+}  // namespace cofactor

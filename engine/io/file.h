@@ -1,0 +1,22 @@
+// Files that appear whole or not at all.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cofactor {
+
+// The bytes of a file. Throws Error, with the path and the system's text, where it cannot be read.
+std::string read_file(const std::filesystem::path& path);
+
+// Writes `contents` to a temporary file beside `path`, flushes it to the disk and renames it over `path`: a reader, or
+// a run after a crash, sees the old file or the new one. Throws Error (unwritable folder, full disk), leaving no
+// temporary file and the old one as it was.
+void write_file_atomically(const std::filesystem::path& path, std::string_view contents);
+
+// Creates a folder and its parents. Throws Error where it cannot, or where it cannot be written to.
+void ensure_writable_directory(const std::filesystem::path& path);
+
+}  // namespace cofactor

@@ -1,0 +1,68 @@
+#include "engine/ops/batch_norm.h"
+
+#include <cmath>
+#include <utility>
+
+#include "engine/ops/checks.h"
+
+namespace cofactor {
+
+namespace {
+
+void check_batch_norm(const Tensor& x, std::initializer_list<std::pair<std::string_view, const Tensor&>> per_channel,
+                      const BatchNormParams& params) {
+  check_floating(x, "batch_norm", "x");
+  check(x.rank() >= 2 && x.dim(-1) >= 1, "batch_norm: x has shape {}, expected (..., C)", x.shape());
+  // Statistics and their gradients stay in f32 where the activations are bf16.
+  const DType dtype = x.dtype() == DType::bf16 ? DType::f32 : x.dtype();
+  for (const auto& [name, tensor] : per_channel) {
+    check_defined(tensor, "batch_norm", name);
+    check(tensor.shape() == Shape{x.dim(-1)}, "batch_norm: {} has shape {}, x of shape {} takes ({})", name,
+          tensor.shape(), x.shape(), x.dim(-1));
+    check(tensor.dtype() == dtype, "batch_norm: {} is {}, x in {} takes {}", name, tensor.dtype(), x.dtype(), dtype);
+    check_same_device(x, "x", tensor, name, "batch_norm");
+  }
+  check(std::isfinite(params.epsilon) && params.epsilon >= 0.0, "batch_norm: epsilon is {}, expected at least 0",
+        params.epsilon);
+  check(params.momentum >= 0.0 && params.momentum <= 1.0, "batch_norm: momentum is {}, expected 0 to 1",
+        params.momentum);
+  check(!params.training || x.numel() > x.dim(-1),
+        "batch_norm: x of shape {} has {} values a channel, training takes at least 2", x.shape(),
+        x.numel() / x.dim(-1));
+}
+
+}  // namespace
+
+Tensor batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
+                  const Tensor& running_variance, const BatchNormParams& params) {
+  check_batch_norm(
+      x, {{"scale", scale}, {"shift", shift}, {"running_mean", running_mean}, {"running_variance", running_variance}},
+      params);
+  const Tensor y = empty_like(x);
+  const bool tracked = tracks(x) || tracks(scale) || tracks(shift);
+  Tensor saved_mean, saved_variance, workspace;
+  if (params.training) {
+    saved_mean = empty_like(running_mean);
+    saved_variance = empty_like(running_variance);
+  }
+  if (tracked) {
+    const size_t bytes = x.backend().batch_norm_workspace(x.shape(), x.dtype(), params);
+    workspace = Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, x.device());
+  }
+  x.backend().batch_norm(x, scale, shift, running_mean, running_variance, params, y, saved_mean, saved_variance,
+                         workspace);
+
+  const Tensor mean = params.training ? saved_mean : keep(running_mean, tracked);
+  const Tensor variance = params.training ? saved_variance : keep(running_variance, tracked);
+  return record(y, "batch_norm", {x, scale, shift},
+                [=, kept_x = keep(x, tracked), kept_y = keep(y, tracked),
+                 kept_scale = keep(scale, tracked)](const Tensor& grad) -> std::vector<Tensor> {
+                  const Tensor dx = empty_like(kept_x), dscale = empty_like(kept_scale),
+                               dshift = empty_like(kept_scale);
+                  grad.backend().batch_norm_vjp(grad, kept_x, kept_y, kept_scale, mean, variance, params, workspace, dx,
+                                                dscale, dshift);
+                  return {dx, dscale, dshift};
+                });
+}
+
+}  // namespace cofactor

@@ -1,0 +1,15 @@
+// Batch normalisation over all axes but the last (Ioffe & Szegedy 2015).
+#pragma once
+
+#include "engine/backend.h"
+
+namespace cofactor {
+
+// y = activation((x - mean) / sqrt(variance + epsilon) * scale + shift); x, y (..., C), all others (C).
+// Training: mean and (biased) variance are the batch's, and the running ones are updated in place (the running
+// variance takes the unbiased estimate). Otherwise they are the running ones.
+// Throws Error where shapes do not fit, and in training where a channel has a single value.
+Tensor batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
+                  const Tensor& running_variance, const BatchNormParams& params = {});
+
+}  // namespace cofactor

@@ -1,0 +1,59 @@
+// What every op asks of its inputs before it runs, and what it keeps for its gradient. For the .cpp files of ops/
+// alone.
+#pragma once
+
+#include <string_view>
+
+#include "engine/autograd.h"
+#include "engine/tensor.h"
+
+namespace cofactor {
+
+inline void check_defined(const Tensor& x, std::string_view op, std::string_view name) {
+  check(x.defined(), "{}: {} is undefined", op, name);
+}
+
+inline void check_floating(const Tensor& x, std::string_view op, std::string_view name) {
+  check_defined(x, op, name);
+  check(is_floating(x.dtype()), "{}: {} of shape {} is {}, expected a floating dtype", op, name, x.shape(), x.dtype());
+}
+
+// Labels and indices.
+inline void check_indices(const Tensor& x, std::string_view op, std::string_view name) {
+  check_defined(x, op, name);
+  check(x.dtype() == DType::i32, "{}: {} of shape {} are {}, expected i32", op, name, x.shape(), x.dtype());
+}
+
+inline void check_rank(const Tensor& x, int rank, std::string_view op, std::string_view name) {
+  check(x.rank() == rank, "{}: {} has shape {}, expected {} axes", op, name, x.shape(), rank);
+}
+
+inline void check_same_device(const Tensor& a, std::string_view name_a, const Tensor& b, std::string_view name_b,
+                              std::string_view op) {
+  check(a.device() == b.device(), "{}: {} of shape {} is on {}, {} of shape {} on {}", op, name_a, a.shape(),
+        a.device(), name_b, b.shape(), b.device());
+}
+
+// One dtype and one device.
+inline void check_alike(const Tensor& a, std::string_view name_a, const Tensor& b, std::string_view name_b,
+                        std::string_view op) {
+  check(a.dtype() == b.dtype(), "{}: {} of shape {} is {}, {} of shape {} is {}", op, name_a, a.shape(), a.dtype(),
+        name_b, b.shape(), b.dtype());
+  check_same_device(a, name_a, b, name_b, op);
+}
+
+// Whether the op that asks must be able to give a gradient for x.
+inline bool tracks(const Tensor& x) {
+  return grad_enabled() && x.requires_grad();
+}
+
+// x for a vjp's capture, without its tape; undefined where the vjp will not read it, so that nothing is held in vain.
+inline Tensor keep(const Tensor& x, bool needed) {
+  return needed && x.defined() ? x.detach() : Tensor();
+}
+
+inline Tensor empty_like(const Tensor& x) {
+  return Tensor::empty(x.shape(), x.dtype(), x.device());
+}
+
+}  // namespace cofactor

@@ -1,0 +1,65 @@
+#include "engine/ops/conv.h"
+
+#include "engine/ops/checks.h"
+#include "engine/ops/window.h"
+
+namespace cofactor {
+
+namespace {
+
+// Checks the inputs and returns the shape of the output.
+Shape conv2d_shape(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params) {
+  check_floating(x, "conv2d", "x");
+  check_floating(w, "conv2d", "w");
+  check(x.rank() == 4, "conv2d: x has shape {}, expected (N, H, W, I)", x.shape());
+  check(w.rank() == 4, "conv2d: w has shape {}, expected (O, KH, KW, I)", w.shape());
+  check(x.dim(3) == w.dim(3), "conv2d: x of shape {} has {} channels, w of shape {} takes {}", x.shape(), x.dim(3),
+        w.shape(), w.dim(3));
+  check_alike(x, "x", w, "w", "conv2d");
+  if (b.defined()) {
+    check(b.shape() == Shape{w.dim(0)}, "conv2d: b has shape {}, w of shape {} takes ({})", b.shape(), w.shape(),
+          w.dim(0));
+    check_alike(x, "x", b, "b", "conv2d");
+  }
+  return {
+      x.dim(0), window_count("conv2d", "height", x.dim(1), w.dim(1), params.stride_h, params.pad_h, params.dilation_h),
+      window_count("conv2d", "width", x.dim(2), w.dim(2), params.stride_w, params.pad_w, params.dilation_w), w.dim(0)};
+}
+
+// dL/d(conv + b) from dL/dy.
+Tensor before_activation(const Tensor& grad, const Tensor& y, Activation activation) {
+  if (activation == Activation::none) return grad;
+  const Tensor masked = empty_like(grad);
+  grad.backend().unary_vjp(UnaryOp::relu, {}, y, grad, 0.0, masked);
+  return masked;
+}
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params) {
+  const Tensor y = Tensor::empty(conv2d_shape(x, w, b, params), x.dtype(), x.device());
+  x.backend().conv2d(x, w, b, params, y);
+
+  const bool need_x = tracks(x), need_w = tracks(w), need_b = tracks(b);
+  const Tensor kept_x = keep(x, need_w), kept_w = keep(w, need_x);
+  const Tensor kept_y = keep(y, (need_x || need_w || need_b) && params.activation != Activation::none);
+  return record(y, "conv2d", {x, w, b},
+                [=, x_shape = x.shape(), w_shape = w.shape()](const Tensor& grad) -> std::vector<Tensor> {
+                  const Tensor g = before_activation(grad, kept_y, params.activation);
+                  Tensor dx, dw, db;
+                  if (need_x) {
+                    dx = Tensor::empty(x_shape, g.dtype(), g.device());
+                    g.backend().conv2d_vjp_input(g, kept_w, params, dx);
+                  }
+                  if (need_w) {
+                    dw = Tensor::empty(w_shape, g.dtype(), g.device());
+                    if (need_b) db = Tensor::empty({w_shape[0]}, g.dtype(), g.device());
+                    g.backend().conv2d_vjp_weights(kept_x, g, params, dw, db);
+                  } else if (need_b) {
+                    db = g;  // b is broadcast over the images, the engine sums
+                  }
+                  return {dx, dw, db};
+                });
+}
+
+}  // namespace cofactor

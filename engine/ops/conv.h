@@ -1,0 +1,14 @@
+// 2-D convolution (cross-correlation, as every framework calls it).
+#pragma once
+
+#include "engine/backend.h"
+
+namespace cofactor {
+
+// y[n, oh, ow, o] = activation(b[o] + sum_{kh, kw, i} x[n, oh*stride - pad + kh*dilation, .., i] * w[o, kh, kw, i])
+// x (N, H, W, I), w (O, KH, KW, I), b (O) or undefined; y (N, OH, OW, O) with
+// OH = floor((H + 2 pad - dilation (KH - 1) - 1) / stride) + 1.
+// Throws Error where shapes, dtypes or parameters do not fit, or the window is larger than the padded image.
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params = {});
+
+}  // namespace cofactor

@@ -1,0 +1,14 @@
+// Matrix product.
+#pragma once
+
+#include "engine/backend.h"
+
+namespace cofactor {
+
+// (M, K) times (K, N) gives (M, N).
+Tensor matmul(const Tensor& a, const Tensor& b);
+
+// y = x w^T + b: x (N, I), w (O, I), b (O) or undefined; y (N, O). As torch.nn.functional.linear.
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b);
+
+}  // namespace cofactor

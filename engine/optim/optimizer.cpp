@@ -1,0 +1,131 @@
+#include "engine/optim/optimizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "engine/autograd.h"
+#include "engine/error.h"
+
+namespace cofactor {
+
+namespace {
+
+constexpr const char* kStep = "step";
+
+void check_parameters(std::string_view op, const std::vector<NamedTensor>& parameters) {
+  check(!parameters.empty(), "{}: there are no parameters", op);
+  std::set<std::string> names;
+  std::set<const Node*> leaves;
+  for (const auto& [name, tensor] : parameters) {
+    check(names.insert(name).second, "{}: two parameters are named '{}'", op, name);
+    check(tensor.requires_grad(), "{}: parameter '{}' requires no gradient", op, name);
+    check(tensor.node()->op == "leaf", "{}: parameter '{}' is the output of {}, expected a leaf", op, name,
+          tensor.node()->op);
+    check(leaves.insert(tensor.node().get()).second, "{}: parameter '{}' is there under another name too", op, name);
+    check(tensor.device() == parameters.front().tensor.device(), "{}: parameter '{}' is on {}, '{}' on {}", op, name,
+          tensor.device(), parameters.front().name, parameters.front().tensor.device());
+  }
+}
+
+// The tensors of a state by name, each to be taken once.
+class StateReader {
+ public:
+  StateReader(std::string_view op, const std::vector<NamedTensor>& state) : op_(op) {
+    for (const auto& [name, tensor] : state) {
+      check(tensor.defined(), "{}: '{}' in the state is undefined", op, name);
+      check(tensors_.emplace(name, tensor).second, "{}: the state has '{}' twice", op, name);
+    }
+  }
+
+  Tensor take(const std::string& name, const Shape& shape, DType dtype) {
+    const auto found = tensors_.find(name);
+    check(found != tensors_.end(), "{}: the state has no '{}'", op_, name);
+    const Tensor tensor = found->second;
+    check(tensor.shape() == shape && tensor.dtype() == dtype, "{}: '{}' in the state is {} in {}, expected {} in {}",
+          op_, name, tensor.shape(), tensor.dtype(), shape, dtype);
+    tensors_.erase(found);
+    return tensor;
+  }
+
+  void check_finished() const {
+    check(tensors_.empty(), "{}: the state has '{}', which this optimizer does not know", op_,
+          tensors_.empty() ? "" : tensors_.begin()->first);
+  }
+
+ private:
+  std::string_view op_;
+  std::map<std::string, Tensor> tensors_;
+};
+
+}  // namespace
+
+Optimizer::Optimizer(std::string_view op, std::vector<NamedTensor> parameters, double lr,
+                     const std::vector<std::string_view>& moments)
+    : op_(op), parameters_(std::move(parameters)), steps_(parameters_.size()) {
+  check_parameters(op, parameters_);
+  set_lr(lr);
+  for (const std::string_view name : moments) moments_.push_back({name, std::vector<Tensor>(parameters_.size())});
+}
+
+void Optimizer::zero_grad() {
+  for (const NamedTensor& parameter : parameters_) parameter.tensor.set_grad({});
+}
+
+void Optimizer::set_lr(double lr) {
+  check(std::isfinite(lr) && lr >= 0.0, "{}: the learning rate is {}, expected a finite one of at least 0", op_, lr);
+  lr_ = lr;
+}
+
+std::map<int64_t, std::vector<size_t>> Optimizer::count_updates() {
+  std::map<int64_t, std::vector<size_t>> groups;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const auto& [name, tensor] = parameters_[i];
+    const Tensor& grad = tensor.grad();
+    if (!grad.defined()) continue;
+    check(grad.shape() == tensor.shape() && grad.dtype() == tensor.dtype() && grad.device() == tensor.device(),
+          "{}: parameter '{}' is {} in {} on {}, its gradient {} in {} on {}", op_, name, tensor.shape(),
+          tensor.dtype(), tensor.device(), grad.shape(), grad.dtype(), grad.device());
+    groups[steps_[i] + 1].push_back(i);
+  }
+  for (const auto& [count, members] : groups)
+    for (const size_t i : members) steps_[i] = count;
+  return groups;
+}
+
+std::vector<NamedTensor> Optimizer::state() const {
+  const std::vector<int32_t> steps(steps_.begin(), steps_.end());
+  std::vector<NamedTensor> state{{kStep, Tensor::from(steps, {static_cast<int64_t>(steps.size())}, Device::reference)}};
+  for (const Moments& moments : moments_) {
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      if (!moments.tensors[i].defined()) continue;
+      state.push_back(
+          {fmt::format("{}.{}", parameters_[i].name, moments.name), moments.tensors[i].clone().to(Device::reference)});
+    }
+  }
+  return state;
+}
+
+void Optimizer::load_state(const std::vector<NamedTensor>& state) {
+  StateReader reader(op_, state);
+  const Tensor saved_steps = reader.take(kStep, {static_cast<int64_t>(steps_.size())}, DType::i32);
+  const std::vector<int32_t> steps = saved_steps.to_vector<int32_t>();
+  for (size_t i = 0; i < steps.size(); ++i)
+    check(steps[i] >= 0, "{}: parameter '{}' has had {} updates in the state", op_, parameters_[i].name, steps[i]);
+  std::vector<Moments> loaded = moments_;
+  for (Moments& moments : loaded) {
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      const auto& [name, tensor] = parameters_[i];
+      moments.tensors[i] = {};
+      if (steps[i] == 0) continue;
+      const auto saved = reader.take(fmt::format("{}.{}", name, moments.name), tensor.shape(), tensor.dtype());
+      moments.tensors[i] = Tensor::empty(tensor.shape(), tensor.dtype(), tensor.device());
+      moments.tensors[i].copy_from(saved);
+    }
+  }
+  reader.check_finished();
+  moments_ = std::move(loaded);
+  steps_.assign(steps.begin(), steps.end());
+}
+
+}  // namespace cofactor

@@ -1,0 +1,87 @@
+// Counter-based random numbers: a draw depends on its key and position alone, never on what was drawn before it, so the
+// same seed gives the same numbers on every device and thread count.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "engine/dtype.h"
+
+namespace cofactor {
+
+// What a draw is for. Draws of different purposes never share numbers.
+enum class Purpose : uint32_t {
+  weights = 1,
+  labels = 2,
+  shuffle = 3,
+  dropout = 4,
+  augmentation = 5,
+  split = 6,
+  test = 7
+};
+
+// Names one stream of draws: who asks (purpose and index: which layer or parameter, say) and when (step or epoch).
+struct RandomKey {
+  uint64_t seed = 0;
+  Purpose purpose = Purpose::test;
+  uint32_t index = 0;
+  uint64_t step = 0;
+};
+
+// Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3; SC 2011): ten rounds that mix
+// a 128-bit counter under a 64-bit key into four independent 32-bit words.
+COFACTOR_HD inline std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key) {
+  for (int round = 0; round < 10; ++round) {
+    const uint64_t product0 = uint64_t{0xD2511F53u} * counter[0];
+    const uint64_t product1 = uint64_t{0xCD9E8D57u} * counter[2];
+    counter = {static_cast<uint32_t>(product1 >> 32) ^ counter[1] ^ key[0], static_cast<uint32_t>(product1),
+               static_cast<uint32_t>(product0 >> 32) ^ counter[3] ^ key[1], static_cast<uint32_t>(product0)};
+    key = {key[0] + 0x9E3779B9u, key[1] + 0xBB67AE85u};
+  }
+  return counter;
+}
+
+// Words 4*block .. 4*block+3 of a stream. The purpose and the index are folded into the key's seed words and the
+// counter, so that streams do not overlap for fewer than 2^24 indices and 2^32 blocks a step.
+COFACTOR_HD inline std::array<uint32_t, 4> random_words(const RandomKey& key, uint64_t block) {
+  const uint32_t stream = static_cast<uint32_t>(key.purpose) << 24 ^ key.index;
+  return philox({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32) ^ stream,
+                 static_cast<uint32_t>(key.step), static_cast<uint32_t>(key.step >> 32)},
+                {static_cast<uint32_t>(key.seed), static_cast<uint32_t>(key.seed >> 32)});
+}
+
+// Word number `position` of a stream.
+COFACTOR_HD inline uint32_t random_word(const RandomKey& key, uint64_t position) {
+  return random_words(key, position / 4)[position % 4];
+}
+
+// A number in [0, 1) with 24 random bits, exact in f32.
+COFACTOR_HD inline float unit_float(uint32_t word) {
+  return static_cast<float>(word >> 8) * 0x1p-24f;
+}
+
+// Draw number `position` of a stream, uniform in [0, 1), 53 random bits.
+inline double random_uniform(const RandomKey& key, uint64_t position) {
+  const auto words = random_words(key, position / 2);
+  const size_t half = 2 * (position % 2);
+  const uint64_t bits = (uint64_t{words[half]} << 32 | words[half + 1]) >> 11;
+  return static_cast<double>(bits) * 0x1p-53;
+}
+
+// Draw number `position` of a stream from the standard normal distribution (Box-Muller).
+inline double random_normal(const RandomKey& key, uint64_t position) {
+  const double radius = std::sqrt(-2.0 * std::log1p(-random_uniform(key, 2 * position)));
+  return radius * std::cos(2.0 * 3.14159265358979323846 * random_uniform(key, 2 * position + 1));
+}
+
+// An integer in [0, bound), by draw number `position`. Bias below bound / 2^53.
+inline int64_t random_below(const RandomKey& key, uint64_t position, int64_t bound) {
+  return static_cast<int64_t>(random_uniform(key, position) * static_cast<double>(bound));
+}
+
+// 0 .. count-1 in random order (Fisher-Yates).
+std::vector<int64_t> random_permutation(const RandomKey& key, int64_t count);
+
+}  // namespace cofactor

@@ -1,0 +1,193 @@
+#include "engine/tensor.h"
+
+#include "engine/autograd.h"
+#include "engine/backend.h"
+
+namespace cofactor {
+
+namespace {
+
+// Device memory that goes back to its pool with the last tensor that uses it.
+class Storage {
+ public:
+  Storage(Backend& backend, size_t bytes) : backend_(backend), bytes_(bytes), data_(backend.allocate(bytes)) {}
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+  ~Storage() { backend_.deallocate(data_, bytes_); }
+
+  Backend& backend() const { return backend_; }
+  void* data() const { return data_; }
+
+ private:
+  Backend& backend_;
+  size_t bytes_;
+  void* data_;
+};
+
+}  // namespace
+
+struct TensorImpl {
+  std::shared_ptr<Storage> storage;
+  Shape shape;
+  DType dtype = DType::f32;
+  // Autograd: the node that made this tensor or stands for the leaf, and the leaf's gradient.
+  std::shared_ptr<Node> node;
+  Tensor grad;
+};
+
+TensorImpl& Tensor::impl() const {
+  check(defined(), "tensor: an undefined tensor has no shape, type or values");
+  return *impl_;
+}
+
+Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
+  const size_t bytes = static_cast<size_t>(shape.numel()) * size_of(dtype);
+  auto storage = std::make_shared<Storage>(backend_of(device), bytes);
+  return Tensor(std::make_shared<TensorImpl>(TensorImpl{std::move(storage), shape, dtype, nullptr, {}}));
+}
+
+Tensor Tensor::full(const Shape& shape, double value, DType dtype, Device device) {
+  Tensor result = empty(shape, dtype, device);
+  result.backend().fill(result, value);
+  return result;
+}
+
+template <class T>
+Tensor Tensor::from(std::span<const T> values, const Shape& shape, Device device) {
+  check(static_cast<int64_t>(values.size()) == shape.numel(), "tensor: {} values do not fill the shape {}",
+        values.size(), shape);
+  Tensor result = empty(shape, dtype_of<T>, device);
+  result.backend().copy_from_host(result.raw_data(), values.data(), values.size_bytes());
+  return result;
+}
+
+const Shape& Tensor::shape() const {
+  return impl().shape;
+}
+DType Tensor::dtype() const {
+  return impl().dtype;
+}
+Backend& Tensor::backend() const {
+  return impl().storage->backend();
+}
+Device Tensor::device() const {
+  return backend().device();
+}
+void* Tensor::raw_data() const {
+  return impl().storage->data();
+}
+
+void* Tensor::checked_data(DType expected) const {
+  check(dtype() == expected, "tensor: data is {}, not {}", dtype(), expected);
+  return raw_data();
+}
+
+template <class T>
+std::vector<T> Tensor::to_vector() const {
+  checked_data(dtype_of<T>);
+  std::vector<T> values(static_cast<size_t>(numel()));
+  backend().copy_to_host(values.data(), raw_data(), nbytes());
+  return values;
+}
+
+double Tensor::item() const {
+  check(numel() == 1, "item: a tensor of shape {} has {} values, not one", shape(), numel());
+  alignas(8) std::byte bytes[8];
+  backend().copy_to_host(bytes, raw_data(), nbytes());
+  switch (dtype()) {
+    case DType::f32: return *reinterpret_cast<const float*>(bytes);
+    case DType::f64: return *reinterpret_cast<const double*>(bytes);
+    case DType::bf16: return static_cast<float>(*reinterpret_cast<const bf16*>(bytes));
+    case DType::i32: return *reinterpret_cast<const int32_t*>(bytes);
+    case DType::u8: return *reinterpret_cast<const uint8_t*>(bytes);
+  }
+  fail("item: unknown dtype");
+}
+
+void Tensor::copy_from(const Tensor& source) const {
+  check(shape() == source.shape() && dtype() == source.dtype(),
+        "copy_from: a tensor of shape {} in {} cannot take the values of one of shape {} in {}", shape(), dtype(),
+        source.shape(), source.dtype());
+  if (device() == source.device()) {
+    backend().copy(raw_data(), source.raw_data(), nbytes());
+  } else {
+    std::vector<std::byte> staging(nbytes());
+    source.backend().copy_to_host(staging.data(), source.raw_data(), nbytes());
+    backend().copy_from_host(raw_data(), staging.data(), nbytes());
+  }
+}
+
+Tensor Tensor::to(Device target) const {
+  if (device() == target) return *this;
+  Tensor result = empty(shape(), dtype(), target);
+  result.copy_from(*this);
+  return result;
+}
+
+Tensor Tensor::clone() const {
+  Tensor result = empty(shape(), dtype(), device());
+  result.copy_from(*this);
+  return result;
+}
+
+Tensor Tensor::detach() const {
+  return view(shape());
+}
+
+Tensor Tensor::view(const Shape& new_shape) const {
+  check(new_shape.numel() == numel(), "view: shape {} has {} elements, {} has {}", shape(), numel(), new_shape,
+        new_shape.numel());
+  return Tensor(std::make_shared<TensorImpl>(TensorImpl{impl().storage, new_shape, impl().dtype, nullptr, {}}));
+}
+
+bool Tensor::requires_grad() const {
+  return defined() && impl_->node != nullptr;
+}
+
+Tensor& Tensor::set_requires_grad(bool value) {
+  check(is_floating(dtype()), "set_requires_grad: a tensor in {} has no gradient", dtype());
+  check(!requires_grad() || node()->op == "leaf", "set_requires_grad: this tensor is the output of {}, not a leaf",
+        requires_grad() ? node()->op : "");
+  if (value == requires_grad()) return *this;
+  impl_->node = nullptr;
+  if (value) {
+    impl_->node = std::make_shared<Node>();
+    impl_->node->op = "leaf";
+    impl_->node->shape = shape();
+    impl_->node->dtype = dtype();
+    impl_->node->leaf = impl_;
+  }
+  return *this;
+}
+
+const Tensor& Tensor::grad() const {
+  return impl().grad;
+}
+void Tensor::set_grad(Tensor grad) const {
+  impl().grad = std::move(grad);
+}
+const std::shared_ptr<Node>& Tensor::node() const {
+  return impl().node;
+}
+void Tensor::set_node(std::shared_ptr<Node> node) const {
+  impl().node = std::move(node);
+}
+
+Tensor leaf_of(const Node& node) {
+  Tensor leaf;
+  leaf.impl_ = node.leaf.lock();
+  return leaf;
+}
+
+template Tensor Tensor::from(std::span<const float>, const Shape&, Device);
+template Tensor Tensor::from(std::span<const double>, const Shape&, Device);
+template Tensor Tensor::from(std::span<const bf16>, const Shape&, Device);
+template Tensor Tensor::from(std::span<const int32_t>, const Shape&, Device);
+template Tensor Tensor::from(std::span<const uint8_t>, const Shape&, Device);
+template std::vector<float> Tensor::to_vector() const;
+template std::vector<double> Tensor::to_vector() const;
+template std::vector<bf16> Tensor::to_vector() const;
+template std::vector<int32_t> Tensor::to_vector() const;
+template std::vector<uint8_t> Tensor::to_vector() const;
+
+}  // namespace cofactor
