@@ -1,0 +1,65 @@
+// Data sets, and views of them with (noisy) labels.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/random.h"
+#include "engine/shape.h"
+
+namespace cofactor {
+
+// A fixed collection of samples with integer labels. Reading is thread-safe.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  virtual int64_t size() const = 0;
+  // The shape of one sample as the network takes it, (H, W, C) for images.
+  virtual Shape sample_shape() const = 0;
+  // One label a sample, each in [0, classes()).
+  virtual const std::vector<int32_t>& labels() const = 0;
+  virtual int64_t classes() const = 0;
+  // Writes sample `index`, normalised, to out (sample_shape().numel() values). `augmentation` is a stream of its own
+  // for each sample and epoch; a data set that augments draws from it at positions 0, 1, ... Throws Error where there
+  // is no such sample.
+  virtual void read(int64_t index, const RandomKey& augmentation, float* out) const = 0;
+};
+
+// Images of one size, held as bytes: value = (byte / 255 - mean) / std, by channel.
+class ImageArray : public Dataset {
+ public:
+  // pixels: N * H * W * C bytes. Throws Error where the sizes do not fit, a label lies outside [0, classes), or a std
+  // is not positive.
+  ImageArray(std::vector<uint8_t> pixels, const Shape& sample_shape, std::vector<int32_t> labels, int64_t classes,
+             std::vector<float> mean, std::vector<float> std);
+  int64_t size() const override { return static_cast<int64_t>(labels_.size()); }
+  Shape sample_shape() const override { return sample_shape_; }
+  const std::vector<int32_t>& labels() const override { return labels_; }
+  int64_t classes() const override { return classes_; }
+  void read(int64_t index, const RandomKey& augmentation, float* out) const override;
+
+ private:
+  std::vector<uint8_t> pixels_;
+  Shape sample_shape_;
+  std::vector<int32_t> labels_;
+  int64_t classes_;
+  std::vector<float> scale_, shift_;  // value = byte * scale + shift; the channels' values in turn, many times over
+};
+
+// Part of a data set, with labels of its own (noisy ones, say).
+struct Split {
+  std::shared_ptr<const Dataset> data;
+  std::vector<int64_t> indices;  // into data
+  std::vector<int32_t> labels;   // one an index
+
+  int64_t size() const { return static_cast<int64_t>(indices.size()); }
+  // How many samples carry each label.
+  std::vector<int64_t> class_counts() const;
+};
+
+// Samples first .. first + count - 1 with the data set's own labels. Throws Error where there are not as many.
+Split make_split(std::shared_ptr<const Dataset> data, int64_t first, int64_t count);
+
+}  // namespace cofactor

@@ -1,0 +1,54 @@
+// Batches of a split, read ahead on threads of the loader's own.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "data/dataset.h"
+#include "data/sampler.h"
+#include "engine/batch.h"
+
+namespace cofactor {
+
+struct LoaderOptions {
+  int64_t batch_size = 128;
+  SamplerKind sampler = SamplerKind::shuffled;
+  LastBatch last_batch = LastBatch::keep;
+  uint64_t seed = 0;  // of the order and of augmentation
+  Device device = Device::cpu;
+  int workers = 1;   // threads that read ahead; 0 reads in the caller's thread
+  int prefetch = 4;  // batches held ready
+};
+
+// The stream of a sample's augmentation draws in an epoch: {seed, augmentation, 0, epoch * 2^32 + index}, so that the
+// draws depend on the seed, the epoch and the sample's index in its data set alone.
+RandomKey augmentation_key(uint64_t seed, int epoch, int64_t index);
+
+// Iterates over one epoch after another:
+//   Loader loader(split, options);
+//   loader.start_epoch(epoch);
+//   while (auto batch = loader.next()) ...
+// The batches of an epoch depend on the split, the options and the epoch's number alone, not on workers or prefetch.
+// A loader is used by one thread at a time.
+class Loader {
+ public:
+  // Throws Error where the split is empty or does not fit its data set (an index outside it, a label outside
+  // [0, classes), labels that are more or fewer than the indices), for options that make no batches, and where the
+  // device is not available.
+  Loader(Split split, const LoaderOptions& options);
+  // Does not wait for the end of the epoch, only for the batches that are being read.
+  ~Loader();
+
+  // Begins an epoch, dropping what is left of the one before.
+  void start_epoch(int epoch);
+  // The next batch, or nothing at the end of the epoch. An error in reading a batch, also in a worker thread, is thrown
+  // here when that batch is due; the epoch does not go on behind it.
+  std::optional<Batch> next();
+  int64_t batches_per_epoch() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cofactor

@@ -1,0 +1,140 @@
+#include "data/sampler.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <utility>
+
+#include "engine/error.h"
+
+namespace cofactor {
+
+namespace {
+
+using Batches = std::vector<std::vector<int64_t>>;
+
+// The streams of one epoch's draws: the caller's key numbers the first.
+enum Stream : uint32_t { kSamples = 0, kBatchOrder = 1, kWithinBatch = 2 };
+
+RandomKey stream_of(RandomKey key, Stream stream) {
+  key.index += stream;
+  return key;
+}
+
+// Consecutive runs of `batch_size` samples, the last one with what is left.
+Batches cut(const std::vector<int64_t>& order, size_t batch_size) {
+  Batches batches;
+  for (size_t begin = 0; begin < order.size(); begin += batch_size) {
+    const size_t end = std::min(order.size(), begin + batch_size);
+    batches.emplace_back(order.begin() + static_cast<ptrdiff_t>(begin), order.begin() + static_cast<ptrdiff_t>(end));
+  }
+  return batches;
+}
+
+// `total` cut into shares proportional to class_sizes (which sum to `samples`), each the floor or the ceiling of the
+// exact share: the largest remainders are rounded up.
+std::vector<int64_t> proportional_shares(const std::vector<int64_t>& class_sizes, int64_t samples, int64_t total) {
+  std::vector<int64_t> shares;
+  std::vector<int64_t> remainders;
+  for (int64_t size : class_sizes) {
+    shares.push_back(size * total / samples);
+    remainders.push_back(size * total % samples);
+  }
+  std::vector<size_t> by_remainder(class_sizes.size());
+  std::iota(by_remainder.begin(), by_remainder.end(), size_t{0});
+  std::ranges::stable_sort(by_remainder, [&](size_t a, size_t b) { return remainders[a] > remainders[b]; });
+  const int64_t left = total - std::accumulate(shares.begin(), shares.end(), int64_t{0});
+  for (size_t i = 0; i < static_cast<size_t>(left); ++i) ++shares[by_remainder[i]];
+  return shares;
+}
+
+// counts[b][c]: how many samples of class c batch b gets. Every count is the floor or the ceiling of the exact share,
+// every batch is full but the last, and every sample is used. The last batch is rounded first; a full batch gets the
+// floors, and what each class has left, at most one for each full batch, is dealt to the full batches in turn, class
+// after class: consecutive cards go to different batches, so no batch gets two of a class, and all get equally many.
+Batches stratified_counts(const std::vector<int64_t>& class_sizes, int64_t samples, int64_t batch_size,
+                          const RandomKey& key) {
+  const int64_t full = samples / batch_size;
+  Batches counts(static_cast<size_t>(full));
+  const auto last = proportional_shares(class_sizes, samples, samples % batch_size);
+  const auto turn = random_permutation(stream_of(key, kBatchOrder), full);
+  std::vector<int64_t> floors;
+  for (int64_t size : class_sizes) floors.push_back(size * batch_size / samples);
+  std::ranges::fill(counts, floors);
+  size_t dealt = 0;
+  for (size_t c = 0; full > 0 && c < class_sizes.size(); ++c)
+    for (int64_t left = class_sizes[c] - last[c] - full * floors[c]; left > 0; --left)
+      ++counts[static_cast<size_t>(turn[dealt++ % turn.size()])][c];
+  if (samples % batch_size != 0) counts.push_back(last);
+  return counts;
+}
+
+void shuffle_within(Batches& batches, const RandomKey& key) {
+  uint64_t position = 0;
+  for (auto& batch : batches)
+    for (size_t i = batch.size(); i-- > 0;)
+      std::swap(batch[i], batch[static_cast<size_t>(random_below(key, position++, static_cast<int64_t>(i) + 1))]);
+}
+
+Batches stratified_batches(const std::vector<int32_t>& labels, int64_t batch_size, const RandomKey& key) {
+  const auto samples = static_cast<int64_t>(labels.size());
+  std::map<int32_t, std::vector<int64_t>> members;  // of each class, in random order
+  for (int64_t position : random_permutation(stream_of(key, kSamples), samples))
+    members[labels[static_cast<size_t>(position)]].push_back(position);
+  std::vector<int64_t> class_sizes;
+  for (const auto& [label, positions] : members) class_sizes.push_back(static_cast<int64_t>(positions.size()));
+
+  Batches batches;
+  for (const auto& counts : stratified_counts(class_sizes, samples, std::min(batch_size, samples), key)) {
+    auto& batch = batches.emplace_back();
+    size_t c = 0;
+    for (auto& [label, positions] : members) {
+      const auto first = positions.end() - counts[c++];
+      batch.insert(batch.end(), first, positions.end());
+      positions.erase(first, positions.end());
+    }
+  }
+  shuffle_within(batches, stream_of(key, kWithinBatch));
+  return batches;
+}
+
+}  // namespace
+
+SamplerKind parse_sampler(std::string_view name) {
+  if (name == "sequential") return SamplerKind::sequential;
+  if (name == "shuffled") return SamplerKind::shuffled;
+  if (name == "stratified") return SamplerKind::stratified;
+  fail("sampler: '{}' is none of shuffled, stratified, sequential", name);
+}
+
+int64_t batch_count(int64_t samples, int64_t batch_size, LastBatch last) {
+  check(batch_size >= 1, "sampler: a batch of {} samples is none", batch_size);
+  check(samples >= 1, "sampler: there are no samples to make batches of");
+  check(last == LastBatch::keep || samples >= batch_size,
+        "sampler: {} samples do not fill one batch of {}, and short batches are dropped: nothing is left", samples,
+        batch_size);
+  return samples / batch_size + (last == LastBatch::keep && samples % batch_size != 0);
+}
+
+Batches make_batches(SamplerKind kind, const std::vector<int32_t>& labels, int64_t batch_size, LastBatch last,
+                     const RandomKey& key) {
+  const auto samples = static_cast<int64_t>(labels.size());
+  const int64_t count = batch_count(samples, batch_size, last);
+  Batches batches;
+  switch (kind) {
+    case SamplerKind::sequential: {
+      std::vector<int64_t> order(labels.size());
+      std::iota(order.begin(), order.end(), int64_t{0});
+      batches = cut(order, static_cast<size_t>(batch_size));
+      break;
+    }
+    case SamplerKind::shuffled:
+      batches = cut(random_permutation(stream_of(key, kSamples), samples), static_cast<size_t>(batch_size));
+      break;
+    case SamplerKind::stratified: batches = stratified_batches(labels, batch_size, key); break;
+  }
+  batches.resize(static_cast<size_t>(count));  // a last batch that is to be dropped is the one too many
+  return batches;
+}
+
+}  // namespace cofactor

@@ -1,0 +1,27 @@
+#include "layers/batch_norm.h"
+
+#include "engine/ops/batch_norm.h"
+
+namespace cofactor {
+
+BatchNorm::BatchNorm(Initializer& init, const BatchNormOptions& options) : options_(options) {
+  check(options.features >= 1, "batch norm layer: {} features, expected at least 1", options.features);
+  const Shape shape{options.features};
+  scale_ = register_parameter("weight", init.constant(shape, 1.0));
+  shift_ = register_parameter("bias", init.constant(shape, 0.0));
+  running_mean_ = register_buffer("running_mean", init.constant(shape, 0.0));
+  running_variance_ = register_buffer("running_var", init.constant(shape, 1.0));
+  batches_ = register_buffer("num_batches_tracked", Tensor::zeros({}, DType::i32, Device::reference));
+}
+
+Tensor BatchNorm::forward(const Tensor& x) {
+  const BatchNormParams params{.training = training(),
+                               .momentum = options_.momentum,
+                               .epsilon = options_.epsilon,
+                               .activation = options_.activation};
+  const Tensor y = batch_norm(x, scale_, shift_, running_mean_, running_variance_, params);
+  if (training()) ++*batches_.data<int32_t>();
+  return y;
+}
+
+}  // namespace cofactor

@@ -1,0 +1,16 @@
+#include "layers/dropout.h"
+
+#include "engine/error.h"
+#include "engine/ops/dropout.h"
+
+namespace cofactor {
+
+Dropout::Dropout(double p) : p_(p) {
+  check(p >= 0.0 && p < 1.0, "dropout layer: p is {}, expected [0, 1)", p);
+}
+
+Tensor Dropout::forward(const Tensor& x) {
+  return training() ? dropout(x, p_, random_key(Purpose::dropout)) : x;
+}
+
+}  // namespace cofactor

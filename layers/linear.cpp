@@ -1,0 +1,21 @@
+#include "layers/linear.h"
+
+#include "engine/ops/matmul.h"
+
+namespace cofactor {
+
+Linear::Linear(Initializer& init, const LinearOptions& options) {
+  const auto& [in, out, bias, height, width] = options;
+  check(in >= 1 && out >= 1, "linear layer: {} features to {}, expected at least 1 of each", in, out);
+  const double bound = Initializer::bound(in);
+  FileLayout layout;
+  if (height != 0 || width != 0) layout = {FileLayout::Kind::flattened_weight, height, width};
+  weight_ = register_parameter("weight", init.uniform({out, in}, bound, layout), layout);
+  if (bias) bias_ = register_parameter("bias", init.uniform({out}, bound));
+}
+
+Tensor Linear::forward(const Tensor& x) {
+  return linear(x, weight_, bias_);
+}
+
+}  // namespace cofactor
