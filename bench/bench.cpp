@@ -1,0 +1,229 @@
+// One workload on one device, timed: the half of scripts/bench that is ours. bench/pytorch_bench.py is the other half,
+// with the same workloads, and prints the same keys.
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/loader.h"
+#include "engine/autograd.h"
+#include "engine/ops/reduce.h"
+#include "engine/optim/adam.h"
+#include "experiments/options.h"
+#include "losses/cross_entropy.h"
+#include "models/two_layer_cnn.h"
+
+namespace cofactor {
+namespace {
+
+constexpr uint64_t kSeed = 1;
+
+// What is timed: a network, the data that feeds it, and training steps or forward passes. Each entry has its twin in
+// pytorch_bench.py.
+struct Workload {
+  std::string_view name;
+  bool training;
+  int64_t batch_size;  // unless the command line says otherwise
+  std::function<std::shared_ptr<const Dataset>()> make_data;
+  std::function<std::unique_ptr<Module>(Device device)> make_model;
+};
+
+// Random bytes as images, with random labels.
+std::shared_ptr<const Dataset> random_images(int64_t count, const Shape& shape, int64_t classes, float mean,
+                                             float std) {
+  std::vector<uint8_t> pixels(static_cast<size_t>(count * shape.numel()));
+  for (size_t i = 0; i < pixels.size(); ++i)
+    pixels[i] = static_cast<uint8_t>(random_word({kSeed, Purpose::test, 0, 0}, i) & 0xFF);
+  std::vector<int32_t> labels(static_cast<size_t>(count));
+  for (size_t i = 0; i < labels.size(); ++i)
+    labels[i] = static_cast<int32_t>(random_below({kSeed, Purpose::test, 1, 0}, i, classes));
+  const auto channels = static_cast<size_t>(shape.dim(-1));
+  return std::make_shared<ImageArray>(std::move(pixels), shape, std::move(labels), classes,
+                                      std::vector<float>(channels, mean), std::vector<float>(channels, std));
+}
+
+std::vector<Workload> workloads() {
+  const auto fashion_images = [](int64_t count) {
+    return [count] { return random_images(count, Shape{28, 28, 1}, 2, 0.1307f, 0.3081f); };
+  };
+  const auto fashion_cnn = [](Device device) {
+    Initializer init(device, kSeed);
+    return std::make_unique<TwoLayerCnn>(init);
+  };
+  return {
+      {"fashion_cnn", true, 128, fashion_images(5120), fashion_cnn},
+      {"fashion_cnn_eval", false, 1000, fashion_images(10000), fashion_cnn},
+  };
+}
+
+struct Options {
+  std::string workload, device = "auto", precision = "f32";
+  int threads = usable_cores(), workers = 1;
+  int warmup = 20, steps = 100;
+  int64_t batch_size = 0;
+};
+
+// Draws batches without end, one epoch after the other, with whole batches only.
+class Batches {
+ public:
+  Batches(std::shared_ptr<const Dataset> data, const LoaderOptions& options)
+      : loader_(make_split(data, 0, data->size()), options) {
+    check(loader_.batches_per_epoch() > 0, "bench: a batch of {} samples is more than the workload's {}",
+          options.batch_size, data->size());
+    loader_.start_epoch(epoch_);
+  }
+  Batch next() {
+    while (true) {
+      if (auto batch = loader_.next()) return std::move(*batch);
+      loader_.start_epoch(++epoch_);
+    }
+  }
+
+ private:
+  Loader loader_;
+  int epoch_ = 0;
+};
+
+// Everything that training does with a batch, its arrival included.
+class TrainingStep {
+ public:
+  TrainingStep(Batches& batches, Module& model) : batches_(batches), model_(model), adam_(model.parameters(), {}) {
+    model_.train();
+  }
+  double operator()() {
+    const Batch batch = batches_.next();
+    model_.set_random(kSeed, step_++);
+    const Tensor loss = cross_entropy(model_(batch.inputs), batch.labels);
+    adam_.zero_grad();
+    backward(loss);
+    adam_.step();
+    return loss.item();
+  }
+
+ private:
+  Batches& batches_;
+  Module& model_;
+  Adam adam_;
+  uint64_t step_ = 0;
+};
+
+// Everything that validation does with a batch.
+class EvaluationStep {
+ public:
+  EvaluationStep(Batches& batches, Module& model) : batches_(batches), model_(model) { model_.eval(); }
+  double operator()() {
+    const NoGrad no_grad;
+    const Batch batch = batches_.next();
+    const Tensor logits = model_(batch.inputs);
+    const double loss = cross_entropy(logits, batch.labels).item();
+    const std::vector<int32_t> answers = argmax(logits).to_vector<int32_t>();
+    for (size_t i = 0; i < answers.size(); ++i) correct_ += answers[i] == batch.host_labels[i];
+    return loss;
+  }
+
+ private:
+  Batches& batches_;
+  Module& model_;
+  int64_t correct_ = 0;
+};
+
+// The time of each of `steps` steps in milliseconds, after the warm-up.
+std::vector<double> time_steps(const std::function<double()>& step, const Options& options) {
+  using Clock = std::chrono::steady_clock;
+  for (int i = 0; i < options.warmup; ++i) step();
+  std::vector<double> times;
+  for (int i = 0; i < options.steps; ++i) {
+    const auto start = Clock::now();
+    const double loss = step();
+    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+    check(std::isfinite(loss), "bench: the loss is {} at timed step {}", loss, i);
+  }
+  return times;
+}
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  const size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+// The most memory that this process has held, in MiB.
+double peak_rss_mib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024.0;  // Linux counts KiB
+}
+
+void run(const Workload& workload, const Options& options) {
+  set_num_threads(options.threads);
+  const Device device = parse_device(options.device);
+  LoaderOptions loader;
+  loader.batch_size = options.batch_size > 0 ? options.batch_size : workload.batch_size;
+  loader.sampler = workload.training ? SamplerKind::shuffled : SamplerKind::sequential;
+  loader.last_batch = LastBatch::drop;
+  loader.seed = kSeed;
+  loader.device = device;
+  loader.workers = options.workers;
+  Batches batches(workload.make_data(), loader);
+  const std::unique_ptr<Module> model = workload.make_model(device);
+  const std::vector<double> times = workload.training ? time_steps(TrainingStep(batches, *model), options)
+                                                      : time_steps(EvaluationStep(batches, *model), options);
+  const double step_ms = median(times);
+  const double mean_ms = std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size());
+  fmt::print(
+      "workload={} device={} precision={} threads={} batch_size={} samples_per_second={:.1f} median_step_ms={:.4f} "
+      "mean_step_ms={:.4f} peak_mib={:.1f}\n",
+      workload.name, device, options.precision, options.threads, loader.batch_size,
+      1000.0 * static_cast<double>(loader.batch_size) / step_ms, step_ms, mean_ms, peak_rss_mib());
+}
+
+// Where the command line asks for help or is not understood: the exit code, after printing.
+int main_with(int argc, char** argv) {
+  const std::vector<Workload> table = workloads();
+  Options options;
+  bool list = false;
+  CLI::App app("Times one workload of cofactor and prints a line of key=value pairs.", "cofactor_bench");
+  app.option_defaults()->always_capture_default();
+  app.add_option("--workload", options.workload, "What to time")->check([&](const std::string& name) -> std::string {
+    const bool known = std::ranges::any_of(table, [&](const Workload& entry) { return entry.name == name; });
+    return known ? "" : fmt::format("there is no workload \"{}\"; --list names them", name);
+  });
+  app.add_flag("--list", list, "Print the workloads' names");
+  app.add_option("--device", options.device, "auto, cpu, cuda or reference");
+  app.add_option("--precision", options.precision, "f32")->check(CLI::IsMember({"f32"}));
+  app.add_option("--threads", options.threads, "Threads of the host's kernels")->check(CLI::PositiveNumber);
+  app.add_option("--workers", options.workers, "Threads that read batches ahead")->check(CLI::NonNegativeNumber);
+  app.add_option("--warmup", options.warmup, "Steps before the timed ones")->check(CLI::NonNegativeNumber);
+  app.add_option("--steps", options.steps, "Timed steps")->check(CLI::PositiveNumber);
+  app.add_option("--batch-size", options.batch_size, "Samples a step; 0: the workload's")
+      ->check(CLI::NonNegativeNumber);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (list) {
+    for (const Workload& entry : table) fmt::print("{}\n", entry.name);
+    return 0;
+  }
+  const auto found = std::ranges::find(table, options.workload, &Workload::name);
+  if (found == table.end()) throw UsageError("--workload is missing; --list names them");
+  run(*found, options);
+  return 0;
+}
+
+}  // namespace
+}  // namespace cofactor
+
+int main(int argc, char** argv) {
+  return cofactor::run_main("cofactor_bench", [&] { return cofactor::main_with(argc, argv); });
+}

@@ -1,0 +1,169 @@
+"""One workload in PyTorch, timed: the other half of scripts/bench.
+
+The workloads are those of bench.cpp, and the keys that are printed are the same. PyTorch runs in the fastest of a few
+reasonable settings (memory format, implementation of Adam): `--variant choose` tries them and prints the best, and
+`--variant NAME` times that one.
+"""
+
+import argparse
+import collections
+import itertools
+import os
+import resource
+import statistics
+import time
+
+import torch
+from torch import nn
+
+Workload = collections.namedtuple("Workload", "training batch_size samples shape classes mean std make_model")
+
+
+class TwoLayerCnn(nn.Module):
+    """models/two_layer_cnn.h. ReLU comes after the pooling, as there: the values are the same, on a quarter of them."""
+
+    def __init__(self, classes=2):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 16, 5)
+        self.conv2 = nn.Conv2d(16, 32, 5)
+        self.dropout = nn.Dropout(0.5)
+        self.fc = nn.Linear(512, classes)
+
+    def forward(self, x):
+        x = nn.functional.max_pool2d(self.conv1(x), 2).relu_()
+        x = nn.functional.max_pool2d(self.conv2(x), 2).relu_()
+        return self.fc(self.dropout(torch.flatten(x, 1)))
+
+
+WORKLOADS = {
+    "fashion_cnn": Workload(True, 128, 5120, (1, 28, 28), 2, 0.1307, 0.3081, TwoLayerCnn),
+    "fashion_cnn_eval": Workload(False, 1000, 10000, (1, 28, 28), 2, 0.1307, 0.3081, TwoLayerCnn),
+}
+
+MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+ADAMS = {"plain": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workload", choices=WORKLOADS, required=True)
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--precision", choices=["f32"], default="f32")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--warmup", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--batch-size", type=int, default=0, help="samples a step; 0: the workload's")
+    parser.add_argument("--variant", default="choose", help="choose, or one that choose has printed")
+    parser.add_argument("--compile", action="store_true", help="torch.compile the network")
+    options = parser.parse_args()
+    if options.device == "auto":
+        options.device = "cuda" if torch.cuda.is_available() else "cpu"
+    options.batch_size = options.batch_size or WORKLOADS[options.workload].batch_size
+    return options
+
+
+class Batches:
+    """Batches without end from bytes in memory, normalised as they are taken; one epoch after the other."""
+
+    def __init__(self, workload, options, memory_format):
+        generator = torch.Generator().manual_seed(1)
+        shape = (workload.samples, *workload.shape)
+        self.pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+        self.labels = torch.randint(0, workload.classes, (workload.samples,), generator=generator)
+        self.batch_size, self.shuffled = options.batch_size, workload.training
+        self.device, self.memory_format = options.device, memory_format
+        # (byte / 255 - mean) / std as one multiplication and one addition.
+        self.scale, self.shift = 1 / (255 * workload.std), -workload.mean / workload.std
+        self.remaining = iter(())
+
+    def __next__(self):
+        indices = next(self.remaining, None)
+        if indices is None or len(indices) < self.batch_size:
+            count = len(self.labels)
+            order = torch.randperm(count) if self.shuffled else torch.arange(count)
+            self.remaining = iter(order.split(self.batch_size))
+            indices = next(self.remaining)
+        pixels = self.pixels.index_select(0, indices).to(self.device, non_blocking=True)
+        labels = self.labels.index_select(0, indices).to(self.device, non_blocking=True)
+        inputs = pixels.to(torch.float32).mul_(self.scale).add_(self.shift)
+        return inputs.contiguous(memory_format=self.memory_format), labels
+
+
+def make_step(workload, options, variant):
+    """The step as a function of nothing that returns the loss."""
+    memory_format, adam = variant.split("+")
+    memory_format = MEMORY_FORMATS[memory_format]
+    torch.manual_seed(1)
+    batches = Batches(workload, options, memory_format)
+    model = workload.make_model().to(options.device, memory_format=memory_format).train(workload.training)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **ADAMS[adam]) if workload.training else None
+    network = torch.compile(model) if options.compile else model
+
+    def train():
+        inputs, labels = next(batches)
+        loss = nn.functional.cross_entropy(network(inputs), labels)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    def evaluate():
+        with torch.inference_mode():
+            inputs, labels = next(batches)
+            logits = network(inputs)
+            evaluate.correct += (logits.argmax(1) == labels).sum().item()
+            return nn.functional.cross_entropy(logits, labels).item()
+
+    evaluate.correct = 0
+    return train if workload.training else evaluate
+
+
+def time_steps(step, warmup, steps):
+    """The time of each step in milliseconds. Every step ends in .item(), which waits for the device."""
+    for _ in range(warmup):
+        step()
+    times = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        step()
+        times.append(1000 * (time.perf_counter() - start))
+    return times
+
+
+def choose_variant(workload, options):
+    """The fastest variant; those that this PyTorch or device cannot do do not count."""
+    medians = {}
+    for memory_format, adam in itertools.product(MEMORY_FORMATS, ADAMS if workload.training else ["plain"]):
+        variant = f"{memory_format}+{adam}"
+        try:
+            step = make_step(workload, options, variant)
+            medians[variant] = statistics.median(time_steps(step, 5, 25))
+        except (RuntimeError, TypeError, ValueError):
+            continue
+    if not medians:
+        raise SystemExit("no variant works with this PyTorch on this device")
+    return min(medians, key=medians.get)
+
+
+def main():
+    options = parse()
+    torch.set_num_threads(options.threads)
+    # f32 means f32, in convolutions too.
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    workload = WORKLOADS[options.workload]
+    if options.variant == "choose":
+        print(f"variant={choose_variant(workload, options)}")
+        return
+    times = time_steps(make_step(workload, options, options.variant), options.warmup, options.steps)
+    median = statistics.median(times)
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"workload={options.workload} device={options.device} precision={options.precision} threads={options.threads}"
+        f" batch_size={options.batch_size} samples_per_second={1000 * options.batch_size / median:.1f}"
+        f" median_step_ms={median:.4f} mean_step_ms={statistics.fmean(times):.4f} peak_mib={peak_mib:.1f}"
+        f" variant={options.variant} version={torch.__version__}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+#include "experiments/checkpoint.h"
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string_view>
+
+#include "engine/error.h"
+#include "engine/io/file.h"
+#include "engine/io/safetensors.h"
+
+namespace cofactor {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+Json to_json(const EpochMetrics& epoch) {
+  return {{"epoch", epoch.epoch},
+          {"lr", epoch.lr},
+          {"train_loss", epoch.train_loss},
+          {"batches", epoch.batches},
+          {"skipped_batches", epoch.skipped_batches},
+          {"valid_loss", std::isfinite(epoch.valid_loss) ? Json(epoch.valid_loss) : Json(nullptr)},
+          {"valid_accuracy", epoch.valid_accuracy},
+          {"seconds", epoch.seconds}};
+}
+
+EpochMetrics epoch_from(const Json& json) {
+  EpochMetrics epoch;
+  json.at("epoch").get_to(epoch.epoch);
+  json.at("lr").get_to(epoch.lr);
+  json.at("train_loss").get_to(epoch.train_loss);
+  json.at("batches").get_to(epoch.batches);
+  json.at("skipped_batches").get_to(epoch.skipped_batches);
+  const Json& loss = json.at("valid_loss");
+  epoch.valid_loss = loss.is_null() ? std::numeric_limits<double>::infinity() : loss.get<double>();
+  json.at("valid_accuracy").get_to(epoch.valid_accuracy);
+  json.at("seconds").get_to(epoch.seconds);
+  return epoch;
+}
+
+// A checkpoint's tensors stand in one file under these prefixes.
+constexpr std::string_view kModel = "model.", kBest = "best.", kOptimizer = "optimizer.";
+
+void add(std::vector<NamedTensor>& all, std::string_view prefix, const std::vector<NamedTensor>& tensors) {
+  for (const NamedTensor& named : tensors) all.push_back({std::string(prefix) + named.name, named.tensor});
+}
+
+std::vector<NamedTensor> part(const std::vector<NamedTensor>& all, std::string_view prefix, Device device) {
+  std::vector<NamedTensor> tensors;
+  for (const NamedTensor& named : all) {
+    if (named.name.starts_with(prefix)) tensors.push_back({named.name.substr(prefix.size()), named.tensor.to(device)});
+  }
+  return tensors;
+}
+
+const std::string& metadata_of(const SafetensorsFile& file, const std::string& key, const fs::path& path) {
+  const auto found = file.metadata.find(key);
+  check(found != file.metadata.end(), "{}: its metadata has no '{}': not a file of an experiment", path.string(), key);
+  return found->second;
+}
+
+}  // namespace
+
+void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
+  Json history = Json::array();
+  for (const EpochMetrics& epoch : checkpoint.history) history.push_back(to_json(epoch));
+  SafetensorsFile file;
+  file.metadata = {{"settings", checkpoint.settings},
+                   {"threads", fmt::format("{}", checkpoint.threads)},
+                   {"history", history.dump()}};
+  add(file.tensors, kModel, checkpoint.model);
+  add(file.tensors, kBest, checkpoint.best);
+  add(file.tensors, kOptimizer, checkpoint.optimizer);
+  save_safetensors(path, file);
+}
+
+Checkpoint load_checkpoint(const fs::path& path, Device device) {
+  const SafetensorsFile file = load_safetensors(path, Device::reference);
+  Checkpoint checkpoint;
+  checkpoint.settings = metadata_of(file, "settings", path);
+  try {
+    checkpoint.threads = std::stoi(metadata_of(file, "threads", path));
+    for (const Json& epoch : Json::parse(metadata_of(file, "history", path))) {
+      checkpoint.history.push_back(epoch_from(epoch));
+    }
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    fail("{}: its metadata is malformed: {}", path.string(), error.what());
+  }
+  check(!checkpoint.history.empty(), "{}: a checkpoint of no epoch", path.string());
+  checkpoint.model = part(file.tensors, kModel, Device::reference);
+  checkpoint.best = part(file.tensors, kBest, Device::reference);
+  checkpoint.optimizer = part(file.tensors, kOptimizer, device);
+  return checkpoint;
+}
+
+void save_weights(const fs::path& path, const Weights& weights) {
+  save_safetensors(path, {weights.tensors, {{"format", "pt"}, {"settings", weights.settings}}});
+}
+
+Weights load_weights(const fs::path& path) {
+  SafetensorsFile file = load_safetensors(path, Device::reference);
+  return {metadata_of(file, "settings", path), std::move(file.tensors)};
+}
+
+void write_metrics(const fs::path& path, const std::vector<EpochMetrics>& history) {
+  std::string text;
+  for (const EpochMetrics& epoch : history) text += to_json(epoch).dump() + "\n";
+  write_file_atomically(path, text);
+}
+
+std::vector<EpochMetrics> read_metrics(const fs::path& path) {
+  std::istringstream lines(read_file(path));
+  std::vector<EpochMetrics> history;
+  for (std::string line; std::getline(lines, line);) {
+    try {
+      history.push_back(epoch_from(Json::parse(line)));
+    } catch (const nlohmann::json::exception& error) {
+      fail("{}, line {}: no metrics of an epoch: {}", path.string(), history.size() + 1, error.what());
+    }
+    check(history.back().epoch == static_cast<int>(history.size()) - 1, "{}, line {}: epoch {}, expected {}",
+          path.string(), history.size(), history.back().epoch, history.size() - 1);
+  }
+  return history;
+}
+
+}  // namespace cofactor

@@ -1,0 +1,51 @@
+// What a training phase leaves on the disk: metrics by epoch, a checkpoint to resume from, the selected weights.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "engine/named_tensor.h"
+
+namespace cofactor {
+
+struct EpochMetrics {
+  int epoch = 0;  // from 0
+  double lr = 0.0;
+  double train_loss = 0.0;                   // mean over the batches that were not skipped
+  int64_t batches = 0, skipped_batches = 0;  // all, and those that carried no gradient for the loss
+  double valid_loss = 0.0;                   // the method's own, over the whole noisy validation set; may be +infinity
+  double valid_accuracy = 0.0;               // percent, on noisy labels
+  double seconds = 0.0;
+
+  bool operator==(const EpochMetrics&) const = default;
+};
+
+// Everything that a phase needs to go on after `history`'s last epoch as if it had never stopped.
+struct Checkpoint {
+  std::string settings;  // a JSON object: what decides the result (settings.h)
+  int threads = 0;       // another number may change the last digits
+  std::vector<EpochMetrics> history;
+  std::vector<NamedTensor> model, best;  // weights and buffers now, and of the selected epoch so far; on the host
+  std::vector<NamedTensor> optimizer;    // on the device
+};
+
+// One safetensors file, whole or not at all. load_checkpoint throws Error, with the path, where the file is cut short
+// or is no checkpoint; the optimizer's state is read onto `device`.
+void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
+Checkpoint load_checkpoint(const std::filesystem::path& path, Device device);
+
+// The selected weights under PyTorch's names in PyTorch's layout, with the settings as metadata.
+struct Weights {
+  std::string settings;
+  std::vector<NamedTensor> tensors;
+};
+void save_weights(const std::filesystem::path& path, const Weights& weights);
+Weights load_weights(const std::filesystem::path& path);
+
+// One line of JSON an epoch, whole or not at all; and back, where the file must hold epochs 0, 1, 2, ...
+void write_metrics(const std::filesystem::path& path, const std::vector<EpochMetrics>& history);
+std::vector<EpochMetrics> read_metrics(const std::filesystem::path& path);
+
+}  // namespace cofactor

@@ -1,0 +1,240 @@
+#include "experiments/options.h"
+
+#include <fmt/ranges.h>
+#include <sched.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <set>
+
+namespace cofactor {
+namespace {
+
+template <class... Args>
+[[noreturn]] void usage(fmt::format_string<Args...> format, Args&&... args) {
+  throw UsageError(fmt::format(format, std::forward<Args>(args)...));
+}
+
+// A list without its repetitions, in the order given.
+template <class T>
+std::vector<T> distinct(const std::vector<T>& values) {
+  std::set<T> seen;
+  std::vector<T> result;
+  for (const T& value : values)
+    if (seen.insert(value).second) result.push_back(value);
+  return result;
+}
+
+void check_names(const std::vector<std::string>& names, const std::vector<std::string>& known, std::string_view flag) {
+  for (const std::string& name : names) {
+    if (std::ranges::find(known, name) == known.end()) {
+      usage("{} {}: unknown name; there are {}", flag, name, fmt::join(known, ", "));
+    }
+  }
+}
+
+// What CLI11 fills; strings and lists that validate() turns into RunOptions.
+struct RawOptions {
+  RunOptions run;
+  std::vector<int> cases;
+  std::string device = "auto", sampler = "shuffled";
+  int threads = 0;  // 0: all cores
+  bool no_normalize = false;
+};
+
+std::string describe(const TrainingPlan& plan) {
+  return fmt::format("{} {:g}, {} epochs, batch {}", plan.optimizer == OptimizerKind::adam ? "Adam" : "SGD", plan.lr,
+                     plan.epochs, plan.batch_size);
+}
+
+std::string footer(const Experiment& experiment) {
+  std::string text = fmt::format("Hyperparameters:\n  ce (pre-training): {}\n", describe(experiment.pretraining));
+  for (const auto& [method, plan] : experiment.finetuning) {
+    text += fmt::format("  {} (fine-tuning of ce): {}\n", method, describe(plan));
+  }
+  text += "The paper: " + experiment.paper + "\n";
+  text +=
+      "Exit code: 0 done, 1 failed, 2 bad usage. Started again, finished runs are skipped, interrupted ones resumed.";
+  return text;
+}
+
+void add_sweep_flags(CLI::App& app, const Experiment& experiment, RawOptions& raw) {
+  auto* noise =
+      app.add_option("--noise", raw.run.noises, "Noises: " + fmt::format("{}", fmt::join(experiment.noises, ", ")));
+  noise->delimiter(',')->default_str(fmt::format("{}", fmt::join(experiment.default_noises, ",")));
+  std::string numbered;
+  for (size_t i = 0; i < experiment.noises.size(); ++i) {
+    numbered += fmt::format("{}{} {}", i ? ", " : "", i + 1, experiment.noises[i]);
+  }
+  app.add_option("--case", raw.cases, "Noises by the paper's numbers: " + numbered)->delimiter(',')->excludes(noise);
+  app.add_option("--rate", raw.run.rates, "Noise rates, each in [0, 1]")
+      ->delimiter(',')
+      ->default_str(fmt::format("{}", fmt::join(experiment.default_rates, ",")));
+  app.add_option("--method", raw.run.methods, "Methods: " + fmt::format("{}", fmt::join(experiment.methods(), ", ")))
+      ->delimiter(',')
+      ->default_str(fmt::format("{}", fmt::join(experiment.default_methods, ",")));
+  app.add_option("--seed", raw.run.seeds, "Seeds of labels, weights, batches and dropout")
+      ->delimiter(',')
+      ->default_str(fmt::format("{}", fmt::join(experiment.default_seeds, ",")));
+}
+
+void add_training_flags(CLI::App& app, RawOptions& raw) {
+  app.add_option("--epochs", raw.run.epochs, "Epochs of pre-training and of fine-tuning [the experiment's, below]");
+  app.add_option("--batch-size", raw.run.batch_size, "Samples a batch [the experiment's, below]");
+  app.add_option("--lr", raw.run.lr, "Learning rate of fine-tuning [the experiment's, below]");
+  app.add_option("--pretrain-lr", raw.run.pretrain_lr, "Learning rate of pre-training, and so of ce [likewise]");
+  app.add_option("--limit", raw.run.limit, "Train on the first N training samples [all]");
+  app.add_option("--sampler", raw.sampler, "shuffled, or stratified: every batch has its share of each noisy class")
+      ->capture_default_str();
+  app.add_option("--epsilon", raw.run.loss.dmi.epsilon, "dmi: added to |det U|; the published code has 0.001")
+      ->default_str("0, the paper's");
+  app.add_flag("--no-normalize", raw.no_normalize, "dmi: U = O L, not O L / N, as most of the published code has it");
+}
+
+void add_machine_flags(CLI::App& app, const Experiment& experiment, RawOptions& raw) {
+  raw.run.data = experiment.default_data;
+  raw.run.out = std::filesystem::path("runs") / experiment.name;
+  app.add_option("--data", raw.run.data, "Folder of the data set")->capture_default_str();
+  app.add_option("--out", raw.run.out, "Folder for results, metrics and weights")->capture_default_str();
+  app.add_option("--device", raw.device, "auto, cpu, cuda or reference")->capture_default_str();
+  app.add_option("--precision", raw.run.precision, "f32; tf32 and bf16 where the device has them")
+      ->capture_default_str();
+  app.add_option("--threads", raw.threads, "Threads of the host's kernels")
+      ->default_str(fmt::format("all cores: {}", usable_cores()));
+  app.add_option("--workers", raw.run.workers, "Threads that read batches ahead; 0: none")->capture_default_str();
+}
+
+void resolve_noises(const Experiment& experiment, RawOptions& raw) {
+  std::vector<std::string>& noises = raw.run.noises;
+  for (const int number : raw.cases) {
+    if (number < 1 || number > static_cast<int>(experiment.noises.size())) {
+      usage("--case {}: expected a number from 1 to {}", number, experiment.noises.size());
+    }
+    noises.push_back(experiment.noises[static_cast<size_t>(number - 1)]);
+  }
+  if (noises.empty()) noises = experiment.default_noises;
+  check_names(noises, experiment.noises, "--noise");
+  noises = distinct(noises);
+}
+
+void check_numbers(const RunOptions& run) {
+  for (const double rate : run.rates) {
+    if (!(rate >= 0.0 && rate <= 1.0)) usage("--rate {}: a noise rate lies in [0, 1]", rate);
+  }
+  if (run.epochs && *run.epochs < 1) usage("--epochs {}: expected at least 1", *run.epochs);
+  if (run.batch_size && *run.batch_size < 1) usage("--batch-size {}: expected at least 1", *run.batch_size);
+  if (run.limit && *run.limit < 1) usage("--limit {}: expected at least 1", *run.limit);
+  for (const auto& [flag, lr] : {std::pair{"--lr", run.lr}, std::pair{"--pretrain-lr", run.pretrain_lr}}) {
+    if (lr && !(std::isfinite(*lr) && *lr > 0.0)) usage("{} {}: expected a positive number", flag, *lr);
+  }
+  const double epsilon = run.loss.dmi.epsilon;
+  if (!(std::isfinite(epsilon) && epsilon >= 0.0)) usage("--epsilon {}: expected 0 or a positive number", epsilon);
+  if (run.threads < 1) usage("--threads {}: expected at least 1", run.threads);
+  if (run.workers < 0) usage("--workers {}: expected 0 or more", run.workers);
+}
+
+void resolve_precision(const RunOptions& run) {
+  if (run.precision == "f32") return;
+  if (run.precision != "tf32" && run.precision != "bf16") {
+    usage("--precision {}: unknown name; there are f32, tf32, bf16", run.precision);
+  }
+  usage("--precision {}: not offered on device {}, which computes in f32", run.precision, run.device);
+}
+
+// Errors of names parsed elsewhere are bad usage here.
+template <class Parse>
+auto as_usage(std::string_view flag, std::string_view value, Parse parse) {
+  try {
+    return parse(value);
+  } catch (const Error& error) {
+    usage("{} {}: {}", flag, value, error.what());
+  }
+}
+
+RunOptions validate(const Experiment& experiment, RawOptions raw) {
+  RunOptions& run = raw.run;
+  resolve_noises(experiment, raw);
+  if (run.methods.empty()) run.methods = experiment.default_methods;
+  if (run.rates.empty()) run.rates = experiment.default_rates;
+  if (run.seeds.empty()) run.seeds = experiment.default_seeds;
+  check_names(run.methods, experiment.methods(), "--method");
+  run.methods = distinct(run.methods);
+  run.threads = raw.threads == 0 ? usable_cores() : raw.threads;
+  check_numbers(run);
+  run.rates = distinct(run.rates);
+  run.seeds = distinct(run.seeds);
+  run.loss.dmi.normalize = !raw.no_normalize;
+  run.sampler = as_usage("--sampler", raw.sampler, parse_sampler);
+  run.device = as_usage("--device", raw.device, parse_device);
+  resolve_precision(run);
+  if (run.lr && run.methods == std::vector<std::string>{"ce"}) {
+    usage("--lr {}: it is the rate of fine-tuning, and ce does not fine-tune; there is --pretrain-lr", *run.lr);
+  }
+  return run;
+}
+
+}  // namespace
+
+std::optional<RunOptions> parse_options(const Experiment& experiment, int argc, const char* const* argv) {
+  CLI::App app(experiment.description, experiment.name);
+  RawOptions raw;
+  app.get_formatter()->column_width(34);
+  add_sweep_flags(app, experiment, raw);
+  add_training_flags(app, raw);
+  add_machine_flags(app, experiment, raw);
+  app.footer(footer(experiment));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(fmt::format("{} (--help lists the flags)", error.what()));
+  }
+  return validate(experiment, std::move(raw));
+}
+
+TrainingPlan plan_of(const Experiment& experiment, const RunOptions& options, std::string_view method) {
+  const bool pretraining = method == "ce";
+  const auto found = std::ranges::find(experiment.finetuning, method, &std::pair<std::string, TrainingPlan>::first);
+  if (!pretraining && found == experiment.finetuning.end())
+    usage("method {}: {} has none such", method, experiment.name);
+  TrainingPlan plan = pretraining ? experiment.pretraining : found->second;
+  if (options.epochs) plan.epochs = *options.epochs;
+  if (options.batch_size) plan.batch_size = *options.batch_size;
+  if (const auto& lr = pretraining ? options.pretrain_lr : options.lr) {
+    for (RateFrom& step : plan.lr_steps) step.lr *= *lr / plan.lr;
+    plan.lr = *lr;
+  }
+  return plan;
+}
+
+int usable_cores() {
+  cpu_set_t mask;
+  CPU_ZERO(&mask);
+  int cores = sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
+  // Control groups, version 2: "QUOTA PERIOD" in microseconds, or "max PERIOD".
+  std::ifstream limits("/sys/fs/cgroup/cpu.max");
+  double quota = 0.0, period = 0.0;
+  if (limits >> quota >> period && period > 0.0) {
+    cores = std::min(cores, static_cast<int>(std::ceil(quota / period)));
+  }
+  return std::max(cores, 1);
+}
+
+int run_main(std::string_view program, const std::function<int()>& body) {
+  try {
+    return body();
+  } catch (const UsageError& error) {
+    fmt::print(stderr, "{}: {}\n", program, error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}: {}\n", program, error.what());
+    return 1;
+  }
+}
+
+}  // namespace cofactor

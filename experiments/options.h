@@ -1,0 +1,60 @@
+// The command line that every experiment shares, one meaning everywhere.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/sampler.h"
+#include "engine/device.h"
+#include "experiments/experiment.h"
+#include "losses/make_loss.h"
+
+namespace cofactor {
+
+// A command line that cannot be meant: exit code 2, where every other Error is exit code 1.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
+
+struct RunOptions {
+  std::filesystem::path data, out;
+  // What to run: every combination of noise, rate and seed is a cell; each cell is trained with every method.
+  std::vector<std::string> noises, methods;
+  std::vector<double> rates;
+  std::vector<uint64_t> seeds;
+  // Where set, these replace the experiment's hyperparameters.
+  std::optional<int> epochs;          // of pre-training and of fine-tuning
+  std::optional<int64_t> batch_size;  // of both
+  std::optional<double> lr;           // of fine-tuning; later steps of a schedule keep their proportion
+  std::optional<double> pretrain_lr;  // of pre-training, likewise
+  std::optional<int64_t> limit;       // the first N training samples
+  Device device = Device::cpu;
+  std::string precision = "f32";
+  int threads = 1;  // of the host's kernels
+  int workers = 1;  // threads that read batches ahead
+  SamplerKind sampler = SamplerKind::shuffled;
+  LossOptions loss;
+};
+
+// Parses and validates everything that can be judged without the data. Nothing is returned where --help was asked for
+// (and printed). Throws UsageError with a sentence that says what was expected.
+std::optional<RunOptions> parse_options(const Experiment& experiment, int argc, const char* const* argv);
+
+// The plan of a phase under the options: the experiment's, with what the command line replaces. `method` is "ce" (the
+// pre-training) or one of the experiment's. Throws UsageError for another.
+TrainingPlan plan_of(const Experiment& experiment, const RunOptions& options, std::string_view method);
+
+// How many processor cores this process may use: its affinity mask, and its control group's quota where that is less.
+int usable_cores();
+
+// Runs the body of a main(): returns its exit code, or prints "program: message" to stderr and returns 2 for a
+// UsageError and 1 for every other exception.
+int run_main(std::string_view program, const std::function<int()>& body);
+
+}  // namespace cofactor

@@ -1,0 +1,39 @@
+// The one training protocol of every experiment.
+//
+// For each cell (noise, rate, seed): the noise falls on the training and validation labels; the test labels stay clean.
+// Pre-training with cross entropy runs once; its epoch with the best noisy validation accuracy is the result of method
+// `ce`, and what every other method fine-tunes a copy of, with an optimizer of its own. A fine-tuned epoch is selected
+// by the method's own loss over the whole noisy validation set. The selected weights are tested once, on clean labels;
+// test data never reaches selection.
+//
+//   OUT/results.jsonl                            one line for each finished run (results.h)
+//   OUT/<noise>-rate<r>-seed<s>/<method>/        metrics.jsonl, weights.safetensors; while it runs
+//   checkpoint.safetensors
+#pragma once
+
+#include "experiments/experiment.h"
+#include "experiments/options.h"
+#include "experiments/settings.h"
+#include "experiments/trainer.h"
+
+namespace cofactor {
+
+// Runs what the command line asks for, and prints the table of the results. Finished runs are skipped, interrupted ones
+// resumed. Returns the exit code: 0, or 1 where a run failed (the others are finished first). Throws UsageError and
+// Error.
+int run_experiment(const Experiment& experiment, int argc, const char* const* argv);
+
+// What can be refused before any data is read: DMI where the labels carry nothing (det T = 0, as at rate 1), or where a
+// batch is too small to hold every class. Throws UsageError.
+void check_feasible(const Experiment& experiment, const RunOptions& options);
+
+// The first `limit` training samples, where one is set. Throws UsageError where there are not as many.
+DataSplits limited(DataSplits data, const RunOptions& options);
+
+// The training and validation labels under a cell's noise. Depends on the seed and on each sample alone.
+NoisyData add_noise(const DataSplits& data, const TransitionMatrix& transition, uint64_t seed);
+
+// Throws RunFailed, naming the class, where the training or validation labels leave the loss nothing to learn from.
+void check_teachable(const Loss& loss, const NoisyData& data, const Experiment& experiment, const std::string& label);
+
+}  // namespace cofactor

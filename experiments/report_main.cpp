@@ -1,0 +1,80 @@
+// The table and the figure of finished runs: report [FOLDER or results.jsonl ...] [--out FOLDER] [--no-figure]
+#include <CLI/CLI.hpp>
+#include <cctype>
+#include <map>
+
+#include "engine/io/file.h"
+#include "experiments/figure.h"
+#include "experiments/options.h"
+#include "experiments/report.h"
+
+namespace {
+
+using namespace cofactor;
+namespace fs = std::filesystem;
+
+struct ReportOptions {
+  std::vector<fs::path> inputs = {"runs/fashion_mnist"};
+  fs::path out;
+  bool no_figure = false;
+};
+
+// False where --help was asked for.
+bool parse(ReportOptions& options, int argc, char** argv) {
+  CLI::App app("The table of finished runs, and the figure: test accuracy over the noise rate, as SVG and PNG",
+               "report");
+  app.add_option("results", options.inputs, "Folders with a results.jsonl, or such files")->capture_default_str();
+  app.add_option("--out", options.out, "Folder for EXPERIMENT_accuracy.svg and .png")
+      ->default_str("that of the first input");
+  app.add_flag("--no-figure", options.no_figure, "Only the table");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    return false;
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(fmt::format("{} (--help lists the flags)", error.what()));
+  }
+  const fs::path& first = options.inputs.front();
+  if (options.out.empty()) options.out = fs::is_directory(first) ? first : first.parent_path();
+  if (options.out.empty()) options.out = ".";
+  return true;
+}
+
+// A name from a results file as part of a file's name: no path leads out of the folder.
+std::string file_name(std::string name) {
+  for (char& c : name) {
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_') c = '_';
+  }
+  return name;
+}
+
+void draw_figures(const std::vector<Summary>& summaries, const fs::path& out) {
+  ensure_writable_directory(out);
+  std::map<std::string, std::vector<Summary>> by_experiment;
+  for (const Summary& summary : summaries) by_experiment[summary.experiment].push_back(summary);
+  for (const auto& [experiment, rows] : by_experiment) {
+    const fs::path stem = out / (file_name(experiment) + "_accuracy");
+    draw_figure(rows, stem);
+    fmt::print("{0}.svg\n{0}.png\n", stem.string());
+  }
+}
+
+int report(int argc, char** argv) {
+  ReportOptions options;
+  if (!parse(options, argc, argv)) return 0;
+  std::vector<std::string> warnings;
+  const std::vector<Summary> summaries = aggregate(read_all_results(options.inputs, warnings));
+  for (const std::string& warning : warnings) fmt::print(stderr, "report: {}\n", warning);
+  check(!summaries.empty(), "{}: no finished run", options.inputs.front().string());
+  fmt::print("{}\n", format_table(summaries));
+  std::fflush(stdout);
+  if (!options.no_figure) draw_figures(summaries, options.out);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_main("report", [&] { return report(argc, argv); });
+}

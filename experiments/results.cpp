@@ -1,0 +1,166 @@
+#include "experiments/results.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "engine/error.h"
+#include "engine/io/file.h"
+
+namespace cofactor {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+// JSON has no infinity: a loss that is infinite for the selected weights too is null.
+Json number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+double number_from(const Json& json) {
+  return json.is_null() ? std::numeric_limits<double>::infinity() : json.get<double>();
+}
+
+// The complete lines of a file, and what follows the last newline.
+struct Lines {
+  std::vector<std::string> complete;
+  std::string rest;
+};
+
+Lines split_lines(const std::string& text) {
+  Lines lines;
+  size_t start = 0;
+  for (size_t end; (end = text.find('\n', start)) != std::string::npos; start = end + 1) {
+    lines.complete.push_back(text.substr(start, end - start));
+  }
+  lines.rest = text.substr(start);
+  return lines;
+}
+
+bool is_blank(const std::string& line) {
+  return line.find_first_not_of(" \t\r") == std::string::npos;
+}
+
+}  // namespace
+
+std::string Result::label() const {
+  return fmt::format("{}, {}, rate {:g}, {}, seed {}", experiment, noise, rate, method, seed);
+}
+
+std::string to_json(const Result& result) {
+  return Json{{"experiment", result.experiment},
+              {"noise", result.noise},
+              {"rate", result.rate},
+              {"method", result.method},
+              {"seed", result.seed},
+              {"test_accuracy", result.test_accuracy},
+              {"best_permutation_accuracy", result.best_permutation_accuracy},
+              {"majority_accuracy", result.majority_accuracy},
+              {"valid_loss", number(result.valid_loss)},
+              {"valid_accuracy", result.valid_accuracy},
+              {"epochs", result.epochs},
+              {"best_epoch", result.best_epoch},
+              {"skipped_batches", result.skipped_batches},
+              {"batches", result.batches},
+              {"seconds", result.seconds},
+              {"device", result.device},
+              {"precision", result.precision},
+              {"threads", result.threads},
+              {"version", result.version},
+              {"settings", Json::parse(result.settings)}}
+      .dump();
+}
+
+Result parse_result(const std::string& line) {
+  try {
+    const Json json = Json::parse(line);
+    Result result;
+    json.at("experiment").get_to(result.experiment);
+    json.at("noise").get_to(result.noise);
+    json.at("rate").get_to(result.rate);
+    json.at("method").get_to(result.method);
+    json.at("seed").get_to(result.seed);
+    json.at("test_accuracy").get_to(result.test_accuracy);
+    json.at("best_permutation_accuracy").get_to(result.best_permutation_accuracy);
+    json.at("majority_accuracy").get_to(result.majority_accuracy);
+    result.valid_loss = number_from(json.at("valid_loss"));
+    json.at("valid_accuracy").get_to(result.valid_accuracy);
+    json.at("epochs").get_to(result.epochs);
+    json.at("best_epoch").get_to(result.best_epoch);
+    json.at("skipped_batches").get_to(result.skipped_batches);
+    json.at("batches").get_to(result.batches);
+    json.at("seconds").get_to(result.seconds);
+    json.at("device").get_to(result.device);
+    json.at("precision").get_to(result.precision);
+    json.at("threads").get_to(result.threads);
+    json.at("version").get_to(result.version);
+    result.settings = json.at("settings").dump();
+    return result;
+  } catch (const nlohmann::json::exception& error) {
+    fail("not a result: {}", error.what());
+  }
+}
+
+ResultsFile read_results(const fs::path& path) {
+  const Lines lines = split_lines(read_file(path));
+  ResultsFile file;
+  for (size_t i = 0; i < lines.complete.size(); ++i) {
+    if (is_blank(lines.complete[i])) continue;
+    try {
+      file.results.push_back(parse_result(lines.complete[i]));
+    } catch (const Error& error) {
+      fail("{}, line {}: {}", path.string(), i + 1, error.what());
+    }
+  }
+  if (!is_blank(lines.rest)) {
+    try {
+      file.results.push_back(parse_result(lines.rest));
+    } catch (const Error&) {
+      file.cut_short = fmt::format("{}, line {}: the last line is cut short after {} bytes and was left out",
+                                   path.string(), lines.complete.size() + 1, lines.rest.size());
+    }
+  }
+  for (size_t i = 0; i < file.results.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      check(file.results[i].key() != file.results[j].key(), "{}: two results for {}", path.string(),
+            file.results[i].label());
+    }
+  }
+  return file;
+}
+
+void append_result(const fs::path& path, const Result& result) {
+  std::string text;
+  if (fs::exists(path)) {
+    const Lines lines = split_lines(read_file(path));
+    for (const std::string& line : lines.complete) text += line + "\n";
+    // A last line without its newline is kept where it is whole.
+    if (Json::accept(lines.rest)) text += lines.rest + "\n";
+  }
+  write_file_atomically(path, text + to_json(result) + "\n");
+}
+
+DirectoryLock::DirectoryLock(const fs::path& directory) {
+  ensure_writable_directory(directory);
+  const fs::path path = directory / ".lock";
+  file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  check(file_ >= 0, "{}: cannot open: {}", path.string(), std::strerror(errno));
+  if (flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+  const int reason = errno;
+  close(file_);
+  check(reason == EWOULDBLOCK, "{}: cannot lock: {}", path.string(), std::strerror(reason));
+  fail("{}: another process is writing its results here; wait for it, or give another --out", directory.string());
+}
+
+DirectoryLock::~DirectoryLock() {
+  close(file_);
+}
+
+}  // namespace cofactor

@@ -1,0 +1,69 @@
+// Finished runs: one line of JSON each in results.jsonl, and the lock that gives a folder to one process.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace cofactor {
+
+// One finished run. Accuracies are in percent.
+struct Result {
+  std::string experiment, noise;
+  double rate = 0.0;
+  std::string method;
+  uint64_t seed = 0;
+  double test_accuracy = 0.0;              // of the selected weights, on clean labels
+  double best_permutation_accuracy = 0.0;  // the same, were the outputs' classes renamed in the best way
+  double majority_accuracy = 0.0;          // of always answering the most frequent noisy training label (h0)
+  double valid_loss = 0.0;      // the method's own, of the selected epoch, over the whole noisy validation set
+  double valid_accuracy = 0.0;  // of the selected epoch, on noisy labels
+  int epochs = 0;
+  int best_epoch = 0;  // the selected one, from 0
+  int64_t skipped_batches = 0, batches = 0;
+  double seconds = 0.0;  // of this method's own training: pre-training is ce's
+  std::string device, precision;
+  int threads = 0;
+  std::string version;
+  std::string settings;  // a JSON object: everything that decides the result (settings.h)
+
+  // What a result is the result of; at most one line a key.
+  auto key() const { return std::tie(experiment, noise, rate, method, seed); }
+  // "fashion_mnist, clothes-to-bags, rate 0.8, dmi, seed 1"
+  std::string label() const;
+};
+
+struct ResultsFile {
+  std::vector<Result> results;
+  std::string cut_short;  // a message where the last line is incomplete (and left out); else empty
+};
+
+// Reads a results file. A last line that was cut short (no newline, no JSON) is left out and said so in `cut_short`.
+// Throws Error, with the path and the line, for any other line that is no result, and for two lines of one key.
+ResultsFile read_results(const std::filesystem::path& path);
+
+// Adds a line. The file is replaced as a whole, so that a crash leaves all old lines and either the whole new one or
+// none; an incomplete last line goes.
+void append_result(const std::filesystem::path& path, const Result& result);
+
+// One line of JSON, without the newline, and back. parse_result throws Error where a field is missing or wrong.
+std::string to_json(const Result& result);
+Result parse_result(const std::string& line);
+
+// Holds a folder against other processes while it lives; the system lets go when the process ends, however it ends.
+class DirectoryLock {
+ public:
+  // Throws Error where another process holds the folder, and where it cannot be written to.
+  explicit DirectoryLock(const std::filesystem::path& directory);
+  ~DirectoryLock();
+  DirectoryLock(const DirectoryLock&) = delete;
+  DirectoryLock& operator=(const DirectoryLock&) = delete;
+
+ private:
+  int file_ = -1;
+};
+
+}  // namespace cofactor

@@ -1,0 +1,84 @@
+#include "experiments/settings.h"
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <vector>
+
+namespace cofactor {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json to_json(const TrainingPlan& plan) {
+  Json steps = Json::array();
+  for (const RateFrom& step : plan.lr_steps) steps.push_back({step.epoch, step.lr});
+  return {{"optimizer", plan.optimizer == OptimizerKind::adam ? "adam" : "sgd"},
+          {"lr", plan.lr},
+          {"lr_steps", steps},
+          {"momentum", plan.momentum},
+          {"weight_decay", plan.weight_decay},
+          {"epochs", plan.epochs},
+          {"batch_size", plan.batch_size}};
+}
+
+// FNV-1a over the samples' places and labels: tells one data set, order or split from another.
+std::string checksum(const DataSplits& data) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  const auto mix = [&hash](uint64_t value) { hash = (hash ^ value) * 0x100000001b3u; };
+  for (const Split* split : {&data.train, &data.validation, &data.test}) {
+    mix(static_cast<uint64_t>(split->size()));
+    for (const int64_t index : split->indices) mix(static_cast<uint64_t>(index));
+    for (const int32_t label : split->labels) mix(static_cast<uint64_t>(label));
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+}  // namespace
+
+std::string settings_of(const Experiment& experiment, const RunOptions& options, const Cell& cell,
+                        std::string_view method, const DataSplits& data) {
+  Json settings = {{"experiment", experiment.name},
+                   {"noise", cell.noise},
+                   {"rate", cell.rate},
+                   {"seed", cell.seed},
+                   {"data",
+                    {{"train", data.train.size()},
+                     {"validation", data.validation.size()},
+                     {"test", data.test.size()},
+                     {"checksum", checksum(data)}}},
+                   {"device", name_of(options.device)},
+                   {"precision", options.precision},
+                   {"sampler", options.sampler == SamplerKind::stratified   ? "stratified"
+                               : options.sampler == SamplerKind::sequential ? "sequential"
+                                                                            : "shuffled"},
+                   {"pretraining", to_json(plan_of(experiment, options, "ce"))}};
+  if (method != "ce") {
+    settings["method"] = method;
+    settings["finetuning"] = to_json(plan_of(experiment, options, method));
+  }
+  if (method == "dmi") {
+    settings["loss"] = {{"normalize", options.loss.dmi.normalize}, {"epsilon", options.loss.dmi.epsilon}};
+  }
+  return settings.dump();
+}
+
+void check_same_settings(const std::string& found, const std::string& expected, std::string_view where) {
+  if (found == expected) return;
+  const Json there = Json::parse(found, nullptr, false), here = Json::parse(expected);
+  check(there.is_object(), "{}: its settings are no JSON object", where);
+  const Json flat_there = there.flatten(), flat_here = here.flatten();
+  std::set<std::string> names;
+  for (const auto& [name, value] : flat_there.items()) names.insert(name);
+  for (const auto& [name, value] : flat_here.items()) names.insert(name);
+  std::string differences;
+  for (const std::string& name : names) {
+    const std::string a = flat_there.contains(name) ? flat_there.at(name).dump() : "nothing";
+    const std::string b = flat_here.contains(name) ? flat_here.at(name).dump() : "nothing";
+    if (a == b) continue;
+    differences += fmt::format("{}{} {} there, {} asked for", differences.empty() ? "" : "; ", name.substr(1), a, b);
+  }
+  check(differences.empty(), "{} was made with other settings ({}); give another --out, or delete it", where,
+        differences);
+}
+
+}  // namespace cofactor

@@ -1,0 +1,32 @@
+// Everything that decides a run's result, as JSON: written beside results and weights, so that nothing is skipped,
+// resumed or reused that was made under other settings.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "experiments/experiment.h"
+#include "experiments/options.h"
+
+namespace cofactor {
+
+// One combination of a sweep; every method starts from the same pre-training in it.
+struct Cell {
+  std::string noise;
+  double rate = 0.0;
+  uint64_t seed = 1;
+
+  std::string label() const { return fmt::format("{}, rate {:g}, seed {}", noise, rate, seed); }
+  // "clothes-to-bags-rate0.8-seed1"
+  std::string folder() const { return fmt::format("{}-rate{}-seed{}", noise, rate, seed); }
+};
+
+// The settings of a method in a cell, as a JSON object; "ce" is the pre-training, whose settings the others contain.
+// `data` is what the run trains on, before noise: sizes and labels are part of the settings, the folder is not.
+std::string settings_of(const Experiment& experiment, const RunOptions& options, const Cell& cell,
+                        std::string_view method, const DataSplits& data);
+
+// Throws Error, naming `where` and each setting that differs, unless both JSON objects are equal.
+void check_same_settings(const std::string& found, const std::string& expected, std::string_view where);
+
+}  // namespace cofactor

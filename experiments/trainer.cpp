@@ -1,0 +1,263 @@
+#include "experiments/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "data/loader.h"
+#include "engine/autograd.h"
+#include "engine/io/file.h"
+#include "engine/optim/adam.h"
+#include "engine/optim/sgd.h"
+#include "experiments/evaluate.h"
+#include "experiments/settings.h"
+
+namespace cofactor {
+namespace {
+
+constexpr int64_t kEvaluationBatch = 1000;
+constexpr double kOftenSkipped = 0.05;  // above this share of skipped batches the run names the cure
+
+std::unique_ptr<Optimizer> make_optimizer(const TrainingPlan& plan, std::vector<NamedTensor> parameters) {
+  if (plan.optimizer == OptimizerKind::sgd) {
+    return std::make_unique<Sgd>(
+        std::move(parameters), SgdOptions{.lr = plan.lr, .momentum = plan.momentum, .weight_decay = plan.weight_decay});
+  }
+  return std::make_unique<Adam>(std::move(parameters), AdamOptions{.lr = plan.lr, .weight_decay = plan.weight_decay});
+}
+
+template <class... Args>
+void require(bool condition, fmt::format_string<Args...> format, Args&&... args) {
+  if (!condition) throw RunFailed(fmt::format(format, std::forward<Args>(args)...));
+}
+
+bool all_finite(const Tensor& tensor) {
+  const std::vector<float> values = tensor.to_vector<float>();
+  return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
+}
+
+// Why a loss is not finite, as far as the batch and the outputs tell.
+std::string likely_cause(const Batch& batch, const Tensor& logits, std::string_view loss) {
+  if (!all_finite(batch.inputs)) return "the batch's inputs hold values that are not finite";
+  if (!all_finite(logits)) return "the network's outputs are not finite, so the learning rate is likely too high";
+  if (loss == "dmi") {
+    return "U is singular: the network's outputs do not tell the noisy classes apart; pre-train longer, lower --lr, or "
+           "smooth with --epsilon 0.001";
+  }
+  return "the network's outputs are finite but too large, so the learning rate is likely too high";
+}
+
+class Trainer {
+ public:
+  Trainer(const Phase& phase, const RunOptions& options, const NoisyData& data, Module& model, Loss& loss,
+          Progress& progress)
+      : phase_(phase),
+        options_(options),
+        model_(model),
+        loss_(loss),
+        progress_(progress),
+        samples_(data.train.size()),
+        classes_(data.train.data->classes()),
+        train_(data.train, loader_options(phase.plan.batch_size, options.sampler)),
+        validation_(data.validation, loader_options(kEvaluationBatch, SamplerKind::sequential)),
+        schedule_(step_rate(phase.plan.lr, phase.plan.lr_steps)) {}
+
+  std::vector<EpochMetrics> run() {
+    ensure_writable_directory(phase_.folder);
+    if (load_finished()) return history_;
+    optimizer_ = make_optimizer(phase_.plan, model_.parameters());
+    resume();
+    while (static_cast<int>(history_.size()) < phase_.plan.epochs) {
+      run_epoch();
+      save();
+    }
+    finish();
+    return history_;
+  }
+
+ private:
+  LoaderOptions loader_options(int64_t batch_size, SamplerKind sampler) const {
+    return {.batch_size = batch_size,
+            .sampler = sampler,
+            .last_batch = LastBatch::keep,
+            .seed = phase_.seed,
+            .device = options_.device,
+            .workers = options_.workers};
+  }
+  std::filesystem::path weights_path() const { return phase_.folder / "weights.safetensors"; }
+  std::filesystem::path checkpoint_path() const { return phase_.folder / "checkpoint.safetensors"; }
+  std::filesystem::path metrics_path() const { return phase_.folder / "metrics.jsonl"; }
+
+  bool load_finished() {
+    if (!std::filesystem::exists(weights_path())) return false;
+    const Weights weights = load_weights(weights_path());
+    check_same_settings(weights.settings, phase_.settings, weights_path().string());
+    load_model(weights.tensors, weights_path());
+    history_ = read_metrics(metrics_path());
+    check(static_cast<int>(history_.size()) == phase_.plan.epochs, "{}: {} epochs, expected {}",
+          metrics_path().string(), history_.size(), phase_.plan.epochs);
+    std::filesystem::remove(checkpoint_path());
+    progress_.skip(samples_ * phase_.plan.epochs);
+    return true;
+  }
+
+  void load_model(const std::vector<NamedTensor>& state, const std::filesystem::path& path) {
+    try {
+      model_.load_state(state);
+    } catch (const Error& error) {
+      fail("{}: {}", path.string(), error.what());
+    }
+  }
+
+  void resume() {
+    if (!std::filesystem::exists(checkpoint_path())) return;
+    const std::string path = checkpoint_path().string();
+    Checkpoint checkpoint = load_checkpoint(checkpoint_path(), options_.device);
+    check_same_settings(checkpoint.settings, phase_.settings, path);
+    // The best weights go through the model too, so that a file that does not fit is found now and not at the end.
+    load_model(checkpoint.best, checkpoint_path());
+    load_model(checkpoint.model, checkpoint_path());
+    try {
+      optimizer_->load_state(checkpoint.optimizer);
+    } catch (const Error& error) {
+      fail("{}: {}", path, error.what());
+    }
+    history_ = std::move(checkpoint.history);
+    best_ = std::move(checkpoint.best);
+    progress_.note(fmt::format("{}: resumed after epoch {} of {}", phase_.label, history_.size(), phase_.plan.epochs));
+    if (checkpoint.threads != options_.threads) {
+      progress_.note(fmt::format("  it began with --threads {}, now {}: the last digits may differ", checkpoint.threads,
+                                 options_.threads));
+    }
+    progress_.skip(samples_ * static_cast<int64_t>(history_.size()));
+  }
+
+  void run_epoch() {
+    const auto began = std::chrono::steady_clock::now();
+    EpochMetrics metrics{.epoch = static_cast<int>(history_.size())};
+    metrics.lr = schedule_(metrics.epoch);
+    optimizer_->set_lr(metrics.lr);
+    model_.train();
+    double loss_sum = 0.0;
+    train_.start_epoch(phase_.first_epoch + metrics.epoch);
+    while (const auto batch = train_.next()) {
+      if (loss_.skips(*batch, classes_)) {
+        ++metrics.skipped_batches;
+      } else {
+        loss_sum += train_step(*batch, metrics);
+      }
+      ++metrics.batches;
+      progress_.advance(batch->size());
+    }
+    const int64_t taken = metrics.batches - metrics.skipped_batches;
+    require(taken > 0, "{}: each of the {} batches of epoch {} lacks a class and was skipped; {}", phase_.label,
+            metrics.batches, metrics.epoch + 1, kCure);
+    metrics.train_loss = loss_sum / static_cast<double>(taken);
+    validate(metrics);
+    metrics.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    history_.push_back(metrics);
+    if (best_epoch(history_, phase_.selection) == history_.size() - 1) best_ = model_.state();
+    report(metrics);
+  }
+
+  // Forward, loss, backward, step. Returns the loss.
+  double train_step(const Batch& batch, const EpochMetrics& metrics) {
+    // Dropout masks are keyed by the batch's number within the phase, and pre-training's differ from fine-tuning's.
+    const int64_t step = metrics.epoch * train_.batches_per_epoch() + metrics.batches;
+    model_.set_random(phase_.seed, (uint64_t{phase_.is_finetuning()} << 32) + static_cast<uint64_t>(step));
+    const Tensor logits = model_(batch.inputs);
+    const Tensor loss = loss_(logits, batch);
+    const double value = loss.item();
+    if (!std::isfinite(value)) {
+      throw RunFailed(fmt::format("{}: the training loss is {} at step {} (epoch {}, batch {}); likely cause: {}",
+                                  phase_.label, value, step, metrics.epoch + 1, metrics.batches + 1,
+                                  likely_cause(batch, logits, loss_.name())));
+    }
+    optimizer_->zero_grad();
+    backward(loss);
+    optimizer_->step();
+    return value;
+  }
+
+  void validate(EpochMetrics& metrics) {
+    Predictions predictions;
+    try {
+      predictions = predict(model_, validation_, "validation");
+    } catch (const Error& error) {
+      throw RunFailed(fmt::format("{}: epoch {}: {}; the learning rate is likely too high", phase_.label,
+                                  metrics.epoch + 1, error.what()));
+    }
+    const NoGrad no_grad;
+    metrics.valid_loss = loss_(predictions.logits, predictions.batch).item();
+    // Infinity is a verdict (outputs that carry no information, for DMI), and never selected before a finite loss.
+    require(!std::isnan(metrics.valid_loss) && metrics.valid_loss > -INFINITY,
+            "{}: the validation loss is {} after epoch {}", phase_.label, metrics.valid_loss, metrics.epoch + 1);
+    metrics.valid_accuracy = confusion(predictions).accuracy();
+  }
+
+  void report(const EpochMetrics& metrics) {
+    std::string line =
+        fmt::format("epoch {}/{}  train loss {:.4f}  valid loss {:.4f}  valid accuracy {:.2f}%", metrics.epoch + 1,
+                    phase_.plan.epochs, metrics.train_loss, metrics.valid_loss, metrics.valid_accuracy);
+    if (metrics.skipped_batches > 0) {
+      line += fmt::format("  skipped {} of {} batches", metrics.skipped_batches, metrics.batches);
+    }
+    progress_.epoch(line + fmt::format("  {:.1f} s", metrics.seconds));
+    const double share = static_cast<double>(metrics.skipped_batches) / static_cast<double>(metrics.batches);
+    if (share > kOftenSkipped && !cure_named_) {
+      cure_named_ = true;
+      progress_.note(fmt::format("{}: {:.0f}% of the batches lack a class and teach {} nothing; {}", phase_.label,
+                                 100.0 * share, loss_.name(), kCure));
+    }
+  }
+
+  void save() {
+    save_checkpoint(checkpoint_path(), {.settings = phase_.settings,
+                                        .threads = options_.threads,
+                                        .history = history_,
+                                        .model = model_.state(),
+                                        .best = best_,
+                                        .optimizer = optimizer_->state()});
+    write_metrics(metrics_path(), history_);
+  }
+
+  // The order makes every moment a good one to stop: metrics, weights, and only then the checkpoint goes.
+  void finish() {
+    write_metrics(metrics_path(), history_);
+    model_.load_state(best_);
+    save_weights(weights_path(), {phase_.settings, best_});
+    std::filesystem::remove(checkpoint_path());
+  }
+
+  static constexpr std::string_view kCure = "larger batches (--batch-size) or --sampler stratified cure it";
+
+  const Phase& phase_;
+  const RunOptions& options_;
+  Module& model_;
+  Loss& loss_;
+  Progress& progress_;
+  int64_t samples_, classes_;
+  Loader train_, validation_;
+  Schedule schedule_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::vector<EpochMetrics> history_;
+  std::vector<NamedTensor> best_;
+  bool cure_named_ = false;
+};
+
+}  // namespace
+
+size_t best_epoch(const std::vector<EpochMetrics>& history, Selection selection) {
+  const auto best = selection == Selection::validation_accuracy
+                        ? std::ranges::max_element(history, {}, &EpochMetrics::valid_accuracy)
+                        : std::ranges::min_element(history, {}, &EpochMetrics::valid_loss);
+  return static_cast<size_t>(best - history.begin());
+}
+
+std::vector<EpochMetrics> train_phase(const Phase& phase, const RunOptions& options, const NoisyData& data,
+                                      Module& model, Loss& loss, Progress& progress) {
+  progress.start(phase.label);
+  return Trainer(phase, options, data, model, loss, progress).run();
+}
+
+}  // namespace cofactor

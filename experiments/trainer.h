@@ -1,0 +1,59 @@
+// One training phase: from given weights to the best epoch's, by one loss, resumable after every epoch.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "experiments/checkpoint.h"
+#include "experiments/experiment.h"
+#include "experiments/options.h"
+#include "experiments/progress.h"
+#include "layers/module.h"
+#include "losses/loss.h"
+
+namespace cofactor {
+
+// One run of a sweep cannot go on (it diverged, or its labels cannot teach its loss); the others can.
+class RunFailed : public Error {
+ public:
+  using Error::Error;
+};
+
+// By what the best epoch is chosen; the first among equals.
+enum class Selection { validation_accuracy, validation_loss };
+
+struct Phase {
+  std::string label;             // for people: "clothes-to-bags, rate 0.8, seed 1, dmi"
+  std::string settings;          // a JSON object: what decides the result
+  std::filesystem::path folder;  // where metrics, checkpoint and weights go
+  TrainingPlan plan;
+  Selection selection = Selection::validation_loss;
+  uint64_t seed = 1;
+  // Fine-tuning goes on where pre-training ended: its batches are those of later epochs, its dropout masks are its own.
+  int first_epoch = 0;
+  bool is_finetuning() const { return first_epoch > 0; }
+};
+
+// The splits, with the labels that training sees.
+struct NoisyData {
+  Split train, validation;
+};
+
+// The place of the best epoch in a history that is not empty.
+size_t best_epoch(const std::vector<EpochMetrics>& history, Selection selection);
+
+// Trains `model` from the weights it holds, with one optimizer for all epochs, and leaves the best epoch's weights in
+// it. Where the folder holds the finished weights of the same settings, they are loaded instead; where it holds a
+// checkpoint, training goes on from it, to the same result. Returns the metrics of all epochs.
+//
+// Batches that the loss skips leave out the whole step and are counted. Selection reads the loss over the whole
+// validation set: the logits of all its samples, one call.
+//
+// Throws RunFailed where the loss or the network's outputs stop being finite, with the step and the likely cause, and
+// where no batch of an epoch carries a gradient; Error where files of other settings are in the way, or files fail.
+std::vector<EpochMetrics> train_phase(const Phase& phase, const RunOptions& options, const NoisyData& data,
+                                      Module& model, Loss& loss, Progress& progress);
+
+}  // namespace cofactor

@@ -1,0 +1,138 @@
+# shellcheck shell=bash
+# What run, test and bench share: the packages, and how to configure and build. Sourced, not run.
+# shellcheck disable=SC2034  # the tables are read where this is sourced
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# What each purpose needs, one requirement a line: what it is, what to look for, and the Debian package that brings it.
+build_needs='
+program g++ g++
+program cmake cmake
+program ninja ninja-build
+header dnnl.hpp libdnnl-dev
+header lapacke.h liblapacke-dev
+header fmt/format.h libfmt-dev
+header nlohmann/json.hpp nlohmann-json3-dev
+header CLI/CLI.hpp libcli11-dev
+header zlib.h zlib1g-dev'
+run_needs="$build_needs
+program gnuplot gnuplot-nox
+file /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz dataset-fashion-mnist"
+test_needs="$run_needs
+header doctest/doctest.h doctest-dev"
+tidy_needs="$test_needs
+program clang-tidy clang-tidy"
+format_needs='
+program clang-format clang-format'
+
+say() { printf '%s\n' "$*"; }
+die() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# Whether a requirement is met. A header is looked for with the compiler where there is one, so that a library that was
+# not installed as a Debian package counts as well.
+met() {
+  local kind=$1 what=$2
+  case $kind in
+    program) command -v "$what" >/dev/null ;;
+    file) [[ -e $what ]] ;;
+    header)
+      if command -v g++ >/dev/null; then
+        printf '#include <%s>\n' "$what" | g++ -std=c++20 -x c++ -E - >/dev/null 2>&1
+      else
+        [[ -e /usr/include/$what || -e /usr/local/include/$what ]]
+      fi
+      ;;
+  esac
+}
+
+# Fills the arrays `unmet` (for people) and `packages` (for apt) with what is missing of the requirements in $1.
+find_unmet() {
+  unmet=() packages=()
+  local kind what package
+  while read -r kind what package; do
+    if [[ -n $kind ]] && ! met "$kind" "$what"; then
+      unmet+=("$kind $what (Debian package $package)")
+      packages+=("$package")
+    fi
+  done <<<"$1"
+}
+
+# Debian 12 or later, or a derivative, with apt: there the packages have the names above.
+can_install() {
+  [[ -r /etc/os-release ]] && command -v apt-get >/dev/null || return 1
+  # shellcheck source=/dev/null
+  (. /etc/os-release && [[ " ${ID:-} ${ID_LIKE:-} " == *" debian "* ]] &&
+    [[ ${ID:-} != debian || ${VERSION_ID:-12} -ge 12 ]])
+}
+
+# Installs `packages`, with sudo where that is needed; what apt says is shown only if it fails.
+install_packages() {
+  local as_root=()
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null ||
+      die "these packages are missing, and installing them takes root: apt-get install ${packages[*]}"
+    as_root=(sudo)
+  fi
+  say "Installing ${#packages[@]} missing packages with apt-get: ${packages[*]}"
+  local log=$scratch/apt.log
+  # An update may fail for a source that is not needed here, so whether the installation succeeds decides.
+  "${as_root[@]}" apt-get update >"$log" 2>&1 || true
+  if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+    -o DPkg::Lock::Timeout=120 "${packages[@]}" >>"$log" 2>&1; then
+    grep -E '^(E|Err|W):' "$log" | tail -n 20 >&2 || true
+    die "apt-get could not install ${packages[*]} (its messages are above). Is the network reachable?"
+  fi
+}
+
+# Sees to it that the requirements in $1 are met, without touching the network if they are.
+ensure() {
+  local unmet packages
+  find_unmet "$1"
+  ((${#unmet[@]})) || return 0
+  if ! can_install; then
+    printf 'missing: %s\n' "${unmet[@]}" >&2
+    die "packages are installed by themselves only on Debian 12 or later and its derivatives, with apt-get." \
+      "Install what is listed above, then start this again."
+  fi
+  install_packages
+  find_unmet "$1"
+  ((${#unmet[@]} == 0)) || die "still missing after the installation: ${unmet[*]}"
+}
+
+# configure PRESET [cmake arguments]: quiet, but for the backends that the build has.
+configure() {
+  local log=$scratch/configure.log
+  say "Configuring build/$1"
+  if ! cmake -S "$root" --preset "$@" >"$log" 2>&1; then
+    cat "$log" >&2
+    die "cmake could not configure build/$1 (its messages are above)"
+  fi
+  grep -E '^-- [a-z]+ backend: ' "$log" | sed 's/^--/  /' || true
+}
+
+# build PRESET [targets]: ninja's one changing line on a terminal; elsewhere nothing but warnings and errors.
+build() {
+  local folder=build/$1
+  shift
+  local targets=() quiet=()
+  (($# == 0)) || targets=(--target "$@")
+  [[ -t 1 ]] || quiet=(-- --quiet)
+  say "Building ${*:-everything} in $folder"
+  cmake --build "$root/$folder" "${targets[@]}" "${quiet[@]}" || die "the build failed (messages above)"
+}
+
+# Whether the tests should stay part of a build that does not need them: so that scripts/test and the others, which
+# share build/release, do not undo each other's configuration.
+tests_option() {
+  local cache=$root/build/$1/CMakeCache.txt
+  if [[ -r $cache ]] && grep -q '^COFACTOR_TESTS:BOOL=ON$' "$cache" && met header doctest/doctest.h; then
+    say ON
+  else
+    say OFF
+  fi
+}
