@@ -1,0 +1,202 @@
+// The parity tests' frame: one body of kernel calls, run once on the reference backend in f64, which gives the expected
+// values, then on the reference in f32 and on every other device of this build in f32, each compared with them.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/backend.h"
+#include "engine/random.h"
+
+namespace cofactor::parity {
+
+// A value passes where |value - expected| <= absolute + relative |expected|. NaN matches NaN alone.
+struct Tolerance {
+  double absolute = 1e-5;
+  double relative = 1e-5;
+};
+inline constexpr Tolerance kExact{0.0, 0.0};
+
+inline constexpr std::array kAllDTypes{DType::f32, DType::f64, DType::bf16, DType::i32, DType::u8};
+
+template <class To>
+Tensor tensor_of(const std::vector<double>& values, const Shape& shape, Device device) {
+  std::vector<To> converted;
+  converted.reserve(values.size());
+  for (double value : values) {
+    if constexpr (std::is_same_v<To, bf16>)
+      converted.push_back(bf16(static_cast<float>(value)));
+    else
+      converted.push_back(static_cast<To>(value));
+  }
+  return Tensor::from(converted, shape, device);
+}
+
+// A tensor of any dtype from host values.
+inline Tensor tensor_of(const std::vector<double>& values, const Shape& shape, DType dtype, Device device) {
+  switch (dtype) {
+    case DType::f32: return tensor_of<float>(values, shape, device);
+    case DType::f64: return tensor_of<double>(values, shape, device);
+    case DType::bf16: return tensor_of<bf16>(values, shape, device);
+    case DType::i32: return tensor_of<int32_t>(values, shape, device);
+    case DType::u8: return tensor_of<uint8_t>(values, shape, device);
+  }
+  return {};
+}
+
+template <class From>
+std::vector<double> host_values(const Tensor& x) {
+  std::vector<double> values;
+  for (From value : x.to_vector<From>()) {
+    if constexpr (std::is_same_v<From, bf16>)
+      values.push_back(static_cast<float>(value));
+    else
+      values.push_back(static_cast<double>(value));
+  }
+  return values;
+}
+
+// The values of a tensor of any dtype.
+inline std::vector<double> values_of(const Tensor& x) {
+  switch (x.dtype()) {
+    case DType::f32: return host_values<float>(x);
+    case DType::f64: return host_values<double>(x);
+    case DType::bf16: return host_values<bf16>(x);
+    case DType::i32: return host_values<int32_t>(x);
+    case DType::u8: return host_values<uint8_t>(x);
+  }
+  return {};
+}
+
+// One execution of a body on one device. Every execution draws the same inputs, rounded to f32, so that f32 and f64
+// start from equal numbers.
+class Run {
+ public:
+  // `unwritten` fills the outputs beforehand; it differs between executions, so that an element that no kernel writes
+  // shows as a difference.
+  Run(Device device, DType dtype, double unwritten) : device_(device), dtype_(dtype), unwritten_(unwritten) {}
+
+  Backend& backend() const { return backend_of(device_); }
+
+  // Uniform in [low, high).
+  Tensor random(const Shape& shape, double low = -1.0, double high = 1.0) {
+    return values(draw(shape, [=](double u) { return static_cast<float>(low + (high - low) * u); }), shape);
+  }
+  // Integers in [0, bound), in any dtype.
+  Tensor integers(const Shape& shape, int bound, DType dtype) {
+    return tensor_of(draw(shape, [=](double u) { return std::floor(u * bound); }), shape, dtype, device_);
+  }
+  // Small integers in the run's dtype: many ties.
+  Tensor ties(const Shape& shape, int bound = 3) { return integers(shape, bound, dtype_); }
+  Tensor labels(const Shape& shape, int64_t classes) { return integers(shape, static_cast<int>(classes), DType::i32); }
+  Tensor values(const std::vector<double>& values, const Shape& shape) const {
+    return tensor_of(values, shape, dtype_, device_);
+  }
+  Tensor values(const std::vector<double>& values, const Shape& shape, DType dtype) const {
+    return tensor_of(values, shape, dtype, device_);
+  }
+
+  Tensor output(const Shape& shape) const { return output(shape, dtype_); }
+  Tensor output(const Shape& shape, DType dtype) const {
+    return tensor_of(std::vector<double>(static_cast<size_t>(shape.numel()), unwritten_), shape, dtype, device_);
+  }
+  // Undefined where a backend needs none.
+  Tensor workspace(size_t bytes) const {
+    return bytes == 0 ? Tensor() : output({static_cast<int64_t>(bytes)}, DType::u8);
+  }
+
+  // Compares this tensor with the same one of the reference.
+  void keep(std::string name, const Tensor& x) { kept_.emplace_back(std::move(name), values_of(x)); }
+  void keep(std::string name, double value) { kept_.emplace_back(std::move(name), std::vector{value}); }
+
+  Device device() const { return device_; }
+  DType dtype() const { return dtype_; }
+  const std::vector<std::pair<std::string, std::vector<double>>>& kept() const { return kept_; }
+
+ private:
+  template <class Map>
+  std::vector<double> draw(const Shape& shape, Map map) {
+    std::vector<double> result(static_cast<size_t>(shape.numel()));
+    const RandomKey key{.seed = 20, .purpose = Purpose::test, .index = draws_++};
+    for (size_t i = 0; i < result.size(); ++i) result[i] = map(random_uniform(key, i));
+    return result;
+  }
+
+  Device device_;
+  DType dtype_;
+  double unwritten_;
+  uint32_t draws_ = 0;
+  std::vector<std::pair<std::string, std::vector<double>>> kept_;
+};
+
+inline bool within(double value, double expected, Tolerance tolerance) {
+  if (std::isnan(expected)) return std::isnan(value);
+  return value == expected ||
+         std::abs(value - expected) <= tolerance.absolute + tolerance.relative * std::abs(expected);
+}
+
+// Compares vectors, and says of the first element that is off which one it is, and how many there are.
+inline void check_close(const std::string& what, const std::vector<double>& values, const std::vector<double>& expected,
+                        Tolerance tolerance) {
+  REQUIRE_MESSAGE(values.size() == expected.size(),
+                  what << ": " << values.size() << " values, not " << expected.size());
+  size_t wrong = 0, first = 0;
+  for (size_t i = values.size(); i-- > 0;)
+    if (!within(values[i], expected[i], tolerance)) {
+      ++wrong;
+      first = i;
+    }
+  const std::string text = wrong == 0 ? what
+                                      : fmt::format("{}: {} of {} values are off, first [{}]: {} instead of {}", what,
+                                                    wrong, values.size(), first, values[first], expected[first]);
+  CHECK_MESSAGE(wrong == 0, text);
+}
+
+// The parity of one kernel. Says once which devices the build lacks.
+class Parity {
+ public:
+  explicit Parity(std::string kernel) : kernel_(std::move(kernel)) {
+    const std::vector<Device> available = available_devices();
+    for (Device device : {Device::cpu, Device::cuda})
+      if (std::ranges::find(available, device) == available.end())
+        MESSAGE("skipped: parity of " << kernel_ << " on " << std::string(name_of(device)) << ", which is not here");
+  }
+
+  void check(const std::string& what, Tolerance tolerance, const std::function<void(Run&)>& body) const {
+    Run expected(Device::reference, DType::f64, 101.0);
+    body(expected);
+    REQUIRE(!expected.kept().empty());
+    for (Device device : available_devices()) {
+      Run run(device, DType::f32, 67.0);
+      body(run);
+      REQUIRE(run.kept().size() == expected.kept().size());
+      for (size_t k = 0; k < run.kept().size(); ++k)
+        check_close(fmt::format("{} on {}, {}: {}", kernel_, device, what, run.kept()[k].first), run.kept()[k].second,
+                    expected.kept()[k].second, tolerance);
+    }
+  }
+
+ private:
+  std::string kernel_;
+};
+
+// A tensor on the reference backend in f64, for tests of the oracle itself against numbers worked out by hand.
+inline Tensor oracle(const std::vector<double>& values, const Shape& shape) {
+  return tensor_of(values, shape, DType::f64, Device::reference);
+}
+inline Tensor oracle_output(const Shape& shape) {
+  return tensor_of(std::vector<double>(static_cast<size_t>(shape.numel()), 101.0), shape, DType::f64,
+                   Device::reference);
+}
+inline Tensor oracle_labels(const std::vector<double>& values, const Shape& shape) {
+  return tensor_of(values, shape, DType::i32, Device::reference);
+}
+
+}  // namespace cofactor::parity

@@ -1,0 +1,300 @@
+// Convolution and pooling.
+#include <limits>
+
+#include "tests/engine/parity.h"
+
+namespace cofactor::parity {
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+struct ConvCase {
+  int64_t n, h, w, in, out, kh, kw;
+  Conv2dParams params = {};
+
+  Shape x() const { return {n, h, w, in}; }
+  Shape weights() const { return {out, kh, kw, in}; }
+  Shape y() const {
+    const int64_t oh = (h + 2 * params.pad_h - params.dilation_h * (kh - 1) - 1) / params.stride_h + 1;
+    const int64_t ow = (w + 2 * params.pad_w - params.dilation_w * (kw - 1) - 1) / params.stride_w + 1;
+    return {n, oh, ow, out};
+  }
+  std::string text() const {
+    return fmt::format("x {} w {} stride {}x{} pad {}x{} dilation {}x{}", x(), weights(), params.stride_h,
+                       params.stride_w, params.pad_h, params.pad_w, params.dilation_h, params.dilation_w);
+  }
+};
+
+const std::vector<ConvCase>& conv_cases() {
+  static const std::vector<ConvCase> cases{
+      {1, 1, 1, 1, 1, 1, 1},
+      {3, 7, 5, 1, 16, 3, 3, {.pad_h = 1, .pad_w = 1}},
+      {1, 11, 13, 3, 17, 3, 2, {.stride_h = 2, .stride_w = 1, .pad_h = 1, .pad_w = 0}},
+      {3, 9, 8, 16, 32, 3, 3, {.pad_h = 1, .pad_w = 1}},
+      {1, 12, 7, 17, 5, 5, 3, {.stride_h = 3, .stride_w = 2, .pad_h = 2, .pad_w = 1}},
+      {3, 13, 11, 2, 3, 3, 3, {.dilation_h = 2, .dilation_w = 3}},
+      {3, 17, 11, 5, 6, 3, 2, {.stride_h = 2, .stride_w = 3, .pad_h = 3, .pad_w = 1, .dilation_h = 3, .dilation_w = 2}},
+      {3, 10, 14, 32, 16, 1, 1, {.stride_h = 2, .stride_w = 2}},
+      {3, 6, 5, 32, 33, 1, 1},
+      {1, 8, 8, 3, 2, 2, 2, {.stride_h = 3, .stride_w = 3}},  // the last rows and columns are in no window
+      {3, 1, 19, 13, 7, 1, 4},                                // text
+      {1, 1, 5, 8, 3, 1, 5},
+      {1, 5, 5, 32, 1, 5, 5},  // one window
+      {1, 2, 3, 4, 4, 3, 3, {.pad_h = 2, .pad_w = 2}},
+      {1, 29, 23, 3, 16, 7, 7, {.stride_h = 2, .stride_w = 2, .pad_h = 3, .pad_w = 3}},
+  };
+  return cases;
+}
+
+constexpr Tolerance kSums{5e-5, 1e-5};
+
+TEST_SUITE("parity") {
+  TEST_CASE("conv2d: forward, with and without bias and ReLU") {
+    const Parity parity("conv2d");
+    for (const ConvCase& c : conv_cases())
+      for (bool bias : {false, true})
+        for (Activation activation : {Activation::none, Activation::relu})
+          parity.check(fmt::format("{}, bias {}, relu {}", c.text(), bias, activation == Activation::relu), kSums,
+                       [&](Run& run) {
+                         Conv2dParams params = c.params;
+                         params.activation = activation;
+                         const Tensor x = run.random(c.x());
+                         const Tensor w = run.random(c.weights());
+                         const Tensor b = bias ? run.random({c.out}) : Tensor();
+                         const Tensor y = run.output(c.y());
+                         run.backend().conv2d(x, w, b, params, y);
+                         run.keep("y", y);
+                       });
+  }
+
+  TEST_CASE("conv2d_vjp_input") {
+    const Parity parity("conv2d_vjp_input");
+    for (const ConvCase& c : conv_cases())
+      for (Activation activation : {Activation::none, Activation::relu})  // grad comes before the activation
+        parity.check(c.text(), kSums, [&](Run& run) {
+          Conv2dParams params = c.params;
+          params.activation = activation;
+          const Tensor grad = run.random(c.y());
+          const Tensor w = run.random(c.weights());
+          const Tensor dx = run.output(c.x());
+          run.backend().conv2d_vjp_input(grad, w, params, dx);
+          run.keep("dx", dx);
+        });
+  }
+
+  TEST_CASE("conv2d_vjp_weights, with and without bias") {
+    const Parity parity("conv2d_vjp_weights");
+    for (const ConvCase& c : conv_cases())
+      for (bool bias : {false, true})
+        for (Activation activation : {Activation::none, Activation::relu})
+          parity.check(fmt::format("{}, bias {}", c.text(), bias), kSums, [&](Run& run) {
+            Conv2dParams params = c.params;
+            params.activation = activation;
+            const Tensor grad = run.random(c.y());
+            const Tensor x = run.random(c.x());
+            const Tensor dw = run.output(c.weights());
+            const Tensor db = bias ? run.output({c.out}) : Tensor();
+            run.backend().conv2d_vjp_weights(x, grad, params, dw, db);
+            run.keep("dw", dw);
+            if (bias) run.keep("db", db);
+          });
+  }
+}
+
+struct PoolCase {
+  int64_t n, h, w, c;
+  Pool2dParams params;
+  int64_t out_h = 0, out_w = 0;  // adaptive
+
+  Shape x() const { return {n, h, w, c}; }
+  Shape y() const {
+    if (params.adaptive) return {n, out_h, out_w, c};
+    return {n, (h + 2 * params.pad_h - params.kernel_h) / params.stride_h + 1,
+            (w + 2 * params.pad_w - params.kernel_w) / params.stride_w + 1, c};
+  }
+  std::string text() const {
+    return fmt::format("{}{} {} to {}, kernel {}x{} stride {}x{} pad {}x{} count_include_pad {}",
+                       params.kind == PoolKind::max ? "max" : "average",
+                       params.activation == Activation::relu ? " and ReLU" : "", x(), y(), params.kernel_h, params.kernel_w,
+                       params.stride_h, params.stride_w, params.pad_h, params.pad_w, params.count_include_pad);
+  }
+};
+
+Pool2dParams windows(int kernel_h, int kernel_w, int stride_h, int stride_w, int pad_h, int pad_w) {
+  return {.kernel_h = kernel_h,
+          .kernel_w = kernel_w,
+          .stride_h = stride_h,
+          .stride_w = stride_w,
+          .pad_h = pad_h,
+          .pad_w = pad_w};
+}
+
+// Every case as max, with ReLU and without, as average over all of the window, and as average over the image's cells.
+std::vector<PoolCase> pool_cases() {
+  const Pool2dParams adaptive{.adaptive = true};
+  const std::vector<PoolCase> shapes{
+      {1, 1, 1, 1, windows(1, 1, 1, 1, 0, 0)},
+      {3, 8, 6, 16, windows(2, 2, 2, 2, 0, 0)},
+      {1, 11, 13, 17, windows(3, 3, 2, 2, 1, 1)},
+      {3, 7, 5, 3, windows(3, 2, 1, 2, 1, 0)},
+      {1, 9, 10, 32, windows(2, 2, 2, 2, 0, 0)},  // the last row is in no window
+      {3, 5, 7, 1, windows(5, 7, 1, 1, 0, 0)},    // one window
+      {1, 5, 4, 2, windows(4, 3, 3, 1, 2, 1)},
+      {1, 6, 6, 5, windows(2, 1, 3, 4, 0, 0)},    // gaps between windows
+      {3, 1, 23, 7, windows(1, 20, 1, 1, 0, 0)},  // text
+      {1, 17, 17, 2, windows(17, 16, 1, 1, 0, 0)},  // more cells than a byte counts
+      {3, 7, 7, 16, adaptive, 3, 3},
+      {1, 11, 13, 17, adaptive, 4, 1},
+      {1, 5, 5, 32, adaptive, 5, 5},
+      {3, 5, 3, 1, adaptive, 7, 4},  // more windows than cells
+      {3, 8, 8, 16, adaptive, 1, 1},
+      {1, 8, 12, 3, adaptive, 4, 3},  // even windows
+  };
+  std::vector<PoolCase> cases;
+  for (PoolCase c : shapes) {
+    cases.push_back(c);
+    c.params.activation = Activation::relu;
+    cases.push_back(c);
+    c.params.activation = Activation::none;
+    c.params.kind = PoolKind::average;
+    cases.push_back(c);
+    c.params.count_include_pad = false;
+    cases.push_back(c);
+  }
+  return cases;
+}
+
+void pool_both_ways(Run& run, const PoolCase& c, const Tensor& x) {
+  Backend& backend = run.backend();
+  const Tensor workspace = run.workspace(backend.pool2d_workspace(c.x(), c.y(), run.dtype(), c.params));
+  const Tensor y = run.output(c.y());
+  backend.pool2d(x, c.params, y, workspace);
+  run.keep("y", y);
+  const Tensor y_alone = run.output(c.y());
+  backend.pool2d(x, c.params, y_alone, {});
+  run.keep("y without workspace", y_alone);
+  const Tensor dx = run.output(c.x());
+  backend.pool2d_vjp(run.random(c.y()), workspace, c.params, dx);
+  run.keep("dx", dx);
+}
+
+TEST_SUITE("parity") {
+  TEST_CASE("pool2d and pool2d_vjp") {
+    const Parity parity("pool2d");
+    for (const PoolCase& c : pool_cases()) {
+      parity.check(c.text(), {}, [&](Run& run) { pool_both_ways(run, c, run.random(c.x())); });
+      parity.check(c.text() + ", ties", {}, [&](Run& run) { pool_both_ways(run, c, run.ties(c.x())); });
+      parity.check(c.text() + ", below zero", {}, [&](Run& run) { pool_both_ways(run, c, run.random(c.x(), -9, -8)); });
+    }
+  }
+
+  TEST_CASE("pool2d: NaN and infinities") {
+    const Parity parity("pool2d");
+    for (const PoolCase& c : pool_cases())
+      for (double special : {kNan, -kInfinity, kInfinity})
+        parity.check(fmt::format("{}, {}", c.text(), special), {}, [&](Run& run) {
+          std::vector<double> image = values_of(run.random(c.x()));
+          for (size_t i = 0; i < image.size(); i += 5) image[i] = special;
+          const Tensor y = run.output(c.y());
+          run.backend().pool2d(run.values(image, c.x()), c.params, y, {});
+          run.keep("y", y);
+        });
+  }
+}
+
+TEST_SUITE("unit") {
+  TEST_CASE("reference conv2d: a window by hand") {
+    const Tensor x = oracle({1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 3, 3, 1});
+    const Tensor w = oracle({1, 0, 0, -1}, {1, 2, 2, 1});
+    Backend& backend = x.backend();
+    const auto forward = [&](const Tensor& b, const Conv2dParams& params, const Shape& shape) {
+      const Tensor y = oracle_output(shape);
+      backend.conv2d(x, w, b, params, y);
+      return y.to_vector<double>();
+    };
+    CHECK(forward({}, {}, {1, 2, 2, 1}) == std::vector<double>{-4, -4, -4, -4});
+    CHECK(forward(oracle({5}, {1}), {}, {1, 2, 2, 1}) == std::vector<double>{1, 1, 1, 1});
+    CHECK(forward(oracle({3}, {1}), {.activation = Activation::relu}, {1, 2, 2, 1}) == std::vector<double>{0, 0, 0, 0});
+    CHECK(forward({}, {.dilation_h = 2, .dilation_w = 2}, {1, 1, 1, 1}) == std::vector<double>{1 - 9});
+    CHECK(forward({}, {.stride_h = 2, .stride_w = 2, .pad_h = 1, .pad_w = 1}, {1, 2, 2, 1}) ==
+          std::vector<double>{-1, -3, -7, 5 - 9});
+    CHECK(forward({}, {.stride_h = 2, .pad_h = 1}, {1, 2, 2, 1}) == std::vector<double>{-2, -3, -4, -4});
+    CHECK(forward({}, {.stride_w = 2, .pad_w = 1}, {1, 2, 2, 1}) == std::vector<double>{-4, 2 - 6, -7, 5 - 9});
+    CHECK(forward({}, {.dilation_w = 2}, {1, 2, 1, 1}) == std::vector<double>{1 - 6, 4 - 9});
+    CHECK(forward({}, {.dilation_h = 2}, {1, 1, 2, 1}) == std::vector<double>{1 - 8, 2 - 9});
+    CHECK(forward({}, {.pad_h = 1}, {1, 4, 2, 1}) == std::vector<double>{-2, -3, -4, -4, -4, -4, 7, 8});
+  }
+
+  // Of the oracle alone: the ReLU that a library fuses is max(x, 0), which may give 0 for NaN.
+  TEST_CASE("reference conv2d: a NaN stays a NaN through the ReLU") {
+    const Tensor y = oracle_output({1, 1, 3, 1});
+    const Tensor x = oracle({1, kNan, -1}, {1, 1, 3, 1});
+    x.backend().conv2d(x, oracle({2}, {1, 1, 1, 1}), {}, {.activation = Activation::relu}, y);
+    CHECK(values_of(y)[0] == 2);
+    CHECK(std::isnan(values_of(y)[1]));
+    CHECK(values_of(y)[2] == 0);
+  }
+
+  TEST_CASE("reference conv2d: channels by hand, and its gradients") {
+    const Tensor x = oracle({1, 2, 3, 4}, {1, 1, 2, 2});                    // pixels (1, 2), (3, 4)
+    const Tensor w = oracle({1, 10, 100, 1000, 2, 0, 0, 1}, {2, 1, 2, 2});  // O = 2, taps along the width, I = 2
+    Backend& backend = x.backend();
+    const Tensor y = oracle_output({1, 1, 1, 2});
+    backend.conv2d(x, w, {}, {}, y);
+    CHECK(y.to_vector<double>() == std::vector<double>{1 + 20 + 300 + 4000, 2 + 4});
+    const Tensor grad = oracle({3, -1}, {1, 1, 1, 2});
+    const Tensor dx = oracle_output(x.shape()), dw = oracle_output(w.shape()), db = oracle_output({2});
+    backend.conv2d_vjp_input(grad, w, {}, dx);
+    CHECK(dx.to_vector<double>() == std::vector<double>{3 - 2, 30, 300, 3000 - 1});
+    backend.conv2d_vjp_weights(x, grad, {}, dw, db);
+    CHECK(dw.to_vector<double>() == std::vector<double>{3, 6, 9, 12, -1, -2, -3, -4});
+    CHECK(db.to_vector<double>() == std::vector<double>{3, -1});
+  }
+
+  TEST_CASE("reference pool2d: the first among equals wins, and NaN wins over numbers") {
+    Backend& backend = backend_of(Device::reference);
+    const Tensor x = oracle({1, 5, 5, 2, 5, 5, 0, kNan, 0}, {1, 3, 3, 1});
+    const Pool2dParams params = windows(2, 2, 1, 1, 0, 0);
+    const Tensor y = oracle_output({1, 2, 2, 1});
+    const Tensor places = Tensor::empty({16}, DType::u8, Device::reference);
+    REQUIRE(backend.pool2d_workspace(x.shape(), y.shape(), DType::f64, params) == 16);
+    backend.pool2d(x, params, y, places);
+    CHECK(y.to_vector<double>()[0] == 5);
+    CHECK(y.to_vector<double>()[1] == 5);
+    CHECK(std::isnan(y.to_vector<double>()[2]));
+    CHECK(std::isnan(y.to_vector<double>()[3]));
+    const Tensor dx = oracle_output(x.shape());
+    backend.pool2d_vjp(oracle({1, 10, 100, 1000}, y.shape()), places, params, dx);
+    CHECK(dx.to_vector<double>() == std::vector<double>{0, 11, 0, 0, 0, 0, 0, 1100, 0});
+  }
+
+  TEST_CASE("reference pool2d: averages with padding by hand") {
+    const Tensor x = oracle({4, 8, 12, 16}, {1, 2, 2, 1});
+    Backend& backend = x.backend();
+    Pool2dParams params = windows(2, 2, 2, 2, 1, 1);
+    params.kind = PoolKind::average;
+    const Tensor y = oracle_output({1, 2, 2, 1});
+    CHECK(backend.pool2d_workspace(x.shape(), y.shape(), DType::f64, params) == 0);
+    backend.pool2d(x, params, y, {});
+    CHECK(y.to_vector<double>() == std::vector<double>{1, 2, 3, 4});
+    const Tensor dx = oracle_output(x.shape());
+    backend.pool2d_vjp(oracle({4, 8, 12, 16}, y.shape()), {}, params, dx);
+    CHECK(dx.to_vector<double>() == std::vector<double>{1, 2, 3, 4});
+    params.count_include_pad = false;
+    backend.pool2d(x, params, y, {});
+    CHECK(y.to_vector<double>() == std::vector<double>{4, 8, 12, 16});
+  }
+
+  TEST_CASE("reference pool2d: adaptive windows overlap where the extents do not divide") {
+    const Tensor x = oracle({1, 2, 3, 4, 5}, {1, 1, 5, 1});
+    const Tensor y = oracle_output({1, 1, 3, 1});  // windows [0, 2), [1, 4), [3, 5)
+    x.backend().pool2d(x, {.kind = PoolKind::average, .adaptive = true}, y, {});
+    CHECK(y.to_vector<double>() == std::vector<double>{1.5, 3, 4.5});
+    x.backend().pool2d(x, {.kind = PoolKind::max, .adaptive = true}, y, {});
+    CHECK(y.to_vector<double>() == std::vector<double>{2, 4, 5});
+  }
+}
+
+}  // namespace
+}  // namespace cofactor::parity

@@ -1,0 +1,116 @@
+#include "experiments/results.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "tests/experiments/process.h"
+
+using namespace cofactor;
+using cofactor::testing::error_of;
+using cofactor::testing::TemporaryFolder;
+using cofactor::testing::write_in;
+
+namespace {
+
+Result example(uint64_t seed = 1) {
+  Result result;
+  result.experiment = "fashion_mnist";
+  result.noise = "clothes-to-bags";
+  result.rate = 0.8;
+  result.method = "dmi";
+  result.seed = seed;
+  result.test_accuracy = 98.37;
+  result.best_permutation_accuracy = 98.5;
+  result.majority_accuracy = 10.0;
+  result.valid_loss = 2.0 / 3.0;
+  result.valid_accuracy = 71.25;
+  result.epochs = 20;
+  result.best_epoch = 13;
+  result.skipped_batches = 4;
+  result.batches = 7820;
+  result.seconds = 12.5;
+  result.device = "cpu";
+  result.precision = "f32";
+  result.threads = 2;
+  result.version = "0.1.0";
+  result.settings = R"({"a":1,"b":{"c":[1,2]}})";
+  return result;
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("results: a line holds a result exactly") {
+    const Result result = example(), back = parse_result(to_json(result));
+    CHECK(back.key() == result.key());
+    CHECK(back.test_accuracy == result.test_accuracy);
+    CHECK(back.valid_loss == result.valid_loss);
+    CHECK(back.settings == result.settings);
+    CHECK(to_json(back) == to_json(result));
+    CHECK(!contains(to_json(result), "\n"));
+  }
+
+  TEST_CASE("results: an infinite validation loss survives, though JSON has no infinity") {
+    Result result = example();
+    result.valid_loss = INFINITY;
+    CHECK(contains(to_json(result), "\"valid_loss\":null"));
+    CHECK(std::isinf(parse_result(to_json(result)).valid_loss));
+  }
+
+  TEST_CASE("results: lines are added, and read in order") {
+    const TemporaryFolder folder;
+    const auto path = folder.path() / "results.jsonl";
+    for (const uint64_t seed : {1, 2, 3}) append_result(path, example(seed));
+    const ResultsFile file = read_results(path);
+    REQUIRE(file.results.size() == 3);
+    CHECK(file.results[2].seed == 3);
+    CHECK(file.cut_short.empty());
+    CHECK(read_file(path).ends_with("}\n"));
+  }
+
+  TEST_CASE("results: a last line cut short is left out, said, and gone after the next one is added") {
+    const TemporaryFolder folder;
+    const std::string whole = to_json(example(1)) + "\n", cut = to_json(example(2)).substr(0, 50);
+    const auto path = write_in(folder, "results.jsonl", whole + cut);
+    const ResultsFile file = read_results(path);
+    CHECK(file.results.size() == 1);
+    CHECK(contains(file.cut_short, "results.jsonl, line 2"));
+    append_result(path, example(3));
+    CHECK(read_file(path) == whole + to_json(example(3)) + "\n");
+  }
+
+  TEST_CASE("results: a last line without its newline, but whole, counts") {
+    const TemporaryFolder folder;
+    const auto path = write_in(folder, "results.jsonl", to_json(example(1)));
+    CHECK(read_results(path).results.size() == 1);
+    append_result(path, example(2));
+    CHECK(read_results(path).results.size() == 2);
+  }
+
+  TEST_CASE("results: other damage is an error with the line") {
+    const TemporaryFolder folder;
+    const std::string whole = to_json(example(1)) + "\n";
+    const auto read = [&](const std::string& text) {
+      return error_of([&] { read_results(write_in(folder, "results.jsonl", text)); });
+    };
+    CHECK(contains(read("{\n" + whole), "results.jsonl, line 1"));
+    CHECK(contains(read(whole + "{\"experiment\":\"x\"}\n"), "line 2"));
+    CHECK(contains(read(whole + whole), "two results for fashion_mnist, clothes-to-bags, rate 0.8, dmi, seed 1"));
+    CHECK(contains(error_of([&] { read_results(folder.path() / "none.jsonl"); }), "none.jsonl"));
+  }
+
+  TEST_CASE("results: a folder has one writer at a time") {
+    const TemporaryFolder folder;
+    {
+      const DirectoryLock lock(folder.path());
+      CHECK(contains(error_of([&] { DirectoryLock second(folder.path()); }), "another process"));
+    }
+    CHECK(error_of([&] { DirectoryLock third(folder.path()); }).empty());
+    CHECK(!error_of([&] { DirectoryLock unwritable(write_in(folder, "file", "")); }).empty());
+  }
+}

@@ -1,0 +1,221 @@
+#include "experiments/trainer.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "engine/ops/elementwise.h"
+#include "engine/ops/reduce.h"
+#include "experiments/protocol.h"
+#include "losses/make_loss.h"
+#include "tests/experiments/process.h"
+#include "tests/experiments/small_experiment.h"
+
+using namespace cofactor;
+using namespace cofactor::testing;
+
+namespace {
+
+// Cross entropy that a test can make fail, skip, or judge validation as it likes.
+class Scripted : public Loss {
+ public:
+  std::string_view name() const override { return "scripted"; }
+  Tensor operator()(const Tensor& logits, const Batch& batch) override {
+    if (batch.size() == kValidation) {
+      const double value = validation_losses.empty() ? 1.0 : validation_losses.at(static_cast<size_t>(validations_));
+      ++validations_;
+      return Tensor::full(Shape{}, value, DType::f32, logits.device());
+    }
+    if (calls_++ == fail_at) fail("scripted: as the test wants it");
+    if (calls_ - 1 == nan_at) return sum(logits) * NAN;
+    return (*ce_)(logits, batch);
+  }
+  bool skips(const Batch& batch, int64_t) const override {
+    return batch.size() != kValidation && std::ranges::find(skipped, batches_++ % 3) != skipped.end();
+  }
+
+  static constexpr int64_t kValidation = 17;
+  int64_t fail_at = -1, nan_at = -1;  // training calls, from 0
+  std::vector<int64_t> skipped;       // batches of each epoch of three
+  std::vector<double> validation_losses;
+
+ private:
+  std::unique_ptr<Loss> ce_ = make_loss("ce");
+  int64_t calls_ = 0, validations_ = 0;
+  mutable int64_t batches_ = 0;
+};
+
+// 60 training samples in batches of 20, 4 epochs, with momentum, so that a forgotten optimizer state shows.
+struct Bench {
+  Bench() {
+    DataSplits splits = small_splits(60, Scripted::kValidation);
+    data = {splits.train, splits.validation};
+    options.device = Device::reference;
+    options.workers = 0;
+    phase.label = "the run";
+    phase.settings = R"({"of":"the test"})";
+    phase.folder = folder.path() / "run";
+    phase.plan = {.optimizer = OptimizerKind::sgd,
+                  .lr = 0.1,
+                  .lr_steps = {{2, 0.05}},
+                  .momentum = 0.9,
+                  .epochs = 4,
+                  .batch_size = 20};
+  }
+  std::vector<EpochMetrics> train(Module& model, Loss& loss) {
+    std::FILE* file = std::fopen((folder.path() / "log.txt").c_str(), "w");
+    REQUIRE(file != nullptr);
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> closed(file, std::fclose);
+    Progress progress(file, false, 1000);
+    return train_phase(phase, options, data, model, loss, progress);
+  }
+  std::string log() const { return read_file(folder.path() / "log.txt"); }
+  std::string weights() const { return read_file(phase.folder / "weights.safetensors"); }
+
+  TemporaryFolder folder;
+  NoisyData data;
+  RunOptions options;
+  Phase phase;
+};
+
+std::vector<float> weights_of(const Module& model) {
+  std::vector<float> all;
+  for (const NamedTensor& named : model.state()) {
+    const std::vector<float> values = named.tensor.to_vector<float>();
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  return all;
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("trainer: the best epoch is the first among equals") {
+    const auto of = [](double accuracy, double loss) {
+      return EpochMetrics{.valid_loss = loss, .valid_accuracy = accuracy};
+    };
+    const std::vector<EpochMetrics> history = {of(50, INFINITY), of(70, 2), of(70, 1), of(60, 1)};
+    CHECK(best_epoch(history, Selection::validation_accuracy) == 1);
+    CHECK(best_epoch(history, Selection::validation_loss) == 2);
+  }
+
+  TEST_CASE("trainer: the weights kept are those of the epoch with the lowest validation loss") {
+    Bench two_epochs, four_epochs;
+    two_epochs.phase.plan.epochs = 2;
+    SmallNetwork a(1, Device::reference), b(1, Device::reference);
+    Scripted falling, rising;
+    falling.validation_losses = {2.0, 1.0};
+    rising.validation_losses = {2.0, 1.0, 1.0, 3.0};
+    two_epochs.train(a, falling);
+    const auto history = four_epochs.train(b, rising);
+    CHECK(history.size() == 4);
+    CHECK(history[1].lr == 0.1);
+    CHECK(history[2].lr == 0.05);
+    CHECK(weights_of(a) == weights_of(b));
+    CHECK(two_epochs.weights() == four_epochs.weights());
+    CHECK(!std::filesystem::exists(four_epochs.phase.folder / "checkpoint.safetensors"));
+    CHECK(read_metrics(four_epochs.phase.folder / "metrics.jsonl") == history);
+  }
+
+  TEST_CASE("trainer: stopped in any epoch and started again, it ends with the same bits") {
+    Bench whole;
+    SmallNetwork model(1, Device::reference);
+    Scripted quiet;
+    quiet.validation_losses = {4.0, 3.0, 2.0, 1.0};
+    auto wanted = whole.train(model, quiet);
+    for (const int64_t stop : {0, 4, 7, 11}) {
+      CAPTURE(stop);
+      Bench cut;
+      SmallNetwork first(1, Device::reference), second(1, Device::reference);
+      Scripted failing, going_on;
+      failing.validation_losses = quiet.validation_losses;
+      failing.fail_at = stop;
+      CHECK(contains(error_of([&] { cut.train(first, failing); }), "as the test wants it"));
+      const auto done = static_cast<std::ptrdiff_t>(stop / 3);
+      going_on.validation_losses.assign(quiet.validation_losses.begin() + done, quiet.validation_losses.end());
+      auto history = cut.train(second, going_on);
+      CHECK(contains(cut.log(), "resumed after epoch") == (done > 0));
+      CHECK(weights_of(second) == weights_of(model));
+      CHECK(cut.weights() == whole.weights());
+      for (auto* one : {&history, &wanted}) {
+        for (EpochMetrics& epoch : *one) epoch.seconds = 0.0;
+      }
+      CHECK(history == wanted);
+    }
+  }
+
+  TEST_CASE("trainer: finished weights are taken as they are") {
+    Bench bench;
+    SmallNetwork model(1, Device::reference), other(2, Device::reference);
+    Scripted loss, unused;
+    const auto history = bench.train(model, loss);
+    unused.fail_at = 0;
+    CHECK(bench.train(other, unused) == history);
+    CHECK(weights_of(other) == weights_of(model));
+    bench.phase.settings = R"({"of":"another"})";
+    CHECK(contains(error_of([&] { bench.train(other, unused); }), "weights.safetensors was made with other settings"));
+  }
+
+  TEST_CASE("trainer: a batch that carries no gradient leaves out the whole step, and is counted") {
+    Bench all_skipped, some_skipped, none_skipped;
+    SmallNetwork a(1, Device::reference), b(1, Device::reference), c(1, Device::reference);
+    const std::vector<float> before = weights_of(a);
+    Scripted all, some, none;
+    all.skipped = {0, 1, 2};
+    CHECK_THROWS_AS(all_skipped.train(a, all), RunFailed);
+    CHECK(weights_of(a) == before);  // neither momentum nor anything else has moved them
+    some.skipped = {1};
+    const auto history = some_skipped.train(b, some);
+    none_skipped.train(c, none);
+    CHECK(history[0].batches == 3);
+    CHECK(history[0].skipped_batches == 1);
+    CHECK(contains(some_skipped.log(), "skipped 1 of 3 batches"));
+    CHECK(contains(some_skipped.log(), "larger batches (--batch-size) or --sampler stratified"));
+    CHECK(!contains(none_skipped.log(), "skipped"));
+    CHECK(weights_of(b) != weights_of(c));
+  }
+
+  TEST_CASE("trainer: a loss that is not finite stops the run with the step and a likely cause") {
+    Bench bench;
+    SmallNetwork model(1, Device::reference);
+    Scripted loss;
+    loss.nan_at = 4;
+    const std::string message = error_of([&] { bench.train(model, loss); });
+    CHECK(contains(message, "the run: the training loss is nan at step 4 (epoch 2, batch 2); likely cause:"));
+    CHECK(std::filesystem::exists(bench.phase.folder / "checkpoint.safetensors"));
+    CHECK(!std::filesystem::exists(bench.phase.folder / "weights.safetensors"));
+  }
+
+  TEST_CASE("trainer: a learning rate that blows the weights up is found and named") {
+    Bench bench;
+    bench.phase.plan.lr = 1e38;
+    SmallNetwork model(1, Device::reference);
+    Scripted loss;
+    CHECK(contains(error_of([&] { bench.train(model, loss); }), "learning rate is likely too high"));
+  }
+
+  TEST_CASE("trainer: a validation loss may be infinite, never NaN") {
+    Bench infinite, nan;
+    SmallNetwork a(1, Device::reference), b(1, Device::reference);
+    Scripted sometimes, never;
+    sometimes.validation_losses = {INFINITY, 3.0, INFINITY, 5.0};
+    const auto history = infinite.train(a, sometimes);
+    CHECK(best_epoch(history, Selection::validation_loss) == 1);
+    never.validation_losses = {1.0, NAN};
+    CHECK(contains(error_of([&] { nan.train(b, never); }), "the validation loss is nan after epoch 2"));
+  }
+
+  TEST_CASE("trainer: fine-tuning sees other batches than pre-training") {
+    Bench pretraining, finetuning;
+    finetuning.phase.first_epoch = 4;
+    SmallNetwork a(1, Device::reference), b(1, Device::reference);
+    Scripted loss_a, loss_b;
+    pretraining.train(a, loss_a);
+    finetuning.train(b, loss_b);
+    CHECK(weights_of(a) != weights_of(b));
+  }
+}

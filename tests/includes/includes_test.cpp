@@ -1,0 +1,162 @@
+// The rooms and the seam, held by a test: no include points up, no preprocessor condition and no device test stands
+// above the seam, and no vendor's header is seen outside the backends.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kRoot = COFACTOR_SOURCE_DIR;
+constexpr std::string_view kBackends = "engine/backends/";
+
+// What each room may include beside itself (docs/architecture.md has the same table).
+const std::map<std::string, std::set<std::string>> kMayInclude = {
+    {"engine", {}},
+    {"layers", {"engine"}},
+    {"losses", {"engine"}},
+    {"data", {"engine"}},
+    {"models", {"engine", "layers"}},
+    {"experiments", {"engine", "layers", "losses", "data", "models"}},
+    {"bench", {"engine", "layers", "losses", "data", "models", "experiments"}},
+    {"tests", {"engine", "layers", "losses", "data", "models", "experiments", "bench"}},
+};
+
+// Conditions outside of the backends that have to be there.
+const std::set<std::string> kMayTestPreprocessor = {
+    "engine/dtype.h",  // marks functions for both compilers, host and device
+};
+
+std::string room_of(const std::string& path) {
+  return path.substr(0, path.find('/'));
+}
+
+// What is wrong with the quoted include of `target` in `path`; empty where it is allowed.
+std::string judge_quoted(const std::string& path, const std::string& target) {
+  const std::string from = room_of(path), to = room_of(target);
+  if (!kMayInclude.contains(to) || target.find("..") != std::string::npos)
+    return fmt::format("\"{}\" is not written from the root", target);
+  if (!fs::is_regular_file(kRoot / target)) return fmt::format("there is no \"{}\"", target);
+  if (from != to && !kMayInclude.at(from).contains(to)) return fmt::format("{} may not include {}", from, to);
+  const bool below = path.starts_with(kBackends) || from == "tests";
+  if (target.starts_with(kBackends) && !below) return fmt::format("\"{}\" lies behind the seam", target);
+  return {};
+}
+
+// Every breach of the rules in a file's text, as "path:line: what".
+std::vector<std::string> breaches(const std::string& path, const std::string& text) {
+  static const std::regex quoted(R"re(^\s*#\s*include\s*"([^"]*)".*)re");
+  static const std::regex vendor(
+      R"(^\s*#\s*include\s*[<"](oneapi/|dnnl|lapacke?|cblas|mkl|omp\.h|cu(da|dnn|blas|solver|rand|sparse)|cub/|thrust/|)"
+      R"(nccl|library_types|nv[a-z]*\.h).*)");
+  static const std::regex condition(R"(^\s*#\s*(if|ifdef|ifndef|elif|else|endif)\b.*)");
+  static const std::regex device_test(
+      R"(.*([=!]=\s*(cofactor::)?Device::|\bDevice::(reference|cpu|cuda)\s*[=!]=|\bcase\s+(cofactor::)?Device::).*)");
+  const bool is_test = room_of(path) == "tests", is_backend = path.starts_with(kBackends);
+  // The public face of devices: names and parsing.
+  const bool names_devices = path == "engine/device.h";
+
+  std::vector<std::string> found;
+  std::istringstream lines(text);
+  std::string line;
+  for (int number = 1; std::getline(lines, line); ++number) {
+    const auto report = [&](const std::string& what) { found.push_back(fmt::format("{}:{}: {}", path, number, what)); };
+    std::smatch match;
+    if (!is_backend && std::regex_match(line, vendor)) report("a vendor's header outside of the backends: " + line);
+    if (std::regex_match(line, match, quoted)) {
+      const std::string wrong = judge_quoted(path, match[1]);
+      if (!wrong.empty()) report(wrong);
+    }
+    if (is_backend || is_test) continue;
+    if (!kMayTestPreprocessor.contains(path) && std::regex_match(line, condition))
+      report("a preprocessor condition above the seam: " + line);
+    if (!names_devices && std::regex_match(line, device_test)) report("a device test above the seam: " + line);
+  }
+  return found;
+}
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  REQUIRE_MESSAGE(file.good(), path.string());
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+bool is_source(const fs::path& path) {
+  static const std::set<std::string> extensions = {".h", ".cpp", ".cu", ".cuh"};
+  return extensions.contains(path.extension().string());
+}
+
+// The first breach in a one-line file.
+std::string first_breach(const std::string& path, const std::string& line) {
+  const auto found = breaches(path, "// a line before\n" + line + "\n");
+  return found.empty() ? "" : found.front();
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("every room includes only what its place allows, and the seam is tight") {
+    for (const auto& [room, unused] : kMayInclude) {
+      REQUIRE(fs::is_directory(kRoot / room));
+      int files = 0;
+      for (const auto& entry : fs::recursive_directory_iterator(kRoot / room)) {
+        if (!entry.is_regular_file() || !is_source(entry.path())) continue;
+        ++files;
+        const std::string path = fs::relative(entry.path(), kRoot).generic_string();
+        for (const std::string& breach : breaches(path, read(entry.path()))) FAIL_CHECK(breach);
+      }
+      CHECK_MESSAGE(files > 0, room);
+    }
+  }
+
+  TEST_CASE("an include that points up or around is found, with its line") {
+    CHECK(first_breach("engine/tensor.cpp", "#include \"layers/module.h\"") ==
+          "engine/tensor.cpp:2: engine may not include layers");
+    CHECK(first_breach("losses/dmi.cpp", "#include \"data/dataset.h\"").ends_with("losses may not include data"));
+    CHECK(first_breach("data/loader.h", "  #  include \"losses/loss.h\" // why")
+              .ends_with("data may not include losses"));
+    CHECK(first_breach("models/x.cpp", "#include \"losses/loss.h\"").ends_with("models may not include losses"));
+    CHECK(first_breach("engine/x.h", "#include \"tensor.h\"").ends_with("not written from the root"));
+    CHECK(first_breach("engine/x.h", "#include \"engine/../layers/module.h\"").ends_with("not written from the root"));
+    CHECK(first_breach("engine/x.h", "#include \"engine/absent.h\"").ends_with("there is no \"engine/absent.h\""));
+    CHECK(
+        first_breach("layers/x.cpp", "#include \"engine/backends/reference/backend.h\"").ends_with("behind the seam"));
+  }
+
+  TEST_CASE("a vendor's header, a condition and a device test above the seam are found") {
+    for (const char* header : {"dnnl.hpp", "oneapi/dnnl/dnnl.hpp", "lapacke.h", "omp.h", "cuda_runtime.h", "cudnn.h",
+                               "cublas_v2.h", "cusolverDn.h", "cub/cub.cuh", "thrust/sort.h"}) {
+      CAPTURE(header);
+      const std::string line = fmt::format("#include <{}>", header);
+      CHECK(first_breach("engine/ops/conv.cpp", line).find("vendor") != std::string::npos);
+      CHECK(first_breach("tests/engine/x.cpp", line).find("vendor") != std::string::npos);
+      CHECK(first_breach("engine/backends/cpu/conv.cpp", line).empty());
+    }
+    CHECK(first_breach("layers/x.cpp", "#ifdef COFACTOR_HAS_CPU").find("condition") != std::string::npos);
+    CHECK(first_breach("engine/optim/x.cpp", "# if 1").find("condition") != std::string::npos);
+    for (const char* line :
+         {"if (x.device() == Device::cuda) {", "return Device::cpu != device;", "  case Device::reference: break;"}) {
+      CAPTURE(line);
+      CHECK(first_breach("engine/ops/x.cpp", line).find("device test") != std::string::npos);
+      CHECK(first_breach("engine/backends/registry.cpp", line).empty());
+    }
+  }
+
+  TEST_CASE("what the rules allow is left alone") {
+    CHECK(first_breach("engine/tensor.cpp", "#include \"engine/backend.h\"").empty());
+    CHECK(first_breach("layers/x.cpp", "#include \"engine/ops/conv.h\"").empty());
+    CHECK(first_breach("tests/engine/x.cpp", "#include \"engine/backends/host/memory_pool.h\"").empty());
+    CHECK(first_breach("engine/x.h", "#pragma once").empty());
+    CHECK(first_breach("data/x.h", "Device device = Device::cpu;").empty());
+    CHECK(first_breach("data/x.h", "#include <cuchar>").empty());
+  }
+}

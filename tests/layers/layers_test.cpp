@@ -1,0 +1,223 @@
+// The layers: each computes its op with its own tensors, in training and evaluation, with the gradients it should.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "engine/ops/batch_norm.h"
+#include "engine/ops/conv.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/embedding.h"
+#include "engine/ops/matmul.h"
+#include "engine/ops/pool.h"
+#include "layers/activation.h"
+#include "layers/batch_norm.h"
+#include "layers/conv2d.h"
+#include "layers/dropout.h"
+#include "layers/embedding.h"
+#include "layers/linear.h"
+#include "layers/pool.h"
+#include "layers/sequential.h"
+#include "tests/fixtures/errors.h"
+#include "tests/gradient_check.h"
+
+namespace cofactor::testing {
+
+namespace {
+
+using Values = std::vector<float>;
+
+Tensor image(const Shape& shape, Device device, uint32_t index = 1) {
+  return Tensor::from(random_values<float>(shape.numel(), index), shape, device);
+}
+
+void check_equal(const Tensor& a, const Tensor& b) {
+  CHECK(a.shape() == b.shape());
+  CHECK(a.to_vector<float>() == b.to_vector<float>());
+}
+
+// The gradient by each parameter of a layer in f64 against central differences.
+void check_parameter_gradients(Module& layer, const Tensor& x) {
+  const Tensor y = layer(x);
+  const std::vector<double> seed = random_values(y.numel(), 77);
+  backward(y, Tensor::from(seed, y.shape(), y.device()));
+  const NoGrad no_grad;
+  for (const auto& [name, tensor] : layer.parameters()) {
+    CAPTURE(name);
+    REQUIRE(tensor.grad().defined());
+    const std::vector<double> start = tensor.to_vector<double>(), direction = random_values(tensor.numel(), 78);
+    const auto shifted = [&](double step) {
+      std::vector<double> moved = start;
+      for (size_t i = 0; i < moved.size(); ++i) moved[i] += step * direction[i];
+      tensor.copy_from(Tensor::from(moved, tensor.shape(), tensor.device()));
+      return detail::dot(layer(x).to_vector<double>(), seed);
+    };
+    const double difference = (shifted(1e-5) - shifted(-1e-5)) / 2e-5;
+    const double expected = detail::dot(tensor.grad().to_vector<double>(), direction);
+    CHECK(difference == doctest::Approx(expected).epsilon(1e-6));
+    tensor.copy_from(Tensor::from(start, tensor.shape(), tensor.device()));
+  }
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("conv2d layer: its op with its weights, with and without bias") {
+    for (const Device device : available_devices()) {
+      Initializer init(device, 3);
+      const Conv2dParams params{.stride_h = 2, .pad_w = 1, .dilation_h = 2, .activation = Activation::relu};
+      const Tensor x = image({2, 7, 6, 3}, device);
+      Conv2d layer(init, {.in_channels = 3, .out_channels = 4, .kernel_h = 2, .kernel_w = 3, .params = params});
+      const auto p = layer.parameters();
+      REQUIRE(p.size() == 2);
+      check_equal(layer(x), conv2d(x, p[0].tensor, p[1].tensor, params));
+
+      Conv2dOptions options = Conv2dOptions::square(3, 4, 3, 2, 1);
+      options.bias = false;
+      Conv2d plain(init, options);
+      REQUIRE(plain.parameters().size() == 1);
+      const Conv2dParams square{.stride_h = 2, .stride_w = 2, .pad_h = 1, .pad_w = 1};
+      check_equal(plain(x), conv2d(x, plain.parameters()[0].tensor, {}, square));
+    }
+  }
+
+  TEST_CASE("linear layer: its op with its weights, with and without bias") {
+    for (const Device device : available_devices()) {
+      Initializer init(device, 3);
+      const Tensor x = image({5, 6}, device);
+      Linear layer(init, {.in_features = 6, .out_features = 4});
+      const auto p = layer.parameters();
+      check_equal(layer(x), linear(x, p[0].tensor, p[1].tensor));
+      Linear plain(init, {.in_features = 6, .out_features = 4, .bias = false});
+      REQUIRE(plain.parameters().size() == 1);
+      check_equal(plain(x), linear(x, plain.parameters()[0].tensor, {}));
+    }
+  }
+
+  TEST_CASE("batch norm layer: batch statistics in training, running ones in evaluation") {
+    for (const Device device : available_devices()) {
+      Initializer init(device, 3);
+      BatchNorm layer(init, {.features = 2, .momentum = 0.5, .epsilon = 0.0});
+      const auto buffers = layer.buffers();
+      // Channel 0: 1 and 3, mean 2, unbiased variance 2. Channel 1: 0 and 8, mean 4, unbiased variance 32.
+      const Tensor x = Tensor::from<float>({1, 0, 3, 8}, {2, 2}, device);
+      CHECK(layer(x).to_vector<float>() == Values{-1, -1, 1, 1});
+      CHECK(buffers[0].tensor.to_vector<float>() == Values{1, 2});
+      CHECK(buffers[1].tensor.to_vector<float>() == Values{1.5f, 16.5f});
+      CHECK(buffers[2].tensor.to_vector<int32_t>() == std::vector<int32_t>{1});
+
+      layer.eval();
+      const Values y = layer(x).to_vector<float>();
+      CHECK(y[2] == doctest::Approx(2.0 / std::sqrt(1.5)));
+      CHECK(y[3] == doctest::Approx(6.0 / std::sqrt(16.5)));
+      CHECK(buffers[0].tensor.to_vector<float>() == Values{1, 2});
+      CHECK(buffers[2].tensor.to_vector<int32_t>() == std::vector<int32_t>{1});
+
+      BatchNorm fused(init, {.features = 2, .epsilon = 0.0, .activation = Activation::relu});
+      CHECK(fused(x).to_vector<float>() == Values{0, 0, 1, 1});
+    }
+  }
+
+  TEST_CASE("embedding layer: rows of its table") {
+    for (const Device device : available_devices()) {
+      Initializer init(device, 3);
+      Embedding layer(init, 4, 3);
+      const Values table = layer.parameters()[0].tensor.to_vector<float>();
+      const Tensor y = layer(Tensor::from<int32_t>({3, 0}, {1, 2}, device));
+      CHECK(y.shape() == Shape{1, 2, 3});
+      const Values expected{table[9], table[10], table[11], table[0], table[1], table[2]};
+      CHECK(y.to_vector<float>() == expected);
+    }
+  }
+
+  TEST_CASE("pool layers: their ops") {
+    for (const Device device : available_devices()) {
+      const Tensor x = image({2, 6, 5, 3}, device);
+      check_equal(MaxPool2d(2)(x), max_pool2d(x, 2));
+      check_equal(MaxPool2d(3, 2)(x), max_pool2d(x, 3, 2));
+      check_equal(AvgPool2d(2)(x), avg_pool2d(x, 2));
+      check_equal(AvgPool2d(3, 1)(x), avg_pool2d(x, 3, 1));
+      const Pool2dParams params{.kernel_h = 3, .kernel_w = 2, .stride_w = 2, .pad_h = 1};
+      check_equal(Pool2d(params)(x), pool2d(x, params));
+      check_equal(AdaptivePool2d(PoolKind::max, 2, 3)(x), adaptive_max_pool2d(x, 2, 3));
+      check_equal(AdaptivePool2d(PoolKind::average, 1, 1)(x), adaptive_avg_pool2d(x, 1, 1));
+    }
+  }
+
+  TEST_CASE("activations and flatten as layers") {
+    const Tensor x = image({2, 3, 2}, Device::reference);
+    check_equal(Relu()(x), relu(x));
+    check_equal(Tanh()(x), tanh(x));
+    check_equal(Sigmoid()(x), sigmoid(x));
+    check_equal(Flatten()(x), x.view({2, 6}));
+  }
+
+  TEST_CASE("sequential: layers in order, by number or by name") {
+    Sequential net({std::make_shared<Flatten>(), std::make_shared<Tanh>()});
+    net.append("out", std::make_shared<Relu>());
+    CHECK(net.size() == 3);
+    const Tensor x = image({2, 3, 2}, Device::reference);
+    check_equal(net(x), relu(tanh(x.view({2, 6}))));
+    CHECK(Sequential()(x).is_same(x));
+    CHECK(throws_saying("'out' is taken", [&] { net.append("out", std::make_shared<Relu>()); }));
+    CHECK(net.size() == 3);
+  }
+
+  TEST_CASE("dropout layer: masks differ by seed, step and place, and by nothing else") {
+    const auto masked = [](Device device, uint64_t seed, uint64_t step, size_t place) {
+      std::vector<std::shared_ptr<Module>> layers(3, nullptr);
+      for (auto& layer : layers) layer = std::make_shared<Dropout>(0.25);
+      Sequential net(layers);
+      net.set_random(seed, step);
+      return (*layers[place])(Tensor::full({40, 50}, 3.0, DType::f32, device)).to_vector<float>();
+    };
+    const Values mask = masked(Device::reference, 1, 2, 0);
+    for (const Device device : available_devices()) CHECK(masked(device, 1, 2, 0) == mask);
+    CHECK(masked(Device::reference, 2, 2, 0) != mask);
+    CHECK(masked(Device::reference, 1, 3, 0) != mask);
+    CHECK(masked(Device::reference, 1, 2, 1) != mask);
+    CHECK(masked(Device::reference, 1, 2, 2) != masked(Device::reference, 1, 2, 1));
+
+    const auto dropped = std::ranges::count(mask, 0.0f);
+    CHECK(dropped > 500 - 100);  // of 2000, five standard errors
+    CHECK(dropped < 500 + 100);
+    CHECK(std::ranges::count(mask, 4.0f) == 2000 - dropped);
+  }
+
+  TEST_CASE("dropout layer: nothing in evaluation, and p must lie in [0, 1)") {
+    Dropout layer(0.9);
+    layer.eval();
+    const Tensor x = image({3, 4}, Device::reference);
+    CHECK(layer(x).is_same(x));
+    for (const double p : {-0.1, 1.0, std::nan("")})
+      CHECK(throws_saying("expected [0, 1)", [p] { Dropout layer_of_bad_p(p); }));
+  }
+}
+
+TEST_SUITE("gradient") {
+  TEST_CASE("layers: gradients of every parameter") {
+    Initializer init(Device::reference, 3, DType::f64);
+    Conv2d conv(init, Conv2dOptions::square(2, 3, 3, 2, 1));
+    check_parameter_gradients(conv, random_tensor({2, 5, 4, 2}, 1));
+    Linear fc(init, {.in_features = 6, .out_features = 4});
+    check_parameter_gradients(fc, random_tensor({3, 6}, 2));
+    Embedding table(init, 5, 3);
+    check_parameter_gradients(table, Tensor::from<int32_t>({4, 1, 1}, {3}, Device::reference));
+    BatchNorm norm(init, {.features = 3});
+    check_parameter_gradients(norm, random_tensor({4, 2, 3}, 3));
+    norm.eval();
+    for (const auto& [name, tensor] : norm.parameters()) tensor.set_grad({});
+    check_parameter_gradients(norm, random_tensor({4, 2, 3}, 3));
+  }
+
+  TEST_CASE("layers: a whole network's gradient by its input") {
+    Initializer init(Device::reference, 3, DType::f64);
+    Sequential net({std::make_shared<Conv2d>(init, Conv2dOptions::square(2, 3, 2)),
+                    std::make_shared<BatchNorm>(init, BatchNormOptions{.features = 3}), std::make_shared<Tanh>(),
+                    std::make_shared<AvgPool2d>(2), std::make_shared<Dropout>(0.5), std::make_shared<Flatten>(),
+                    std::make_shared<Linear>(init, LinearOptions{.in_features = 12, .out_features = 2})});
+    net.set_random(1, 1);
+    check_gradients([&](const std::vector<Tensor>& in) { return net(in[0]); }, {random_tensor({2, 5, 5, 2}, 4)});
+  }
+}
+
+}  // namespace cofactor::testing
