@@ -189,10 +189,9 @@ class Sweep {
                               result.test_accuracy, result.best_epoch + 1, result.epochs, result.valid_loss,
                               format_duration(result.seconds)));
     if (permuted) {
-      progress.note(
-          fmt::format("  the classes look permuted: renamed, the same outputs reach {:.2f}%. The determinant "
-                      "does not know class order; a longer pre-training fixes it",
-                      result.best_permutation_accuracy));
+      progress.note(fmt::format("  its classes look permuted: renamed, the same outputs reach {:.2f}%{}",
+                                result.best_permutation_accuracy,
+                                result.method == "dmi" ? "; the determinant does not know class order" : ""));
     }
   }
 

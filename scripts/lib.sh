@@ -84,7 +84,7 @@ install_packages() {
   "${as_root[@]}" apt-get update >"$log" 2>&1 || true
   if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
     -o DPkg::Lock::Timeout=120 "${packages[@]}" >>"$log" 2>&1; then
-    grep -E '^(E|Err|W):' "$log" | tail -n 20 >&2 || true
+    grep -E '^(E|Err|W):' "$log" | tail -n 5 >&2 || true
     die "apt-get could not install ${packages[*]} (its messages are above). Is the network reachable?"
   fi
 }

@@ -69,7 +69,7 @@ TEST_SUITE("unit") {
     CHECK(grad_of(x) == Doubles{9, -1});
   }
 
-  TEST_CASE("a diamond passes each node once, with both gradients") {
+  TEST_CASE("a diamond passes each node once with both gradients") {
     const Tensor x = scalar_leaf(3.0);
     const Tensor middle = x * x;           // 9
     const Tensor left = 2.0 * middle;      // 18
@@ -78,7 +78,7 @@ TEST_SUITE("unit") {
     CHECK(x.grad().item() == 12.0 * 243.0 + 6.0);
   }
 
-  TEST_CASE("a chain of diamonds costs one pass, not one a path") {
+  TEST_CASE("a chain of diamonds costs one pass not one a path") {
     const Tensor x = scalar_leaf(1.0);
     Tensor y = x;
     for (int i = 0; i < 60; ++i) y = 0.5 * y + 0.5 * y;  // 2^60 paths
@@ -104,7 +104,7 @@ TEST_SUITE("unit") {
     CHECK(grad_of(x) == Doubles{5, 6});
   }
 
-  TEST_CASE("an output of any shape needs a seed, of its shape and dtype") {
+  TEST_CASE("an output of any shape needs a seed of its shape and dtype") {
     const Tensor x = leaf({1, 2, 3});
     const Tensor y = x * x;
     CHECK(contains(message_of([&] { backward(y); }), "(3)"));
@@ -192,7 +192,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a chain of 200,000 ops overflows neither in backward nor when it is destroyed") {
+  TEST_CASE("a chain of 200000 ops overflows neither in backward nor when it is destroyed") {
     constexpr int kLength = 200000;
     const Tensor x = scalar_leaf(1.0);
     Tensor y = x;
@@ -233,7 +233,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE((x.detach() * constant).requires_grad());
   }
 
-  TEST_CASE("nothing is recorded while a NoGrad lives, in its thread alone") {
+  TEST_CASE("nothing is recorded while a NoGrad lives in its thread alone") {
     const Tensor x = leaf({1, 2});
     CHECK(grad_enabled());
     {
@@ -254,7 +254,7 @@ TEST_SUITE("unit") {
     CHECK((x * x).requires_grad());
   }
 
-  TEST_CASE("gradient tracking is off inside a vjp, and on again after an error in one") {
+  TEST_CASE("gradient tracking is off inside a vjp and on again after an error in one") {
     const Tensor x = leaf({1, 2});
     bool tracked_inside = true;
     backward(sum(
@@ -269,7 +269,7 @@ TEST_SUITE("unit") {
     CHECK(grad_enabled());
   }
 
-  TEST_CASE("a vjp that returns the wrong number, shape or dtype is an error that names its op") {
+  TEST_CASE("a vjp that returns the wrong number shape or dtype is an error that names its op") {
     const Tensor x = leaf({1, 2, 3});
     auto error_of = [&](const std::function<std::vector<Tensor>(const Tensor&)>& vjp) {
       return message_of([&] { backward(sum(record(Tensor::zeros({3}, DType::f64, kDevice), "broken", {x}, vjp))); });

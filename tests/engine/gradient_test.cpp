@@ -261,7 +261,7 @@ TEST_SUITE("gradient") {
     }
   }
 
-  TEST_CASE("gather, with labels that repeat") {
+  TEST_CASE("gather with labels that repeat") {
     const Tensor labels = integers({2, 0, 2, 2, 1}, {5});
     const Tensor x = random_tensor({5, 3}, 610);
     check_gradients([](const Tensors& in) { return gather(in[0], in[1]); }, {x, labels});
@@ -270,7 +270,7 @@ TEST_SUITE("gradient") {
                     {x, labels});
   }
 
-  TEST_CASE("embedding, with indices that repeat and rows never used") {
+  TEST_CASE("embedding with indices that repeat and rows never used") {
     const Tensor table = random_tensor({6, 3}, 620);
     check_gradients([](const Tensors& in) { return embedding(in[0], in[1]); }, {table, integers({5, 0, 5, 2}, {4})});
     check_gradients([](const Tensors& in) { return embedding(in[0], in[1]); },
@@ -358,7 +358,7 @@ TEST_SUITE("gradient") {
     CHECK_THROWS_AS(pool2d(x, average), Error);
   }
 
-  TEST_CASE("adaptive pooling, with extents that divide and that do not") {
+  TEST_CASE("adaptive pooling with extents that divide and that do not") {
     const Tensor x = random_tensor({2, 7, 5, 3}, 860);
     for (const auto& [h, w] : {std::pair{1, 1}, {7, 5}, {3, 2}, {4, 4}, {9, 6}}) {
       CAPTURE(h);
@@ -401,7 +401,7 @@ TEST_SUITE("gradient") {
     CHECK(std::abs(static_cast<double>(std::count(y.begin(), y.end(), 0.0)) - 250.0) < 50.0);
   }
 
-  TEST_CASE("log |det|, exact and smoothed") {
+  TEST_CASE("log |det| exact and smoothed") {
     uint32_t index = 1000;
     for (const int64_t classes : {1, 2, 3, 5, 10}) {
       for (const double epsilon : {0.0, 1e-3, 0.5}) {
@@ -423,7 +423,7 @@ TEST_SUITE("gradient") {
                 {1.0, -1.0, -0.5, 1.0}, 1e-13);
   }
 
-  TEST_CASE("log |det| of a singular matrix: infinite when exact, finite when smoothed") {
+  TEST_CASE("log |det| of a singular matrix: infinite when exact finite when smoothed") {
     const Tensor singular = matrix({0.25, 0.0, 0.25, 0.0}, 2, 2);  // the second class is absent
     CHECK(log_abs_det(singular).item() == -INFINITY);
     CHECK(log_abs_det(singular, 1e-3).item() == doctest::Approx(std::log(1e-3)).epsilon(1e-12));

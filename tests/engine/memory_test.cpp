@@ -106,7 +106,7 @@ TEST_SUITE("unit") {
     CHECK(pool.stats().system_requests == after_first);
   }
 
-  TEST_CASE("memory pool: the bytes in use, their peak, and what is held") {
+  TEST_CASE("memory pool: the bytes in use their peak and what is held") {
     HostMemoryPool pool;
     CHECK(pool.stats().reserved == 0);
     void* a = pool.allocate(4096);
@@ -121,7 +121,7 @@ TEST_SUITE("unit") {
     CHECK(pool.stats().peak == 4096 + 8192);
   }
 
-  TEST_CASE("memory pool: no class is more than an eighth larger than the request, 64 bytes apart") {
+  TEST_CASE("memory pool: no class is more than an eighth larger than the request 64 bytes apart") {
     HostMemoryPool pool;
     for (size_t bytes = 1; bytes < 40 * kMiB; bytes += bytes / 3 + 1) {
       const size_t before = pool.stats().in_use;
@@ -134,7 +134,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("memory pool: blocks are aligned to 64 bytes, and to huge pages from 2 MiB on") {
+  TEST_CASE("memory pool: blocks are aligned to 64 bytes and to huge pages from 2 MiB on") {
     HostMemoryPool pool;
     for (size_t bytes : {0ul, 1ul, 63ul, 65ul, 1000ul, 5000ul, 2ul * kMiB - 300000ul}) {
       void* data = pool.allocate(bytes);
@@ -179,7 +179,7 @@ TEST_SUITE("unit") {
 
 // The sanitizers end the process where malloc would refuse.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  TEST_CASE("memory pool: where the system refuses, free blocks are given back, and the error says what is held") {
+  TEST_CASE("memory pool: where the system refuses free blocks are given back and the error says what is held") {
     HostMemoryPool pool;
     void* held = pool.allocate(4096);
     pool.deallocate(pool.allocate(8192), 8192);
@@ -208,7 +208,7 @@ TEST_SUITE("unit") {
 }
 
 TEST_SUITE("parity") {
-  TEST_CASE("memory of every backend: reuse, alignment, peak") {
+  TEST_CASE("memory of every backend: reuse alignment peak") {
     for (Device device : available_devices()) {
       CAPTURE(std::string(name_of(device)));
       Backend& backend = backend_of(device);

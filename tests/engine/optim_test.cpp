@@ -104,7 +104,7 @@ TEST_SUITE("unit") {
         CHECK(throws_saying("'v' is on", [&] { make({w, parameter("v", {1.0f}, device)}); }));
   }
 
-  TEST_CASE("a parameter without a gradient is left alone, and its first step comes later") {
+  TEST_CASE("a parameter without a gradient is left alone and its first step comes later") {
     for (const Device device : available_devices()) {
       for (const Kind& kind : kinds()) {
         CAPTURE(kind.name);
@@ -128,7 +128,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a gradient of another shape is an error, and nothing moves") {
+  TEST_CASE("a gradient of another shape is an error and nothing moves") {
     const std::vector<NamedTensor> p{parameter("a", {1.0f}), parameter("b", {1.0f, 2.0f})};
     Adam adam(p, {.lr = 0.1});
     p[0].tensor.set_grad(Tensor::full({1}, 1.0, DType::f32, Device::reference));
@@ -176,7 +176,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a state that does not fit is an error, and changes nothing") {
+  TEST_CASE("a state that does not fit is an error and changes nothing") {
     const std::vector<NamedTensor> p{parameter("a", {1.0f, -2.0f}), parameter("b", {3.0f})};
     Adam adam(p, {.lr = 0.1});
     step_down(adam, p);

@@ -50,7 +50,7 @@ const std::vector<ConvCase>& conv_cases() {
 constexpr Tolerance kSums{5e-5, 1e-5};
 
 TEST_SUITE("parity") {
-  TEST_CASE("conv2d: forward, with and without bias and ReLU") {
+  TEST_CASE("conv2d: forward with and without bias and ReLU") {
     const Parity parity("conv2d");
     for (const ConvCase& c : conv_cases())
       for (bool bias : {false, true})
@@ -83,7 +83,7 @@ TEST_SUITE("parity") {
         });
   }
 
-  TEST_CASE("conv2d_vjp_weights, with and without bias") {
+  TEST_CASE("conv2d_vjp_weights with and without bias") {
     const Parity parity("conv2d_vjp_weights");
     for (const ConvCase& c : conv_cases())
       for (bool bias : {false, true})
@@ -116,8 +116,9 @@ struct PoolCase {
   std::string text() const {
     return fmt::format("{}{} {} to {}, kernel {}x{} stride {}x{} pad {}x{} count_include_pad {}",
                        params.kind == PoolKind::max ? "max" : "average",
-                       params.activation == Activation::relu ? " and ReLU" : "", x(), y(), params.kernel_h, params.kernel_w,
-                       params.stride_h, params.stride_w, params.pad_h, params.pad_w, params.count_include_pad);
+                       params.activation == Activation::relu ? " and ReLU" : "", x(), y(), params.kernel_h,
+                       params.kernel_w, params.stride_h, params.stride_w, params.pad_h, params.pad_w,
+                       params.count_include_pad);
   }
 };
 
@@ -141,8 +142,8 @@ std::vector<PoolCase> pool_cases() {
       {1, 9, 10, 32, windows(2, 2, 2, 2, 0, 0)},  // the last row is in no window
       {3, 5, 7, 1, windows(5, 7, 1, 1, 0, 0)},    // one window
       {1, 5, 4, 2, windows(4, 3, 3, 1, 2, 1)},
-      {1, 6, 6, 5, windows(2, 1, 3, 4, 0, 0)},    // gaps between windows
-      {3, 1, 23, 7, windows(1, 20, 1, 1, 0, 0)},  // text
+      {1, 6, 6, 5, windows(2, 1, 3, 4, 0, 0)},      // gaps between windows
+      {3, 1, 23, 7, windows(1, 20, 1, 1, 0, 0)},    // text
       {1, 17, 17, 2, windows(17, 16, 1, 1, 0, 0)},  // more cells than a byte counts
       {3, 7, 7, 16, adaptive, 3, 3},
       {1, 11, 13, 17, adaptive, 4, 1},
@@ -236,7 +237,7 @@ TEST_SUITE("unit") {
     CHECK(values_of(y)[2] == 0);
   }
 
-  TEST_CASE("reference conv2d: channels by hand, and its gradients") {
+  TEST_CASE("reference conv2d: channels by hand and its gradients") {
     const Tensor x = oracle({1, 2, 3, 4}, {1, 1, 2, 2});                    // pixels (1, 2), (3, 4)
     const Tensor w = oracle({1, 10, 100, 1000, 2, 0, 0, 1}, {2, 1, 2, 2});  // O = 2, taps along the width, I = 2
     Backend& backend = x.backend();
@@ -252,7 +253,7 @@ TEST_SUITE("unit") {
     CHECK(db.to_vector<double>() == std::vector<double>{3, -1});
   }
 
-  TEST_CASE("reference pool2d: the first among equals wins, and NaN wins over numbers") {
+  TEST_CASE("reference pool2d: the first among equals wins and NaN wins over numbers") {
     Backend& backend = backend_of(Device::reference);
     const Tensor x = oracle({1, 5, 5, 2, 5, 5, 0, kNan, 0}, {1, 3, 3, 1});
     const Pool2dParams params = windows(2, 2, 1, 1, 0, 0);
@@ -267,6 +268,21 @@ TEST_SUITE("unit") {
     const Tensor dx = oracle_output(x.shape());
     backend.pool2d_vjp(oracle({1, 10, 100, 1000}, y.shape()), places, params, dx);
     CHECK(dx.to_vector<double>() == std::vector<double>{0, 11, 0, 0, 0, 0, 0, 1100, 0});
+  }
+
+  TEST_CASE("reference pool2d: max and ReLU by hand no gradient where the output is not above 0") {
+    const Tensor x = oracle({-1, -2, 0, -3, 4, 4, kNan, 1}, {1, 1, 8, 1});
+    Pool2dParams params = windows(1, 2, 1, 2, 0, 0);
+    params.activation = Activation::relu;
+    const Tensor y = oracle_output({1, 1, 4, 1}), dx = oracle_output(x.shape());
+    const Tensor places = Tensor::empty({16}, DType::u8, Device::reference);
+    x.backend().pool2d(x, params, y, places);
+    CHECK(y.to_vector<double>()[0] == 0);
+    CHECK(y.to_vector<double>()[1] == 0);
+    CHECK(y.to_vector<double>()[2] == 4);
+    CHECK(std::isnan(y.to_vector<double>()[3]));
+    x.backend().pool2d_vjp(oracle({1, 10, 100, 1000}, y.shape()), places, params, dx);
+    CHECK(dx.to_vector<double>() == std::vector<double>{0, 0, 0, 0, 100, 0, 0, 0});
   }
 
   TEST_CASE("reference pool2d: averages with padding by hand") {

@@ -25,7 +25,7 @@ bool is_for_positive(UnaryOp op) {
 }
 
 TEST_SUITE("parity") {
-  TEST_CASE("copies to, on and from the device") {
+  TEST_CASE("copies to on and from the device") {
     const Parity parity("copy_from_host, copy, copy_to_host");
     for (const Shape& shape : shapes())
       parity.check(to_string(shape), kExact, [&](Run& run) {
@@ -61,7 +61,7 @@ TEST_SUITE("parity") {
           });
   }
 
-  TEST_CASE("unary: NaN, infinities, zeros and large values") {
+  TEST_CASE("unary: NaN infinities zeros and large values") {
     const Parity parity("unary");
     for (UnaryOp op : kUnaryOps)
       parity.check(std::string(name_of(op)), {1e-6, 5e-6}, [&](Run& run) {
@@ -73,7 +73,7 @@ TEST_SUITE("parity") {
       });
   }
 
-  TEST_CASE("unary_vjp, given only what it reads") {
+  TEST_CASE("unary_vjp given only what it reads") {
     const Parity parity("unary_vjp");
     for (UnaryOp op : kUnaryOps)
       for (const Shape& shape : shapes())
@@ -137,7 +137,7 @@ TEST_SUITE("parity") {
                      });
   }
 
-  TEST_CASE("binary: NaN, infinities and division by zero") {
+  TEST_CASE("binary: NaN infinities and division by zero") {
     const Parity parity("binary");
     for (BinaryOp op : kBinaryOps)
       parity.check(std::string(name_of(op)), kExact, [&](Run& run) {
@@ -149,7 +149,7 @@ TEST_SUITE("parity") {
       });
   }
 
-  TEST_CASE("broadcast, every dtype") {
+  TEST_CASE("broadcast every dtype") {
     const Parity parity("broadcast");
     const std::vector<std::pair<Shape, Shape>> pairs{{{}, {}},
                                                      {{}, {3, 5}},
@@ -197,7 +197,7 @@ TEST_SUITE("parity") {
         });
   }
 
-  TEST_CASE("permute, every dtype") {
+  TEST_CASE("permute every dtype") {
     struct Case {
       Shape x;
       std::vector<int> axes;
@@ -225,7 +225,7 @@ TEST_SUITE("parity") {
         });
   }
 
-  TEST_CASE("copy_slice leaves the rest of y alone, every dtype") {
+  TEST_CASE("copy_slice leaves the rest of y alone every dtype") {
     struct Case {
       Shape x;
       int64_t x_start;
@@ -276,7 +276,7 @@ TEST_SUITE("parity") {
         }
   }
 
-  TEST_CASE("sgd_step, several slots and steps") {
+  TEST_CASE("sgd_step several slots and steps") {
     const Parity parity("sgd_step");
     const std::vector<SgdParams> settings{
         {.lr = 0.1},
@@ -307,7 +307,7 @@ TEST_SUITE("parity") {
                    });
   }
 
-  TEST_CASE("adam_step, several slots and steps") {
+  TEST_CASE("adam_step several slots and steps") {
     const Parity parity("adam_step");
     const std::vector<AdamParams> settings{
         {}, {.lr = 0.01, .weight_decay = 0.1}, {.lr = 0.05, .beta1 = 0.5, .beta2 = 0.9, .epsilon = 1e-3}};
@@ -358,7 +358,7 @@ TEST_SUITE("unit") {
     CHECK(values_of(table) == Values{1, 3, 8, 2, 4, 10});
   }
 
-  TEST_CASE("reference cast: toward zero to integers, to nearest even to bf16") {
+  TEST_CASE("reference cast: toward zero to integers to nearest even to bf16") {
     Backend& backend = backend_of(Device::reference);
     const auto cast = [&](const Values& values, DType from, DType to) {
       const Shape shape{static_cast<int64_t>(values.size())};
@@ -373,7 +373,7 @@ TEST_SUITE("unit") {
     CHECK(cast({16777217}, DType::i32, DType::f32) == Values{16777216});
   }
 
-  TEST_CASE("reference dropout keeps what its draw says, and about 1 - p of all") {
+  TEST_CASE("reference dropout keeps what its draw says and about 1 - p of all") {
     Backend& backend = backend_of(Device::reference);
     const RandomKey key{.seed = 11, .purpose = Purpose::dropout, .index = 2, .step = 9};
     const Tensor y = oracle_output({20000});
@@ -388,7 +388,7 @@ TEST_SUITE("unit") {
     CHECK(std::abs(static_cast<double>(kept) / 20000 - 0.75) < 0.015);  // five standard deviations
   }
 
-  TEST_CASE("reference sgd_step by hand: two steps with momentum, dampening, Nesterov and weight decay") {
+  TEST_CASE("reference sgd_step by hand: two steps with momentum dampening Nesterov and weight decay") {
     Backend& backend = backend_of(Device::reference);
     const Tensor p = oracle({1}, {1}), m = oracle_output({1});
     SgdParams params{.lr = 0.1, .momentum = 0.5, .weight_decay = 1, .nesterov = true, .first_step = true};

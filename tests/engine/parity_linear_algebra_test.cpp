@@ -160,7 +160,7 @@ TEST_SUITE("parity") {
 }
 
 TEST_SUITE("unit") {
-  TEST_CASE("reference matmul by hand, each operand transposed") {
+  TEST_CASE("reference matmul by hand each operand transposed") {
     const Tensor y = oracle_output({2, 2});
     const auto multiply = [&](const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias) {
       a.backend().matmul(a, ta, b, tb, bias, y);
@@ -252,7 +252,7 @@ TEST_SUITE("unit") {
         }
   }
 
-  TEST_CASE("reference svd_cofactor: scaling, and a column of zeros as an absent class leaves it") {
+  TEST_CASE("reference svd_cofactor: scaling and a column of zeros as an absent class leaves it") {
     const Values a = random_matrix(4, 55);
     for (double scale : {1e-70, 1e-3, 1e70}) {
       Values scaled = a, expected = expanded_cofactors(a, 4);

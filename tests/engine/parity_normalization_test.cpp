@@ -64,7 +64,7 @@ TEST_SUITE("parity") {
                      [&](Run& run) { both_ways(run, run.random(shape, 0.0, 4.0), params); });
   }
 
-  TEST_CASE("batch_norm of a single value a channel, in evaluation") {
+  TEST_CASE("batch_norm of a single value a channel in evaluation") {
     const Parity parity("batch_norm");
     for (const BatchNormParams& params : settings())
       if (!params.training)

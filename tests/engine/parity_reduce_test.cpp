@@ -69,7 +69,7 @@ TEST_SUITE("parity") {
         });
   }
 
-  TEST_CASE("reduce: NaN wherever it stands, and infinities") {
+  TEST_CASE("reduce: NaN wherever it stands and infinities") {
     const Parity parity("reduce");
     for (ReduceOp op : {ReduceOp::sum, ReduceOp::mean, ReduceOp::max})
       for (double special : {kNan, kInfinity, -kInfinity})
@@ -115,7 +115,7 @@ TEST_SUITE("parity") {
     });
   }
 
-  TEST_CASE("softmax and log softmax, and their gradients") {
+  TEST_CASE("softmax and log softmax and their gradients") {
     const Parity parity("softmax");
     for (bool log : {false, true})
       for (const Shape& shape : {Shape{1}, {1, 1}, {3, 1}, {17}, {1, 10}, {3, 2}, {129, 10}, {33, 101}, {2, 3, 5, 7}})
@@ -146,7 +146,7 @@ TEST_SUITE("parity") {
       });
   }
 
-  TEST_CASE("embedding and embedding_vjp, with words that repeat and words that never come") {
+  TEST_CASE("embedding and embedding_vjp with words that repeat and words that never come") {
     struct Case {
       int64_t words, dims;
       Shape indices;

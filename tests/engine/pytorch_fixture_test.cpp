@@ -69,7 +69,7 @@ void check_optimizer(const std::string& name, double lr,
 }
 
 TEST_SUITE("parity") {
-  TEST_CASE("PyTorch's convolutions: padding, stride, dilation, no bias, fused ReLU") {
+  TEST_CASE("PyTorch's convolutions: padding stride dilation no bias fused ReLU") {
     const std::map<std::string, Conv2dParams> cases{
         {"padded", {.pad_h = 1, .pad_w = 1}},
         {"dilated", {.stride_h = 2, .pad_h = 2, .pad_w = 1, .dilation_h = 2, .dilation_w = 3}},
@@ -80,7 +80,7 @@ TEST_SUITE("parity") {
                  [&](Leaves& in, const Setting&) { return conv2d(in["x"], in["w"], in["b"], params); });
   }
 
-  TEST_CASE("PyTorch's pools: max, average with and without its padding, adaptive") {
+  TEST_CASE("PyTorch's pools: max average with and without its padding adaptive") {
     const std::map<std::string, std::function<Tensor(const Tensor&)>> cases{
         {"max", [](const Tensor& x) { return max_pool2d(x, 3, 2, 1); }},
         {"max_rectangle",
@@ -95,7 +95,7 @@ TEST_SUITE("parity") {
       check_case("pool." + name, {"x"}, [&](Leaves& in, const Setting&) { return f(in["x"]); });
   }
 
-  TEST_CASE("PyTorch's batch norm in training, with the running statistics it leaves") {
+  TEST_CASE("PyTorch's batch norm in training with the running statistics it leaves") {
     check_case("batch_norm.train", {"x", "scale", "shift"}, [](Leaves& in, const Setting& setting) {
       const Tensor mean = ops().get("batch_norm.running_mean", setting).clone();
       const Tensor variance = ops().get("batch_norm.running_var", setting).clone();
@@ -114,7 +114,7 @@ TEST_SUITE("parity") {
     });
   }
 
-  TEST_CASE("PyTorch's embedding, softmax and log-softmax") {
+  TEST_CASE("PyTorch's embedding softmax and log-softmax") {
     check_case("embedding", {"table"}, [](Leaves& in, const Setting& setting) {
       return embedding(in["table"], ops().get("embedding.indices", setting));
     });

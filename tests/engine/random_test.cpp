@@ -70,7 +70,7 @@ TEST_SUITE("unit") {
     CHECK(seen.size() == keys.size() * 32);
   }
 
-  TEST_CASE("unit_float covers [0, 1) and never rounds up to 1") {
+  TEST_CASE("unit_float covers 0 to 1 and never rounds up to 1") {
     CHECK(unit_float(0) == 0.0f);
     CHECK(unit_float(0xff) == 0.0f);
     CHECK(unit_float(0x100) == 0x1p-24f);
@@ -78,7 +78,7 @@ TEST_SUITE("unit") {
     CHECK(unit_float(0xffffffffu) == 1.0f - 0x1p-24f);
   }
 
-  TEST_CASE("uniform draws are uniform, and pairs of neighbours too") {
+  TEST_CASE("uniform draws are uniform and pairs of neighbours too") {
     const RandomKey key{.seed = 1, .purpose = Purpose::test};
     constexpr uint64_t kDraws = 1 << 17;
     std::vector<int> bins(64), pairs(16 * 16), bits(32);
@@ -140,7 +140,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("permutations repeat with their key, change with every part of it, and are all equally likely") {
+  TEST_CASE("permutations repeat with their key change with every part of it and are all equally likely") {
     const RandomKey key{.seed = 4, .purpose = Purpose::shuffle, .index = 1, .step = 2};
     const auto order = random_permutation(key, 100);
     CHECK(order == random_permutation(key, 100));

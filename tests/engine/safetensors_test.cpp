@@ -80,7 +80,7 @@ NamedTensor named(const std::string& name, const std::vector<T>& values, const S
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("files: written whole, read back, replaced") {
+  TEST_CASE("files: written whole read back replaced") {
     const TemporaryFolder folder;
     const std::string first("one\0two", 7), second(200'000, 'x');
     write_file_atomically(folder / "a", first);
@@ -94,7 +94,7 @@ TEST_SUITE("unit") {
     CHECK((mode & std::filesystem::perms::owner_read) != std::filesystem::perms::none);
   }
 
-  TEST_CASE("files: a full disk leaves the old file, and no temporary one") {
+  TEST_CASE("files: a full disk leaves the old file and no temporary one") {
     const TemporaryFolder folder;
     write_file_atomically(folder / "a", "old");
     std::string error;
@@ -123,7 +123,7 @@ TEST_SUITE("unit") {
     CHECK(folder.count() == 2);
   }
 
-  TEST_CASE("files: a folder is made with its parents, or refused") {
+  TEST_CASE("files: a folder is made with its parents or refused") {
     const TemporaryFolder folder;
     ensure_writable_directory(folder / "x/y/z");
     ensure_writable_directory(folder / "x/y/z");
@@ -135,7 +135,7 @@ TEST_SUITE("unit") {
     CHECK(contains(error_of([&] { ensure_writable_directory("/proc"); }), "cannot be written to"));
   }
 
-  TEST_CASE("safetensors: every dtype and shape comes back bitwise, on every device") {
+  TEST_CASE("safetensors: every dtype and shape comes back bitwise on every device") {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     for (const Device device : available_devices()) {
       SafetensorsFile file;

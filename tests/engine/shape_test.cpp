@@ -53,7 +53,7 @@ void check_error(const std::string& op, const std::vector<std::string>& parts, c
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("shape: extents, axes from both ends, elements") {
+  TEST_CASE("shape: extents axes from both ends elements") {
     const Shape shape{2, 3, 5};
     CHECK(shape.rank() == 3);
     CHECK(shape[0] == 2);
@@ -147,7 +147,7 @@ TEST_SUITE("unit") {
     CHECK(adaptive_avg_pool2d(image, 12, 8).shape() == Shape{2, 12, 8, 3});
   }
 
-  TEST_CASE("reshape and detach share storage, the other layout ops copy") {
+  TEST_CASE("reshape and detach share storage the other layout ops copy") {
     const Tensor x = zeros({2, 3});
     CHECK(reshape(x, {3, 2}).raw_data() == x.raw_data());
     CHECK(x.detach().raw_data() == x.raw_data());
@@ -214,7 +214,7 @@ TEST_SUITE("unit") {
     check_error("broadcast_to", {"(2)", "(1)"}, [] { broadcast_to(zeros({2}), {1}); });
   }
 
-  TEST_CASE("products, softmax and lookups name themselves and the shapes that do not fit") {
+  TEST_CASE("products softmax and lookups name themselves and the shapes that do not fit") {
     check_error("matmul", {"(2, 3)", "(2, 4)"}, [] { matmul(zeros({2, 3}), zeros({2, 4})); });
     check_error("matmul", {"(3)"}, [] { matmul(zeros({2, 3}), zeros({3})); });
     check_error("matmul", {"f32", "f64"}, [] { matmul(zeros({2, 3}), zeros({3, 4}, DType::f64)); });

@@ -59,7 +59,7 @@ TEST_SUITE("unit") {
     CHECK(Tensor::from(std::vector<float>{}, {0, 3}, kDevice).to_vector<float>().empty());
   }
 
-  TEST_CASE("full fills every dtype, item reads it") {
+  TEST_CASE("full fills every dtype item reads it") {
     for (const DType dtype : {DType::f32, DType::f64, DType::bf16, DType::i32, DType::u8}) {
       CAPTURE(dtype);
       CHECK(Tensor::full({}, 3.0, dtype, kDevice).item() == 3.0);
@@ -69,7 +69,7 @@ TEST_SUITE("unit") {
     CHECK(Tensor::full({2, 3}, 0.5, DType::f32, kDevice).to_vector<float>() == std::vector<float>(6, 0.5f));
   }
 
-  TEST_CASE("handles share one tensor, clones do not") {
+  TEST_CASE("handles share one tensor clones do not") {
     const Tensor x = Tensor::full({4}, 1.0, DType::f32, kDevice);
     const Tensor handle = x, copy = x.clone(), view = x.view({2, 2}), plain = x.detach();
     x.data<float>()[0] = 9.0f;
@@ -83,7 +83,7 @@ TEST_SUITE("unit") {
     CHECK(x.to(kDevice).is_same(x));
   }
 
-  TEST_CASE("clone, detach and view drop gradient tracking, a handle keeps it") {
+  TEST_CASE("clone detach and view drop gradient tracking a handle keeps it") {
     Tensor x = Tensor::zeros({4}, DType::f64, kDevice);
     const Tensor handle = x;
     CHECK_FALSE(x.requires_grad());
@@ -138,7 +138,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(is_floating(DType::u8));
   }
 
-  TEST_CASE("bf16 rounds to nearest, ties to even, and keeps infinities and NaN") {
+  TEST_CASE("bf16 rounds to nearest ties to even and keeps infinities and NaN") {
     CHECK(bits_of(1.0f) == 0x3f80);
     CHECK(bits_of(1.0f + 0x1p-8f) == 0x3f80);             // halfway: to the even 1
     CHECK(bits_of(1.0f + 0x1p-8f + 0x1p-20f) == 0x3f81);  // just above halfway
@@ -151,7 +151,7 @@ TEST_SUITE("unit") {
     CHECK(std::isnan(static_cast<float>(bf16(std::bit_cast<float>(0xffffffffu)))));
   }
 
-  TEST_CASE("devices are found by name, and a missing one is an error") {
+  TEST_CASE("devices are found by name and a missing one is an error") {
     const std::vector<Device> devices = available_devices();
     REQUIRE_FALSE(devices.empty());
     CHECK(devices.front() == Device::reference);

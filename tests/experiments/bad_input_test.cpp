@@ -34,7 +34,7 @@ void overwrite(const std::filesystem::path& path, std::string_view bytes) {
 }  // namespace
 
 TEST_SUITE("experiment") {
-  TEST_CASE("bad usage: exit code 2, before anything is read or written") {
+  TEST_CASE("bad usage: exit code 2 before anything is read or written") {
     const Workplace place;
     const auto refused = [&](const std::vector<std::string>& flags, const std::vector<std::string>& parts) {
       expect_refusal(place, place.run(flags), 2, parts);
@@ -54,7 +54,7 @@ TEST_SUITE("experiment") {
     refused({"--speed", "9"}, {"--speed"});
   }
 
-  TEST_CASE("bad data: exit code 1, naming the file") {
+  TEST_CASE("bad data: exit code 1 naming the file") {
     SUBCASE("no folder") {
       const Workplace place;
       expect_refusal(place, place.run({"--data", (place.path() / "none").string()}), 1, {"none"});
@@ -92,7 +92,7 @@ TEST_SUITE("experiment") {
     }
   }
 
-  TEST_CASE("bad data: a class that the labels do not have stops dmi alone, with the class; ce's result is kept") {
+  TEST_CASE("bad data: a class that the labels do not have stops dmi alone with the class: ce's result is kept") {
     const Workplace place({.bags = 0.0});
     const Outcome outcome = place.run({"--rate", "0"});
     CHECK(outcome.code == 1);
@@ -110,7 +110,7 @@ TEST_SUITE("experiment") {
     expect_refusal(place, place.run({"--out", "/proc/cofactor"}), 1, {"/proc/cofactor"});
   }
 
-  TEST_CASE("full disk: a write that fails is an error that names the file; what was whole stays whole") {
+  TEST_CASE("full disk: a write that fails is an error that names the file: what was whole stays whole") {
     const Workplace place;
     REQUIRE(place.run({"--method", "ce", "--rate", "0.5"}).code == 0);
     const auto before = files_below(place.out());
@@ -126,7 +126,7 @@ TEST_SUITE("experiment") {
     CHECK(place.run({"--method", "ce", "--rate", "0.2"}).code == 0);  // and with room again it goes on
   }
 
-  TEST_CASE("bad checkpoint: an error that names the file, and the file stays for a look") {
+  TEST_CASE("bad checkpoint: an error that names the file and the file stays for a look") {
     const Workplace place;
     const auto folder = place.out() / "clothes-to-bags-rate0.2-seed1" / "ce";
     const auto checkpoint = folder / "checkpoint.safetensors";
@@ -188,7 +188,7 @@ TEST_SUITE("experiment") {
     }
   }
 
-  TEST_CASE("bad results file: an error with its line, before any training") {
+  TEST_CASE("bad results file: an error with its line before any training") {
     const Workplace place;
     std::filesystem::create_directory(place.out());
     overwrite(place.out() / "results.jsonl", "once upon a time\n");

@@ -41,7 +41,7 @@ Checkpoint example() {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("checkpoint: what is saved comes back, part by part, bit by bit") {
+  TEST_CASE("checkpoint: what is saved comes back part by part bit by bit") {
     const TemporaryFolder folder;
     const auto path = folder.path() / "checkpoint.safetensors";
     save_checkpoint(path, example());
@@ -58,7 +58,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("checkpoint: a file cut short, or of another kind, is an error that names it") {
+  TEST_CASE("checkpoint: a file cut short or of another kind is an error that names it") {
     const TemporaryFolder folder;
     const auto path = folder.path() / "checkpoint.safetensors";
     save_checkpoint(path, example());

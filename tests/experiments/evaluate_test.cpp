@@ -38,7 +38,7 @@ LoaderOptions sequential(int64_t batch) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("evaluate: predictions are those of all samples in order, whatever the batch, in evaluation mode") {
+  TEST_CASE("evaluate: predictions are those of all samples in order whatever the batch in evaluation mode") {
     const Split split = make_split(cofactor::testing::small_points(23), 0, 23);
     Echo model;
     Loader small(split, sequential(5)), whole(split, sequential(100));
@@ -61,7 +61,7 @@ TEST_SUITE("unit") {
           "predict: the network's output for sample 17 of the validation set is nan");
   }
 
-  TEST_CASE("evaluate: accuracies of a confusion, by hand") {
+  TEST_CASE("evaluate: accuracies of a confusion by hand") {
     // Rows are answers, columns labels: 4 + 3 of 20 right.
     const Confusion counts{2, {4, 12, 1, 3}};
     CHECK(counts.total() == 20);

@@ -18,7 +18,7 @@ bool contains(const std::string& text, std::string_view part) {
 }  // namespace
 
 TEST_SUITE("experiment") {
-  TEST_CASE("fashion_mnist: a run ends with results, metrics, weights, and a figure") {
+  TEST_CASE("fashion_mnist: a run ends with results metrics weights and a figure") {
     const Workplace place;
     const Outcome outcome = place.run({"--epochs", "6", "--pretrain-lr", "0.003", "--lr", "0.001"});
     CAPTURE(outcome.err);
@@ -49,7 +49,7 @@ TEST_SUITE("experiment") {
     CHECK(contains(read_file(place.out() / "fashion_mnist_accuracy.svg"), "</svg>"));
   }
 
-  TEST_CASE("fashion_mnist: the same seed gives the same weights, another seed others") {
+  TEST_CASE("fashion_mnist: the same seed gives the same weights another seed others") {
     const Workplace place;
     const auto weights_in = [&](const std::string& name, const std::string& seed) {
       const auto out = place.path() / name;
@@ -61,7 +61,7 @@ TEST_SUITE("experiment") {
     CHECK(first != weights_in("c", "2"));
   }
 
-  TEST_CASE("fashion_mnist: what is finished is skipped, and a method added later starts from the same pre-training") {
+  TEST_CASE("fashion_mnist: what is finished is skipped and a method added later starts from the same pre-training") {
     const Workplace apart, together;
     REQUIRE(apart.run({"--method", "ce"}).code == 0);
     const auto after_ce = files_below(apart.out());
@@ -87,7 +87,7 @@ TEST_SUITE("experiment") {
     CHECK(files_below(place.out()) == before);
   }
 
-  TEST_CASE("fashion_mnist: a sweep is every combination, each with its own line") {
+  TEST_CASE("fashion_mnist: a sweep is every combination each with its own line") {
     const Workplace place({.train = 120, .test = 20});
     REQUIRE(
         place.run({"--case", "1,3", "--rate", "0,0.5", "--seed", "1,2", "--epochs", "1", "--method", "ce,dmi"}).code ==
@@ -95,7 +95,7 @@ TEST_SUITE("experiment") {
     CHECK(read_results(place.out() / "results.jsonl").results.size() == 16);
   }
 
-  TEST_CASE("fashion_mnist: batches without a class are skipped, counted, and the cure is named and works") {
+  TEST_CASE("fashion_mnist: batches without a class are skipped counted and the cure is named and works") {
     // 500 training samples, about 5% bags: most batches of 10 hold none.
     const Workplace place({.bags = 0.05});
     const Outcome shuffled = place.run({"--batch-size", "10", "--rate", "0"});

@@ -45,7 +45,7 @@ TEST_SUITE("unit") {
     CHECK(options.sampler == SamplerKind::shuffled);
   }
 
-  TEST_CASE("options: lists, without repetitions, in the order given") {
+  TEST_CASE("options: lists without repetitions in the order given") {
     const RunOptions options =
         parse({"--rate", "0.5,0,0.5", "--seed", "3,1", "--method", "dmi,dmi", "--noise", "uniform,flip"});
     CHECK(options.rates == std::vector<double>{0.5, 0.0});
@@ -61,7 +61,7 @@ TEST_SUITE("unit") {
     CHECK(contains(refusal({"--case", "1", "--noise", "flip"}), "--case"));
   }
 
-  TEST_CASE("options: loss, sampler and machine flags arrive") {
+  TEST_CASE("options: loss sampler and machine flags arrive") {
     const RunOptions options = parse({"--epsilon", "0.001", "--no-normalize", "--sampler", "stratified", "--device",
                                       "reference", "--threads", "3", "--workers", "0", "--limit", "7"});
     CHECK(options.loss.dmi == DmiOptions{false, 0.001});
@@ -95,7 +95,7 @@ TEST_SUITE("unit") {
     CHECK(contains(refusal({"--lr", "0.1", "--method", "ce"}), "there is --pretrain-lr"));
   }
 
-  TEST_CASE("options: plans take what the command line replaces, and steps keep their proportion") {
+  TEST_CASE("options: plans take what the command line replaces and steps keep their proportion") {
     const Experiment experiment = small_experiment();
     CHECK(plan_of(experiment, parse({}), "dmi").lr == 0.1);
     const RunOptions options = parse({"--lr", "0.02", "--pretrain-lr", "0.5", "--epochs", "7", "--batch-size", "5"});

@@ -32,7 +32,7 @@ TEST_SUITE("unit") {
     CHECK(shown(false) == "a run\n  epoch 1/2\ndone\n");
   }
 
-  TEST_CASE("progress: a terminal gets one line that is rewritten in place, with rate and time left") {
+  TEST_CASE("progress: a terminal gets one line that is rewritten in place with rate and time left") {
     const std::string text = shown(true);
     CHECK(text.find("samples/s") != std::string::npos);
     CHECK(text.find(" left] a run; epoch 1/2") != std::string::npos);

@@ -29,7 +29,7 @@ bool contains(const std::string& text, std::string_view part) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("protocol: noise falls on training and validation labels, by seed, and on nothing else") {
+  TEST_CASE("protocol: noise falls on training and validation labels by seed and on nothing else") {
     const DataSplits data = small_splits(400, 200);
     const TransitionMatrix flip = flip_noise(2, {{0, 1}}, 0.5);
     const NoisyData one = add_noise(data, flip, 1), again = add_noise(data, flip, 1), two = add_noise(data, flip, 2);
@@ -50,7 +50,7 @@ TEST_SUITE("unit") {
     CHECK(add_noise(data, TransitionMatrix::identity(2), 1).train.labels == data.train.labels);
   }
 
-  TEST_CASE("protocol: a limit leaves the first training samples, with the same noisy labels, and all others") {
+  TEST_CASE("protocol: a limit leaves the first training samples with the same noisy labels and all others") {
     RunOptions options = options_with({"flip"}, {0.5});
     options.limit = 10;
     const DataSplits all = small_splits(), few = limited(small_splits(), options);
@@ -63,7 +63,7 @@ TEST_SUITE("unit") {
     CHECK_THROWS_AS(limited(small_splits(), options), UsageError);
   }
 
-  TEST_CASE("protocol: dmi is refused where the noisy labels carry nothing, ce is not") {
+  TEST_CASE("protocol: dmi is refused where the noisy labels carry nothing ce is not") {
     const Experiment experiment = small_experiment();
     CHECK(contains(error_of([&] {
                      check_feasible(experiment, options_with({"flip"}, {0.2, 1.0}));
@@ -77,7 +77,7 @@ TEST_SUITE("unit") {
     CHECK(contains(error_of([&] { check_feasible(experiment, tiny_batches); }), "--batch-size 1"));
   }
 
-  TEST_CASE("protocol: labels without a class can teach ce but not dmi, and the class is named") {
+  TEST_CASE("protocol: labels without a class can teach ce but not dmi and the class is named") {
     const Experiment experiment = small_experiment();
     NoisyData noisy = add_noise(small_splits(), TransitionMatrix::identity(2), 1);
     CHECK(error_of([&] { check_teachable(*make_loss("dmi"), noisy, experiment, "run"); }).empty());
@@ -87,7 +87,7 @@ TEST_SUITE("unit") {
     CHECK(error_of([&] { check_teachable(*make_loss("ce"), noisy, experiment, "run"); }).empty());
   }
 
-  TEST_CASE("protocol: settings tell runs apart by what decides their result, and by nothing else") {
+  TEST_CASE("protocol: settings tell runs apart by what decides their result and by nothing else") {
     const Experiment experiment = small_experiment();
     const DataSplits data = small_splits();
     const Cell cell{"flip", 0.25, 1};

@@ -40,7 +40,7 @@ bool contains(const std::string& text, std::string_view part) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("report: mean and sample deviation over seeds, ordered by noise, rate and method") {
+  TEST_CASE("report: mean and sample deviation over seeds ordered by noise rate and method") {
     const std::vector<Summary> rows = aggregate(three_seeds());
     REQUIRE(rows.size() == 4);
     CHECK(rows[0].rate == 0.2);
@@ -74,7 +74,7 @@ TEST_SUITE("unit") {
                    "stands in another"));
   }
 
-  TEST_CASE("figure: the script holds each method's points, h0 in steps, and names only as inert strings") {
+  TEST_CASE("figure: the script holds each method's points h0 in steps and names only as inert strings") {
     std::vector<Result> results = three_seeds();
     for (Result& one : results) {
       if (one.noise == "a") one.noise = "it's `touch x`\nsystem('touch y')";
@@ -87,7 +87,7 @@ TEST_SUITE("unit") {
 }
 
 TEST_SUITE("experiment") {
-  TEST_CASE("report: draws SVG and PNG beside the results, and prints the table") {
+  TEST_CASE("report: draws SVG and PNG beside the results and prints the table") {
     const TemporaryFolder folder;
     std::string lines;
     for (const Result& one : three_seeds()) lines += to_json(one) + "\n";
@@ -102,7 +102,7 @@ TEST_SUITE("experiment") {
     CHECK(png.size() > 10000);  // a drawing, not an empty canvas
   }
 
-  TEST_CASE("report: without gnuplot the table stays, the reason is given, and no file is left") {
+  TEST_CASE("report: without gnuplot the table stays the reason is given and no file is left") {
     const TemporaryFolder folder;
     write_in(folder, "results.jsonl", to_json(three_seeds()[0]) + "\n");
     const Outcome outcome =

@@ -55,14 +55,14 @@ TEST_SUITE("unit") {
     CHECK(!contains(to_json(result), "\n"));
   }
 
-  TEST_CASE("results: an infinite validation loss survives, though JSON has no infinity") {
+  TEST_CASE("results: an infinite validation loss survives though JSON has no infinity") {
     Result result = example();
     result.valid_loss = INFINITY;
     CHECK(contains(to_json(result), "\"valid_loss\":null"));
     CHECK(std::isinf(parse_result(to_json(result)).valid_loss));
   }
 
-  TEST_CASE("results: lines are added, and read in order") {
+  TEST_CASE("results: lines are added and read in order") {
     const TemporaryFolder folder;
     const auto path = folder.path() / "results.jsonl";
     for (const uint64_t seed : {1, 2, 3}) append_result(path, example(seed));
@@ -73,7 +73,7 @@ TEST_SUITE("unit") {
     CHECK(read_file(path).ends_with("}\n"));
   }
 
-  TEST_CASE("results: a last line cut short is left out, said, and gone after the next one is added") {
+  TEST_CASE("results: a last line cut short is left out said and gone after the next one is added") {
     const TemporaryFolder folder;
     const std::string whole = to_json(example(1)) + "\n", cut = to_json(example(2)).substr(0, 50);
     const auto path = write_in(folder, "results.jsonl", whole + cut);
@@ -84,7 +84,7 @@ TEST_SUITE("unit") {
     CHECK(read_file(path) == whole + to_json(example(3)) + "\n");
   }
 
-  TEST_CASE("results: a last line without its newline, but whole, counts") {
+  TEST_CASE("results: a last line without its newline but whole counts") {
     const TemporaryFolder folder;
     const auto path = write_in(folder, "results.jsonl", to_json(example(1)));
     CHECK(read_results(path).results.size() == 1);

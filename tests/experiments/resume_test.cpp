@@ -42,7 +42,7 @@ void run_with_kills(const Workplace& place, const std::vector<std::string>& comm
 }  // namespace
 
 TEST_SUITE("experiment") {
-  TEST_CASE("fashion_mnist: killed at any moment and started again, it ends with the same bits and leaves no litter") {
+  TEST_CASE("fashion_mnist: killed at any moment and started again it ends with the same bits and leaves no litter") {
     const Workplace place;
     const std::vector<std::string> flags = {"--epochs", "4", "--batch-size", "25"};
     const auto peaceful = place.path() / "peaceful";
@@ -63,7 +63,7 @@ TEST_SUITE("experiment") {
     }
   }
 
-  TEST_CASE("fashion_mnist: a kill in each phase is resumed, not started over") {
+  TEST_CASE("fashion_mnist: a kill in each phase is resumed not started over") {
     const Workplace place;
     for (const std::string method : {"ce", "dmi"}) {
       CAPTURE(method);
@@ -84,7 +84,7 @@ TEST_SUITE("experiment") {
     }
   }
 
-  TEST_CASE("fashion_mnist: one folder, one process") {
+  TEST_CASE("fashion_mnist: one folder one process") {
     const Workplace place;
     Process first(place.command({"--epochs", "500"}), place.path());
     const auto checkpoint = place.out() / (kCell + "ce") / "checkpoint.safetensors";

@@ -121,7 +121,7 @@ TEST_SUITE("unit") {
     CHECK(read_metrics(four_epochs.phase.folder / "metrics.jsonl") == history);
   }
 
-  TEST_CASE("trainer: stopped in any epoch and started again, it ends with the same bits") {
+  TEST_CASE("trainer: stopped in any epoch and started again it ends with the same bits") {
     Bench whole;
     SmallNetwork model(1, Device::reference);
     Scripted quiet;
@@ -160,7 +160,7 @@ TEST_SUITE("unit") {
     CHECK(contains(error_of([&] { bench.train(other, unused); }), "weights.safetensors was made with other settings"));
   }
 
-  TEST_CASE("trainer: a batch that carries no gradient leaves out the whole step, and is counted") {
+  TEST_CASE("trainer: a batch that carries no gradient leaves out the whole step and is counted") {
     Bench all_skipped, some_skipped, none_skipped;
     SmallNetwork a(1, Device::reference), b(1, Device::reference), c(1, Device::reference);
     const std::vector<float> before = weights_of(a);
@@ -198,7 +198,7 @@ TEST_SUITE("unit") {
     CHECK(contains(error_of([&] { bench.train(model, loss); }), "learning rate is likely too high"));
   }
 
-  TEST_CASE("trainer: a validation loss may be infinite, never NaN") {
+  TEST_CASE("trainer: a validation loss may be infinite never NaN") {
     Bench infinite, nan;
     SmallNetwork a(1, Device::reference), b(1, Device::reference);
     Scripted sometimes, never;

@@ -104,7 +104,7 @@ std::string first_breach(const std::string& path, const std::string& line) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("every room includes only what its place allows, and the seam is tight") {
+  TEST_CASE("every room includes only what its place allows and the seam is tight") {
     for (const auto& [room, unused] : kMayInclude) {
       REQUIRE(fs::is_directory(kRoot / room));
       int files = 0;
@@ -118,7 +118,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("an include that points up or around is found, with its line") {
+  TEST_CASE("an include that points up or around is found with its line") {
     CHECK(first_breach("engine/tensor.cpp", "#include \"layers/module.h\"") ==
           "engine/tensor.cpp:2: engine may not include layers");
     CHECK(first_breach("losses/dmi.cpp", "#include \"data/dataset.h\"").ends_with("losses may not include data"));
@@ -132,7 +132,7 @@ TEST_SUITE("unit") {
         first_breach("layers/x.cpp", "#include \"engine/backends/reference/backend.h\"").ends_with("behind the seam"));
   }
 
-  TEST_CASE("a vendor's header, a condition and a device test above the seam are found") {
+  TEST_CASE("a vendor's header a condition and a device test above the seam are found") {
     for (const char* header : {"dnnl.hpp", "oneapi/dnnl/dnnl.hpp", "lapacke.h", "omp.h", "cuda_runtime.h", "cudnn.h",
                                "cublas_v2.h", "cusolverDn.h", "cub/cub.cuh", "thrust/sort.h"}) {
       CAPTURE(header);

@@ -94,7 +94,7 @@ TEST_SUITE("unit") {
     CHECK(state[4].tensor.to_vector<int32_t>() == std::vector<int32_t>{0});
   }
 
-  TEST_CASE("init: a seed gives the same weights on every device, another seed others") {
+  TEST_CASE("init: a seed gives the same weights on every device another seed others") {
     const auto weights = [](Device device, uint64_t seed) {
       Initializer init(device, seed);
       const Conv2d conv(init, Conv2dOptions::square(3, 4, 3));
@@ -120,7 +120,7 @@ TEST_SUITE("unit") {
     CHECK(first[1].to_vector<float>() != second[1].to_vector<float>());
   }
 
-  TEST_CASE("init: draws follow the file's order, whatever the layout in memory") {
+  TEST_CASE("init: draws follow the file's order whatever the layout in memory") {
     const RandomKey key{.seed = 9, .purpose = Purpose::weights, .index = 0, .step = 0};
     std::vector<float> drawn(24);
     for (size_t i = 0; i < drawn.size(); ++i) drawn[i] = static_cast<float>((2.0 * random_uniform(key, i) - 1.0) * 0.5);

@@ -61,7 +61,7 @@ void check_parameter_gradients(Module& layer, const Tensor& x) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("conv2d layer: its op with its weights, with and without bias") {
+  TEST_CASE("conv2d layer: its op with its weights with and without bias") {
     for (const Device device : available_devices()) {
       Initializer init(device, 3);
       const Conv2dParams params{.stride_h = 2, .pad_w = 1, .dilation_h = 2, .activation = Activation::relu};
@@ -80,7 +80,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("linear layer: its op with its weights, with and without bias") {
+  TEST_CASE("linear layer: its op with its weights with and without bias") {
     for (const Device device : available_devices()) {
       Initializer init(device, 3);
       const Tensor x = image({5, 6}, device);
@@ -93,7 +93,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("batch norm layer: batch statistics in training, running ones in evaluation") {
+  TEST_CASE("batch norm layer: batch statistics in training running ones in evaluation") {
     for (const Device device : available_devices()) {
       Initializer init(device, 3);
       BatchNorm layer(init, {.features = 2, .momentum = 0.5, .epsilon = 0.0});
@@ -151,7 +151,7 @@ TEST_SUITE("unit") {
     check_equal(Flatten()(x), x.view({2, 6}));
   }
 
-  TEST_CASE("sequential: layers in order, by number or by name") {
+  TEST_CASE("sequential: layers in order by number or by name") {
     Sequential net({std::make_shared<Flatten>(), std::make_shared<Tanh>()});
     net.append("out", std::make_shared<Relu>());
     CHECK(net.size() == 3);
@@ -162,7 +162,7 @@ TEST_SUITE("unit") {
     CHECK(net.size() == 3);
   }
 
-  TEST_CASE("dropout layer: masks differ by seed, step and place, and by nothing else") {
+  TEST_CASE("dropout layer: masks differ by seed step and place and by nothing else") {
     const auto masked = [](Device device, uint64_t seed, uint64_t step, size_t place) {
       std::vector<std::shared_ptr<Module>> layers(3, nullptr);
       for (auto& layer : layers) layer = std::make_shared<Dropout>(0.25);
@@ -183,7 +183,7 @@ TEST_SUITE("unit") {
     CHECK(std::ranges::count(mask, 4.0f) == 2000 - dropped);
   }
 
-  TEST_CASE("dropout layer: nothing in evaluation, and p must lie in [0, 1)") {
+  TEST_CASE("dropout layer: nothing in evaluation and p must lie in 0 to 1") {
     Dropout layer(0.9);
     layer.eval();
     const Tensor x = image({3, 4}, Device::reference);

@@ -48,7 +48,7 @@ std::shared_ptr<Sequential> network(Initializer& init) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("module: tensors are named by their path, in the order of registration") {
+  TEST_CASE("module: tensors are named by their path in the order of registration") {
     Initializer init(Device::reference);
     const auto net = network(init);
     const std::vector<std::string> parameters{"0.weight", "0.bias", "1.weight", "1.bias", "4.fc.weight", "4.fc.bias"};
@@ -63,7 +63,7 @@ TEST_SUITE("unit") {
     for (const auto& [name, tensor] : net->buffers()) CHECK_FALSE(tensor.requires_grad());
   }
 
-  TEST_CASE("module: parameters are handles, not copies") {
+  TEST_CASE("module: parameters are handles not copies") {
     Initializer init(Device::reference);
     Linear layer(init, {.in_features = 2, .out_features = 1});
     layer.parameters()[0].tensor.copy_from(Tensor::from<float>({2.0f, 3.0f}, {1, 2}, Device::reference));
@@ -109,7 +109,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(leaf->training());
   }
 
-  TEST_CASE("module: each layer draws from a stream of its own, named by seed, step and place") {
+  TEST_CASE("module: each layer draws from a stream of its own named by seed step and place") {
     const auto first = std::make_shared<Registrar>(), below = std::make_shared<Registrar>(),
                last = std::make_shared<Registrar>();
     first->register_module("below", below);

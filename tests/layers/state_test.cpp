@@ -76,7 +76,7 @@ TEST_SUITE("unit") {
     CHECK(same_bits(from_file_layout(file, memory.shape(), layout), memory));
   }
 
-  TEST_CASE("file layout: columns after a flatten follow H, W, C here and C, H, W in files") {
+  TEST_CASE("file layout: columns after a flatten follow H W C here and C H W in files") {
     const FileLayout layout{.kind = FileLayout::Kind::flattened_weight, .height = 2, .width = 1};
     const Tensor memory = counting({2, 6});  // columns: pixel 0's channels 0 1 2, pixel 1's 3 4 5
     const Tensor file = to_file_layout(memory, layout);
@@ -101,7 +101,7 @@ TEST_SUITE("unit") {
     CHECK(y.to_vector<float>() == Values{654321.5f});
   }
 
-  TEST_CASE("state: bitwise back through a file, on every device") {
+  TEST_CASE("state: bitwise back through a file on every device") {
     for (const Device device : available_devices()) {
       const auto saved = network(device, 1), loaded = network(device, 2);
       (*saved)(images(device));  // moves the running statistics
@@ -123,7 +123,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("state: a copy, that later changes do not reach") {
+  TEST_CASE("state: a copy that later changes do not reach") {
     Initializer init(Device::reference);
     Embedding layer(init, 2, 2);
     const auto state = layer.state();
@@ -147,7 +147,7 @@ TEST_SUITE("unit") {
     CHECK(before.to_vector<float>() == Values{1, 2, 3, 4});
   }
 
-  TEST_CASE("state: one that does not fit is an error, and changes nothing") {
+  TEST_CASE("state: one that does not fit is an error and changes nothing") {
     const auto net = network(Device::reference, 3);
     const auto good = net->state();
     const auto other = network(Device::reference, 4)->state();

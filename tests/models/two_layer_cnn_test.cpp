@@ -25,7 +25,7 @@ Tensor images(int64_t count, Device device) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("two-layer CNN: PyTorch's names and shapes, 14,274 parameters for two classes") {
+  TEST_CASE("two-layer CNN: PyTorch's names and shapes 14274 parameters for two classes") {
     Initializer init(Device::reference);
     const TwoLayerCnn model(init);
     const std::vector<std::pair<std::string, Shape>> expected{{"conv1.weight", {16, 1, 5, 5}},  {"conv1.bias", {16}},
@@ -43,7 +43,7 @@ TEST_SUITE("unit") {
     CHECK(count == 13248 + 2 * 513);
   }
 
-  TEST_CASE("two-layer CNN: any number of images and classes, of one size") {
+  TEST_CASE("two-layer CNN: any number of images and classes of one size") {
     for (const Device device : available_devices()) {
       Initializer init(device);
       TwoLayerCnn model(init, {.classes = 10});
@@ -58,7 +58,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("two-layer CNN: ReLU after the pooling is ReLU before it, gradients included") {
+  TEST_CASE("two-layer CNN: ReLU after the pooling is ReLU before it gradients included") {
     for (const Device device : available_devices()) {
       Initializer init(device, 4);
       TwoLayerCnn model(init, {.dropout = 0.0});
@@ -79,7 +79,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("two-layer CNN: dropout differs by step, not by device, and not at all in evaluation") {
+  TEST_CASE("two-layer CNN: dropout differs by step not by device and not at all in evaluation") {
     std::vector<float> reference;
     for (const Device device : available_devices()) {
       Initializer init(device, 4);
@@ -102,7 +102,7 @@ TEST_SUITE("unit") {
 }
 
 TEST_SUITE("gradient") {
-  TEST_CASE("two-layer CNN: the cross entropy's gradient by every parameter and the images, dropout included") {
+  TEST_CASE("two-layer CNN: the cross entropy's gradient by every parameter and the images dropout included") {
     Initializer init(Device::reference, 4, DType::f64);
     TwoLayerCnn model(init);
     model.set_random(1, 1);

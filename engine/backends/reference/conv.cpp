@@ -28,16 +28,20 @@ Extents extents_of(const Shape& x, const Shape& w, const Shape& y) {
 // y_pixel counts (n, oh, ow), row-major.
 template <class Body>
 void for_each_tap(const Extents& e, const Conv2dParams& p, Body&& body) {
-  for (int64_t n = 0; n < e.n; ++n)
-    for (int64_t oh = 0; oh < e.oh; ++oh)
-      for (int64_t ow = 0; ow < e.ow; ++ow)
-        for (int64_t kh = 0; kh < e.kh; ++kh)
+  for (int64_t n = 0; n < e.n; ++n) {
+    for (int64_t oh = 0; oh < e.oh; ++oh) {
+      for (int64_t ow = 0; ow < e.ow; ++ow) {
+        for (int64_t kh = 0; kh < e.kh; ++kh) {
           for (int64_t kw = 0; kw < e.kw; ++kw) {
             const int64_t ih = oh * p.stride_h - p.pad_h + kh * p.dilation_h;
             const int64_t iw = ow * p.stride_w - p.pad_w + kw * p.dilation_w;
             if (ih < 0 || ih >= e.h || iw < 0 || iw >= e.w) continue;
             body((n * e.h + ih) * e.w + iw, kh * e.kw + kw, (n * e.oh + oh) * e.ow + ow);
           }
+        }
+      }
+    }
+  }
 }
 
 template <class T>

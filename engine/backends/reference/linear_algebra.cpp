@@ -117,11 +117,12 @@ bool orthogonalise_pair(Matrix& g, Matrix& v, size_t p, size_t q) {
 // Takes from column j of w its parts along the columns in `others`, twice, since once leaves rounding behind, and
 // scales it to length 1. Returns how much of a unit vector was left.
 double orthonormalise_column(Matrix& w, size_t j, std::span<const size_t> others) {
-  for (int pass = 0; pass < 2; ++pass)
+  for (int pass = 0; pass < 2; ++pass) {
     for (size_t k : others) {
       const double along = dot_of_columns(w, j, w, k);
       for (size_t r = 0; r < w.n; ++r) w(r, j) -= along * w(r, k);
     }
+  }
   const double length = std::sqrt(dot_of_columns(w, j, w, j));
   for (size_t r = 0; r < w.n; ++r) w(r, j) /= length;
   return length;
@@ -181,7 +182,7 @@ void ReferenceBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b
     const T* left = a.data<T>();
     const T* right = b.data<T>();
     T* out = y.data<T>();
-    for (int64_t m = 0; m < rows; ++m)
+    for (int64_t m = 0; m < rows; ++m) {
       for (int64_t n = 0; n < columns; ++n) {
         double sum = bias.defined() ? bias.data<T>()[n] : T(0);
         for (int64_t k = 0; k < inner; ++k)
@@ -189,6 +190,7 @@ void ReferenceBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b
                  right[transpose_b ? n * inner + k : k * columns + n];
         out[m * columns + n] = static_cast<T>(sum);
       }
+    }
   });
 }
 

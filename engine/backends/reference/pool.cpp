@@ -26,11 +26,13 @@ Span window(int64_t i, int64_t n, int64_t extent, bool adaptive, int kernel, int
 // Calls body(n, oh, ow, rows, columns) for each window; rows and columns are its spans of the image.
 template <class Body>
 void for_each_window(const Shape& x, const Shape& y, const Pool2dParams& p, Body&& body) {
-  for (int64_t n = 0; n < y[0]; ++n)
-    for (int64_t oh = 0; oh < y[1]; ++oh)
+  for (int64_t n = 0; n < y[0]; ++n) {
+    for (int64_t oh = 0; oh < y[1]; ++oh) {
       for (int64_t ow = 0; ow < y[2]; ++ow)
         body(n, oh, ow, window(oh, y[1], x[1], p.adaptive, p.kernel_h, p.stride_h, p.pad_h),
              window(ow, y[2], x[2], p.adaptive, p.kernel_w, p.stride_w, p.pad_w));
+    }
+  }
 }
 
 // What the mean divides by: the cells inside the image, or those of the whole kernel.
@@ -51,7 +53,7 @@ void max_pool(const Tensor& x, const Pool2dParams& params, const Tensor& y, int3
     for (int64_t c = 0; c < channels; ++c, ++at) {
       T best = -std::numeric_limits<T>::infinity();
       int64_t place = rows.begin * width + columns.begin;
-      for (int64_t ih = rows.begin; ih < rows.end; ++ih)
+      for (int64_t ih = rows.begin; ih < rows.end; ++ih) {
         for (int64_t iw = columns.begin; iw < columns.end; ++iw) {
           const T value = in[((n * height + ih) * width + iw) * channels + c];
           if (value > best || std::isnan(value)) {
@@ -59,6 +61,7 @@ void max_pool(const Tensor& x, const Pool2dParams& params, const Tensor& y, int3
             place = ih * width + iw;
           }
         }
+      }
       const bool passes = params.activation == Activation::none || best > T(0);
       out[at] = passes || std::isnan(best) ? best : T(0);
       if (places) places[at] = passes ? static_cast<int32_t>(place) : -1;
@@ -97,8 +100,8 @@ void ReferenceBackend::pool2d(const Tensor& x, const Pool2dParams& params, const
   });
 }
 
-// max: dx at each window's winner, if it passes the ReLU, gets the window's g. average: every cell of the window gets g / divisor. A cell in
-// several windows gets the sum.
+// max: dx at each window's winner, if it passes the ReLU, gets the window's g. average: every cell of the window gets
+// g / divisor. A cell in several windows gets the sum.
 void ReferenceBackend::pool2d_vjp(const Tensor& grad, const Tensor& workspace, const Pool2dParams& params,
                                   const Tensor& dx) {
   const int64_t height = dx.dim(1), width = dx.dim(2), channels = dx.dim(3);
