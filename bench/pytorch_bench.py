@@ -20,19 +20,27 @@ Workload = collections.namedtuple("Workload", "training batch_size samples shape
 
 
 class TwoLayerCnn(nn.Module):
-    """models/two_layer_cnn.h. ReLU comes after the pooling, as there: the values are the same, on a quarter of them."""
+    """models/two_layer_cnn.h: conv, ReLU, pool, as the paper's code writes it. With `pool_first` the ReLU comes after the
+    pooling: the same values and gradients, on a quarter of them, for who knows to write it so."""
 
-    def __init__(self, classes=2):
+    def __init__(self, pool_first, classes=2):
         super().__init__()
+        self.pool_first = pool_first
         self.conv1 = nn.Conv2d(1, 16, 5)
         self.conv2 = nn.Conv2d(16, 32, 5)
         self.dropout = nn.Dropout(0.5)
         self.fc = nn.Linear(512, classes)
 
     def forward(self, x):
-        x = nn.functional.max_pool2d(self.conv1(x), 2).relu_()
-        x = nn.functional.max_pool2d(self.conv2(x), 2).relu_()
+        x = self.relu_and_pool(self.conv1(x))
+        x = self.relu_and_pool(self.conv2(x))
         return self.fc(self.dropout(torch.flatten(x, 1)))
+
+
+    def relu_and_pool(self, x):
+        if self.pool_first:
+            return nn.functional.max_pool2d(x, 2).relu_()
+        return nn.functional.max_pool2d(x.relu_(), 2)
 
 
 WORKLOADS = {
@@ -54,6 +62,7 @@ def parse():
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--batch-size", type=int, default=0, help="samples a step; 0: the workload's")
     parser.add_argument("--variant", default="choose", help="choose, or one that choose has printed")
+    parser.add_argument("--pool-first", action="store_true", help="ReLU after the pooling, on a smaller tensor")
     parser.add_argument("--compile", action="store_true", help="torch.compile the network")
     options = parser.parse_args()
     if options.device == "auto":
@@ -95,7 +104,7 @@ def make_step(workload, options, variant):
     memory_format = MEMORY_FORMATS[memory_format]
     torch.manual_seed(1)
     batches = Batches(workload, options, memory_format)
-    model = workload.make_model().to(options.device, memory_format=memory_format).train(workload.training)
+    model = workload.make_model(options.pool_first).to(options.device, memory_format=memory_format).train(workload.training)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **ADAMS[adam]) if workload.training else None
     network = torch.compile(model) if options.compile else model
 

@@ -25,7 +25,7 @@ bool may_exist(const std::filesystem::path& path) {
 }
 
 std::filesystem::path find_file(const std::filesystem::path& directory, std::string_view name) {
-  const auto plain = directory / name;
+  auto plain = directory / name;
   if (may_exist(plain)) return plain;
   auto gzipped = plain;
   gzipped += ".gz";

@@ -77,12 +77,13 @@ class GzipSource : public ByteSource {
       stream_.avail_out = static_cast<uInt>(room);
       const int status = inflate(&stream_, Z_NO_FLUSH);
       done += room - stream_.avail_out;
-      if (status == Z_STREAM_END)
+      if (status == Z_STREAM_END) {
         start_next_member();
-      else
+      } else {
         check(status == Z_OK || status == Z_BUF_ERROR,
               "idx: '{}': gunzip rejects the data at byte {} of the file, after {} unpacked bytes: {}", file_->path(),
               file_->offset() - stream_.avail_in, unpacked_ + done, stream_.msg ? stream_.msg : zError(status));
+      }
     }
     unpacked_ += done;
     return done;
@@ -127,7 +128,7 @@ std::unique_ptr<ByteSource> open_source(const std::filesystem::path& path) {
 // Byte offsets in these messages count unpacked bytes.
 Shape read_header(ByteSource& source, const std::string& path, int expected_rank) {
   std::array<uint8_t, 4 + 4 * Shape::kMaxRank> bytes{};
-  const auto size = static_cast<size_t>(4 + 4 * expected_rank);
+  const auto size = 4 + 4 * static_cast<size_t>(expected_rank);
   const size_t magic_bytes = source.read(bytes.data(), 4);
   check(magic_bytes == 4, "idx: '{}': cut short at byte {}, inside the header's first 4 bytes", path, magic_bytes);
   check(bytes[0] == 0 && bytes[1] == 0,
@@ -152,7 +153,7 @@ std::vector<uint8_t> read_values(ByteSource& source, const std::string& path, co
     check(!__builtin_mul_overflow(count, extent, &count),
           "idx: '{}': the extents at byte 4, {}, have more elements than 64 bits count", path, shape);
   const auto total = static_cast<size_t>(count);
-  const auto header = static_cast<size_t>(4 + 4 * shape.rank());
+  const auto header = 4 + 4 * static_cast<size_t>(shape.rank());
   std::vector<uint8_t> values;
   while (values.size() < total) {
     const size_t have = values.size();

@@ -59,6 +59,7 @@ Batches stratified_counts(const std::vector<int64_t>& class_sizes, int64_t sampl
   const auto last = proportional_shares(class_sizes, samples, samples % batch_size);
   const auto turn = random_permutation(stream_of(key, kBatchOrder), full);
   std::vector<int64_t> floors;
+  floors.reserve(class_sizes.size());
   for (int64_t size : class_sizes) floors.push_back(size * batch_size / samples);
   std::ranges::fill(counts, floors);
   size_t dealt = 0;
@@ -82,6 +83,7 @@ Batches stratified_batches(const std::vector<int32_t>& labels, int64_t batch_siz
   for (int64_t position : random_permutation(stream_of(key, kSamples), samples))
     members[labels[static_cast<size_t>(position)]].push_back(position);
   std::vector<int64_t> class_sizes;
+  class_sizes.reserve(members.size());
   for (const auto& [label, positions] : members) class_sizes.push_back(static_cast<int64_t>(positions.size()));
 
   Batches batches;

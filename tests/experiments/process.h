@@ -85,9 +85,12 @@ class Workplace {
     return command_in(out(), extra);
   }
   std::vector<std::string> command_in(const std::filesystem::path& out, const std::vector<std::string>& extra) const {
-    std::vector<std::string> all = {program("fashion_mnist"), "--data", data().string(), "--threads", "1"};
-    const std::map<std::string, std::string> defaults = {
-        {"--out", out.string()}, {"--rate", "0.2"}, {"--epochs", "2"}, {"--batch-size", "50"}};
+    std::vector<std::string> all = {program("fashion_mnist"), "--threads", "1"};
+    const std::map<std::string, std::string> defaults = {{"--data", data().string()},
+                                                         {"--out", out.string()},
+                                                         {"--rate", "0.2"},
+                                                         {"--epochs", "2"},
+                                                         {"--batch-size", "50"}};
     for (const auto& [flag, value] : defaults) {
       if (std::ranges::find(extra, flag) == extra.end()) all.insert(all.end(), {flag, value});
     }

@@ -68,7 +68,7 @@ TEST_SUITE("experiment") {
     for (const std::string method : {"ce", "dmi"}) {
       CAPTURE(method);
       const auto out = place.path() / ("stopped-in-" + method);
-      const auto command = place.command_in(out, {"--epochs", "40"});
+      const auto command = place.command_in(out, {"--epochs", "15"});
       const auto checkpoint = out / (kCell + method) / "checkpoint.safetensors";
       {
         Process process(command, place.path());
