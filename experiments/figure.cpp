@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 
 #include "engine/error.h"
 #include "engine/io/file.h"
@@ -47,6 +48,14 @@ std::string gnuplot_string(std::string_view text) {
     if (c == '\'') result += c;
   }
   return result + "'";
+}
+
+// A name from a results file as part of a file's name: no path leads out of the folder.
+std::string file_name(std::string name) {
+  for (char& c : name) {
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_') c = '_';
+  }
+  return name;
 }
 
 std::vector<std::string> distinct(const std::vector<Summary>& summaries, const std::string Summary::*column) {
@@ -215,6 +224,19 @@ void draw_figure(const std::vector<Summary>& summaries, const fs::path& stem) {
     fs::path path = stem;
     write_file_atomically(path += extension, *bytes);
   }
+}
+
+std::vector<fs::path> draw_figures(const std::vector<Summary>& summaries, const fs::path& folder) {
+  ensure_writable_directory(folder);
+  std::map<std::string, std::vector<Summary>> by_experiment;
+  for (const Summary& summary : summaries) by_experiment[summary.experiment].push_back(summary);
+  std::vector<fs::path> files;
+  for (const auto& [experiment, rows] : by_experiment) {
+    const fs::path stem = folder / (file_name(experiment) + "_accuracy");
+    draw_figure(rows, stem);
+    for (const char* extension : {".svg", ".png"}) files.push_back(stem.string() + extension);
+  }
+  return files;
 }
 
 }  // namespace cofactor

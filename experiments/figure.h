@@ -18,4 +18,9 @@ std::string figure_script(const std::vector<Summary>& summaries);
 // its own text, leaving no file.
 void draw_figure(const std::vector<Summary>& summaries, const std::filesystem::path& stem);
 
+// Draws EXPERIMENT_accuracy.svg and .png into `folder` for each experiment among the summaries. Returns the files.
+// Throws Error as draw_figure does, and where the folder cannot be written to.
+std::vector<std::filesystem::path> draw_figures(const std::vector<Summary>& summaries,
+                                                const std::filesystem::path& folder);
+
 }  // namespace cofactor

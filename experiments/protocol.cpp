@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "experiments/evaluate.h"
+#include "experiments/figure.h"
 #include "experiments/report.h"
 #include "experiments/results.h"
 #include "experiments/version.h"
@@ -45,15 +46,15 @@ class Sweep {
   int run() {
     const auto todo = plan();
     Progress progress(samples_of(todo));
-    progress.note(fmt::format("{}: device {}, {}, {} threads; {} training, {} validation, {} test samples; {}",
+    progress.note(fmt::format("{}: device {}, {}, --threads {}; {} training, {} validation, {} test samples; {}",
                               experiment_.name, options_.device, options_.precision, options_.threads,
                               data_.train.size(), data_.validation.size(), data_.test.size(), options_.out.string()));
     int failed = 0;
     for (const auto& [cell, methods] : todo) failed += run_cell(cell, methods, progress);
     progress.note("");
-    progress.note(format_table(aggregate(results_)));
+    report(progress);
     if (failed > 0) fmt::print(stderr, "{}: {} failed, see above\n", experiment_.name, failed == 1 ? "a run" : "runs");
-    return failed == 0 ? 0 : 1;
+    return failed == 0 && drawn_ ? 0 : 1;
   }
 
  private:
@@ -195,6 +196,20 @@ class Sweep {
     }
   }
 
+  // The table, and the figure. Where the figure fails the results stay, and so does everything else.
+  void report(Progress& progress) {
+    const std::vector<Summary> summaries = aggregate(results_);
+    if (summaries.empty()) return;
+    progress.note(format_table(summaries));
+    try {
+      for (const fs::path& file : draw_figures(summaries, options_.out)) progress.note(file.string());
+    } catch (const Error& error) {
+      drawn_ = false;
+      fmt::print(stderr, "{}: the results are in {}, but the figure was not drawn: {}\n", experiment_.name,
+                 results_path_.string(), error.what());
+    }
+  }
+
   // A result's key, settings and machine, without its numbers.
   Result blank(const Cell& cell, const std::string& method) const {
     Result result;
@@ -217,6 +232,7 @@ class Sweep {
   DirectoryLock lock_;
   fs::path results_path_;
   std::vector<Result> results_;
+  bool drawn_ = true;
 };
 
 }  // namespace

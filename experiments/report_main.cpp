@@ -1,9 +1,6 @@
 // The table and the figure of finished runs: report [FOLDER or results.jsonl ...] [--out FOLDER] [--no-figure]
 #include <CLI/CLI.hpp>
-#include <cctype>
-#include <map>
 
-#include "engine/io/file.h"
 #include "experiments/figure.h"
 #include "experiments/options.h"
 #include "experiments/report.h"
@@ -41,25 +38,6 @@ bool parse(ReportOptions& options, int argc, char** argv) {
   return true;
 }
 
-// A name from a results file as part of a file's name: no path leads out of the folder.
-std::string file_name(std::string name) {
-  for (char& c : name) {
-    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_') c = '_';
-  }
-  return name;
-}
-
-void draw_figures(const std::vector<Summary>& summaries, const fs::path& out) {
-  ensure_writable_directory(out);
-  std::map<std::string, std::vector<Summary>> by_experiment;
-  for (const Summary& summary : summaries) by_experiment[summary.experiment].push_back(summary);
-  for (const auto& [experiment, rows] : by_experiment) {
-    const fs::path stem = out / (file_name(experiment) + "_accuracy");
-    draw_figure(rows, stem);
-    fmt::print("{0}.svg\n{0}.png\n", stem.string());
-  }
-}
-
 int report(int argc, char** argv) {
   ReportOptions options;
   if (!parse(options, argc, argv)) return 0;
@@ -69,7 +47,8 @@ int report(int argc, char** argv) {
   check(!summaries.empty(), "{}: no finished run", options.inputs.front().string());
   fmt::print("{}\n", format_table(summaries));
   std::fflush(stdout);
-  if (!options.no_figure) draw_figures(summaries, options.out);
+  if (options.no_figure) return 0;
+  for (const fs::path& file : draw_figures(summaries, options.out)) fmt::print("{}\n", file.string());
   return 0;
 }
 
