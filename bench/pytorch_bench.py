@@ -36,7 +36,6 @@ class TwoLayerCnn(nn.Module):
         x = self.relu_and_pool(self.conv2(x))
         return self.fc(self.dropout(torch.flatten(x, 1)))
 
-
     def relu_and_pool(self, x):
         if self.pool_first:
             return nn.functional.max_pool2d(x, 2).relu_()
@@ -104,7 +103,8 @@ def make_step(workload, options, variant):
     memory_format = MEMORY_FORMATS[memory_format]
     torch.manual_seed(1)
     batches = Batches(workload, options, memory_format)
-    model = workload.make_model(options.pool_first).to(options.device, memory_format=memory_format).train(workload.training)
+    model = workload.make_model(options.pool_first).train(workload.training)
+    model = model.to(options.device, memory_format=memory_format)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **ADAMS[adam]) if workload.training else None
     network = torch.compile(model) if options.compile else model
 

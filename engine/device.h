@@ -42,7 +42,5 @@ void set_num_threads(int threads);
 
 template <>
 struct fmt::formatter<cofactor::Device> : fmt::formatter<std::string_view> {
-  auto format(cofactor::Device device, fmt::format_context& context) const {
-    return fmt::formatter<std::string_view>::format(cofactor::name_of(device), context);
-  }
+  fmt::format_context::iterator format(const cofactor::Device& value, fmt::format_context& context) const;
 };

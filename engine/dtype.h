@@ -89,7 +89,5 @@ decltype(auto) dispatch_float(DType dtype, std::string_view op, Body&& body) {
 
 template <>
 struct fmt::formatter<cofactor::DType> : fmt::formatter<std::string_view> {
-  auto format(cofactor::DType dtype, fmt::format_context& context) const {
-    return fmt::formatter<std::string_view>::format(cofactor::name_of(dtype), context);
-  }
+  fmt::format_context::iterator format(const cofactor::DType& value, fmt::format_context& context) const;
 };

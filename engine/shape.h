@@ -55,8 +55,6 @@ std::string to_string(const Shape& shape);
 }  // namespace cofactor
 
 template <>
-struct fmt::formatter<cofactor::Shape> : fmt::formatter<std::string> {
-  auto format(const cofactor::Shape& shape, fmt::format_context& context) const {
-    return fmt::formatter<std::string>::format(cofactor::to_string(shape), context);
-  }
+struct fmt::formatter<cofactor::Shape> : fmt::formatter<std::string_view> {
+  fmt::format_context::iterator format(const cofactor::Shape& value, fmt::format_context& context) const;
 };

@@ -1,0 +1,21 @@
+// The formatters of the core types, out of line: fmt/format.h costs every file that sees it a second of compilation.
+#include <fmt/format.h>
+
+#include "engine/device.h"
+#include "engine/dtype.h"
+#include "engine/shape.h"
+
+using Base = fmt::formatter<std::string_view>;
+using Iterator = fmt::format_context::iterator;
+
+Iterator fmt::formatter<cofactor::DType>::format(const cofactor::DType& value, fmt::format_context& context) const {
+  return Base::format(cofactor::name_of(value), context);
+}
+
+Iterator fmt::formatter<cofactor::Device>::format(const cofactor::Device& value, fmt::format_context& context) const {
+  return Base::format(cofactor::name_of(value), context);
+}
+
+Iterator fmt::formatter<cofactor::Shape>::format(const cofactor::Shape& value, fmt::format_context& context) const {
+  return Base::format(cofactor::to_string(value), context);
+}
