@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.25)
 # Writes OUTPUT, a source file that defines version(), at every build; untouched where nothing changed.
 # Run as: cmake -DSOURCE_DIR=... -DVERSION=... -DOUTPUT=... -P write_version.cmake
 execute_process(COMMAND git -C "${SOURCE_DIR}" describe --always --dirty --exclude=* OUTPUT_VARIABLE commit
