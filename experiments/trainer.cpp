@@ -248,10 +248,13 @@ class Trainer {
 }  // namespace
 
 size_t best_epoch(const std::vector<EpochMetrics>& history, Selection selection) {
-  const auto best = selection == Selection::validation_accuracy
-                        ? std::ranges::max_element(history, {}, &EpochMetrics::valid_accuracy)
-                        : std::ranges::min_element(history, {}, &EpochMetrics::valid_loss);
-  return static_cast<size_t>(best - history.begin());
+  // Accuracies tie, even in every epoch, where the noisy majority is the best answer everywhere.
+  const auto better = [selection](const EpochMetrics& a, const EpochMetrics& b) {
+    if (selection == Selection::validation_accuracy && a.valid_accuracy != b.valid_accuracy)
+      return a.valid_accuracy > b.valid_accuracy;
+    return a.valid_loss < b.valid_loss;
+  };
+  return static_cast<size_t>(std::ranges::min_element(history, better) - history.begin());
 }
 
 std::vector<EpochMetrics> train_phase(const Phase& phase, const RunOptions& options, const NoisyData& data,

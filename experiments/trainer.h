@@ -21,7 +21,9 @@ class RunFailed : public Error {
   using Error::Error;
 };
 
-// By what the best epoch is chosen; the first among equals.
+// By what the best epoch is chosen. Among equal accuracies the lower validation loss decides: where the noisy majority
+// is the best answer for every sample, all epochs have one accuracy, and the first of them knows least (from there DMI
+// does not train: docs/reproduction.md). Then the first among equals.
 enum class Selection { validation_accuracy, validation_loss };
 
 struct Phase {

@@ -94,12 +94,12 @@ bool contains(const std::string& text, std::string_view part) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("trainer: the best epoch is the first among equals") {
+  TEST_CASE("trainer: equal accuracies are told apart by the loss and then the first is best") {
     const auto of = [](double accuracy, double loss) {
       return EpochMetrics{.valid_loss = loss, .valid_accuracy = accuracy};
     };
-    const std::vector<EpochMetrics> history = {of(50, INFINITY), of(70, 2), of(70, 1), of(60, 1)};
-    CHECK(best_epoch(history, Selection::validation_accuracy) == 1);
+    const std::vector<EpochMetrics> history = {of(50, INFINITY), of(70, 2), of(70, 1), of(70, 1), of(60, 1)};
+    CHECK(best_epoch(history, Selection::validation_accuracy) == 2);
     CHECK(best_epoch(history, Selection::validation_loss) == 2);
   }
 
