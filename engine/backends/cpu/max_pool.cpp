@@ -1,6 +1,6 @@
 // oneDNN's max pooling drops NaN (a window of NaN gives -3.4e38), so that a network that has diverged looks healthy
-// from the first pooling on. This one keeps NaN, as PyTorch does, and takes a fused ReLU; alone on one thread it is slower
-// (0.44 and 0.48 ms a pass forward and backward at 128 x 24 x 24 x 16, against 0.29 and 0.36).
+// from the first pooling on. This one keeps NaN, as PyTorch does, and takes a fused ReLU; alone on one thread it is
+// slower (0.44 and 0.48 ms a pass forward and backward at 128 x 24 x 24 x 16, against 0.29 and 0.36).
 #include "engine/backends/cpu/max_pool.h"
 
 #include <algorithm>
