@@ -26,12 +26,6 @@ void check_split(const Split& split) {
   }
 }
 
-// The order of one epoch. Whoever reads one of its batches keeps it alive, so a new epoch need not wait.
-struct Epoch {
-  int number = 0;
-  std::vector<std::vector<int64_t>> batches;  // positions in the split
-};
-
 }  // namespace
 
 RandomKey augmentation_key(uint64_t seed, int epoch, int64_t index) {
@@ -46,6 +40,12 @@ class Loader::Impl {
   int64_t batches_per_epoch() const { return batch_count(split_.size(), options_.batch_size, options_.last_batch); }
 
  private:
+  // The order of one epoch. Whoever reads one of its batches keeps it alive, so a new epoch need not wait.
+  struct Epoch {
+    int number = 0;
+    std::vector<std::vector<int64_t>> batches;  // positions in the split
+  };
+
   // What has become of a batch that a worker took on: nothing yet, the batch, or an error.
   struct Slot {
     std::optional<Batch> batch;

@@ -5,8 +5,6 @@
 
 namespace cofactor {
 
-namespace {
-
 // Device memory that goes back to its pool with the last tensor that uses it.
 class Storage {
  public:
@@ -23,8 +21,6 @@ class Storage {
   size_t bytes_;
   void* data_;
 };
-
-}  // namespace
 
 struct TensorImpl {
   std::shared_ptr<Storage> storage;

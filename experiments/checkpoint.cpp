@@ -1,20 +1,17 @@
 #include "experiments/checkpoint.h"
 
-#include <cmath>
-#include <limits>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string_view>
 
 #include "engine/error.h"
 #include "engine/io/file.h"
+#include "engine/io/json.h"
 #include "engine/io/safetensors.h"
 
 namespace cofactor {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 Json to_json(const EpochMetrics& epoch) {
   return {{"epoch", epoch.epoch},
@@ -22,7 +19,7 @@ Json to_json(const EpochMetrics& epoch) {
           {"train_loss", epoch.train_loss},
           {"batches", epoch.batches},
           {"skipped_batches", epoch.skipped_batches},
-          {"valid_loss", std::isfinite(epoch.valid_loss) ? Json(epoch.valid_loss) : Json(nullptr)},
+          {"valid_loss", json_number(epoch.valid_loss)},
           {"valid_accuracy", epoch.valid_accuracy},
           {"seconds", epoch.seconds}};
 }
@@ -34,8 +31,7 @@ EpochMetrics epoch_from(const Json& json) {
   json.at("train_loss").get_to(epoch.train_loss);
   json.at("batches").get_to(epoch.batches);
   json.at("skipped_batches").get_to(epoch.skipped_batches);
-  const Json& loss = json.at("valid_loss");
-  epoch.valid_loss = loss.is_null() ? std::numeric_limits<double>::infinity() : loss.get<double>();
+  epoch.valid_loss = number_from(json.at("valid_loss"));
   json.at("valid_accuracy").get_to(epoch.valid_accuracy);
   json.at("seconds").get_to(epoch.seconds);
   return epoch;
@@ -70,7 +66,7 @@ void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
   SafetensorsFile file;
   file.metadata = {{"settings", checkpoint.settings},
                    {"threads", fmt::format("{}", checkpoint.threads)},
-                   {"history", history.dump()}};
+                   {"history", write_json(history)}};
   add(file.tensors, kModel, checkpoint.model);
   add(file.tensors, kBest, checkpoint.best);
   add(file.tensors, kOptimizer, checkpoint.optimizer);
@@ -83,7 +79,7 @@ Checkpoint load_checkpoint(const fs::path& path, Device device) {
   checkpoint.settings = metadata_of(file, "settings", path);
   try {
     checkpoint.threads = std::stoi(metadata_of(file, "threads", path));
-    for (const Json& epoch : Json::parse(metadata_of(file, "history", path))) {
+    for (const Json& epoch : parse_json(metadata_of(file, "history", path))) {
       checkpoint.history.push_back(epoch_from(epoch));
     }
   } catch (const Error&) {
@@ -109,7 +105,7 @@ Weights load_weights(const fs::path& path) {
 
 void write_metrics(const fs::path& path, const std::vector<EpochMetrics>& history) {
   std::string text;
-  for (const EpochMetrics& epoch : history) text += to_json(epoch).dump() + "\n";
+  for (const EpochMetrics& epoch : history) text += write_json(to_json(epoch)) + "\n";
   write_file_atomically(path, text);
 }
 
@@ -118,8 +114,8 @@ std::vector<EpochMetrics> read_metrics(const fs::path& path) {
   std::vector<EpochMetrics> history;
   for (std::string line; std::getline(lines, line);) {
     try {
-      history.push_back(epoch_from(Json::parse(line)));
-    } catch (const nlohmann::json::exception& error) {
+      history.push_back(epoch_from(parse_json(line)));
+    } catch (const std::exception& error) {
       fail("{}, line {}: no metrics of an epoch: {}", path.string(), history.size() + 1, error.what());
     }
     check(history.back().epoch == static_cast<int>(history.size()) - 1, "{}, line {}: epoch {}, expected {}",

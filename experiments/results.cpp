@@ -5,28 +5,16 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cmath>
 #include <cstring>
-#include <limits>
-#include <nlohmann/json.hpp>
 
 #include "engine/error.h"
 #include "engine/io/file.h"
+#include "engine/io/json.h"
 
 namespace cofactor {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-
-// JSON has no infinity: a loss that is infinite for the selected weights too is null.
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
-double number_from(const Json& json) {
-  return json.is_null() ? std::numeric_limits<double>::infinity() : json.get<double>();
-}
 
 // The complete lines of a file, and what follows the last newline.
 struct Lines {
@@ -55,32 +43,31 @@ std::string Result::label() const {
 }
 
 std::string to_json(const Result& result) {
-  return Json{{"experiment", result.experiment},
-              {"noise", result.noise},
-              {"rate", result.rate},
-              {"method", result.method},
-              {"seed", result.seed},
-              {"test_accuracy", result.test_accuracy},
-              {"best_permutation_accuracy", result.best_permutation_accuracy},
-              {"majority_accuracy", result.majority_accuracy},
-              {"valid_loss", number(result.valid_loss)},
-              {"valid_accuracy", result.valid_accuracy},
-              {"epochs", result.epochs},
-              {"best_epoch", result.best_epoch},
-              {"skipped_batches", result.skipped_batches},
-              {"batches", result.batches},
-              {"seconds", result.seconds},
-              {"device", result.device},
-              {"precision", result.precision},
-              {"threads", result.threads},
-              {"version", result.version},
-              {"settings", Json::parse(result.settings)}}
-      .dump();
+  return write_json({{"experiment", result.experiment},
+                     {"noise", result.noise},
+                     {"rate", result.rate},
+                     {"method", result.method},
+                     {"seed", result.seed},
+                     {"test_accuracy", result.test_accuracy},
+                     {"best_permutation_accuracy", result.best_permutation_accuracy},
+                     {"majority_accuracy", result.majority_accuracy},
+                     {"valid_loss", json_number(result.valid_loss)},
+                     {"valid_accuracy", result.valid_accuracy},
+                     {"epochs", result.epochs},
+                     {"best_epoch", result.best_epoch},
+                     {"skipped_batches", result.skipped_batches},
+                     {"batches", result.batches},
+                     {"seconds", result.seconds},
+                     {"device", result.device},
+                     {"precision", result.precision},
+                     {"threads", result.threads},
+                     {"version", result.version},
+                     {"settings", parse_json(result.settings)}});
 }
 
 Result parse_result(const std::string& line) {
   try {
-    const Json json = Json::parse(line);
+    const Json json = parse_json(line);
     Result result;
     json.at("experiment").get_to(result.experiment);
     json.at("noise").get_to(result.noise);
@@ -101,12 +88,25 @@ Result parse_result(const std::string& line) {
     json.at("precision").get_to(result.precision);
     json.at("threads").get_to(result.threads);
     json.at("version").get_to(result.version);
-    result.settings = json.at("settings").dump();
+    result.settings = write_json(json.at("settings"));
     return result;
-  } catch (const nlohmann::json::exception& error) {
+  } catch (const Json::exception& error) {
     fail("not a result: {}", error.what());
   }
 }
+
+namespace {
+
+// The result in a last line without its newline; none where it was cut short.
+std::optional<Result> whole_result(const std::string& line) {
+  try {
+    return parse_result(line);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace
 
 ResultsFile read_results(const fs::path& path) {
   const Lines lines = split_lines(read_file(path));
@@ -119,13 +119,11 @@ ResultsFile read_results(const fs::path& path) {
       fail("{}, line {}: {}", path.string(), i + 1, error.what());
     }
   }
-  if (!is_blank(lines.rest)) {
-    try {
-      file.results.push_back(parse_result(lines.rest));
-    } catch (const Error&) {
-      file.cut_short = fmt::format("{}, line {}: the last line is cut short after {} bytes and was left out",
-                                   path.string(), lines.complete.size() + 1, lines.rest.size());
-    }
+  if (const auto last = whole_result(lines.rest)) {
+    file.results.push_back(*last);
+  } else if (!is_blank(lines.rest)) {
+    file.cut_short = fmt::format("{}, line {}: the last line is cut short after {} bytes and was left out",
+                                 path.string(), lines.complete.size() + 1, lines.rest.size());
   }
   for (size_t i = 0; i < file.results.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
@@ -141,8 +139,7 @@ void append_result(const fs::path& path, const Result& result) {
   if (fs::exists(path)) {
     const Lines lines = split_lines(read_file(path));
     for (const std::string& line : lines.complete) text += line + "\n";
-    // A last line without its newline is kept where it is whole.
-    if (Json::accept(lines.rest)) text += lines.rest + "\n";
+    if (whole_result(lines.rest)) text += lines.rest + "\n";
   }
   write_file_atomically(path, text + to_json(result) + "\n");
 }

@@ -1,13 +1,12 @@
 #include "experiments/settings.h"
 
-#include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
 
+#include "engine/io/json.h"
+
 namespace cofactor {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json to_json(const TrainingPlan& plan) {
   Json steps = Json::array();
@@ -59,12 +58,18 @@ std::string settings_of(const Experiment& experiment, const RunOptions& options,
   if (method == "dmi") {
     settings["loss"] = {{"normalize", options.loss.dmi.normalize}, {"epsilon", options.loss.dmi.epsilon}};
   }
-  return settings.dump();
+  return write_json(settings);
 }
 
 void check_same_settings(const std::string& found, const std::string& expected, std::string_view where) {
   if (found == expected) return;
-  const Json there = Json::parse(found, nullptr, false), here = Json::parse(expected);
+  const Json here = parse_json(expected);
+  Json there;
+  try {
+    there = parse_json(found);
+  } catch (const Error& error) {
+    fail("{}: its settings: {}", where, error.what());
+  }
   check(there.is_object(), "{}: its settings are no JSON object", where);
   const Json flat_there = there.flatten(), flat_here = here.flatten();
   std::set<std::string> names;
@@ -72,8 +77,8 @@ void check_same_settings(const std::string& found, const std::string& expected, 
   for (const auto& [name, value] : flat_here.items()) names.insert(name);
   std::string differences;
   for (const std::string& name : names) {
-    const std::string a = flat_there.contains(name) ? flat_there.at(name).dump() : "nothing";
-    const std::string b = flat_here.contains(name) ? flat_here.at(name).dump() : "nothing";
+    const std::string a = flat_there.contains(name) ? write_json(flat_there.at(name)) : "nothing";
+    const std::string b = flat_here.contains(name) ? write_json(flat_here.at(name)) : "nothing";
     if (a == b) continue;
     differences += fmt::format("{}{} {} there, {} asked for", differences.empty() ? "" : "; ", name.substr(1), a, b);
   }

@@ -16,6 +16,9 @@
 
 namespace cofactor::testing {
 
+// Where f64 lives, and gradients are checked.
+inline constexpr Device kDevice = Device::reference;
+
 // A function of tensors, deterministic in them: two calls with equal inputs give equal outputs.
 using TensorFunction = std::function<Tensor(const std::vector<Tensor>&)>;
 

@@ -4,18 +4,16 @@
 #include <bit>
 #include <functional>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
 #include "engine/backend.h"
 #include "engine/io/file.h"
+#include "engine/io/json.h"
 
 namespace cofactor {
 
 namespace {
-
-using nlohmann::json;
 
 static_assert(std::endian::native == std::endian::little, "safetensors files hold little-endian values");
 
@@ -47,29 +45,19 @@ struct Entry {
 
 // ---- reading. `where` is "safetensors: '<path>'" in every error.
 
-// The header as JSON. A key that comes twice is an error, where JSON parsers keep one of the two in silence.
-json parse_header(std::string_view text, const std::string& where) {
-  std::vector<std::set<std::string>> open_objects;
-  auto reject_duplicates = [&](int, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::object_start) open_objects.emplace_back();
-    if (event == json::parse_event_t::object_end) open_objects.pop_back();
-    if (event == json::parse_event_t::key) {
-      const auto& key = parsed.get_ref<const std::string&>();
-      check(open_objects.back().insert(key).second, "{}: the header has the key '{}' twice", where, key);
-    }
-    return true;
-  };
+Json parse_header(std::string_view text, const std::string& where) {
+  Json header;
   try {
-    json header = json::parse(text.begin(), text.end(), reject_duplicates);
-    check(header.is_object(), "{}: the header is no JSON object but a JSON {}", where, header.type_name());
-    return header;
-  } catch (const json::exception& error) {
-    fail("{}: the header is no valid JSON: {}", where, error.what());
+    header = parse_json(text);
+  } catch (const Error& error) {
+    fail("{}: the header: {}", where, error.what());
   }
+  check(header.is_object(), "{}: the header is no JSON object but a JSON {}", where, header.type_name());
+  return header;
 }
 
-void read_dtype(const json& value, const std::string& where, Entry& entry) {
-  const std::string name = value.is_string() ? value.get<std::string>() : value.dump();
+void read_dtype(const Json& value, const std::string& where, Entry& entry) {
+  const std::string name = value.is_string() ? value.get<std::string>() : write_json(value);
   entry.narrowed = name == "I64";
   if (entry.narrowed) {
     entry.dtype = DType::i32;
@@ -83,41 +71,41 @@ void read_dtype(const json& value, const std::string& where, Entry& entry) {
 }
 
 // The shape, and the bytes it takes in the file.
-uint64_t read_shape(const json& value, const std::string& where, Entry& entry) {
-  check(value.is_array(), "{}: tensor '{}' has the shape {}, expected a list", where, entry.name, value.dump());
+uint64_t read_shape(const Json& value, const std::string& where, Entry& entry) {
+  check(value.is_array(), "{}: tensor '{}' has the shape {}, expected a list", where, entry.name, write_json(value));
   check(value.size() <= Shape::kMaxRank, "{}: tensor '{}' has {} axes, expected at most {}", where, entry.name,
         value.size(), Shape::kMaxRank);
   bool fits = true;
   int64_t bytes = static_cast<int64_t>(entry.element_size());
   int64_t volume = 1;  // without the zeros, which would hide an absurd extent beside them
-  for (const json& extent : value) {
+  for (const Json& extent : value) {
     check(extent.is_number_unsigned(), "{}: tensor '{}' has an extent of {}, expected a whole number", where,
-          entry.name, extent.dump());
+          entry.name, write_json(extent));
     const auto number = extent.get<uint64_t>();
     fits &= number <= uint64_t{std::numeric_limits<int64_t>::max()};
     fits = fits && !__builtin_mul_overflow(volume, static_cast<int64_t>(std::max<uint64_t>(number, 1)), &volume);
-    check(fits, "{}: tensor '{}' has the impossible shape {}", where, entry.name, value.dump());
+    check(fits, "{}: tensor '{}' has the impossible shape {}", where, entry.name, write_json(value));
     entry.shape.push_back(static_cast<int64_t>(number));
   }
   fits = !__builtin_mul_overflow(bytes, entry.shape.numel(), &bytes);
-  check(fits, "{}: tensor '{}' has the impossible shape {}", where, entry.name, value.dump());
+  check(fits, "{}: tensor '{}' has the impossible shape {}", where, entry.name, write_json(value));
   return static_cast<uint64_t>(bytes);
 }
 
-Entry read_entry(const std::string& name, const json& value, uint64_t data_size, const std::string& where) {
+Entry read_entry(const std::string& name, const Json& value, uint64_t data_size, const std::string& where) {
   Entry entry;
   entry.name = name;
   check(value.is_object() && value.contains("dtype") && value.contains("shape") && value.contains("data_offsets"),
         "{}: tensor '{}' needs dtype, shape and data_offsets", where, name);
   read_dtype(value["dtype"], where, entry);
   const uint64_t bytes = read_shape(value["shape"], where, entry);
-  const json& offsets = value["data_offsets"];
+  const Json& offsets = value["data_offsets"];
   check(offsets.is_array() && offsets.size() == 2 && offsets[0].is_number_unsigned() && offsets[1].is_number_unsigned(),
-        "{}: tensor '{}' has the data_offsets {}, expected [begin, end]", where, name, offsets.dump());
+        "{}: tensor '{}' has the data_offsets {}, expected [begin, end]", where, name, write_json(offsets));
   entry.begin = offsets[0].get<uint64_t>();
   entry.end = offsets[1].get<uint64_t>();
   check(entry.begin <= entry.end && entry.end <= data_size,
-        "{}: tensor '{}' has the data_offsets {}, but there are {} bytes of data", where, name, offsets.dump(),
+        "{}: tensor '{}' has the data_offsets {}, but there are {} bytes of data", where, name, write_json(offsets),
         data_size);
   check(entry.end - entry.begin == bytes, "{}: tensor '{}' has {} bytes, its shape {} in {} takes {}", where, name,
         entry.end - entry.begin, entry.shape, value["dtype"].get<std::string>(), bytes);
@@ -154,11 +142,11 @@ Tensor read_tensor(const Entry& entry, const char* bytes, Device device, const s
   return Tensor::from(values, entry.shape, device);
 }
 
-std::map<std::string, std::string> read_metadata(const json& value, const std::string& where) {
+std::map<std::string, std::string> read_metadata(const Json& value, const std::string& where) {
   check(value.is_object(), "{}: {} is no JSON object", where, kMetadata);
   std::map<std::string, std::string> metadata;
   for (const auto& [key, text] : value.items()) {
-    check(text.is_string(), "{}: {} has {} under '{}', expected a string", where, kMetadata, text.dump(), key);
+    check(text.is_string(), "{}: {} has {} under '{}', expected a string", where, kMetadata, write_json(text), key);
     metadata[key] = text.get<std::string>();
   }
   return metadata;
@@ -177,8 +165,8 @@ std::vector<NamedTensor> aligned_order(std::vector<NamedTensor> tensors) {
 std::string make_header(const std::vector<NamedTensor>& tensors, const std::map<std::string, std::string>& metadata,
                         const std::string& where) {
   std::string text = "{";  // written key by key: the order is ours, and the bytes are the same each time
-  auto append = [&](const std::string& key, const nlohmann::ordered_json& value) {
-    text += fmt::format("{}{}:{}", text.size() > 1 ? "," : "", nlohmann::ordered_json(key).dump(), value.dump());
+  auto append = [&](const std::string& key, const Json& value) {
+    text += fmt::format("{}{}:{}", text.size() > 1 ? "," : "", write_json(key), write_json(value));
   };
   try {
     if (!metadata.empty()) append(std::string(kMetadata), metadata);
@@ -190,8 +178,8 @@ std::string make_header(const std::vector<NamedTensor>& tensors, const std::map<
                     {"data_offsets", {offset, offset + tensor.nbytes()}}});
       offset += tensor.nbytes();
     }
-  } catch (const json::exception& error) {
-    fail("{}: a name or metadata cannot be written as JSON: {}", where, error.what());
+  } catch (const Error& error) {
+    fail("{}: a name or metadata: {}", where, error.what());
   }
   text += "}";
   text.resize((text.size() + 7) / 8 * 8, ' ');
@@ -244,7 +232,7 @@ SafetensorsFile load_safetensors(const std::filesystem::path& path, Device devic
 
   const uint64_t data_size = rest - length;
   const char* data = contents.data() + kLengthBytes + length;
-  const json header = parse_header(std::string_view(contents).substr(kLengthBytes, length), where);
+  const Json header = parse_header(std::string_view(contents).substr(kLengthBytes, length), where);
   SafetensorsFile file;
   std::vector<Entry> entries;
   for (const auto& [name, value] : header.items()) {

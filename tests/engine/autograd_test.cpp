@@ -20,13 +20,17 @@
 #include "engine/ops/pool.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/softmax.h"
+#include "tests/fixtures/errors.h"
 #include "tests/gradient_check.h"
 
 namespace cofactor {
 
 namespace {
 
-constexpr Device kDevice = Device::reference;
+using testing::contains;
+using testing::error_of;
+using testing::kDevice;
+
 using Doubles = std::vector<double>;
 
 Tensor leaf(const Doubles& values) {
@@ -43,21 +47,6 @@ Tensor scalar_leaf(double value) {
 
 Doubles grad_of(const Tensor& x) {
   return x.grad().to_vector<double>();
-}
-
-// The message of the Error that `call` throws; "" where it throws none.
-template <class Call>
-std::string message_of(Call&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace
@@ -107,16 +96,16 @@ TEST_SUITE("unit") {
   TEST_CASE("an output of any shape needs a seed of its shape and dtype") {
     const Tensor x = leaf({1, 2, 3});
     const Tensor y = x * x;
-    CHECK(contains(message_of([&] { backward(y); }), "(3)"));
-    CHECK(contains(message_of([&] { backward(y, Tensor::zeros({2}, DType::f64, kDevice)); }), "(2)"));
-    CHECK(contains(message_of([&] { backward(y, Tensor::zeros({3}, DType::f32, kDevice)); }), "f32"));
+    CHECK(contains(error_of([&] { backward(y); }), "(3)"));
+    CHECK(contains(error_of([&] { backward(y, Tensor::zeros({2}, DType::f64, kDevice)); }), "(2)"));
+    CHECK(contains(error_of([&] { backward(y, Tensor::zeros({3}, DType::f32, kDevice)); }), "f32"));
     backward(y, Tensor::from(Doubles{1, 0, -1}, {3}, kDevice));
     CHECK(grad_of(x) == Doubles{2, 0, -6});
   }
 
   TEST_CASE("backward of what tracks no gradient is an error") {
-    CHECK(message_of([] { backward(Tensor::zeros({}, DType::f64, kDevice)); }).starts_with("backward"));
-    CHECK(message_of([] { backward({}); }).starts_with("backward"));
+    CHECK(error_of([] { backward(Tensor::zeros({}, DType::f64, kDevice)); }).starts_with("backward"));
+    CHECK(error_of([] { backward({}); }).starts_with("backward"));
   }
 
   TEST_CASE("a second backward through a freed graph names the op that it meets") {
@@ -124,8 +113,8 @@ TEST_SUITE("unit") {
     const Tensor shared = exp(x);
     const Tensor y = shared * x, z = tanh(shared);
     backward(y);
-    CHECK(contains(message_of([&] { backward(y); }), "mul"));
-    CHECK(contains(message_of([&] { backward(z); }), "exp"));
+    CHECK(contains(error_of([&] { backward(y); }), "mul"));
+    CHECK(contains(error_of([&] { backward(z); }), "exp"));
   }
 
   TEST_CASE("backward frees what the graph has captured") {
@@ -265,39 +254,40 @@ TEST_SUITE("unit") {
     CHECK_FALSE(tracked_inside);
     const Tensor failing = record(Tensor::zeros({}, DType::f64, kDevice), "failing", {x},
                                   [](const Tensor&) -> std::vector<Tensor> { fail("failing: on purpose"); });
-    CHECK(message_of([&] { backward(failing); }) == "failing: on purpose");
+    CHECK(error_of([&] { backward(failing); }) == "failing: on purpose");
     CHECK(grad_enabled());
   }
 
   TEST_CASE("a vjp that returns the wrong number shape or dtype is an error that names its op") {
     const Tensor x = leaf({1, 2, 3});
-    auto error_of = [&](const std::function<std::vector<Tensor>(const Tensor&)>& vjp) {
-      return message_of([&] { backward(sum(record(Tensor::zeros({3}, DType::f64, kDevice), "broken", {x}, vjp))); });
+    const auto error_from = [&](const std::function<std::vector<Tensor>(const Tensor&)>& vjp) {
+      return error_of([&] { backward(sum(record(Tensor::zeros({3}, DType::f64, kDevice), "broken", {x}, vjp))); });
     };
     using Grads = std::vector<Tensor>;
-    const std::string count = error_of([](const Tensor& grad) -> Grads { return {grad, grad}; });
+    const std::string count = error_from([](const Tensor& grad) -> Grads { return {grad, grad}; });
     CHECK(contains(count, "broken"));
     CHECK(contains(count, "2 gradients for 1 inputs"));
     const std::string shape =
-        error_of([](const Tensor&) -> Grads { return {Tensor::zeros({2}, DType::f64, kDevice)}; });
+        error_from([](const Tensor&) -> Grads { return {Tensor::zeros({2}, DType::f64, kDevice)}; });
     CHECK(contains(shape, "broken"));
     CHECK(contains(shape, "(2)"));
     CHECK(contains(shape, "(3)"));
-    const std::string rank = error_of([](const Tensor&) -> Grads { return {Tensor::zeros({}, DType::f64, kDevice)}; });
+    const std::string rank =
+        error_from([](const Tensor&) -> Grads { return {Tensor::zeros({}, DType::f64, kDevice)}; });
     CHECK(contains(rank, "broken"));
-    const std::string dtype = error_of([](const Tensor& grad) -> Grads { return {cast(grad, DType::f32)}; });
+    const std::string dtype = error_from([](const Tensor& grad) -> Grads { return {cast(grad, DType::f32)}; });
     CHECK(contains(dtype, "broken"));
     CHECK(contains(dtype, "f32"));
-    CHECK(error_of([](const Tensor&) -> Grads { return {Tensor()}; }).empty());  // no gradient is allowed
+    CHECK(error_from([](const Tensor&) -> Grads { return {Tensor()}; }).empty());  // no gradient is allowed
   }
 
   TEST_CASE("who can require a gradient") {
     Tensor labels = Tensor::zeros({3}, DType::i32, kDevice);
-    CHECK(contains(message_of([&] { labels.set_requires_grad(true); }), "i32"));
+    CHECK(contains(error_of([&] { labels.set_requires_grad(true); }), "i32"));
     const Tensor x = leaf({1, 2});
     Tensor y = tanh(x);
-    CHECK(contains(message_of([&] { y.set_requires_grad(true); }), "tanh"));
-    CHECK(contains(message_of([&] { y.set_requires_grad(false); }), "tanh"));
+    CHECK(contains(error_of([&] { y.set_requires_grad(true); }), "tanh"));
+    CHECK(contains(error_of([&] { y.set_requires_grad(false); }), "tanh"));
     Tensor frozen = leaf({1, 2});
     frozen.set_requires_grad(false);
     CHECK_FALSE((frozen * frozen).requires_grad());

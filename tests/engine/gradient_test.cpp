@@ -25,13 +25,13 @@ namespace cofactor {
 
 namespace {
 
+using testing::kDevice;
+
 using testing::check_gradients;
 using testing::gradient_error;
 using testing::random_tensor;
 using testing::TensorFunction;
 using Tensors = std::vector<Tensor>;
-
-constexpr Device kDevice = Device::reference;
 
 Tensor matrix(const std::vector<double>& values, int64_t rows, int64_t columns) {
   return Tensor::from(values, {rows, columns}, kDevice);

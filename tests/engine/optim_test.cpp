@@ -15,13 +15,13 @@
 #include "engine/optim/schedule.h"
 #include "engine/optim/sgd.h"
 #include "tests/fixtures/errors.h"
+#include "tests/fixtures/numbers.h"
 
 namespace cofactor::testing {
 
 namespace {
 
 using Values = std::vector<float>;
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 NamedTensor parameter(const std::string& name, const Values& values, Device device = Device::reference) {
   Tensor tensor = Tensor::from(values, {static_cast<int64_t>(values.size())}, device);

@@ -3,12 +3,13 @@
 #include <limits>
 
 #include "tests/engine/parity.h"
+#include "tests/fixtures/numbers.h"
 
 namespace cofactor::parity {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+using testing::kInfinity;
+using testing::kNan;
 
 constexpr std::array kUnaryOps{UnaryOp::neg,        UnaryOp::exp,        UnaryOp::log,       UnaryOp::sqrt,
                                UnaryOp::abs,        UnaryOp::relu,       UnaryOp::tanh,      UnaryOp::sigmoid,

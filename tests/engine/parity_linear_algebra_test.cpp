@@ -2,11 +2,12 @@
 #include <limits>
 
 #include "tests/engine/parity.h"
+#include "tests/fixtures/numbers.h"
 
 namespace cofactor::parity {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+using testing::kInfinity;
 
 using Values = std::vector<double>;
 

@@ -2,12 +2,13 @@
 #include <limits>
 
 #include "tests/engine/parity.h"
+#include "tests/fixtures/numbers.h"
 
 namespace cofactor::parity {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+using testing::kInfinity;
+using testing::kNan;
 
 std::string name_of_op(ReduceOp op) {
   return op == ReduceOp::sum ? "sum" : op == ReduceOp::mean ? "mean" : "max";

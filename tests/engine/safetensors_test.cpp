@@ -17,10 +17,6 @@ namespace cofactor::testing {
 
 namespace {
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 std::string file_bytes(const std::string& header, const std::string& data) {
   std::string bytes;
   for (size_t i = 0; i < 8; ++i) bytes.push_back(static_cast<char>(header.size() >> (8 * i) & 0xff));
@@ -253,8 +249,8 @@ TEST_SUITE("unit") {
         {"no valid JSON", object_of(w) + " x"},
         {"no valid JSON", std::string(100'000, '[')},
         {"no JSON object but a JSON array", "[1]"},
-        {"the key 'w' twice", object_of(w + "," + entry("w", "F32", "[2]", "[0,8]"))},
-        {"the key 'dtype' twice", R"({"w":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})"},
+        {"the key 'w' comes twice", object_of(w + "," + entry("w", "F32", "[2]", "[0,8]"))},
+        {"the key 'dtype' comes twice", R"({"w":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})"},
         {"needs dtype, shape and data_offsets", R"({"w":{"dtype":"F32","shape":[2]}})"},
         {"needs dtype, shape and data_offsets", R"({"w":3})"},
         {"'w' is F16, expected", object_of(entry("w", "F16", "[4]", "[0,8]"))},

@@ -20,6 +20,7 @@
 #include "engine/ops/reduce.h"
 #include "engine/ops/softmax.h"
 #include "engine/tensor.h"
+#include "tests/fixtures/errors.h"
 
 namespace cofactor {
 
@@ -29,24 +30,14 @@ Tensor zeros(const Shape& shape, DType dtype = DType::f32) {
   return Tensor::zeros(shape, dtype, Device::reference);
 }
 
-// The message of the Error that `call` throws; "no error" where it throws none.
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 // `call` must throw an Error that begins with `op` and a colon, and holds each of `parts`.
 void check_error(const std::string& op, const std::vector<std::string>& parts, const std::function<void()>& call) {
-  const std::string message = message_of(call);
+  const std::string message = testing::error_of(call);
   CAPTURE(message);
   CHECK(message.starts_with(op + ":"));
   for (const std::string& part : parts) {
     CAPTURE(part);
-    CHECK(message.find(part) != std::string::npos);
+    CHECK(testing::contains(message, part));
   }
 }
 

@@ -10,26 +10,16 @@
 #include <vector>
 
 #include "engine/backend.h"
+#include "tests/fixtures/errors.h"
+#include "tests/gradient_check.h"
 
 namespace cofactor {
 
 namespace {
 
-constexpr Device kDevice = Device::reference;
-
-template <class Call>
-std::string message_of(Call&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
+using testing::contains;
+using testing::error_of;
+using testing::kDevice;
 
 template <class T>
 void check_round_trip(const std::vector<T>& values) {
@@ -115,16 +105,16 @@ TEST_SUITE("unit") {
   TEST_CASE("what a tensor refuses") {
     CHECK_FALSE(Tensor().defined());
     CHECK_FALSE(Tensor().requires_grad());
-    CHECK(contains(message_of([] { (void)Tensor().shape(); }), "undefined"));
+    CHECK(contains(error_of([] { (void)Tensor().shape(); }), "undefined"));
     const Tensor x = Tensor::zeros({2, 3}, DType::f32, kDevice);
-    CHECK(contains(message_of([&] { x.data<double>(); }), "f32"));
-    CHECK(contains(message_of([&] { x.to_vector<int32_t>(); }), "i32"));
-    CHECK(contains(message_of([&] { (void)x.item(); }), "(2, 3)"));
-    CHECK(contains(message_of([&] { (void)x.view({4, 2}); }), "(4, 2)"));
-    CHECK(contains(message_of([&] { (void)x.dim(2); }), "axis 2"));
-    CHECK(contains(message_of([&] { x.copy_from(Tensor::zeros({3, 2}, DType::f32, kDevice)); }), "(3, 2)"));
-    CHECK(contains(message_of([&] { x.copy_from(Tensor::zeros({2, 3}, DType::f64, kDevice)); }), "f64"));
-    CHECK(contains(message_of([] { (void)Tensor::from(std::vector<float>(5), {2, 3}, kDevice); }), "5 values"));
+    CHECK(contains(error_of([&] { x.data<double>(); }), "f32"));
+    CHECK(contains(error_of([&] { x.to_vector<int32_t>(); }), "i32"));
+    CHECK(contains(error_of([&] { (void)x.item(); }), "(2, 3)"));
+    CHECK(contains(error_of([&] { (void)x.view({4, 2}); }), "(4, 2)"));
+    CHECK(contains(error_of([&] { (void)x.dim(2); }), "axis 2"));
+    CHECK(contains(error_of([&] { x.copy_from(Tensor::zeros({3, 2}, DType::f32, kDevice)); }), "(3, 2)"));
+    CHECK(contains(error_of([&] { x.copy_from(Tensor::zeros({2, 3}, DType::f64, kDevice)); }), "f64"));
+    CHECK(contains(error_of([] { (void)Tensor::from(std::vector<float>(5), {2, 3}, kDevice); }), "5 values"));
   }
 
   TEST_CASE("dtypes: sizes and names") {
@@ -164,11 +154,11 @@ TEST_SUITE("unit") {
         CHECK(backend_of(device).device() == device);
         CHECK(parse_device(name_of(device)) == device);
       } else {
-        CHECK(contains(message_of([&] { backend_of(device); }), std::string(name_of(device))));
-        CHECK(contains(message_of([&] { (void)parse_device(name_of(device)); }), std::string(name_of(device))));
+        CHECK(contains(error_of([&] { backend_of(device); }), std::string(name_of(device))));
+        CHECK(contains(error_of([&] { (void)parse_device(name_of(device)); }), std::string(name_of(device))));
       }
     }
-    CHECK(contains(message_of([] { (void)parse_device("tpu"); }), "tpu"));
+    CHECK(contains(error_of([] { (void)parse_device("tpu"); }), "tpu"));
   }
 }
 

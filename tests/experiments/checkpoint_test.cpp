@@ -29,7 +29,7 @@ EpochMetrics epoch(int number, double valid_loss = 0.1) {
           .seconds = 0.125};
 }
 
-Checkpoint example() {
+Checkpoint example_checkpoint() {
   return {.settings = R"({"seed":1})",
           .threads = 2,
           .history = {epoch(0), epoch(1, INFINITY)},
@@ -44,8 +44,8 @@ TEST_SUITE("unit") {
   TEST_CASE("checkpoint: what is saved comes back part by part bit by bit") {
     const TemporaryFolder folder;
     const auto path = folder.path() / "checkpoint.safetensors";
-    save_checkpoint(path, example());
-    const Checkpoint back = load_checkpoint(path, Device::reference), wanted = example();
+    save_checkpoint(path, example_checkpoint());
+    const Checkpoint back = load_checkpoint(path, Device::reference), wanted = example_checkpoint();
     CHECK(back.settings == wanted.settings);
     CHECK(back.threads == 2);
     CHECK(back.history == wanted.history);
@@ -61,7 +61,7 @@ TEST_SUITE("unit") {
   TEST_CASE("checkpoint: a file cut short or of another kind is an error that names it") {
     const TemporaryFolder folder;
     const auto path = folder.path() / "checkpoint.safetensors";
-    save_checkpoint(path, example());
+    save_checkpoint(path, example_checkpoint());
     const std::string bytes = read_file(path);
     for (const size_t length : {size_t{0}, size_t{7}, size_t{100}, bytes.size() - 1}) {
       write_in(folder, "checkpoint.safetensors", bytes.substr(0, length));

@@ -1,21 +1,12 @@
 // fashion_mnist and report, end to end, as a person would start them.
 #include <doctest/doctest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "experiments/results.h"
 #include "tests/experiments/process.h"
+#include "tests/fixtures/errors.h"
 
 using namespace cofactor;
 using namespace cofactor::testing;
-
-namespace {
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
-}  // namespace
 
 TEST_SUITE("experiment") {
   TEST_CASE("fashion_mnist: a run ends with results metrics weights and a figure") {

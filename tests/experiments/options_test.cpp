@@ -3,8 +3,10 @@
 #include <doctest/doctest.h>
 
 #include "tests/experiments/small_experiment.h"
+#include "tests/fixtures/errors.h"
 
 using namespace cofactor;
+using cofactor::testing::contains;
 using cofactor::testing::small_experiment;
 
 namespace {
@@ -23,10 +25,6 @@ std::string refusal(const std::vector<const char*>& flags) {
     return error.what();
   }
   return {};
-}
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace

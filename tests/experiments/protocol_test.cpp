@@ -5,6 +5,7 @@
 #include "losses/make_loss.h"
 #include "tests/experiments/process.h"
 #include "tests/experiments/small_experiment.h"
+#include "tests/fixtures/errors.h"
 
 using namespace cofactor;
 using namespace cofactor::testing;
@@ -20,10 +21,6 @@ RunOptions options_with(std::vector<std::string> noises, std::vector<double> rat
   options.seeds = {1};
   options.device = Device::reference;
   return options;
-}
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace
@@ -116,7 +113,9 @@ TEST_SUITE("unit") {
         error_of([&] { check_same_settings(settings(base, "ce"), settings(changed, "ce"), "it"); });
     CHECK(contains(message, "it was made with other settings (pretraining/epochs 3 there, 9 asked for)"));
     CHECK(settings_of(experiment, base, cell, "ce", small_splits(59)) != settings(base, "ce"));
-    CHECK(error_of([&] { check_same_settings("garbage", settings(base, "ce"), "it"); }) ==
+    CHECK(contains(error_of([&] { check_same_settings("garbage", settings(base, "ce"), "it"); }),
+                   "it: its settings: no valid JSON"));
+    CHECK(error_of([&] { check_same_settings("[]", settings(base, "ce"), "it"); }) ==
           "it: its settings are no JSON object");
   }
 }

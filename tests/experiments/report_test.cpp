@@ -4,8 +4,10 @@
 
 #include "experiments/figure.h"
 #include "tests/experiments/process.h"
+#include "tests/fixtures/errors.h"
 
 using namespace cofactor;
+using cofactor::testing::contains;
 using cofactor::testing::error_of;
 using cofactor::testing::Outcome;
 using cofactor::testing::Process;
@@ -31,10 +33,6 @@ Result result(const std::string& noise, double rate, const std::string& method, 
 std::vector<Result> three_seeds() {
   return {result("b", 0.8, "dmi", 1, 98.0), result("b", 0.2, "dmi", 1, 99.0), result("b", 0.8, "dmi", 2, 97.0),
           result("b", 0.8, "dmi", 3, 99.0), result("b", 0.8, "ce", 1, 10.0),  result("a", 0.8, "ce", 1, 50.0)};
-}
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace

@@ -5,15 +5,17 @@
 #include <cmath>
 
 #include "tests/experiments/process.h"
+#include "tests/fixtures/errors.h"
 
 using namespace cofactor;
+using cofactor::testing::contains;
 using cofactor::testing::error_of;
 using cofactor::testing::TemporaryFolder;
 using cofactor::testing::write_in;
 
 namespace {
 
-Result example(uint64_t seed = 1) {
+Result example_result(uint64_t seed = 1) {
   Result result;
   result.experiment = "fashion_mnist";
   result.noise = "clothes-to-bags";
@@ -38,15 +40,11 @@ Result example(uint64_t seed = 1) {
   return result;
 }
 
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
 }  // namespace
 
 TEST_SUITE("unit") {
   TEST_CASE("results: a line holds a result exactly") {
-    const Result result = example(), back = parse_result(to_json(result));
+    const Result result = example_result(), back = parse_result(to_json(result));
     CHECK(back.key() == result.key());
     CHECK(back.test_accuracy == result.test_accuracy);
     CHECK(back.valid_loss == result.valid_loss);
@@ -56,7 +54,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("results: an infinite validation loss survives though JSON has no infinity") {
-    Result result = example();
+    Result result = example_result();
     result.valid_loss = INFINITY;
     CHECK(contains(to_json(result), "\"valid_loss\":null"));
     CHECK(std::isinf(parse_result(to_json(result)).valid_loss));
@@ -65,7 +63,7 @@ TEST_SUITE("unit") {
   TEST_CASE("results: lines are added and read in order") {
     const TemporaryFolder folder;
     const auto path = folder.path() / "results.jsonl";
-    for (const uint64_t seed : {1, 2, 3}) append_result(path, example(seed));
+    for (const uint64_t seed : {1, 2, 3}) append_result(path, example_result(seed));
     const ResultsFile file = read_results(path);
     REQUIRE(file.results.size() == 3);
     CHECK(file.results[2].seed == 3);
@@ -75,26 +73,26 @@ TEST_SUITE("unit") {
 
   TEST_CASE("results: a last line cut short is left out said and gone after the next one is added") {
     const TemporaryFolder folder;
-    const std::string whole = to_json(example(1)) + "\n", cut = to_json(example(2)).substr(0, 50);
+    const std::string whole = to_json(example_result(1)) + "\n", cut = to_json(example_result(2)).substr(0, 50);
     const auto path = write_in(folder, "results.jsonl", whole + cut);
     const ResultsFile file = read_results(path);
     CHECK(file.results.size() == 1);
     CHECK(contains(file.cut_short, "results.jsonl, line 2"));
-    append_result(path, example(3));
-    CHECK(read_file(path) == whole + to_json(example(3)) + "\n");
+    append_result(path, example_result(3));
+    CHECK(read_file(path) == whole + to_json(example_result(3)) + "\n");
   }
 
   TEST_CASE("results: a last line without its newline but whole counts") {
     const TemporaryFolder folder;
-    const auto path = write_in(folder, "results.jsonl", to_json(example(1)));
+    const auto path = write_in(folder, "results.jsonl", to_json(example_result(1)));
     CHECK(read_results(path).results.size() == 1);
-    append_result(path, example(2));
+    append_result(path, example_result(2));
     CHECK(read_results(path).results.size() == 2);
   }
 
   TEST_CASE("results: other damage is an error with the line") {
     const TemporaryFolder folder;
-    const std::string whole = to_json(example(1)) + "\n";
+    const std::string whole = to_json(example_result(1)) + "\n";
     const auto read = [&](const std::string& text) {
       return error_of([&] { read_results(write_in(folder, "results.jsonl", text)); });
     };

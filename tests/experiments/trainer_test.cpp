@@ -10,6 +10,7 @@
 #include "losses/make_loss.h"
 #include "tests/experiments/process.h"
 #include "tests/experiments/small_experiment.h"
+#include "tests/fixtures/errors.h"
 
 using namespace cofactor;
 using namespace cofactor::testing;
@@ -85,10 +86,6 @@ std::vector<float> weights_of(const Module& model) {
     all.insert(all.end(), values.begin(), values.end());
   }
   return all;
-}
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace

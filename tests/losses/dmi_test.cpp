@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "tests/fixtures/numbers.h"
 #include "tests/losses/helpers.h"
 #include "tests/losses/matrices.h"
 
@@ -9,8 +10,6 @@ namespace cofactor {
 namespace {
 
 using namespace testing;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // U in plain loops, as the paper defines it (section 4.1).
 Matrix joint_by_hand(const std::vector<double>& logits, const std::vector<int32_t>& labels, size_t classes) {
