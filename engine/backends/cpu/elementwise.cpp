@@ -209,16 +209,19 @@ void CpuBackend::dropout(const Tensor& x, double p, const RandomKey& key, const 
   const float* in = x.data<float>();
   float* out = y.data<float>();
   const int64_t count = x.numel();
-  const auto threshold = static_cast<float>(p);
-  const auto scale = static_cast<float>(1.0 / (1.0 - p));
   parallel_for((count + kWords - 1) / kWords, kWords * 4, [=, &key](int64_t begin, int64_t end) {
+    // Local, so that the compiler knows that no store changes them, and the loop below becomes vector code.
+    const auto threshold = static_cast<float>(p);
+    const auto scale = static_cast<float>(1.0 / (1.0 - p));
     alignas(64) uint32_t words[kWords];
     for (int64_t part = begin; part < end; ++part) {
       random_words_from(key, static_cast<uint64_t>(part) * kBlocks, words);
       const int64_t first = part * kWords;
       const int64_t size = std::min(kWords, count - first);
-      for (int64_t i = 0; i < size; ++i)
-        out[first + i] = unit_float(words[i]) >= threshold ? in[first + i] * scale : 0.0f;
+      for (int64_t i = 0; i < size; ++i) {
+        const float scaled = in[first + i] * scale;
+        out[first + i] = unit_float(words[i]) >= threshold ? scaled : 0.0f;
+      }
     }
   });
 }
