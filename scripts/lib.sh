@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What run, test and bench share: the packages, and how to configure and build. Sourced, not run.
-# shellcheck disable=SC2034  # the tables are read where this is sourced
+# shellcheck disable=SC2034  # the tables and `lean` are read where this is sourced
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 scratch=$(mktemp -d)
@@ -126,13 +126,13 @@ build() {
   cmake --build "$root/$folder" "${targets[@]}" "${quiet[@]}" || die "the build failed (messages above)"
 }
 
-# Whether the tests should stay part of a build that does not need them: so that scripts/test and the others, which
-# share build/release, do not undo each other's configuration.
-tests_option() {
-  local cache=$root/build/$1/CMakeCache.txt
-  if [[ -r $cache ]] && grep -q '^COFACTOR_TESTS:BOOL=ON$' "$cache" && met header doctest/doctest.h; then
-    say ON
-  else
-    say OFF
-  fi
+# Fills `lean` with cmake's arguments for a build that runs something: without the tests, and without kernels for a GPU
+# that is not there. Where scripts/test has configured build/release, which it shares, its choice stays, so that they do
+# not undo each other's builds.
+lean_options() {
+  local cache=$root/build/release/CMakeCache.txt gpu=OFF
+  lean=()
+  if [[ -r $cache ]] && grep -q '^COFACTOR_TESTS:BOOL=ON$' "$cache" && met header doctest/doctest.h; then return; fi
+  if command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; then gpu=ON; fi
+  lean=(-DCOFACTOR_TESTS=OFF "-DCOFACTOR_CUDA=$gpu")
 }

@@ -1,10 +1,11 @@
 // The one file that decides which backends exist in this build.
-#include <mutex>
-
 #include "engine/backends/reference/backend.h"
 #include "engine/device.h"
 #ifdef COFACTOR_HAS_CPU
 #include "engine/backends/cpu/backend.h"
+#endif
+#ifdef COFACTOR_HAS_CUDA
+#include "engine/backends/cuda/backend.h"
 #endif
 
 namespace cofactor {
@@ -27,18 +28,31 @@ Backend& backend_of(Device device) {
           "device cpu: this build has no cpu backend; install oneDNN (libdnnl-dev) and LAPACKE (liblapacke-dev), "
           "then configure again");
 #endif
-    case Device::cuda: fail("device cuda: this build has no cuda backend");
+    case Device::cuda:
+#ifdef COFACTOR_HAS_CUDA
+    {
+      static Backend& cuda = *new CudaBackend;
+      return cuda;
+    }
+#else
+      fail(
+          "device cuda: this build has no cuda backend; install the CUDA Toolkit and cuDNN 9, then configure again, "
+          "which "
+          "says what it finds");
+#endif
   }
   fail("device: unknown");
 }
 
 std::vector<Device> available_devices() {
-  return {
-      Device::reference,
+  std::vector<Device> devices{Device::reference};
 #ifdef COFACTOR_HAS_CPU
-      Device::cpu,
+  devices.push_back(Device::cpu);
 #endif
-  };
+#ifdef COFACTOR_HAS_CUDA
+  if (CudaBackend::unavailable().empty()) devices.push_back(Device::cuda);
+#endif
+  return devices;
 }
 
 void set_num_threads(int threads) {

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/backends/host/memory_pool.h"
+#include "engine/backends/memory_pool.h"
 #include "engine/random.h"
 #include "engine/tensor.h"
 
@@ -77,7 +77,7 @@ int hammer_from_threads(Memory& memory) {
 
 TEST_SUITE("unit") {
   TEST_CASE("memory pool: a freed block serves the next request of its class") {
-    HostMemoryPool pool;
+    MemoryPool pool;
     void* first = pool.allocate(1000);
     pool.deallocate(first, 1000);
     CHECK(pool.stats().system_requests == 1);
@@ -93,7 +93,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("memory pool: the second step of a loop asks the system for nothing") {
-    HostMemoryPool pool;
+    MemoryPool pool;
     size_t after_first = 0;
     for (int step = 0; step < 5; ++step) {
       std::vector<std::pair<void*, size_t>> blocks;
@@ -107,7 +107,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("memory pool: the bytes in use their peak and what is held") {
-    HostMemoryPool pool;
+    MemoryPool pool;
     CHECK(pool.stats().reserved == 0);
     void* a = pool.allocate(4096);
     void* b = pool.allocate(8192);
@@ -122,7 +122,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("memory pool: no class is more than an eighth larger than the request 64 bytes apart") {
-    HostMemoryPool pool;
+    MemoryPool pool;
     for (size_t bytes = 1; bytes < 40 * kMiB; bytes += bytes / 3 + 1) {
       const size_t before = pool.stats().in_use;
       void* data = pool.allocate(bytes);
@@ -135,7 +135,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("memory pool: blocks are aligned to 64 bytes and to huge pages from 2 MiB on") {
-    HostMemoryPool pool;
+    MemoryPool pool;
     for (size_t bytes : {0ul, 1ul, 63ul, 65ul, 1000ul, 5000ul, 2ul * kMiB - 300000ul}) {
       void* data = pool.allocate(bytes);
       CHECK(address_of(data) % 64 == 0);
@@ -149,7 +149,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("memory pool: requests of no bytes are blocks like any other") {
-    HostMemoryPool pool;
+    MemoryPool pool;
     void* a = pool.allocate(0);
     void* b = pool.allocate(0);
     CHECK(a != nullptr);
@@ -161,7 +161,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("memory pool: a request beyond any address space is an error that says how much") {
-    HostMemoryPool pool;
+    MemoryPool pool;
     void* held = pool.allocate(4096);
     const size_t bytes = std::numeric_limits<size_t>::max() - 5;
     std::string message;
@@ -180,7 +180,7 @@ TEST_SUITE("unit") {
 // The sanitizers end the process where malloc would refuse.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   TEST_CASE("memory pool: where the system refuses free blocks are given back and the error says what is held") {
-    HostMemoryPool pool;
+    MemoryPool pool;
     void* held = pool.allocate(4096);
     pool.deallocate(pool.allocate(8192), 8192);
     const size_t bytes = size_t{1} << 60;
@@ -200,7 +200,7 @@ TEST_SUITE("unit") {
 #endif
 
   TEST_CASE("memory pool: six threads never share a block") {
-    HostMemoryPool pool;
+    MemoryPool pool;
     CHECK(hammer_from_threads(pool) == 0);
     CHECK(pool.stats().in_use == 0);
     CHECK(pool.stats().peak <= pool.stats().reserved);

@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -159,21 +160,42 @@ inline void check_close(const std::string& what, const std::vector<double>& valu
   CHECK_MESSAGE(wrong == 0, text);
 }
 
-// The parity of one kernel. Says once which devices the build lacks.
+// Counts what could not be compared, and says so when all tests have run.
+class SkippedParity {
+ public:
+  static void add(Device device, const std::string& kernel) {
+    static SkippedParity all;
+    ++all.cases_[device][kernel];
+  }
+
+ private:
+  ~SkippedParity() {
+    for (const auto& [device, kernels] : cases_) {
+      std::string names;
+      int count = 0;
+      for (const auto& [kernel, cases] : kernels) {
+        names += fmt::format("{}{} ({})", names.empty() ? "" : ", ", kernel, cases);
+        count += cases;
+      }
+      fmt::print("skipped: {} parity cases on {}, which is not here: {}\n", count, device, names);
+    }
+  }
+  std::map<Device, std::map<std::string, int>> cases_;
+};
+
+// The parity of one kernel.
 class Parity {
  public:
-  explicit Parity(std::string kernel) : kernel_(std::move(kernel)) {
-    const std::vector<Device> available = available_devices();
-    for (Device device : {Device::cpu, Device::cuda})
-      if (std::ranges::find(available, device) == available.end())
-        MESSAGE("skipped: parity of " << kernel_ << " on " << std::string(name_of(device)) << ", which is not here");
-  }
+  explicit Parity(std::string kernel) : kernel_(std::move(kernel)) {}
 
   void check(const std::string& what, Tolerance tolerance, const std::function<void(Run&)>& body) const {
     Run expected(Device::reference, DType::f64, 101.0);
     body(expected);
     REQUIRE(!expected.kept().empty());
-    for (Device device : available_devices()) {
+    const std::vector<Device> available = available_devices();
+    for (Device device : {Device::cpu, Device::cuda})
+      if (std::ranges::find(available, device) == available.end()) SkippedParity::add(device, kernel_);
+    for (Device device : available) {
       Run run(device, DType::f32, 67.0);
       body(run);
       REQUIRE(run.kept().size() == expected.kept().size());

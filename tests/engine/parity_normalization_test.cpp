@@ -1,5 +1,6 @@
 // Batch normalisation.
 #include "tests/engine/parity.h"
+#include "tests/fixtures/numbers.h"
 
 namespace cofactor::parity {
 namespace {
@@ -88,6 +89,21 @@ TEST_SUITE("parity") {
       run.keep("variance", variance);
       run.keep("running variance", running_variance);
     });
+  }
+
+  TEST_CASE("batch_norm with ReLU keeps NaN") {
+    const Parity parity("batch_norm");
+    for (const BatchNormParams& params : settings()) {
+      parity.check(text_of({4, 3}, params), {1e-4, 1e-4}, [&](Run& run) {
+        std::vector<double> x{0.5, -1.0, 2.0, 1.5, testing::kNan, 0.25, -0.5, 1.0, -2.0, 1.0, 0.0, 1.0};
+        const Tensor y = run.output({4, 3});
+        const Tensor mean = params.training ? run.output({3}) : Tensor();
+        const Tensor variance = params.training ? run.output({3}) : Tensor();
+        run.backend().batch_norm(run.values(x, {4, 3}), run.random({3}), run.random({3}), run.random({3}),
+                                 run.random({3}, 0.5, 2.0), params, y, mean, variance, {});
+        run.keep("y", y);
+      });
+    }
   }
 
   TEST_CASE("batch_norm without a workspace gives the same y") {

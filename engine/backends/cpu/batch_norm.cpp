@@ -1,5 +1,10 @@
-// Batch norm by oneDNN, which fuses ReLU.
+// Batch norm by oneDNN, which fuses ReLU. Its ReLU turns NaN into 0, and a network that has diverged would look
+// healthy: in training the moments tell whether a channel is NaN, and it is made so again; in evaluation ReLU is a pass
+// of its own.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "engine/backends/cpu/primitives.h"
 
@@ -17,6 +22,27 @@ Key key_of(const Shape& x, const BatchNormParams& params) {
   return Key() << x << params.training << static_cast<int64_t>(params.activation) << epsilon_bits;
 }
 
+bool has_relu(const BatchNormParams& params) {
+  return params.activation == Activation::relu;
+}
+
+// What oneDNN is asked for.
+BatchNormParams fused(BatchNormParams params) {
+  if (!params.training) params.activation = Activation::none;
+  return params;
+}
+
+// A value that is not finite makes its channel's variance NaN, and by the formula all of the channel.
+void restore_nan(const Tensor& variance, const Tensor& y) {
+  const int64_t channels = variance.numel();
+  const float* v = variance.data<float>();
+  float* out = y.data<float>();
+  for (int64_t c = 0; c < channels; ++c) {
+    if (!std::isnan(v[c])) continue;
+    for (int64_t i = c; i < y.numel(); i += channels) out[i] = std::numeric_limits<float>::quiet_NaN();
+  }
+}
+
 // running = (1 - momentum) * running + momentum * batch, the variance without bias: times n / (n - 1).
 void update_running(const Tensor& running, const Tensor& batch, double momentum, double correction) {
   float* r = running.data<float>();
@@ -29,9 +55,9 @@ void update_running(const Tensor& running, const Tensor& batch, double momentum,
 
 size_t CpuBackend::batch_norm_workspace(const Shape& x, DType dtype, const BatchNormParams& params) {
   if (dtype != DType::f32) return ReferenceBackend::batch_norm_workspace(x, dtype, params);
-  if (params.activation == Activation::none) return 0;  // oneDNN keeps the signs of the output for ReLU alone
+  if (!has_relu(fused(params))) return 0;  // oneDNN keeps the signs of the output for ReLU alone
   return onednn::guarded("batch_norm", x,
-                         [&] { return onednn::batch_norm_forward(x, params).workspace_desc().get_size(); });
+                         [&] { return onednn::batch_norm_forward(x, fused(params)).workspace_desc().get_size(); });
 }
 
 // y = activation((x - mean) / sqrt(variance + epsilon) * scale + shift), by channel.
@@ -42,8 +68,8 @@ void CpuBackend::batch_norm(const Tensor& x, const Tensor& scale, const Tensor& 
     return ReferenceBackend::batch_norm(x, scale, shift, running_mean, running_variance, params, y, saved_mean,
                                         saved_variance, workspace);
   onednn::guarded("batch_norm", x.shape(), [&] {
-    auto& cached = primitives_->batch_norm_forward.get(key_of(x.shape(), params), [&] {
-      const auto desc = onednn::batch_norm_forward(x.shape(), params);
+    auto& cached = primitives_->batch_norm_forward.get(key_of(x.shape(), fused(params)), [&] {
+      const auto desc = onednn::batch_norm_forward(x.shape(), fused(params));
       return Primitives::Windowed{desc.src_desc(), desc.dst_desc(), desc.workspace_desc(),
                                   onednn::Primitive(dnnl::batch_normalization_forward(desc), desc)};
     });
@@ -60,7 +86,11 @@ void CpuBackend::batch_norm(const Tensor& x, const Tensor& scale, const Tensor& 
                           {DNNL_ARG_DST, view(cached.y, y)},
                           {DNNL_ARG_WORKSPACE, view(cached.workspace, own_workspace)}});
   });
-  if (!params.training) return;
+  if (!params.training) {
+    if (has_relu(params)) unary(UnaryOp::relu, y, 0.0, y);
+    return;
+  }
+  if (has_relu(params)) restore_nan(saved_variance, y);
   const auto count = static_cast<double>(x.numel() / x.dim(-1));
   update_running(running_mean, saved_mean, params.momentum, 1.0);
   update_running(running_variance, saved_variance, params.momentum, count / (count - 1.0));
@@ -71,9 +101,14 @@ void CpuBackend::batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tenso
                                 const Tensor& workspace, const Tensor& dx, const Tensor& dscale, const Tensor& dshift) {
   if (x.dtype() != DType::f32)
     return ReferenceBackend::batch_norm_vjp(grad, x, y, scale, mean, variance, params, workspace, dx, dscale, dshift);
+  Tensor g = grad;
+  if (has_relu(params) && !params.training) {
+    g = Tensor::empty(grad.shape(), grad.dtype(), device());
+    unary_vjp(UnaryOp::relu, {}, y, grad, 0.0, g);
+  }
   onednn::guarded("batch_norm backward", x.shape(), [&] {
-    auto& cached = primitives_->batch_norm_backward.get(key_of(x.shape(), params), [&] {
-      const auto desc = onednn::batch_norm_backward(x.shape(), params);
+    auto& cached = primitives_->batch_norm_backward.get(key_of(x.shape(), fused(params)), [&] {
+      const auto desc = onednn::batch_norm_backward(x.shape(), fused(params));
       return Primitives::Windowed{desc.src_desc(), desc.diff_dst_desc(), desc.workspace_desc(),
                                   onednn::Primitive(dnnl::batch_normalization_backward(desc), desc)};
     });
@@ -84,7 +119,7 @@ void CpuBackend::batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tenso
                                  {DNNL_ARG_SCALE, view(channels, scale)},
                                  // 2.6 counts the shift among the inputs, but has no use for it: any vector will do.
                                  {DNNL_ARG_SHIFT, view(channels, scale)},
-                                 {DNNL_ARG_DIFF_DST, view(cached.y, grad)},
+                                 {DNNL_ARG_DIFF_DST, view(cached.y, g)},
                                  {DNNL_ARG_WORKSPACE, view(cached.workspace, workspace)},
                                  {DNNL_ARG_DIFF_SRC, view(cached.x, dx)},
                                  {DNNL_ARG_DIFF_SCALE, view(channels, dscale)},

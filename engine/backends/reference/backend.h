@@ -4,7 +4,7 @@
 #pragma once
 
 #include "engine/backend.h"
-#include "engine/backends/host/memory_pool.h"
+#include "engine/backends/memory_pool.h"
 
 namespace cofactor {
 
@@ -75,7 +75,7 @@ class ReferenceBackend : public Backend {
   void adam_step(std::span<const AdamSlot> slots, const AdamParams& params) override;
 
  protected:
-  HostMemoryPool pool_;
+  MemoryPool pool_;
 };
 
 }  // namespace cofactor

@@ -1,4 +1,4 @@
-#include "engine/backends/host/memory_pool.h"
+#include "engine/backends/memory_pool.h"
 
 #include <sys/mman.h>
 
@@ -31,35 +31,45 @@ size_t size_class(size_t bytes) {
   return std::max(kAlignment, (bytes + step - 1) / step * step);
 }
 
-// Null where the system refuses.
-void* system_allocate(size_t size) {
-  const bool huge = size >= kHugePage;
-  void* data = nullptr;
-  if (posix_memalign(&data, huge ? kHugePage : kAlignment, size) != 0) return nullptr;
-  if (huge) madvise(data, size, MADV_HUGEPAGE);  // advice: a kernel without huge pages refuses it, and all is well
-  return data;
-}
-
-void system_free(void* data, size_t size) {
-  ASAN_UNPOISON_MEMORY_REGION(data, size);
-  std::free(data);
-}
+class HostMemory : public MemorySource {
+ public:
+  void* obtain(size_t size) override {
+    const bool huge = size >= kHugePage;
+    void* data = nullptr;
+    if (posix_memalign(&data, huge ? kHugePage : kAlignment, size) != 0) return nullptr;
+    if (huge) madvise(data, size, MADV_HUGEPAGE);  // advice: a kernel without huge pages refuses it, and all is well
+    return data;
+  }
+  void release(void* data, size_t) noexcept override { std::free(data); }
+  std::string name() const override { return "the system"; }
+};
 
 }  // namespace
 
-HostMemoryPool::~HostMemoryPool() {
+std::unique_ptr<MemorySource> host_memory() {
+  return std::make_unique<HostMemory>();
+}
+
+MemoryPool::MemoryPool(std::unique_ptr<MemorySource> source) : source_(std::move(source)) {}
+
+MemoryPool::~MemoryPool() {
   release_free_blocks();
 }
 
-void HostMemoryPool::release_free_blocks() noexcept {
+void MemoryPool::release(void* data, size_t size) noexcept {
+  if (source_->on_host()) ASAN_UNPOISON_MEMORY_REGION(data, size);
+  source_->release(data, size);
+}
+
+void MemoryPool::release_free_blocks() noexcept {
   for (auto& [size, blocks] : free_) {
-    for (void* block : blocks) system_free(block, size);
+    for (void* block : blocks) release(block, size);
     stats_.reserved -= size * blocks.size();
     blocks.clear();
   }
 }
 
-void* HostMemoryPool::allocate(size_t bytes) {
+void* MemoryPool::allocate(size_t bytes) {
   const std::scoped_lock lock(mutex_);
   check(bytes <= static_cast<size_t>(PTRDIFF_MAX) / 2,
         "memory: {} bytes were asked for, more than an address space has; {} bytes are in use, {} held", bytes,
@@ -71,38 +81,39 @@ void* HostMemoryPool::allocate(size_t bytes) {
     blocks.pop_back();
   } else {
     ++stats_.system_requests;
-    data = system_allocate(size);
+    data = source_->obtain(size);
     if (!data) {  // blocks of other sizes may stand in the way
       release_free_blocks();
-      data = system_allocate(size);
+      data = source_->obtain(size);
     }
-    check(data != nullptr,
-          "memory: the system refused a block of {} bytes ({} asked for); {} bytes are in use, {} held", size, bytes,
-          stats_.in_use, stats_.reserved);
+    check(data != nullptr, "memory: {} refused a block of {} bytes ({} asked for); {} bytes are in use, {} held{}",
+          source_->name(), size, bytes, stats_.in_use, stats_.reserved, source_->advice());
     stats_.reserved += size;
   }
   stats_.in_use += size;
   stats_.peak = std::max(stats_.peak, stats_.in_use);
-  ASAN_UNPOISON_MEMORY_REGION(data, bytes);
-  ASAN_POISON_MEMORY_REGION(static_cast<std::byte*>(data) + bytes, size - bytes);
+  if (source_->on_host()) {
+    ASAN_UNPOISON_MEMORY_REGION(data, bytes);
+    ASAN_POISON_MEMORY_REGION(static_cast<std::byte*>(data) + bytes, size - bytes);
+  }
   return data;
 }
 
-void HostMemoryPool::deallocate(void* data, size_t bytes) noexcept {
+void MemoryPool::deallocate(void* data, size_t bytes) noexcept {
   if (!data) return;
   const size_t size = size_class(bytes);
   const std::scoped_lock lock(mutex_);
   stats_.in_use -= size;
   try {
     free_[size].push_back(data);
-    ASAN_POISON_MEMORY_REGION(data, size);
+    if (source_->on_host()) ASAN_POISON_MEMORY_REGION(data, size);
   } catch (const std::bad_alloc&) {  // no room to remember the block
     stats_.reserved -= size;
-    system_free(data, size);
+    release(data, size);
   }
 }
 
-MemoryStats HostMemoryPool::stats() const {
+MemoryStats MemoryPool::stats() const {
   const std::scoped_lock lock(mutex_);
   return stats_;
 }

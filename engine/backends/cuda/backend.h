@@ -1,0 +1,89 @@
+// The cuda backend: cuDNN for convolution, cuBLASLt for matmul, cuSOLVER for large factorisations, and the kernels of
+// kernels/ for the rest. All work is queued on one stream and nothing waits for it but copies to the host.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/backend.h"
+
+namespace cofactor {
+
+// Kernels are called from one thread at a time; memory and copies from any.
+class CudaBackend : public Backend {
+ public:
+  // Throws Error where the machine has no GPU that can be used.
+  CudaBackend();
+  ~CudaBackend() override;
+  // Why this machine has no usable GPU; empty where it has one.
+  static std::string unavailable();
+
+  Device device() const override { return Device::cuda; }
+  // Whether f32 convolutions and products may round their inputs to TF32 on the tensor cores.
+  void set_allow_tf32(bool allow);
+
+  void* allocate(size_t bytes) override;
+  void deallocate(void* data, size_t bytes) noexcept override;
+  MemoryStats memory_stats() const override;
+  // Returns once the host's values are read: they may change afterwards. The device's work queued later sees the copy.
+  void copy_from_host(void* device_data, const void* host_data, size_t bytes) override;
+  void copy_to_host(void* host_data, const void* device_data, size_t bytes) override;
+  void copy(void* to, const void* from, size_t bytes) override;
+  void synchronize() override;
+
+  void fill(const Tensor& y, double value) override;
+  void unary(UnaryOp op, const Tensor& x, double a, const Tensor& y) override;
+  void unary_vjp(UnaryOp op, const Tensor& x, const Tensor& y, const Tensor& grad, double a, const Tensor& dx) override;
+  void binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y) override;
+  void broadcast(const Tensor& x, const Tensor& y) override;
+  void cast(const Tensor& x, const Tensor& y) override;
+
+  void permute(const Tensor& x, std::span<const int> axes, const Tensor& y) override;
+  void copy_slice(const Tensor& x, int64_t x_start, const Tensor& y, int64_t y_start, int64_t length,
+                  int axis) override;
+
+  void reduce(ReduceOp op, const Tensor& x, const Tensor& y) override;
+  void argmax(const Tensor& x, const Tensor& y) override;
+
+  void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
+              const Tensor& y) override;
+  void lu_log_abs_det(const Tensor& u, const Tensor& sign, const Tensor& log_abs,
+                      const Tensor& inverse_transposed) override;
+  void svd_cofactor(const Tensor& u, const Tensor& det, const Tensor& cofactors) override;
+
+  void softmax(const Tensor& x, bool log, const Tensor& y) override;
+  void softmax_vjp(const Tensor& y, const Tensor& grad, bool log, const Tensor& dx) override;
+
+  void gather(const Tensor& x, const Tensor& labels, const Tensor& y) override;
+  void gather_vjp(const Tensor& grad, const Tensor& labels, const Tensor& dx) override;
+  void embedding(const Tensor& table, const Tensor& indices, const Tensor& y) override;
+  void embedding_vjp(const Tensor& grad, const Tensor& indices, const Tensor& dtable) override;
+
+  void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params, const Tensor& y) override;
+  void conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) override;
+  void conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
+                          const Tensor& db) override;
+
+  size_t pool2d_workspace(const Shape& x, const Shape& y, DType dtype, const Pool2dParams& params) override;
+  void pool2d(const Tensor& x, const Pool2dParams& params, const Tensor& y, const Tensor& workspace) override;
+  void pool2d_vjp(const Tensor& grad, const Tensor& workspace, const Pool2dParams& params, const Tensor& dx) override;
+
+  size_t batch_norm_workspace(const Shape& x, DType dtype, const BatchNormParams& params) override;
+  void batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
+                  const Tensor& running_variance, const BatchNormParams& params, const Tensor& y,
+                  const Tensor& saved_mean, const Tensor& saved_variance, const Tensor& workspace) override;
+  void batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale, const Tensor& mean,
+                      const Tensor& variance, const BatchNormParams& params, const Tensor& workspace, const Tensor& dx,
+                      const Tensor& dscale, const Tensor& dshift) override;
+
+  void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override;
+
+  void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) override;
+  void adam_step(std::span<const AdamSlot> slots, const AdamParams& params) override;
+
+ private:
+  struct Context;  // streams, handles, pools and plans
+  std::unique_ptr<Context> context_;
+};
+
+}  // namespace cofactor

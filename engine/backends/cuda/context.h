@@ -1,0 +1,65 @@
+// What the cuda backend's kernels share. For this folder alone.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "engine/backends/cuda/backend.h"
+#include "engine/backends/cuda/cudnn_graph.h"
+#include "engine/backends/cuda/handles.h"
+#include "engine/backends/cuda/memory.h"
+#include "engine/backends/cuda/step_values.h"
+
+namespace cofactor {
+
+// A matrix product as cuBLASLt runs it: chosen once for its shapes.
+struct MatmulPlan {
+  cublasLtMatmulAlgo_t algorithm{};
+  size_t workspace_bytes = 0;
+};
+
+struct CudaBackend::Context {
+  Context();
+
+  // Runs a convolution by cuDNN; false where cuDNN has no engine that is allowed.
+  bool convolve(const cudnn::ConvProblem& problem, const Tensor& x, const Tensor& w, const Tensor& y);
+  // y (M, N) = op(a) op(b) + bias by cuBLASLt; a bias in f64 is left out, and false returned.
+  bool multiply(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
+                const Tensor& y);
+  // LU with partial pivoting by cuSOLVER, in place, of a (n, n) f64; pivots (n) i64 as two i32 each; info (1) i32.
+  void factorize(const Tensor& a, const Tensor& pivots, const Tensor& info);
+
+  cuda::Stream stream = cuda::make_stream();        // kernels
+  cuda::Stream copies = cuda::make_stream();        // batches that arrive
+  cuda::Event kernels_queued = cuda::make_event();  // a copy waits for the kernels before it
+  MemoryPool device{cuda::device_memory(stream.get())};
+  MemoryPool pinned{cuda::pinned_memory()};
+  std::mutex copying;  // guards `kernels_queued` and `in_flight`
+  // Staging blocks whose copies may still run, oldest first.
+  struct InFlight {
+    cuda::Event done;
+    void* data;
+    size_t bytes;
+  };
+  std::vector<InFlight> in_flight;
+
+  cuda::CudnnHandle cudnn = cuda::make_cudnn(stream.get());
+  cuda::CublasLtHandle cublas = cuda::make_cublas();
+  cuda::CusolverHandle cusolver = cuda::make_cusolver(stream.get());
+  // Plans by what decides them. No plan: cuDNN has no engine that is allowed.
+  std::map<std::vector<int64_t>, std::optional<cudnn::Plan>> convolutions;
+  std::map<std::vector<int64_t>, MatmulPlan> products;
+  bool allow_tf32 = false;
+
+  // While a step is captured, and in what was captured: where kernels read what changes from step to step.
+  const StepValues* step_values = nullptr;
+};
+
+// A u8 tensor of scratch memory.
+inline Tensor scratch_memory(size_t bytes) {
+  return Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, Device::cuda);
+}
+
+}  // namespace cofactor

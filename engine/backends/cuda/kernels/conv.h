@@ -1,0 +1,170 @@
+// Convolution in plain loops, a value of the output a thread: for f64, which tests need, and for shapes for which cuDNN
+// has no deterministic engine in the precision asked for. And what surrounds cuDNN's: bias, ReLU, the bias's gradient.
+#pragma once
+
+#include "engine/backend.h"
+#include "engine/backends/cuda/kernels/pool.h"
+#include "engine/backends/cuda/kernels/reduce.h"
+
+namespace cofactor::cuda {
+
+struct ConvGeometry {
+  int64_t height, width, in_channels, out_height, out_width, out_channels, kernel_h, kernel_w;
+  int stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
+  int64_t images;
+
+  ConvGeometry(const Shape& x, const Shape& w, const Shape& y, const Conv2dParams& p)
+      : height(x[1]),
+        width(x[2]),
+        in_channels(x[3]),
+        out_height(y[1]),
+        out_width(y[2]),
+        out_channels(y[3]),
+        kernel_h(w[1]),
+        kernel_w(w[2]),
+        stride_h(p.stride_h),
+        stride_w(p.stride_w),
+        pad_h(p.pad_h),
+        pad_w(p.pad_w),
+        dilation_h(p.dilation_h),
+        dilation_w(p.dilation_w),
+        images(x[0]) {}
+
+  // The row and column of x that output (oh, ow) reads through the kernel's cell (kh, kw); may lie outside.
+  COFACTOR_HD int64_t row(int64_t oh, int64_t kh) const { return oh * stride_h - pad_h + kh * dilation_h; }
+  COFACTOR_HD int64_t column(int64_t ow, int64_t kw) const { return ow * stride_w - pad_w + kw * dilation_w; }
+  COFACTOR_HD bool inside(int64_t ih, int64_t iw) const { return ih >= 0 && ih < height && iw >= 0 && iw < width; }
+  COFACTOR_HD int64_t x_at(int64_t n, int64_t ih, int64_t iw) const {
+    return ((n * height + ih) * width + iw) * in_channels;
+  }
+  COFACTOR_HD int64_t w_at(int64_t o, int64_t kh, int64_t kw) const {
+    return ((o * kernel_h + kh) * kernel_w + kw) * in_channels;
+  }
+  COFACTOR_HD int64_t y_at(int64_t n, int64_t oh, int64_t ow) const {
+    return ((n * out_height + oh) * out_width + ow) * out_channels;
+  }
+};
+
+// y[n, oh, ow, o] = sum over kh, kw, i of x * w
+template <class T>
+struct DirectConv {
+  const T *x, *w;
+  ConvGeometry g;
+  T* y;
+  COFACTOR_HD void operator()(int64_t at) const {
+    const Place p(at, g.out_height, g.out_width, g.out_channels);
+    Compute<T> sum = 0;
+    for (int64_t kh = 0; kh < g.kernel_h; ++kh) {
+      for (int64_t kw = 0; kw < g.kernel_w; ++kw) {
+        const int64_t ih = g.row(p.h, kh), iw = g.column(p.w, kw);
+        if (!g.inside(ih, iw)) continue;
+        for (int64_t i = 0; i < g.in_channels; ++i)
+          sum += widen(x[g.x_at(p.n, ih, iw) + i]) * widen(w[g.w_at(p.c, kh, kw) + i]);
+      }
+    }
+    y[at] = T(sum);
+  }
+};
+
+// dx[n, ih, iw, i] = sum over the outputs that read it of grad * w
+template <class T>
+struct DirectConvInput {
+  const T *grad, *w;
+  ConvGeometry g;
+  T* dx;
+  COFACTOR_HD void operator()(int64_t at) const {
+    const Place p(at, g.height, g.width, g.in_channels);
+    Compute<T> sum = 0;
+    for (int64_t kh = 0; kh < g.kernel_h; ++kh) {
+      for (int64_t kw = 0; kw < g.kernel_w; ++kw) {
+        const int64_t down = p.h + g.pad_h - kh * g.dilation_h, right = p.w + g.pad_w - kw * g.dilation_w;
+        if (down < 0 || right < 0 || down % g.stride_h != 0 || right % g.stride_w != 0) continue;
+        const int64_t oh = down / g.stride_h, ow = right / g.stride_w;
+        if (oh >= g.out_height || ow >= g.out_width) continue;
+        for (int64_t o = 0; o < g.out_channels; ++o)
+          sum += widen(grad[g.y_at(p.n, oh, ow) + o]) * widen(w[g.w_at(o, kh, kw) + p.c]);
+      }
+    }
+    dx[at] = T(sum);
+  }
+};
+
+// dw[o, kh, kw, i] = sum over images and outputs of grad * x: a group a weight.
+template <class T>
+struct DirectConvWeights {
+  const T *x, *grad;
+  ConvGeometry g;
+  T* dw;
+  template <class Group>
+  COFACTOR_HD void operator()(const Group& group, int64_t at) const {
+    const Place p(at, g.kernel_h, g.kernel_w, g.in_channels);  // n: the output channel, h and w: the kernel's cell
+    const int64_t places = g.out_height * g.out_width;
+    Compute<T> sum = 0;
+    for (int64_t k = group.rank(); k < g.images * places; k += group.size()) {
+      const int64_t n = k / places, oh = k % places / g.out_width, ow = k % g.out_width;
+      const int64_t ih = g.row(oh, p.h), iw = g.column(ow, p.w);
+      if (g.inside(ih, iw)) sum += widen(x[g.x_at(n, ih, iw) + p.c]) * widen(grad[g.y_at(n, oh, ow) + p.n]);
+    }
+    sum = group.sum(sum);
+    if (group.rank() == 0) dw[at] = T(sum);
+  }
+};
+
+// y = activation(y + b), in place; b is null where there is none. Keeps NaN.
+template <class T>
+struct BiasActivation {
+  const T* b;
+  int64_t channels;
+  bool relu;
+  T* y;
+  COFACTOR_HD void operator()(int64_t i) const {
+    Compute<T> value = widen(y[i]);
+    if (b) value += widen(b[i % channels]);
+    y[i] = T(relu && value < Compute<T>(0) ? Compute<T>(0) : value);
+  }
+};
+
+template <class Launch>
+void direct_conv2d(const Launch& launch, const Tensor& x, const Tensor& w, const Conv2dParams& params,
+                   const Tensor& y) {
+  const ConvGeometry g(x.shape(), w.shape(), y.shape(), params);
+  dispatch_floating(x.dtype(), "conv2d", [&]<class T>() {
+    launch.each(y.numel(), DirectConv<T>{x.data<T>(), w.data<T>(), g, y.data<T>()});
+  });
+}
+
+template <class Launch>
+void direct_conv2d_input(const Launch& launch, const Tensor& grad, const Tensor& w, const Conv2dParams& params,
+                         const Tensor& dx) {
+  const ConvGeometry g(dx.shape(), w.shape(), grad.shape(), params);
+  dispatch_floating(dx.dtype(), "conv2d", [&]<class T>() {
+    launch.each(dx.numel(), DirectConvInput<T>{grad.data<T>(), w.data<T>(), g, dx.data<T>()});
+  });
+}
+
+template <class Launch>
+void direct_conv2d_weights(const Launch& launch, const Tensor& x, const Tensor& grad, const Conv2dParams& params,
+                           const Tensor& dw) {
+  const ConvGeometry g(x.shape(), dw.shape(), grad.shape(), params);
+  dispatch_floating(x.dtype(), "conv2d", [&]<class T>() {
+    launch.groups(dw.numel(), DirectConvWeights<T>{x.data<T>(), grad.data<T>(), g, dw.data<T>()});
+  });
+}
+
+// What cuDNN leaves to do on a convolution's output.
+template <class Launch>
+void bias_activation(const Launch& launch, const Tensor& b, Activation activation, const Tensor& y) {
+  if (!b.defined() && activation == Activation::none) return;
+  dispatch_floating(y.dtype(), "conv2d", [&]<class T>() {
+    launch.each(y.numel(), BiasActivation<T>{b.defined() ? b.data<T>() : nullptr, y.dim(-1),
+                                             activation == Activation::relu, y.data<T>()});
+  });
+}
+
+// db (O): the sum of grad (..., O) over all axes but the last.
+template <class Launch>
+void bias_gradient(const Launch& launch, const Tensor& grad, const Tensor& db) {
+  reduce(launch, ReduceOp::sum, grad.view({grad.numel() / grad.dim(-1), grad.dim(-1)}), db.view({1, db.numel()}));
+}
+
+}  // namespace cofactor::cuda

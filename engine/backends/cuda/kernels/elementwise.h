@@ -1,0 +1,156 @@
+// Elementwise kernels: the formulas of scalar_functions.h, an element a thread.
+#pragma once
+
+#include "engine/backends/cuda/kernels/launch.h"
+#include "engine/backends/cuda/kernels/strides.h"
+#include "engine/backends/cuda/step_values.h"
+#include "engine/random.h"
+#include "engine/scalar_functions.h"
+#include "engine/tensor.h"
+
+namespace cofactor::cuda {
+
+template <class T>
+struct Fill {
+  T value;
+  T* y;
+  COFACTOR_HD void operator()(int64_t i) const { y[i] = value; }
+};
+
+// One element to another type; bf16 goes by way of float, and float to integer truncates toward zero.
+template <class To, class From>
+COFACTOR_HD inline To convert(From value) {
+  if constexpr (std::is_same_v<To, From>) {
+    return value;
+  } else if constexpr (std::is_same_v<From, bf16>) {
+    return convert<To>(static_cast<float>(value));
+  } else if constexpr (std::is_same_v<To, bf16>) {
+    return bf16(static_cast<float>(value));
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+template <class From, class To>
+struct Cast {
+  const From* x;
+  To* y;
+  COFACTOR_HD void operator()(int64_t i) const { y[i] = convert<To>(x[i]); }
+};
+
+template <UnaryOp op, class T>
+struct Unary {
+  const T* x;
+  Compute<T> a;
+  T* y;
+  COFACTOR_HD void operator()(int64_t i) const { y[i] = T(scalar::unary<op>(widen(x[i]), a)); }
+};
+
+// x and y are null where the formula does not read them.
+template <UnaryOp op, class T>
+struct UnaryVjp {
+  const T *x, *y, *grad;
+  Compute<T> a;
+  T* dx;
+  COFACTOR_HD void operator()(int64_t i) const {
+    const Compute<T> in = scalar::vjp_reads_input(op) ? widen(x[i]) : Compute<T>(0);
+    const Compute<T> out = scalar::vjp_reads_output(op) ? widen(y[i]) : Compute<T>(0);
+    dx[i] = T(scalar::unary_vjp<op>(in, out, widen(grad[i]), a));
+  }
+};
+
+template <BinaryOp op, class T>
+struct Binary {
+  const T *a, *b;
+  View at_a, at_b;
+  T* y;
+  COFACTOR_HD void operator()(int64_t i) const {
+    y[i] = T(scalar::binary<op>(widen(a[at_a.offset(i)]), widen(b[at_b.offset(i)])));
+  }
+};
+
+// Four draws a thread, since a block of the generator gives four words.
+template <class T>
+struct Dropout {
+  const T* x;
+  int64_t count;
+  double p;
+  RandomKey key;
+  const StepValues* captured;  // in a captured step: where the step's number is read
+  T* y;
+  COFACTOR_HD void operator()(int64_t block) const {
+    RandomKey now = key;
+    if (captured) now.step = captured->random_step;
+    const auto words = random_words(now, static_cast<uint64_t>(block));
+    const auto keep = static_cast<Compute<T>>(1.0 - p);
+    for (int64_t k = 0; k < 4; ++k) {
+      const int64_t i = 4 * block + k;
+      if (i < count) y[i] = unit_float(words[static_cast<size_t>(k)]) >= p ? T(widen(x[i]) / keep) : T(Compute<T>(0));
+    }
+  }
+};
+
+// Calls body<T>() with the C++ type of any dtype.
+template <class Body>
+void dispatch_any(DType dtype, Body&& body) {
+  switch (dtype) {
+    case DType::f32: return body.template operator()<float>();
+    case DType::f64: return body.template operator()<double>();
+    case DType::bf16: return body.template operator()<bf16>();
+    case DType::i32: return body.template operator()<int32_t>();
+    case DType::u8: return body.template operator()<uint8_t>();
+  }
+}
+
+template <class Launch>
+void fill(const Launch& launch, const Tensor& y, double value) {
+  dispatch_any(y.dtype(), [&]<class T>() { launch.each(y.numel(), Fill<T>{convert<T>(value), y.data<T>()}); });
+}
+
+template <class Launch>
+void cast(const Launch& launch, const Tensor& x, const Tensor& y) {
+  dispatch_any(x.dtype(), [&]<class From>() {
+    dispatch_any(y.dtype(), [&]<class To>() { launch.each(y.numel(), Cast<From, To>{x.data<From>(), y.data<To>()}); });
+  });
+}
+
+template <class Launch>
+void unary(const Launch& launch, UnaryOp op, const Tensor& x, double a, const Tensor& y) {
+  dispatch_floating(x.dtype(), name_of(op), [&]<class T>() {
+    dispatch_unary(op, [&]<UnaryOp kOp>() {
+      launch.each(y.numel(), Unary<kOp, T>{x.data<T>(), static_cast<Compute<T>>(a), y.data<T>()});
+    });
+  });
+}
+
+template <class Launch>
+void unary_vjp(const Launch& launch, UnaryOp op, const Tensor& x, const Tensor& y, const Tensor& grad, double a,
+               const Tensor& dx) {
+  dispatch_floating(grad.dtype(), name_of(op), [&]<class T>() {
+    dispatch_unary(op, [&]<UnaryOp kOp>() {
+      launch.each(dx.numel(), UnaryVjp<kOp, T>{scalar::vjp_reads_input(kOp) ? x.data<T>() : nullptr,
+                                               scalar::vjp_reads_output(kOp) ? y.data<T>() : nullptr, grad.data<T>(),
+                                               static_cast<Compute<T>>(a), dx.data<T>()});
+    });
+  });
+}
+
+template <class Launch>
+void binary(const Launch& launch, BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y) {
+  dispatch_floating(y.dtype(), name_of(op), [&]<class T>() {
+    dispatch_binary(op, [&]<BinaryOp kOp>() {
+      launch.each(y.numel(), Binary<kOp, T>{a.data<T>(), b.data<T>(), broadcast_view(a.shape(), y.shape()),
+                                            broadcast_view(b.shape(), y.shape()), y.data<T>()});
+    });
+  });
+}
+
+template <class Launch>
+void dropout(const Launch& launch, const Tensor& x, double p, const RandomKey& key, const StepValues* captured,
+             const Tensor& y) {
+  dispatch_floating(x.dtype(), "dropout", [&]<class T>() {
+    launch.each((y.numel() + 3) / 4, Dropout<T>{x.data<T>(), y.numel(), p, key, captured, y.data<T>()});
+  });
+}
+
+}  // namespace cofactor::cuda

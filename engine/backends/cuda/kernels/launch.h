@@ -1,0 +1,61 @@
+// How the cuda backend's own kernels are written: as plain functions of an index, compiled for the device and for the
+// host, so that the tests run the same source without a GPU. What launches them is a template parameter `Launch`:
+//   launch.each(count, f)     f(i) for every i < count, in any order, each by one thread
+//   launch.groups(count, f)   f(group, i) for every i < count, each by a group of threads together
+//   launch.sort_pairs(keys, values, count, sorted_keys, sorted_values)   of i32, by key, equal keys in their old order
+// Launches follow each other: one sees all that the one before has written. A group has rank(), size() and
+//   sum(value), maximum(value)   over its threads, the same result in all of them and the same in every run
+//   sync()                       what a thread wrote before is seen by the others after
+// each of which all threads of the group must call. DeviceLaunch (device_launch.cuh) is the GPU.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+#include "engine/dtype.h"
+
+namespace cofactor::cuda {
+
+// Threads of a block in `each`, and of a group in `groups`.
+inline constexpr int kBlockThreads = 256;
+inline constexpr int64_t kMostBlocks = 1 << 20;  // beyond, a thread takes several indices
+
+// Blocks for `count` indices, a thread each; one where there are none, since a launch of no block is an error.
+constexpr int64_t blocks_for(int64_t count) {
+  return std::clamp<int64_t>((count + kBlockThreads - 1) / kBlockThreads, 1, kMostBlocks);
+}
+
+// What a stored element is computed in: bf16 in float, the others in themselves.
+template <class T>
+using Compute = std::conditional_t<std::is_same_v<T, bf16>, float, T>;
+
+template <class T>
+COFACTOR_HD inline Compute<T> widen(T value) {
+  return static_cast<Compute<T>>(value);
+}
+
+// Calls `body.template operator()<T>()` with the C++ type of a floating dtype; any other is an Error naming `op`.
+template <class Body>
+decltype(auto) dispatch_floating(DType dtype, std::string_view op, Body&& body) {
+  switch (dtype) {
+    case DType::f32: return body.template operator()<float>();
+    case DType::f64: return body.template operator()<double>();
+    case DType::bf16: return body.template operator()<bf16>();
+    default: fail("{}: computes in f32, f64 and bf16, not in {}", op, dtype);
+  }
+}
+
+// Calls `body.template operator()<T>()` with an unsigned integer of the element's size, for kernels that only move.
+template <class Body>
+void dispatch_size(DType dtype, Body&& body) {
+  switch (size_of(dtype)) {
+    case 1: return body.template operator()<uint8_t>();
+    case 2: return body.template operator()<uint16_t>();
+    case 4: return body.template operator()<uint32_t>();
+    default: return body.template operator()<uint64_t>();
+  }
+}
+
+}  // namespace cofactor::cuda

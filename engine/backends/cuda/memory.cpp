@@ -1,0 +1,69 @@
+#include "engine/backends/cuda/memory.h"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+
+#include "engine/backends/cuda/error.h"
+
+namespace cofactor::cuda {
+
+namespace {
+
+class DeviceMemory : public MemorySource {
+ public:
+  explicit DeviceMemory(cudaStream_t stream) : stream_(stream) {
+    int device = 0;
+    check_cuda(cudaGetDevice(&device), "cudaGetDevice");
+    cudaMemPool_t pool = nullptr;
+    check_cuda(cudaDeviceGetDefaultMemPool(&pool, device), "cudaDeviceGetDefaultMemPool");
+    uint64_t keep_all = UINT64_MAX;
+    check_cuda(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep_all), "cudaMemPoolSetAttribute");
+  }
+
+  void* obtain(size_t size) override {
+    void* data = nullptr;
+    const cudaError_t status = cudaMallocAsync(&data, size, stream_);
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      return nullptr;
+    }
+    check_cuda(status, fmt::format("cudaMallocAsync of {} bytes", size));
+    return data;
+  }
+  void release(void* data, size_t) noexcept override { cudaFreeAsync(data, stream_); }
+  std::string name() const override { return "the GPU"; }
+  std::string advice() const override {
+    size_t free = 0, total = 0;
+    if (cudaMemGetInfo(&free, &total) != cudaSuccess) return "";
+    return fmt::format("; it has {} of {} bytes free. A lower --batch-size or --image-size needs less", free, total);
+  }
+  bool on_host() const override { return false; }
+
+ private:
+  cudaStream_t stream_;
+};
+
+class PinnedMemory : public MemorySource {
+ public:
+  void* obtain(size_t size) override {
+    void* data = nullptr;
+    if (cudaMallocHost(&data, size) == cudaSuccess) return data;
+    cudaGetLastError();
+    return nullptr;
+  }
+  void release(void* data, size_t) noexcept override { cudaFreeHost(data); }
+  std::string name() const override { return "the system (page-locked memory)"; }
+};
+
+}  // namespace
+
+std::unique_ptr<MemorySource> device_memory(cudaStream_t stream) {
+  return std::make_unique<DeviceMemory>(stream);
+}
+
+std::unique_ptr<MemorySource> pinned_memory() {
+  return std::make_unique<PinnedMemory>();
+}
+
+}  // namespace cofactor::cuda

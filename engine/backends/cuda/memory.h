@@ -1,0 +1,19 @@
+// Device memory for the pool, and pinned host memory through which every copy goes.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <memory>
+
+#include "engine/backends/memory_pool.h"
+
+namespace cofactor::cuda {
+
+// Blocks from the device's stream-ordered pool, on one stream. The driver keeps what is released (the release threshold
+// is raised), so that what a pool gives back in need is there for its next request.
+std::unique_ptr<MemorySource> device_memory(cudaStream_t stream);
+
+// Page-locked host memory, which copies to and from the device need to run on their own.
+std::unique_ptr<MemorySource> pinned_memory();
+
+}  // namespace cofactor::cuda

@@ -1,0 +1,116 @@
+// The cuda backend's own kernels behind the seam, run on the host: device "cuda" for the parity tests where there is no
+// GPU. What NVIDIA's libraries do (convolution by cuDNN, products, large factorisations) comes from the reference.
+#pragma once
+
+#include "engine/backends/cuda/kernels/batch_norm.h"
+#include "engine/backends/cuda/kernels/conv.h"
+#include "engine/backends/cuda/kernels/elementwise.h"
+#include "engine/backends/cuda/kernels/layout.h"
+#include "engine/backends/cuda/kernels/linear_algebra.h"
+#include "engine/backends/cuda/kernels/lu.h"
+#include "engine/backends/cuda/kernels/optimizers.h"
+#include "engine/backends/cuda/kernels/pool.h"
+#include "engine/backends/cuda/kernels/reduce.h"
+#include "engine/backends/reference/backend.h"
+#include "tests/engine/cuda/host_launch.h"
+
+namespace cofactor::testing {
+
+class HostKernelsBackend : public ReferenceBackend {
+ public:
+  explicit HostKernelsBackend(int group_size) : launch_(group_size) {}
+  Device device() const override { return Device::cuda; }
+
+  void fill(const Tensor& y, double value) override { cuda::fill(launch_, y, value); }
+  void unary(UnaryOp op, const Tensor& x, double a, const Tensor& y) override { cuda::unary(launch_, op, x, a, y); }
+  void unary_vjp(UnaryOp op, const Tensor& x, const Tensor& y, const Tensor& grad, double a,
+                 const Tensor& dx) override {
+    cuda::unary_vjp(launch_, op, x, y, grad, a, dx);
+  }
+  void binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y) override {
+    cuda::binary(launch_, op, a, b, y);
+  }
+  void broadcast(const Tensor& x, const Tensor& y) override { cuda::broadcast(launch_, x, y); }
+  void cast(const Tensor& x, const Tensor& y) override { cuda::cast(launch_, x, y); }
+  void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override {
+    cuda::dropout(launch_, x, p, key, nullptr, y);
+  }
+
+  void permute(const Tensor& x, std::span<const int> axes, const Tensor& y) override {
+    cuda::permute(launch_, x, axes, y);
+  }
+  void copy_slice(const Tensor& x, int64_t x_start, const Tensor& y, int64_t y_start, int64_t length,
+                  int axis) override {
+    cuda::copy_slice(launch_, x, x_start, y, y_start, length, axis);
+  }
+  void gather(const Tensor& x, const Tensor& labels, const Tensor& y) override { cuda::gather(launch_, x, labels, y); }
+  void gather_vjp(const Tensor& grad, const Tensor& labels, const Tensor& dx) override {
+    cuda::gather_vjp(launch_, grad, labels, dx);
+  }
+  void embedding(const Tensor& table, const Tensor& indices, const Tensor& y) override {
+    cuda::embedding(launch_, table, indices, y);
+  }
+  void embedding_vjp(const Tensor& grad, const Tensor& indices, const Tensor& dtable) override {
+    cuda::embedding_vjp(launch_, grad, indices, dtable);
+  }
+
+  void reduce(ReduceOp op, const Tensor& x, const Tensor& y) override { cuda::reduce(launch_, op, x, y); }
+  void argmax(const Tensor& x, const Tensor& y) override { cuda::argmax(launch_, x, y); }
+  void softmax(const Tensor& x, bool log, const Tensor& y) override { cuda::softmax(launch_, x, log, y); }
+  void softmax_vjp(const Tensor& y, const Tensor& grad, bool log, const Tensor& dx) override {
+    cuda::softmax_vjp(launch_, y, grad, log, dx);
+  }
+
+  void lu_log_abs_det(const Tensor& u, const Tensor& sign, const Tensor& log_abs,
+                      const Tensor& inverse_transposed) override {
+    if (u.dim(0) > cuda::kMostLuClasses) return ReferenceBackend::lu_log_abs_det(u, sign, log_abs, inverse_transposed);
+    launch_.groups_with_memory(1, cuda::LuLogAbsDet{u.data<double>(), static_cast<int>(u.dim(0)), sign.data<double>(),
+                                                    log_abs.data<double>(), inverse_transposed.data<double>()});
+  }
+
+  void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params, const Tensor& y) override {
+    cuda::direct_conv2d(launch_, x, w, params, y);
+    cuda::bias_activation(launch_, b, params.activation, y);
+  }
+  void conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) override {
+    cuda::direct_conv2d_input(launch_, grad, w, params, dx);
+  }
+  void conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
+                          const Tensor& db) override {
+    cuda::direct_conv2d_weights(launch_, x, grad, params, dw);
+    if (db.defined()) cuda::bias_gradient(launch_, grad, db);
+  }
+
+  size_t pool2d_workspace(const Shape&, const Shape& y, DType, const Pool2dParams& params) override {
+    return cuda::pool2d_workspace(y, params);
+  }
+  void pool2d(const Tensor& x, const Pool2dParams& params, const Tensor& y, const Tensor& workspace) override {
+    cuda::pool2d(launch_, x, params, y, workspace);
+  }
+  void pool2d_vjp(const Tensor& grad, const Tensor& workspace, const Pool2dParams& params, const Tensor& dx) override {
+    cuda::pool2d_vjp(launch_, grad, workspace, params, dx);
+  }
+
+  void batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
+                  const Tensor& running_variance, const BatchNormParams& params, const Tensor& y,
+                  const Tensor& saved_mean, const Tensor& saved_variance, const Tensor&) override {
+    cuda::batch_norm(launch_, x, scale, shift, running_mean, running_variance, params, y, saved_mean, saved_variance);
+  }
+  void batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale, const Tensor& mean,
+                      const Tensor& variance, const BatchNormParams& params, const Tensor&, const Tensor& dx,
+                      const Tensor& dscale, const Tensor& dshift) override {
+    cuda::batch_norm_vjp(launch_, grad, x, y, scale, mean, variance, params, dx, dscale, dshift);
+  }
+
+  void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) override {
+    cuda::sgd_step(launch_, slots, params, nullptr);
+  }
+  void adam_step(std::span<const AdamSlot> slots, const AdamParams& params) override {
+    cuda::adam_step(launch_, slots, params, nullptr);
+  }
+
+ private:
+  HostLaunch launch_;
+};
+
+}  // namespace cofactor::testing
