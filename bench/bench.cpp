@@ -16,9 +16,11 @@
 
 #include "data/loader.h"
 #include "engine/autograd.h"
+#include "engine/backend.h"
 #include "engine/ops/reduce.h"
 #include "engine/optim/adam.h"
 #include "experiments/options.h"
+#include "experiments/step_runner.h"
 #include "losses/cross_entropy.h"
 #include "models/two_layer_cnn.h"
 
@@ -96,23 +98,19 @@ class Batches {
 // Everything that training does with a batch, its arrival included.
 class TrainingStep {
  public:
-  TrainingStep(Batches& batches, Module& model) : batches_(batches), model_(model), adam_(model.parameters(), {}) {
-    model_.train();
+  TrainingStep(Batches& batches, Module& model)
+      : batches_(batches), adam_(model.parameters(), {}), runner_(model, loss_, adam_, true) {
+    model.train();
   }
-  double operator()() {
-    const Batch batch = batches_.next();
-    model_.set_random(kSeed, step_++);
-    const Tensor loss = cross_entropy(model_(batch.inputs), batch.labels);
-    adam_.zero_grad();
-    backward(loss);
-    adam_.step();
-    return loss.item();
-  }
+  TrainingStep(const TrainingStep&) = delete;
+  TrainingStep& operator=(const TrainingStep&) = delete;
+  double operator()() { return runner_.run(batches_.next(), kSeed, step_++).item(); }
 
  private:
   Batches& batches_;
-  Module& model_;
+  CrossEntropyLoss loss_;
   Adam adam_;
+  StepRunner runner_;
   uint64_t step_ = 0;
 };
 
@@ -137,7 +135,8 @@ class EvaluationStep {
 };
 
 // The time of each of `steps` steps in milliseconds, after the warm-up.
-std::vector<double> time_steps(const std::function<double()>& step, const Options& options) {
+template <class Step>
+std::vector<double> time_steps(Step&& step, const Options& options) {
   using Clock = std::chrono::steady_clock;
   for (int i = 0; i < options.warmup; ++i) step();
   std::vector<double> times;
@@ -166,6 +165,7 @@ double peak_rss_mib() {
 void run(const Workload& workload, const Options& options) {
   set_num_threads(options.threads);
   const Device device = parse_device(options.device);
+  backend_of(device).set_allow_tf32(options.precision == "tf32");
   LoaderOptions loader;
   loader.batch_size = options.batch_size > 0 ? options.batch_size : workload.batch_size;
   loader.sampler = workload.training ? SamplerKind::shuffled : SamplerKind::sequential;
@@ -199,7 +199,7 @@ int main_with(int argc, char** argv) {
   });
   app.add_flag("--list", list, "Print the workloads' names");
   app.add_option("--device", options.device, "auto, cpu, cuda or reference");
-  app.add_option("--precision", options.precision, "f32")->check(CLI::IsMember({"f32"}));
+  app.add_option("--precision", options.precision, "f32, or tf32 on cuda")->check(CLI::IsMember({"f32", "tf32"}));
   app.add_option("--threads", options.threads, "Threads of the host's kernels")->check(CLI::PositiveNumber);
   app.add_option("--workers", options.workers, "Threads that read batches ahead")->check(CLI::NonNegativeNumber);
   app.add_option("--warmup", options.warmup, "Steps before the timed ones")->check(CLI::NonNegativeNumber);

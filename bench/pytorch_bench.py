@@ -55,7 +55,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workload", choices=WORKLOADS, required=True)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--precision", choices=["f32"], default="f32")
+    parser.add_argument("--precision", choices=["f32", "tf32"], default="f32")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--warmup", type=int, default=20)
     parser.add_argument("--steps", type=int, default=100)
@@ -157,8 +157,9 @@ def choose_variant(workload, options):
 def main():
     options = parse()
     torch.set_num_threads(options.threads)
-    # f32 means f32, in convolutions too.
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    # f32 means f32, in convolutions too; and cuDNN's deterministic engines, as here.
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = options.precision == "tf32"
+    torch.backends.cudnn.deterministic = True
     workload = WORKLOADS[options.workload]
     if options.variant == "choose":
         print(f"variant={choose_variant(workload, options)}")

@@ -12,9 +12,12 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "engine/captured_step.h"
 #include "engine/random.h"
 #include "engine/scalar_functions.h"
 #include "engine/tensor.h"
@@ -94,6 +97,12 @@ class Backend {
   virtual ~Backend() = default;
   virtual Device device() const = 0;
 
+  // Whether f32 convolutions and products may round their inputs to TF32 (10 bits of mantissa). Off unless asked for;
+  // throws Error where a device has no such mode.
+  virtual void set_allow_tf32(bool allow) {
+    check(!allow, "precision tf32: device {} has none, it computes in f32", device());
+  }
+
   // ---- memory. Thread-safe; pooled: a freed block serves the next request of its size.
   virtual void* allocate(size_t bytes) = 0;
   virtual void deallocate(void* data, size_t bytes) noexcept = 0;
@@ -103,6 +112,15 @@ class Backend {
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
   // Waits until everything that was asked of the device is done.
   virtual void synchronize() = 0;
+
+  // ---- a step recorded once and run again as a whole. Calls `step`, whose kernels are recorded and do not run; null,
+  // without a call, where a device does not record. Within `step` nothing may wait for the device or copy from the
+  // host; what it allocates stays reserved for the result. Every draw's RandomKey::step and the optimizer's rate and
+  // count of updates become StepValues. Throws Error where a kernel cannot be recorded; then nothing has run.
+  virtual std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) {
+    (void)step;
+    return nullptr;
+  }
 
   // ---- elementwise
   virtual void fill(const Tensor& y, double value) = 0;

@@ -10,6 +10,8 @@
 #include <fstream>
 #include <set>
 
+#include "engine/backend.h"
+
 namespace cofactor {
 namespace {
 
@@ -40,7 +42,7 @@ void check_names(const std::vector<std::string>& names, const std::vector<std::s
 struct RawOptions {
   RunOptions run;
   std::vector<int> cases;
-  std::string device = "auto", sampler = "shuffled";
+  std::string device = "auto", sampler = "shuffled", cuda_graph = "on";
   int threads = 0;  // 0: all cores
   bool no_normalize = false;
 };
@@ -104,6 +106,9 @@ void add_machine_flags(CLI::App& app, const Experiment& experiment, RawOptions& 
       ->capture_default_str();
   app.add_option("--threads", raw.threads, "Threads of the host's kernels")
       ->default_str(fmt::format("all cores: {}", usable_cores()));
+  app.add_option("--cuda-graph", raw.cuda_graph, "on: a training step is recorded once and replayed, on cuda; off")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
   app.add_option("--workers", raw.run.workers, "Threads that read batches ahead; 0: none")->capture_default_str();
 }
 
@@ -136,14 +141,6 @@ void check_numbers(const RunOptions& run) {
   if (run.workers < 0) usage("--workers {}: expected 0 or more", run.workers);
 }
 
-void resolve_precision(const RunOptions& run) {
-  if (run.precision == "f32") return;
-  if (run.precision != "tf32" && run.precision != "bf16") {
-    usage("--precision {}: unknown name; there are f32, tf32, bf16", run.precision);
-  }
-  usage("--precision {}: not offered on device {}, which computes in f32", run.precision, run.device);
-}
-
 // Errors of names parsed elsewhere are bad usage here.
 template <class Parse>
 auto as_usage(std::string_view flag, std::string_view value, Parse parse) {
@@ -152,6 +149,18 @@ auto as_usage(std::string_view flag, std::string_view value, Parse parse) {
   } catch (const Error& error) {
     usage("{} {}: {}", flag, value, error.what());
   }
+}
+
+void resolve_precision(const RunOptions& run) {
+  if (run.precision == "f32") return;
+  if (run.precision != "tf32" && run.precision != "bf16") {
+    usage("--precision {}: unknown name; there are f32, tf32, bf16", run.precision);
+  }
+  if (run.precision == "bf16") usage("--precision bf16: no network offers it yet");
+  as_usage("--precision", run.precision, [&](std::string_view) {
+    backend_of(run.device).set_allow_tf32(true);
+    return true;
+  });
 }
 
 RunOptions validate(const Experiment& experiment, RawOptions raw) {
@@ -169,6 +178,7 @@ RunOptions validate(const Experiment& experiment, RawOptions raw) {
   run.loss.dmi.normalize = !raw.no_normalize;
   run.sampler = as_usage("--sampler", raw.sampler, parse_sampler);
   run.device = as_usage("--device", raw.device, parse_device);
+  run.cuda_graph = raw.cuda_graph == "on";
   resolve_precision(run);
   if (run.lr && run.methods == std::vector<std::string>{"ce"}) {
     usage("--lr {}: it is the rate of fine-tuning, and ce does not fine-tune; there is --pretrain-lr", *run.lr);

@@ -36,8 +36,9 @@ struct RunOptions {
   std::optional<int64_t> limit;       // the first N training samples
   Device device = Device::cpu;
   std::string precision = "f32";
-  int threads = 1;  // of the host's kernels
-  int workers = 1;  // threads that read batches ahead
+  bool cuda_graph = true;  // training steps are recorded and replayed where the device can
+  int threads = 1;         // of the host's kernels
+  int workers = 1;         // threads that read batches ahead
   SamplerKind sampler = SamplerKind::shuffled;
   LossOptions loss;
 };

@@ -3,19 +3,24 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 
 #include "data/loader.h"
 #include "engine/autograd.h"
+#include "engine/backend.h"
 #include "engine/io/file.h"
+#include "engine/ops/elementwise.h"
 #include "engine/optim/adam.h"
 #include "engine/optim/sgd.h"
 #include "experiments/evaluate.h"
 #include "experiments/settings.h"
+#include "experiments/step_runner.h"
 
 namespace cofactor {
 namespace {
 
 constexpr int64_t kEvaluationBatch = 1000;
+constexpr size_t kMostUnread = 64;      // losses of replayed steps that wait on the device to be looked at
 constexpr double kOftenSkipped = 0.05;  // above this share of skipped batches the run names the cure
 
 std::unique_ptr<Optimizer> make_optimizer(const TrainingPlan& plan, std::vector<NamedTensor> parameters) {
@@ -67,6 +72,7 @@ class Trainer {
     if (load_finished()) return history_;
     optimizer_ = make_optimizer(phase_.plan, model_.parameters());
     resume();
+    runner_.emplace(model_, loss_, *optimizer_, options_.cuda_graph);
     while (static_cast<int>(history_.size()) < phase_.plan.epochs) {
       run_epoch();
       save();
@@ -145,10 +151,12 @@ class Trainer {
         ++metrics.skipped_batches;
       } else {
         loss_sum += train_step(*batch, metrics);
+        if (unread_.size() == kMostUnread) loss_sum += read_losses();
       }
       ++metrics.batches;
       progress_.advance(batch->size());
     }
+    loss_sum += read_losses();
     const int64_t taken = metrics.batches - metrics.skipped_batches;
     require(taken > 0, "{}: each of the {} batches of epoch {} lacks a class and was skipped; {}", phase_.label,
             metrics.batches, metrics.epoch + 1, kCure);
@@ -160,23 +168,56 @@ class Trainer {
     report(metrics);
   }
 
-  // Forward, loss, backward, step. Returns the loss.
+  // Forward, loss, backward, update. Returns the loss, or 0 where read_losses will.
   double train_step(const Batch& batch, const EpochMetrics& metrics) {
     // Dropout masks are keyed by the batch's number within the phase, and pre-training's differ from fine-tuning's.
     const int64_t step = metrics.epoch * train_.batches_per_epoch() + metrics.batches;
-    model_.set_random(phase_.seed, (uint64_t{phase_.is_finetuning()} << 32) + static_cast<uint64_t>(step));
-    const Tensor logits = model_(batch.inputs);
-    const Tensor loss = loss_(logits, batch);
-    const double value = loss.item();
-    if (!std::isfinite(value)) {
-      throw RunFailed(fmt::format("{}: the training loss is {} at step {} (epoch {}, batch {}); likely cause: {}",
-                                  phase_.label, value, step, metrics.epoch + 1, metrics.batches + 1,
-                                  likely_cause(batch, logits, loss_.name())));
+    const Tensor loss =
+        runner_->run(batch, phase_.seed, (uint64_t{phase_.is_finetuning()} << 32) + static_cast<uint64_t>(step));
+    const UnreadLoss mark{step, metrics.epoch + 1, metrics.batches + 1};
+    if (runner_->replaying()) {  // nothing waits for the device within an epoch
+      keep_unread(loss, mark);
+      return 0.0;
     }
-    optimizer_->zero_grad();
-    backward(loss);
-    optimizer_->step();
+    const double value = loss.item();
+    check_loss(value, mark, [&] { return likely_cause(batch, runner_->logits(), loss_.name()); });
     return value;
+  }
+
+  // A step whose loss is still on the device.
+  struct UnreadLoss {
+    int64_t step;
+    int epoch;
+    int64_t batch;
+  };
+
+  template <class Cause>
+  void check_loss(double value, const UnreadLoss& at, const Cause& cause) const {
+    if (std::isfinite(value)) return;
+    throw RunFailed(fmt::format("{}: the training loss is {} at step {} (epoch {}, batch {}); likely cause: {}",
+                                phase_.label, value, at.step, at.epoch, at.batch, cause()));
+  }
+
+  void keep_unread(const Tensor& loss, const UnreadLoss& at) {
+    if (!losses_.defined()) losses_ = Tensor::empty({int64_t{kMostUnread}}, loss.dtype(), loss.device());
+    const size_t size = size_of(loss.dtype());
+    loss.backend().copy(static_cast<std::byte*>(losses_.raw_data()) + unread_.size() * size, loss.raw_data(), size);
+    unread_.push_back(at);
+  }
+
+  // The sum of the losses that have not been looked at, which waits for the device.
+  double read_losses() {
+    if (unread_.empty()) return 0.0;
+    const std::vector<double> values = cast(losses_, DType::f64).to_vector<double>();
+    double sum = 0.0;
+    for (size_t i = 0; i < unread_.size(); ++i) {
+      check_loss(values[i], unread_[i], [] {
+        return std::string("the step was replayed, and what it worked on is gone; --cuda-graph off looks at each step");
+      });
+      sum += values[i];
+    }
+    unread_.clear();
+    return sum;
   }
 
   void validate(EpochMetrics& metrics) {
@@ -243,6 +284,9 @@ class Trainer {
   std::vector<EpochMetrics> history_;
   std::vector<NamedTensor> best_;
   bool cure_named_ = false;
+  std::optional<StepRunner> runner_;
+  Tensor losses_;  // of replayed steps, on the device
+  std::vector<UnreadLoss> unread_;
 };
 
 }  // namespace

@@ -77,6 +77,17 @@ void Optimizer::set_lr(double lr) {
   lr_ = lr;
 }
 
+int64_t Optimizer::updates() const {
+  for (size_t i = 1; i < steps_.size(); ++i)
+    check(steps_[i] == steps_[0], "{}: parameter '{}' has had {} updates, '{}' {}: such steps cannot be replayed", op_,
+          parameters_[i].name, steps_[i], parameters_[0].name, steps_[0]);
+  return steps_[0];
+}
+
+void Optimizer::set_updates(int64_t updates) {
+  std::ranges::fill(steps_, updates);
+}
+
 std::map<int64_t, std::vector<size_t>> Optimizer::count_updates() {
   std::map<int64_t, std::vector<size_t>> groups;
   for (size_t i = 0; i < parameters_.size(); ++i) {

@@ -24,6 +24,10 @@ class Optimizer {
   // Throws Error unless the rate is finite and at least 0.
   void set_lr(double lr);
 
+  // How many updates every parameter has had, where a device replays them. Throws Error where parameters differ in it.
+  int64_t updates() const;
+  void set_updates(int64_t updates);
+
   // Everything that a resumed run needs beside the parameters, copied to the host: moments by parameter name
   // ("conv1.weight.exp_avg"; a parameter that was never updated has none) and "step", (P) i32: how many updates each
   // parameter has had. load_state throws Error where names, shapes or dtypes do not fit, and then changes nothing.

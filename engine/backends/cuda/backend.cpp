@@ -48,6 +48,8 @@ MemoryStats CudaBackend::memory_stats() const {
 void CudaBackend::copy_from_host(void* device_data, const void* host_data, size_t bytes) {
   if (bytes == 0) return;
   Context& context = *context_;
+  check(context.recorder != std::this_thread::get_id(),
+        "capture: {} bytes were to be copied from the host within a recorded step", bytes);
   const std::scoped_lock lock(context.copying);
   std::erase_if(context.in_flight, [&](const Context::InFlight& copy) {
     if (cudaEventQuery(copy.done.get()) != cudaSuccess) return false;
@@ -68,6 +70,8 @@ void CudaBackend::copy_from_host(void* device_data, const void* host_data, size_
 
 void CudaBackend::copy_to_host(void* host_data, const void* device_data, size_t bytes) {
   if (bytes == 0) return;
+  check(context_->recorder != std::this_thread::get_id(),
+        "capture: {} bytes were to be copied to the host within a recorded step", bytes);
   void* staging = context_->pinned.allocate(bytes);
   check_cuda(cudaMemcpyAsync(staging, device_data, bytes, cudaMemcpyDeviceToHost, context_->stream.get()),
              fmt::format("cudaMemcpyAsync of {} bytes to the host", bytes));

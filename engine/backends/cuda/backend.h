@@ -19,8 +19,7 @@ class CudaBackend : public Backend {
   static std::string unavailable();
 
   Device device() const override { return Device::cuda; }
-  // Whether f32 convolutions and products may round their inputs to TF32 on the tensor cores.
-  void set_allow_tf32(bool allow);
+  void set_allow_tf32(bool allow) override;
 
   void* allocate(size_t bytes) override;
   void deallocate(void* data, size_t bytes) noexcept override;
@@ -30,6 +29,7 @@ class CudaBackend : public Backend {
   void copy_to_host(void* host_data, const void* device_data, size_t bytes) override;
   void copy(void* to, const void* from, size_t bytes) override;
   void synchronize() override;
+  std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) override;
 
   void fill(const Tensor& y, double value) override;
   void unary(UnaryOp op, const Tensor& x, double a, const Tensor& y) override;

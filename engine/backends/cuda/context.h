@@ -1,16 +1,19 @@
 // What the cuda backend's kernels share. For this folder alone.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <vector>
 
+#include "engine/backends/capture_pools.h"
 #include "engine/backends/cuda/backend.h"
 #include "engine/backends/cuda/cudnn_graph.h"
 #include "engine/backends/cuda/handles.h"
 #include "engine/backends/cuda/memory.h"
-#include "engine/backends/cuda/step_values.h"
+#include "engine/captured_step.h"
 
 namespace cofactor {
 
@@ -34,9 +37,10 @@ struct CudaBackend::Context {
   cuda::Stream stream = cuda::make_stream();        // kernels
   cuda::Stream copies = cuda::make_stream();        // batches that arrive
   cuda::Event kernels_queued = cuda::make_event();  // a copy waits for the kernels before it
-  MemoryPool device{cuda::device_memory(stream.get())};
+  CapturePools device{cuda::device_memory(stream.get()), cuda::arena_memory};
   MemoryPool pinned{cuda::pinned_memory()};
-  std::mutex copying;  // guards `kernels_queued` and `in_flight`
+  std::mutex copying;                       // guards `kernels_queued` and `in_flight`; held while a step is recorded
+  std::atomic<std::thread::id> recorder{};  // the thread that records a step
   // Staging blocks whose copies may still run, oldest first.
   struct InFlight {
     cuda::Event done;
@@ -53,7 +57,7 @@ struct CudaBackend::Context {
   std::map<std::vector<int64_t>, MatmulPlan> products;
   bool allow_tf32 = false;
 
-  // While a step is captured, and in what was captured: where kernels read what changes from step to step.
+  // While a step is recorded: where its kernels will read what changes from replay to replay, on the device.
   const StepValues* step_values = nullptr;
 };
 

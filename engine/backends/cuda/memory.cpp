@@ -10,6 +10,12 @@ namespace cofactor::cuda {
 
 namespace {
 
+std::string advice_on_device_memory() {
+  size_t free = 0, total = 0;
+  if (cudaMemGetInfo(&free, &total) != cudaSuccess) return "";
+  return fmt::format("; it has {} of {} bytes free. A lower --batch-size or --image-size needs less", free, total);
+}
+
 class DeviceMemory : public MemorySource {
  public:
   explicit DeviceMemory(cudaStream_t stream) : stream_(stream) {
@@ -33,15 +39,29 @@ class DeviceMemory : public MemorySource {
   }
   void release(void* data, size_t) noexcept override { cudaFreeAsync(data, stream_); }
   std::string name() const override { return "the GPU"; }
-  std::string advice() const override {
-    size_t free = 0, total = 0;
-    if (cudaMemGetInfo(&free, &total) != cudaSuccess) return "";
-    return fmt::format("; it has {} of {} bytes free. A lower --batch-size or --image-size needs less", free, total);
-  }
+  std::string advice() const override { return advice_on_device_memory(); }
   bool on_host() const override { return false; }
 
  private:
   cudaStream_t stream_;
+};
+
+class ArenaMemory : public MemorySource {
+ public:
+  void* obtain(size_t size) override {
+    void* data = nullptr;
+    const cudaError_t status = cudaMalloc(&data, size);
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      return nullptr;
+    }
+    check_cuda(status, fmt::format("cudaMalloc of {} bytes", size));
+    return data;
+  }
+  void release(void* data, size_t) noexcept override { cudaFree(data); }
+  std::string name() const override { return "the GPU"; }
+  std::string advice() const override { return advice_on_device_memory(); }
+  bool on_host() const override { return false; }
 };
 
 class PinnedMemory : public MemorySource {
@@ -60,6 +80,10 @@ class PinnedMemory : public MemorySource {
 
 std::unique_ptr<MemorySource> device_memory(cudaStream_t stream) {
   return std::make_unique<DeviceMemory>(stream);
+}
+
+std::unique_ptr<MemorySource> arena_memory() {
+  return std::make_unique<ArenaMemory>();
 }
 
 std::unique_ptr<MemorySource> pinned_memory() {

@@ -13,6 +13,9 @@ namespace cofactor::cuda {
 // is raised), so that what a pool gives back in need is there for its next request.
 std::unique_ptr<MemorySource> device_memory(cudaStream_t stream);
 
+// Blocks from the driver itself, for a recording's arena: a stream-ordered request would be recorded as well.
+std::unique_ptr<MemorySource> arena_memory();
+
 // Page-locked host memory, which copies to and from the device need to run on their own.
 std::unique_ptr<MemorySource> pinned_memory();
 

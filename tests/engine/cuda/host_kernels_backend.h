@@ -2,6 +2,7 @@
 // GPU. What NVIDIA's libraries do (convolution by cuDNN, products, large factorisations) comes from the reference.
 #pragma once
 
+#include "engine/backends/capture_pools.h"
 #include "engine/backends/cuda/kernels/batch_norm.h"
 #include "engine/backends/cuda/kernels/conv.h"
 #include "engine/backends/cuda/kernels/elementwise.h"
@@ -18,8 +19,44 @@ namespace cofactor::testing {
 
 class HostKernelsBackend : public ReferenceBackend {
  public:
-  explicit HostKernelsBackend(int group_size) : launch_(group_size) {}
+  explicit HostKernelsBackend(int group_size) : launch_(group_size, &recording_) {}
   Device device() const override { return Device::cuda; }
+
+  void* allocate(size_t bytes) override { return pools_.allocate(bytes); }
+  void deallocate(void* data, size_t bytes) noexcept override { pools_.deallocate(data, bytes); }
+  MemoryStats memory_stats() const override { return pools_.stats(); }
+  void copy_from_host(void* device_data, const void* host_data, size_t bytes) override {
+    check(recording_ == nullptr, "capture: a copy from the host within a recorded step");
+    ReferenceBackend::copy_from_host(device_data, host_data, bytes);
+  }
+  void copy_to_host(void* host_data, const void* device_data, size_t bytes) override {
+    check(recording_ == nullptr, "capture: a copy to the host within a recorded step");
+    ReferenceBackend::copy_to_host(host_data, device_data, bytes);
+  }
+  void copy(void* to, const void* from, size_t bytes) override {
+    launch_.run_or_record([=, this] { ReferenceBackend::copy(to, from, bytes); });
+  }
+
+  // As the GPU does it: launches are noted with the addresses that they were given, in an arena of their own.
+  std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) override {
+    auto captured = std::make_unique<HostStep>();
+    captured->arena = pools_.begin();
+    recording_ = &captured->launches;
+    step_values_ = &captured->values;
+    const auto stop = [&] {
+      recording_ = nullptr;
+      step_values_ = nullptr;
+      pools_.end();
+    };
+    try {
+      step();
+    } catch (...) {
+      stop();
+      throw;
+    }
+    stop();
+    return captured;
+  }
 
   void fill(const Tensor& y, double value) override { cuda::fill(launch_, y, value); }
   void unary(UnaryOp op, const Tensor& x, double a, const Tensor& y) override { cuda::unary(launch_, op, x, a, y); }
@@ -33,7 +70,7 @@ class HostKernelsBackend : public ReferenceBackend {
   void broadcast(const Tensor& x, const Tensor& y) override { cuda::broadcast(launch_, x, y); }
   void cast(const Tensor& x, const Tensor& y) override { cuda::cast(launch_, x, y); }
   void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override {
-    cuda::dropout(launch_, x, p, key, nullptr, y);
+    cuda::dropout(launch_, x, p, key, step_values_, y);
   }
 
   void permute(const Tensor& x, std::span<const int> axes, const Tensor& y) override {
@@ -61,6 +98,14 @@ class HostKernelsBackend : public ReferenceBackend {
     cuda::softmax_vjp(launch_, y, grad, log, dx);
   }
 
+  void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
+              const Tensor& y) override {
+    launch_.run_or_record([=, this] { ReferenceBackend::matmul(a, transpose_a, b, transpose_b, bias, y); });
+  }
+  void svd_cofactor(const Tensor& u, const Tensor& det, const Tensor& cofactors) override {
+    check(recording_ == nullptr, "capture: an SVD within a recorded step");
+    ReferenceBackend::svd_cofactor(u, det, cofactors);
+  }
   void lu_log_abs_det(const Tensor& u, const Tensor& sign, const Tensor& log_abs,
                       const Tensor& inverse_transposed) override {
     if (u.dim(0) > cuda::kMostLuClasses) return ReferenceBackend::lu_log_abs_det(u, sign, log_abs, inverse_transposed);
@@ -103,13 +148,26 @@ class HostKernelsBackend : public ReferenceBackend {
   }
 
   void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) override {
-    cuda::sgd_step(launch_, slots, params, nullptr);
+    cuda::sgd_step(launch_, slots, params, step_values_);
   }
   void adam_step(std::span<const AdamSlot> slots, const AdamParams& params) override {
-    cuda::adam_step(launch_, slots, params, nullptr);
+    cuda::adam_step(launch_, slots, params, step_values_);
   }
 
  private:
+  struct HostStep : CapturedStep {
+    void replay(const StepValues& now) override {
+      values = now;
+      for (const auto& launch : launches) launch();
+    }
+    StepValues values;
+    Recording launches;
+    CapturePools::Arena arena;
+  };
+
+  CapturePools pools_{host_memory(), host_memory};
+  Recording* recording_ = nullptr;
+  const StepValues* step_values_ = nullptr;
   HostLaunch launch_;
 };
 

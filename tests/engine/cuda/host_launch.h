@@ -53,37 +53,55 @@ class HostGroup {
   int rank_;
 };
 
+// What a recorded step will do, launch by launch.
+using Recording = std::vector<std::function<void()>>;
+
 // A launch with groups of `group_size` threads. One thread is enough for most shapes; the tests of cooperation take
 // more.
 class HostLaunch {
  public:
-  explicit HostLaunch(int group_size = 1) : group_size_(group_size) {}
+  // While `*recording` is not null, launches are added to it and do not run.
+  explicit HostLaunch(int group_size = 1, Recording* const* recording = nullptr)
+      : group_size_(group_size), recording_(recording) {}
 
   template <class F>
   void each(int64_t count, const F& f) const {
-    // Backwards: a kernel must not rely on an order.
-    for (int64_t i = count; i-- > 0;) f(i);
+    run_or_record([=] {
+      for (int64_t i = count; i-- > 0;) f(i);  // backwards: a kernel must not rely on an order
+    });
   }
   template <class F>
   void groups(int64_t count, const F& f) const {
-    run_groups(count, [&](const HostGroup& group, int64_t i) { f(group, i); });
+    run_or_record([=, this] { run_groups(count, [&](const HostGroup& group, int64_t i) { f(group, i); }); });
   }
   template <class F>
   void groups_with_memory(int64_t count, const F& f) const {
-    const auto shared = std::make_unique<typename F::Shared>();
-    run_groups(count, [&](const HostGroup& group, int64_t i) {
-      f(group, i, *shared);
-      group.sync();
+    run_or_record([=, this] {
+      const auto shared = std::make_unique<typename F::Shared>();
+      run_groups(count, [&](const HostGroup& group, int64_t i) {
+        f(group, i, *shared);
+        group.sync();
+      });
     });
   }
   void sort_pairs(const int32_t* keys, const int32_t* values, int64_t count, int32_t* sorted_keys,
                   int32_t* sorted_values) const {
-    std::vector<int64_t> order(static_cast<size_t>(count));
-    std::iota(order.begin(), order.end(), int64_t{0});
-    std::ranges::stable_sort(order, {}, [&](int64_t i) { return keys[i]; });
-    for (int64_t i = 0; i < count; ++i) {
-      sorted_keys[i] = keys[order[static_cast<size_t>(i)]];
-      sorted_values[i] = values[order[static_cast<size_t>(i)]];
+    run_or_record([=] {
+      std::vector<int64_t> order(static_cast<size_t>(count));
+      std::iota(order.begin(), order.end(), int64_t{0});
+      std::ranges::stable_sort(order, {}, [&](int64_t i) { return keys[i]; });
+      for (int64_t i = 0; i < count; ++i) {
+        sorted_keys[i] = keys[order[static_cast<size_t>(i)]];
+        sorted_values[i] = values[order[static_cast<size_t>(i)]];
+      }
+    });
+  }
+  // Work of a library, say.
+  void run_or_record(std::function<void()> work) const {
+    if (recording_ && *recording_) {
+      (*recording_)->push_back(std::move(work));
+    } else {
+      work();
     }
   }
 
@@ -101,6 +119,7 @@ class HostLaunch {
   }
 
   int group_size_;
+  Recording* const* recording_;
 };
 
 }  // namespace cofactor::testing

@@ -3,7 +3,7 @@
 
 #include "engine/backends/cuda/kernels/launch.h"
 #include "engine/backends/cuda/kernels/strides.h"
-#include "engine/backends/cuda/step_values.h"
+#include "engine/captured_step.h"
 #include "engine/random.h"
 #include "engine/scalar_functions.h"
 #include "engine/tensor.h"
