@@ -33,12 +33,12 @@ void StepRunner::record(const Batch& batch) {
   const int64_t updates = optimizer_.updates();
   try {
     recorded_ = batch.inputs.backend().capture([&] { loss_value_ = run_once(input_); });
-    if (!recorded_) refusal_ = fmt::format("device {} does not record steps", batch.inputs.device());
   } catch (const Error& error) {
     refusal_ = error.what();
   }
   optimizer_.set_updates(updates);
   record_ = recorded_ != nullptr;
+  if (!recorded_) input_ = {};
 }
 
 Tensor StepRunner::run(const Batch& batch, uint64_t seed, uint64_t number) {

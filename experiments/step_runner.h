@@ -26,7 +26,7 @@ class StepRunner {
   // The outputs of the last step, for a look at what went wrong.
   const Tensor& logits() const { return logits_; }
   bool replaying() const { return recorded_ != nullptr; }
-  // Why steps are not replayed although that was asked for; empty where they are, or may yet be.
+  // Why the device, which records steps, could not record this one; else empty.
   const std::string& refusal() const { return refusal_; }
 
  private:

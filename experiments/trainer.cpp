@@ -174,6 +174,11 @@ class Trainer {
     const int64_t step = metrics.epoch * train_.batches_per_epoch() + metrics.batches;
     const Tensor loss =
         runner_->run(batch, phase_.seed, (uint64_t{phase_.is_finetuning()} << 32) + static_cast<uint64_t>(step));
+    if (!runner_->refusal().empty() && !refusal_named_) {
+      refusal_named_ = true;
+      progress_.note(
+          fmt::format("{}: steps run one by one, since they cannot be recorded: {}", phase_.label, runner_->refusal()));
+    }
     const UnreadLoss mark{step, metrics.epoch + 1, metrics.batches + 1};
     if (runner_->replaying()) {  // nothing waits for the device within an epoch
       keep_unread(loss, mark);
@@ -283,7 +288,7 @@ class Trainer {
   std::unique_ptr<Optimizer> optimizer_;
   std::vector<EpochMetrics> history_;
   std::vector<NamedTensor> best_;
-  bool cure_named_ = false;
+  bool cure_named_ = false, refusal_named_ = false;
   std::optional<StepRunner> runner_;
   Tensor losses_;  // of replayed steps, on the device
   std::vector<UnreadLoss> unread_;

@@ -46,8 +46,8 @@ class Module {
   Tensor register_parameter(std::string name, Tensor tensor, FileLayout layout = {});
   Tensor register_buffer(std::string name, Tensor tensor);
   template <class M>
-  std::shared_ptr<M> register_module(std::string name, std::shared_ptr<M> module) {
-    add_child(std::move(name), module);
+  std::shared_ptr<M> register_module(const std::string& name, std::shared_ptr<M> module) {
+    add_child(name, module);
     return module;
   }
   // The key of this layer's draws in this step.

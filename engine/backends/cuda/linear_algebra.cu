@@ -32,7 +32,7 @@ struct MatmulTypes {
 MatmulTypes types_of(DType dtype, bool allow_tf32) {
   if (dtype == DType::f64) return {CUDA_R_64F, CUDA_R_64F, CUBLAS_COMPUTE_64F};
   if (dtype == DType::bf16) return {CUDA_R_16BF, CUDA_R_32F, CUBLAS_COMPUTE_32F};
-  return {CUDA_R_32F, CUDA_R_32F, allow_tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F_PEDANTIC};
+  return {CUDA_R_32F, CUDA_R_32F, allow_tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F};
 }
 
 // cuBLAS is column-major: a row-major (rows, columns) matrix is its transpose, (columns, rows).
@@ -75,7 +75,6 @@ MatmulPlan choose(cublasLtHandle_t handle, const MatmulDesc& desc, const LayoutD
   set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kMatmulWorkspace);
   set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
       static_cast<uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE));
-  // Tensors of the pool begin at multiples of 64 bytes, but a batch's last rows need not be whole vectors.
   cublasLtMatmulHeuristicResult_t result{};
   int found = 0;
   check_cublas(
@@ -140,9 +139,8 @@ void CudaBackend::Context::factorize(const Tensor& a, const Tensor& pivots, cons
                  "cusolverDnXgetrf", "log_abs_det", a.shape());
 }
 
-// Up to 64 classes without cuSOLVER. Above: getrf factors u's transpose (cuSOLVER is column-major), whose determinant
-// is u's; getrs solves u^T X = I, and column-major X = u^-T read row by row is u^-1, so the transpose is solved for
-// instead.
+// Up to 64 classes without cuSOLVER. Above: to cuSOLVER, which is column-major, u is its transpose, with the same
+// determinant.
 void CudaBackend::lu_log_abs_det(const Tensor& u, const Tensor& sign, const Tensor& log_abs,
                                  const Tensor& inverse_transposed) {
   const int64_t n = u.dim(0);
@@ -161,7 +159,7 @@ void CudaBackend::lu_log_abs_det(const Tensor& u, const Tensor& sign, const Tens
   launch.each(1, cuda::FactorsDeterminant{factors.data<double>(), pivot, infos, n, sign.data<double>(),
                                           log_abs.data<double>()});
   launch.each(n * n, cuda::IdentityUnlessSingular{infos, n, inverse_transposed.data<double>()});
-  // Column-major, the factors are those of u^T. Solving (u^T)^T X = I gives X = u^-1 in columns: u^-T in rows.
+  // The factors are those of u^T. Solving (u^T)^T X = I gives X = u^-1 column by column, which is u^-T row by row.
   check_cusolver(cusolverDnXgetrs(context_->cusolver.get(), nullptr, CUBLAS_OP_T, n, n, CUDA_R_64F, factors.raw_data(),
                                   n, pivot, CUDA_R_64F, inverse_transposed.raw_data(), n, infos + 1),
                  "cusolverDnXgetrs", "log_abs_det", u.shape());

@@ -17,6 +17,19 @@
 
 namespace cofactor::testing {
 
+// Host memory for a recording's arena. Replays use blocks that the recording has given back, which AddressSanitizer
+// must not take for a mistake.
+class ArenaMemory : public MemorySource {
+ public:
+  void* obtain(size_t size) override { return host_->obtain(size); }
+  void release(void* data, size_t size) noexcept override { host_->release(data, size); }
+  std::string name() const override { return host_->name(); }
+  bool on_host() const override { return false; }
+
+ private:
+  std::unique_ptr<MemorySource> host_ = host_memory();
+};
+
 class HostKernelsBackend : public ReferenceBackend {
  public:
   explicit HostKernelsBackend(int group_size) : launch_(group_size, &recording_) {}
@@ -165,7 +178,7 @@ class HostKernelsBackend : public ReferenceBackend {
     CapturePools::Arena arena;
   };
 
-  CapturePools pools_{host_memory(), host_memory};
+  CapturePools pools_{host_memory(), [] { return std::make_unique<ArenaMemory>(); }};
   Recording* recording_ = nullptr;
   const StepValues* step_values_ = nullptr;
   HostLaunch launch_;
