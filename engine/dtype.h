@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 #include "engine/error.h"
 
@@ -74,6 +75,33 @@ template <>
 inline constexpr DType dtype_of<int32_t> = DType::i32;
 template <>
 inline constexpr DType dtype_of<uint8_t> = DType::u8;
+
+// One element to another type; bf16 goes by way of float, and float to integer truncates toward zero. A float outside
+// the integer's range has no defined result, as in PyTorch.
+template <class To, class From>
+COFACTOR_HD inline To convert(From value) {
+  if constexpr (std::is_same_v<To, From>) {
+    return value;
+  } else if constexpr (std::is_same_v<From, bf16>) {
+    return convert<To>(static_cast<float>(value));
+  } else if constexpr (std::is_same_v<To, bf16>) {
+    return bf16(static_cast<float>(value));
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+// Calls `body.template operator()<T>()` with the C++ type of any dtype.
+template <class Body>
+void dispatch_any(DType dtype, Body&& body) {
+  switch (dtype) {
+    case DType::f32: return body.template operator()<float>();
+    case DType::f64: return body.template operator()<double>();
+    case DType::bf16: return body.template operator()<bf16>();
+    case DType::i32: return body.template operator()<int32_t>();
+    case DType::u8: return body.template operator()<uint8_t>();
+  }
+}
 
 // Calls `body.template operator()<T>()` with the C++ type of an f32 or f64 `dtype`; any other is an Error naming `op`.
 template <class Body>

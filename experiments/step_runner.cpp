@@ -30,13 +30,14 @@ void StepRunner::record(const Batch& batch) {
   input_ = batch;
   input_.inputs = batch.inputs.clone();
   input_.labels = batch.labels.clone();
-  const int64_t updates = optimizer_.updates();
+  std::optional<int64_t> updates;
   try {
+    updates = optimizer_.updates();
     recorded_ = batch.inputs.backend().capture([&] { loss_value_ = run_once(input_); });
   } catch (const Error& error) {
     refusal_ = error.what();
   }
-  optimizer_.set_updates(updates);
+  if (updates) optimizer_.set_updates(*updates);
   record_ = recorded_ != nullptr;
   if (!recorded_) input_ = {};
 }

@@ -1,7 +1,6 @@
 // Batch norm by oneDNN, which fuses ReLU. Its ReLU turns NaN into 0, and a network that has diverged would look
 // healthy: in training the moments tell whether a channel is NaN, and it is made so again; in evaluation ReLU is a pass
 // of its own.
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>

@@ -21,8 +21,6 @@ std::string CudaBackend::unavailable() {
   return count > 0 ? "" : "CUDA finds no GPU";
 }
 
-CudaBackend::Context::Context() = default;
-
 CudaBackend::CudaBackend() {
   const std::string reason = unavailable();
   check(reason.empty(), "device cuda: this machine has no GPU that can be used ({})", reason);

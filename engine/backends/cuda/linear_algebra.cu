@@ -18,11 +18,9 @@ namespace {
 
 constexpr size_t kMatmulWorkspace = size_t{32} << 20;  // what cuBLAS advises for Hopper
 
-template <class T, auto destroy>
-using Described = cuda::Owned<T, destroy>;
-using MatmulDesc = Described<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
-using LayoutDesc = Described<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
-using PreferenceDesc = Described<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
+using MatmulDesc = cuda::Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
+using LayoutDesc = cuda::Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
+using PreferenceDesc = cuda::Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
 
 struct MatmulTypes {
   cudaDataType_t data, scale;

@@ -10,13 +10,30 @@ namespace cofactor::cuda {
 
 namespace {
 
-std::string advice_on_device_memory() {
-  size_t free = 0, total = 0;
-  if (cudaMemGetInfo(&free, &total) != cudaSuccess) return "";
-  return fmt::format("; it has {} of {} bytes free. A lower --batch-size or --image-size needs less", free, total);
-}
+// What both sources of device memory share.
+class GpuMemory : public MemorySource {
+ public:
+  std::string name() const override { return "the GPU"; }
+  std::string advice() const override {
+    size_t free = 0, total = 0;
+    if (cudaMemGetInfo(&free, &total) != cudaSuccess) return "";
+    return fmt::format("; it has {} of {} bytes free. A lower --batch-size or --image-size needs less", free, total);
+  }
+  bool on_host() const override { return false; }
 
-class DeviceMemory : public MemorySource {
+ protected:
+  // The block that a call made; null where there was no memory for it.
+  static void* block_or_null(cudaError_t status, void* data, std::string_view call, size_t size) {
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      return nullptr;
+    }
+    check_cuda(status, fmt::format("{} of {} bytes", call, size));
+    return data;
+  }
+};
+
+class DeviceMemory : public GpuMemory {
  public:
   explicit DeviceMemory(cudaStream_t stream) : stream_(stream) {
     int device = 0;
@@ -26,42 +43,25 @@ class DeviceMemory : public MemorySource {
     uint64_t keep_all = UINT64_MAX;
     check_cuda(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep_all), "cudaMemPoolSetAttribute");
   }
-
   void* obtain(size_t size) override {
     void* data = nullptr;
     const cudaError_t status = cudaMallocAsync(&data, size, stream_);
-    if (status == cudaErrorMemoryAllocation) {
-      cudaGetLastError();
-      return nullptr;
-    }
-    check_cuda(status, fmt::format("cudaMallocAsync of {} bytes", size));
-    return data;
+    return block_or_null(status, data, "cudaMallocAsync", size);
   }
   void release(void* data, size_t) noexcept override { cudaFreeAsync(data, stream_); }
-  std::string name() const override { return "the GPU"; }
-  std::string advice() const override { return advice_on_device_memory(); }
-  bool on_host() const override { return false; }
 
  private:
   cudaStream_t stream_;
 };
 
-class ArenaMemory : public MemorySource {
+class ArenaMemory : public GpuMemory {
  public:
   void* obtain(size_t size) override {
     void* data = nullptr;
     const cudaError_t status = cudaMalloc(&data, size);
-    if (status == cudaErrorMemoryAllocation) {
-      cudaGetLastError();
-      return nullptr;
-    }
-    check_cuda(status, fmt::format("cudaMalloc of {} bytes", size));
-    return data;
+    return block_or_null(status, data, "cudaMalloc", size);
   }
   void release(void* data, size_t) noexcept override { cudaFree(data); }
-  std::string name() const override { return "the GPU"; }
-  std::string advice() const override { return advice_on_device_memory(); }
-  bool on_host() const override { return false; }
 };
 
 class PinnedMemory : public MemorySource {

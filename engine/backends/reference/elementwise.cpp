@@ -1,7 +1,6 @@
 // Elementwise kernels, and those that only move elements: broadcast, permute, cast.
 #include <algorithm>
 #include <cstring>
-#include <type_traits>
 
 #include "engine/backends/reference/backend.h"
 #include "engine/backends/reference/strides.h"
@@ -13,33 +12,6 @@ using reference::offset_of;
 using reference::Strides;
 
 namespace {
-
-// One element to another type; bf16 goes by way of float, and float to integer truncates toward zero. A float outside
-// the integer's range has no defined result, as in PyTorch.
-template <class To, class From>
-To convert(From value) {
-  if constexpr (std::is_same_v<To, From>) {
-    return value;
-  } else if constexpr (std::is_same_v<From, bf16>) {
-    return convert<To>(static_cast<float>(value));
-  } else if constexpr (std::is_same_v<To, bf16>) {
-    return bf16(static_cast<float>(value));
-  } else {
-    return static_cast<To>(value);
-  }
-}
-
-// Calls body<T>() with the C++ type of any dtype.
-template <class Body>
-void dispatch_any(DType dtype, Body&& body) {
-  switch (dtype) {
-    case DType::f32: return body.template operator()<float>();
-    case DType::f64: return body.template operator()<double>();
-    case DType::bf16: return body.template operator()<bf16>();
-    case DType::i32: return body.template operator()<int32_t>();
-    case DType::u8: return body.template operator()<uint8_t>();
-  }
-}
 
 // y[i] = x[offset of i by the strides], for any dtype.
 void copy_strided(const Tensor& x, const Strides& strides, const Tensor& y) {

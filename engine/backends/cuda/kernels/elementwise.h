@@ -17,20 +17,6 @@ struct Fill {
   COFACTOR_HD void operator()(int64_t i) const { y[i] = value; }
 };
 
-// One element to another type; bf16 goes by way of float, and float to integer truncates toward zero.
-template <class To, class From>
-COFACTOR_HD inline To convert(From value) {
-  if constexpr (std::is_same_v<To, From>) {
-    return value;
-  } else if constexpr (std::is_same_v<From, bf16>) {
-    return convert<To>(static_cast<float>(value));
-  } else if constexpr (std::is_same_v<To, bf16>) {
-    return bf16(static_cast<float>(value));
-  } else {
-    return static_cast<To>(value);
-  }
-}
-
 template <class From, class To>
 struct Cast {
   const From* x;
@@ -89,18 +75,6 @@ struct Dropout {
     }
   }
 };
-
-// Calls body<T>() with the C++ type of any dtype.
-template <class Body>
-void dispatch_any(DType dtype, Body&& body) {
-  switch (dtype) {
-    case DType::f32: return body.template operator()<float>();
-    case DType::f64: return body.template operator()<double>();
-    case DType::bf16: return body.template operator()<bf16>();
-    case DType::i32: return body.template operator()<int32_t>();
-    case DType::u8: return body.template operator()<uint8_t>();
-  }
-}
 
 template <class Launch>
 void fill(const Launch& launch, const Tensor& y, double value) {
