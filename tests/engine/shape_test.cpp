@@ -270,6 +270,13 @@ TEST_SUITE("unit") {
     check_error("batch_norm", {"epsilon", "-1"}, [&] { batch_norm(x, c, c, c, c, {.epsilon = -1.0}); });
     check_error("batch_norm", {"momentum", "2"}, [&] { batch_norm(x, c, c, c, c, {.momentum = 2.0}); });
     CHECK(batch_norm(zeros({1, 3}), c, c, c, c, {.training = false}).shape() == Shape{1, 3});
+    check_error("batch_norm", {"residual", "(1, 3)", "(4, 3)"}, [&] { batch_norm(x, c, c, c, c, {}, zeros({1, 3})); });
+    check_error("batch_norm", {"residual", "bf16", "f32"}, [&] {
+      batch_norm(x, c, c, c, c, {}, zeros({4, 3}, DType::bf16));
+    });
+    const Tensor narrow = zeros({4, 3}, DType::bf16), narrow_c = zeros({3}, DType::bf16);
+    CHECK(batch_norm(narrow, c, c, c, c, {}, narrow).dtype() == DType::bf16);
+    check_error("batch_norm", {"scale", "bf16", "f32"}, [&] { batch_norm(narrow, narrow_c, c, c, c); });
   }
 
   TEST_CASE("log_abs_det names itself and what does not fit") {

@@ -104,6 +104,13 @@ dnnl::stream& cpu_stream() {
   return stream;
 }
 
+bool computes_bf16() {
+  // Sets of instructions are masks: a set that contains avx512_core has its bits.
+  const auto core = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
+  static const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  return (isa & core) == core;
+}
+
 memory view(const memory::desc& desc, const Tensor& tensor) {
   return view(desc, tensor.defined() ? tensor.raw_data() : nullptr);
 }
@@ -112,8 +119,8 @@ memory view(const memory::desc& desc, void* data) {
   return {desc, cpu_engine(), data};
 }
 
-memory::desc image_desc(const Shape& nhwc) {
-  return {image_dims(nhwc), dt::f32, tag::nhwc};
+memory::desc image_desc(const Shape& nhwc, DType dtype) {
+  return {image_dims(nhwc), dtype == DType::bf16 ? dt::bf16 : dt::f32, tag::nhwc};
 }
 memory::desc vector_desc(int64_t size) {
   return {{size}, dt::f32, tag::x};
@@ -211,17 +218,19 @@ dnnl::pooling_backward::primitive_desc pooling_backward(const Shape& x, const Po
   return {desc, attributes(), cpu_engine(), pooling_forward(x, params, y)};
 }
 
-dnnl::batch_normalization_forward::primitive_desc batch_norm_forward(const Shape& x, const BatchNormParams& params) {
-  const dnnl::batch_normalization_forward::desc desc(dnnl::prop_kind::forward_training, image_desc(as_image(x)),
+dnnl::batch_normalization_forward::primitive_desc batch_norm_forward(const Shape& x, DType dtype,
+                                                                     const BatchNormParams& params) {
+  const dnnl::batch_normalization_forward::desc desc(dnnl::prop_kind::forward_training, image_desc(as_image(x), dtype),
                                                      static_cast<float>(params.epsilon), flags_of(params));
   return {desc, attributes(), cpu_engine()};
 }
 
-dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const Shape& x, const BatchNormParams& params) {
-  const memory::desc image = image_desc(as_image(x));
+dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const Shape& x, DType dtype,
+                                                                       const BatchNormParams& params) {
+  const memory::desc image = image_desc(as_image(x), dtype);
   const dnnl::batch_normalization_backward::desc desc(dnnl::prop_kind::backward, image, image,
                                                       static_cast<float>(params.epsilon), flags_of(params));
-  return {desc, attributes(), cpu_engine(), batch_norm_forward(x, params)};
+  return {desc, attributes(), cpu_engine(), batch_norm_forward(x, dtype, params)};
 }
 
 dnnl::matmul::primitive_desc matmul(int64_t m, int64_t k, int64_t n, bool transpose_a, bool transpose_b, bool bias) {

@@ -22,10 +22,13 @@ dnnl::memory view(const dnnl::memory::desc& desc, const Tensor& tensor);
 dnnl::memory view(const dnnl::memory::desc& desc, void* data);
 
 // Descriptions. Extents follow oneDNN's logical order (N, C, H, W and O, I, KH, KW); the bytes stay NHWC and OHWI.
-dnnl::memory::desc image_desc(const Shape& nhwc);
+dnnl::memory::desc image_desc(const Shape& nhwc, DType dtype = DType::f32);
 dnnl::memory::desc vector_desc(int64_t size);
 dnnl::memory::desc matrix_desc(int64_t rows, int64_t columns, bool transposed);
 dnnl::memory::desc weights_desc(const Shape& ohwi);
+
+// Whether this processor (AVX-512) and oneDNN have kernels in bf16.
+bool computes_bf16();
 
 // Runs `make` (which calls oneDNN) and turns its exceptions into Errors: "conv2d: oneDNN could not ... (<its text>)".
 template <class Make>
@@ -82,8 +85,11 @@ dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(
 // Average pooling; max pooling is in max_pool.cpp.
 dnnl::pooling_forward::primitive_desc pooling_forward(const Shape& x, const Pool2dParams& params, const Shape& y);
 dnnl::pooling_backward::primitive_desc pooling_backward(const Shape& x, const Pool2dParams& params, const Shape& y);
-dnnl::batch_normalization_forward::primitive_desc batch_norm_forward(const Shape& x, const BatchNormParams& params);
-dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const Shape& x, const BatchNormParams& params);
+// x in f32 or bf16; scale, shift and statistics in f32.
+dnnl::batch_normalization_forward::primitive_desc batch_norm_forward(const Shape& x, DType dtype,
+                                                                     const BatchNormParams& params);
+dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const Shape& x, DType dtype,
+                                                                       const BatchNormParams& params);
 dnnl::matmul::primitive_desc matmul(int64_t m, int64_t k, int64_t n, bool transpose_a, bool transpose_b, bool bias);
 
 // What decides a primitive: shapes and parameters as plain numbers.
