@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -85,6 +86,13 @@ struct AdamSlot {
   Tensor exp_avg, exp_avg_sq;  // m and v
 };
 
+// What sample n of images_from_bytes shows: row n of its `windows`.
+struct ImageWindow {
+  int32_t image = 0;            // which one
+  int32_t row = 0, column = 0;  // of the image at the window's first pixel, before mirroring; may lie outside
+  int32_t mirrored = 0;         // not 0: left and right are exchanged within the window
+};
+
 struct MemoryStats {
   size_t in_use = 0;           // bytes held by live tensors
   size_t peak = 0;             // the most that in_use has been
@@ -107,6 +115,8 @@ class Backend {
   virtual void* allocate(size_t bytes) = 0;
   virtual void deallocate(void* data, size_t bytes) noexcept = 0;
   virtual MemoryStats memory_stats() const = 0;
+  // How many bytes the device has left, where it has memory of its own; nothing where it works in the host's.
+  virtual std::optional<size_t> free_device_memory() const { return std::nullopt; }
   virtual void copy_from_host(void* device_data, const void* host_data, size_t bytes) = 0;
   virtual void copy_to_host(void* host_data, const void* device_data, size_t bytes) = 0;
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
@@ -176,6 +186,13 @@ class Backend {
   virtual void embedding(const Tensor& table, const Tensor& indices, const Tensor& y) = 0;
   // dtable (V, D): row v is the sum of grad's rows whose index is v, added in the order of the indices.
   virtual void embedding_vjp(const Tensor& grad, const Tensor& indices, const Tensor& dtable) = 0;
+
+  // ---- images that stay on the device as bytes: bytes (S, H, W, C) u8, windows (N, 4) i32 (see ImageWindow), scale
+  // and shift (C) f32, y (N, OH, OW, C) f32. What lies outside the image counts as byte 0, before scale and shift: y[n,
+  // h, w, c] = fma(bytes[image, row + h, column + (mirrored ? OW - 1 - w : w), c], scale_c, shift_c), the same bits on
+  // every device. An image outside the bytes is undefined behaviour: callers check on the host.
+  virtual void images_from_bytes(const Tensor& bytes, const Tensor& windows, const Tensor& scale, const Tensor& shift,
+                                 const Tensor& y) = 0;
 
   // ---- convolution. x (N, H, W, I), w (O, KH, KW, I), b (O) or undefined, y (N, OH, OW, O).
   virtual void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,

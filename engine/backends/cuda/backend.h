@@ -24,6 +24,7 @@ class CudaBackend : public Backend {
   void* allocate(size_t bytes) override;
   void deallocate(void* data, size_t bytes) noexcept override;
   MemoryStats memory_stats() const override;
+  std::optional<size_t> free_device_memory() const override;
   // Returns once the host's values are read: they may change afterwards. The device's work queued later sees the copy.
   void copy_from_host(void* device_data, const void* host_data, size_t bytes) override;
   void copy_to_host(void* host_data, const void* device_data, size_t bytes) override;
@@ -58,6 +59,9 @@ class CudaBackend : public Backend {
   void gather_vjp(const Tensor& grad, const Tensor& labels, const Tensor& dx) override;
   void embedding(const Tensor& table, const Tensor& indices, const Tensor& y) override;
   void embedding_vjp(const Tensor& grad, const Tensor& indices, const Tensor& dtable) override;
+
+  void images_from_bytes(const Tensor& bytes, const Tensor& windows, const Tensor& scale, const Tensor& shift,
+                         const Tensor& y) override;
 
   void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params, const Tensor& y) override;
   void conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) override;

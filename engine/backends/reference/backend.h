@@ -50,6 +50,9 @@ class ReferenceBackend : public Backend {
   void embedding(const Tensor& table, const Tensor& indices, const Tensor& y) override;
   void embedding_vjp(const Tensor& grad, const Tensor& indices, const Tensor& dtable) override;
 
+  void images_from_bytes(const Tensor& bytes, const Tensor& windows, const Tensor& scale, const Tensor& shift,
+                         const Tensor& y) override;
+
   void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params, const Tensor& y) override;
   void conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) override;
   void conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
