@@ -151,7 +151,7 @@ TEST_SUITE("unit") {
       Linear(init, {.in_features = 4, .out_features = 1, .flattened_height = 2, .flattened_width = 3});
     }));
     CHECK(throws_saying("0 features", [&] { BatchNorm(init, {}); }));
-    CHECK(throws_saying("-1 values", [&] { Embedding(init, 3, -1); }));
+    CHECK(throws_saying("-1 values", [&] { Embedding(init, {.count = 3, .dimension = -1}); }));
   }
 }
 
