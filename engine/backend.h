@@ -105,6 +105,9 @@ class Backend {
     check(!allow, "precision tf32: device {} has none, it computes in f32", device());
   }
 
+  // Throws Error where this device does not compute in bf16 faster than in f32, saying what it lacks.
+  virtual void check_bf16() const {}
+
   // ---- memory. Thread-safe; pooled: a freed block serves the next request of its size.
   virtual void* allocate(size_t bytes) = 0;
   virtual void deallocate(void* data, size_t bytes) noexcept = 0;

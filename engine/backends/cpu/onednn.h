@@ -14,6 +14,9 @@
 
 namespace cofactor::onednn {
 
+// Whether this processor has bf16 kernels (by AMX, AVX-512's bf16 instructions, or its others in their place).
+bool has_bf16();
+
 const dnnl::engine& cpu_engine();
 dnnl::stream& cpu_stream();
 
