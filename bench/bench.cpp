@@ -57,12 +57,13 @@ std::shared_ptr<const Dataset> random_images(int64_t count, const Shape& shape, 
 
 // Random words as sentences of one length, with random labels.
 std::shared_ptr<const Dataset> random_sentences(int64_t count, int64_t length, int64_t vocabulary, int64_t classes) {
-  std::vector<int32_t> words(static_cast<size_t>(count * length)), labels(static_cast<size_t>(count));
-  for (size_t i = 0; i < words.size(); ++i)
-    words[i] = static_cast<int32_t>(random_below({kSeed, Purpose::test, 0, 0}, i, vocabulary));
+  PaddedSentences sentences{std::vector<int32_t>(static_cast<size_t>(count * length)), length};
+  std::vector<int32_t> labels(static_cast<size_t>(count));
+  for (size_t i = 0; i < sentences.indices.size(); ++i)
+    sentences.indices[i] = static_cast<int32_t>(random_below({kSeed, Purpose::test, 0, 0}, i, vocabulary));
   for (size_t i = 0; i < labels.size(); ++i)
     labels[i] = static_cast<int32_t>(random_below({kSeed, Purpose::test, 1, 0}, i, classes));
-  return std::make_shared<TextArray>(std::move(words), length, std::move(labels), classes);
+  return std::make_shared<TextArray>(std::move(sentences), vocabulary, std::move(labels), classes);
 }
 
 std::vector<Workload> workloads() {
