@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,15 +11,10 @@
 #include "data/sampler.h"
 #include "engine/device.h"
 #include "experiments/experiment.h"
+#include "experiments/program.h"
 #include "losses/make_loss.h"
 
 namespace cofactor {
-
-// A command line that cannot be meant: exit code 2, where every other Error is exit code 1.
-class UsageError : public Error {
- public:
-  using Error::Error;
-};
 
 struct RunOptions {
   std::filesystem::path data, out;
@@ -50,12 +44,5 @@ std::optional<RunOptions> parse_options(const Experiment& experiment, int argc, 
 // The plan of a phase under the options: the experiment's, with what the command line replaces. `method` is "ce" (the
 // pre-training) or one of the experiment's. Throws UsageError for another.
 TrainingPlan plan_of(const Experiment& experiment, const RunOptions& options, std::string_view method);
-
-// How many processor cores this process may use: its affinity mask, and its control group's quota where that is less.
-int usable_cores();
-
-// Runs the body of a main(): returns its exit code, or prints "program: message" to stderr and returns 2 for a
-// UsageError and 1 for every other exception.
-int run_main(std::string_view program, const std::function<int()>& body);
 
 }  // namespace cofactor
