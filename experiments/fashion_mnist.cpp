@@ -8,6 +8,11 @@ namespace {
 
 using namespace cofactor;
 
+std::unique_ptr<Module> make_network(uint64_t seed, Device device) {
+  Initializer init(device, seed);
+  return std::make_unique<TwoLayerCnn>(init);
+}
+
 Experiment fashion_mnist() {
   Experiment table;
   table.name = "fashion_mnist";
@@ -20,11 +25,7 @@ Experiment fashion_mnist() {
   table.transition = fashion_mnist_noise;
   table.load = [](const std::filesystem::path& directory) {
     FashionMnist data = load_fashion_mnist(directory);
-    return DataSplits{std::move(data.train), std::move(data.validation), std::move(data.test)};
-  };
-  table.make_model = [](uint64_t seed, Device device) {
-    Initializer init(device, seed);
-    return std::make_unique<TwoLayerCnn>(init);
+    return ExperimentData{{std::move(data.train), std::move(data.validation), std::move(data.test)}, make_network};
   };
   table.pretraining = {.optimizer = OptimizerKind::adam, .lr = 1e-4, .epochs = 20, .batch_size = 128};
   table.finetuning = {{"dmi", {.optimizer = OptimizerKind::adam, .lr = 1e-4, .epochs = 20, .batch_size = 128}}};

@@ -133,6 +133,11 @@ void check_numbers(const RunOptions& run) {
   if (run.workers < 0) usage("--workers {}: expected 0 or more", run.workers);
 }
 
+void set_lr(TrainingPlan& plan, double lr) {
+  for (RateFrom& step : plan.lr_steps) step.lr *= lr / plan.lr;
+  plan.lr = lr;
+}
+
 // Errors of names parsed elsewhere are bad usage here.
 template <class Parse>
 auto as_usage(std::string_view flag, std::string_view value, Parse parse) {
@@ -187,6 +192,7 @@ std::optional<RunOptions> parse_options(const Experiment& experiment, int argc, 
   add_sweep_flags(app, experiment, raw);
   add_training_flags(app, raw);
   add_machine_flags(app, experiment, raw);
+  if (experiment.add_flags) experiment.add_flags(app);
   app.footer(footer(experiment));
   try {
     app.parse(argc, argv);
@@ -208,9 +214,22 @@ TrainingPlan plan_of(const Experiment& experiment, const RunOptions& options, st
   if (options.epochs) plan.epochs = *options.epochs;
   if (options.batch_size) plan.batch_size = *options.batch_size;
   if (const auto& lr = pretraining ? options.pretrain_lr : options.lr) {
-    for (RateFrom& step : plan.lr_steps) step.lr *= *lr / plan.lr;
-    plan.lr = *lr;
+    set_lr(plan, *lr);
   }
+  return plan;
+}
+
+std::vector<Candidate> candidates_of(const SearchGrid& grid) {
+  std::vector<Candidate> candidates;
+  for (const double lr : grid.lrs) {
+    for (const int64_t batch_size : grid.batch_sizes) candidates.push_back({.lr = lr, .batch_size = batch_size});
+  }
+  return candidates;
+}
+
+TrainingPlan with_candidate(TrainingPlan plan, const Candidate& candidate) {
+  set_lr(plan, candidate.lr);
+  plan.batch_size = candidate.batch_size;
   return plan;
 }
 

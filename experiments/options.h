@@ -12,6 +12,7 @@
 #include "engine/device.h"
 #include "experiments/experiment.h"
 #include "experiments/program.h"
+#include "experiments/results.h"
 #include "losses/make_loss.h"
 
 namespace cofactor {
@@ -25,6 +26,7 @@ struct RunOptions {
   // Where set, these replace the experiment's hyperparameters.
   std::optional<int> epochs;          // of pre-training and of fine-tuning
   std::optional<int64_t> batch_size;  // of both
+  std::optional<SearchGrid> search;   // fine-tuning chooses among these; lr and batch_size are then not set
   std::optional<double> lr;           // of fine-tuning; later steps of a schedule keep their proportion
   std::optional<double> pretrain_lr;  // of pre-training, likewise
   std::optional<int64_t> limit;       // the first N training samples
@@ -44,5 +46,10 @@ std::optional<RunOptions> parse_options(const Experiment& experiment, int argc, 
 // The plan of a phase under the options: the experiment's, with what the command line replaces. `method` is "ce" (the
 // pre-training) or one of the experiment's. Throws UsageError for another.
 TrainingPlan plan_of(const Experiment& experiment, const RunOptions& options, std::string_view method);
+
+// Every combination of a grid, the rates in the outer loop, none of them judged yet; and a plan that a candidate
+// changes: later steps of its schedule keep their proportion.
+std::vector<Candidate> candidates_of(const SearchGrid& grid);
+TrainingPlan with_candidate(TrainingPlan plan, const Candidate& candidate);
 
 }  // namespace cofactor

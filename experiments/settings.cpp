@@ -35,25 +35,31 @@ std::string checksum(const DataSplits& data) {
 }  // namespace
 
 std::string settings_of(const Experiment& experiment, const RunOptions& options, const Cell& cell,
-                        std::string_view method, const DataSplits& data) {
+                        std::string_view method, const ExperimentData& data,
+                        const std::optional<TrainingPlan>& candidate) {
+  const DataSplits& splits = data.splits;
   Json settings = {{"experiment", experiment.name},
                    {"noise", cell.noise},
                    {"rate", cell.rate},
                    {"seed", cell.seed},
                    {"data",
-                    {{"train", data.train.size()},
-                     {"validation", data.validation.size()},
-                     {"test", data.test.size()},
-                     {"checksum", checksum(data)}}},
+                    {{"train", splits.train.size()},
+                     {"validation", splits.validation.size()},
+                     {"test", splits.test.size()},
+                     {"checksum", checksum(splits)}}},
                    {"device", name_of(options.device)},
                    {"precision", options.precision},
                    {"sampler", options.sampler == SamplerKind::stratified   ? "stratified"
                                : options.sampler == SamplerKind::sequential ? "sequential"
                                                                             : "shuffled"},
                    {"pretraining", to_json(plan_of(experiment, options, "ce"))}};
+  if (!data.settings.empty()) settings["options"] = parse_json(data.settings);
   if (method != "ce") {
     settings["method"] = method;
-    settings["finetuning"] = to_json(plan_of(experiment, options, method));
+    settings["finetuning"] = to_json(candidate ? *candidate : plan_of(experiment, options, method));
+    if (options.search && !candidate) {
+      settings["search"] = {{"lr", options.search->lrs}, {"batch_size", options.search->batch_sizes}};
+    }
   }
   if (method == "dmi") {
     settings["loss"] = {{"normalize", options.loss.dmi.normalize}, {"epsilon", options.loss.dmi.epsilon}};

@@ -111,7 +111,7 @@ struct Bench {
     std::FILE* file = std::fopen((folder.path() / "log.txt").c_str(), "w");
     REQUIRE(file != nullptr);
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> closed(file, std::fclose);
-    Progress progress(file, false, 1000);
+    ConsoleProgress progress(file, false, 1000);
     return train_phase(phase, options, data, model, loss, progress);
   }
   std::string log() const { return read_file(folder.path() / "log.txt"); }
