@@ -38,7 +38,7 @@ ImageArray::ImageArray(std::vector<uint8_t> pixels, const Shape& sample_shape, s
   }
 }
 
-void ImageArray::read(int64_t index, const RandomKey& /*augmentation*/, float* out) const {
+void ImageArray::read(int64_t index, const RandomKey& /*augmentation*/, void* out) const {
   check(index >= 0 && index < size(), "images: sample {} does not exist among {}", index, size());
   const auto count = static_cast<size_t>(sample_shape_.numel());
   const uint8_t* pixels = pixels_.data() + static_cast<size_t>(index) * count;
@@ -46,7 +46,7 @@ void ImageArray::read(int64_t index, const RandomKey& /*augmentation*/, float* o
   const size_t block = scale_.size();
   for (size_t begin = 0; begin < count; begin += block) {
     const uint8_t* __restrict from = pixels + begin;
-    float* __restrict to = out + begin;
+    float* __restrict to = static_cast<float*>(out) + begin;
     const size_t length = std::min(block, count - begin);
     for (size_t i = 0; i < length; ++i) to[i] = static_cast<float>(from[i]) * scale_[i] + shift_[i];
   }

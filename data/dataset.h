@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/dtype.h"
 #include "engine/random.h"
 #include "engine/shape.h"
 
@@ -16,15 +17,17 @@ class Dataset {
  public:
   virtual ~Dataset() = default;
   virtual int64_t size() const = 0;
-  // The shape of one sample as the network takes it, (H, W, C) for images.
+  // The shape of one sample as the network takes it, (H, W, C) for images, (length) for text.
   virtual Shape sample_shape() const = 0;
+  // The type of a sample's values: f32, or i32 for indices.
+  virtual DType dtype() const { return DType::f32; }
   // One label a sample, each in [0, classes()).
   virtual const std::vector<int32_t>& labels() const = 0;
   virtual int64_t classes() const = 0;
-  // Writes sample `index`, normalised, to out (sample_shape().numel() values). `augmentation` is a stream of its own
-  // for each sample and epoch; a data set that augments draws from it at positions 0, 1, ... Throws Error where there
-  // is no such sample.
-  virtual void read(int64_t index, const RandomKey& augmentation, float* out) const = 0;
+  // Writes sample `index`, normalised, to out: sample_shape().numel() values of dtype(), for which out is aligned.
+  // `augmentation` is a stream of its own for each sample and epoch; a data set that augments draws from it at
+  // positions 0, 1, ... Throws Error where there is no such sample.
+  virtual void read(int64_t index, const RandomKey& augmentation, void* out) const = 0;
 };
 
 // Images of one size, held as bytes: value = (byte / 255 - mean) / std, by channel.
@@ -38,7 +41,7 @@ class ImageArray : public Dataset {
   Shape sample_shape() const override { return sample_shape_; }
   const std::vector<int32_t>& labels() const override { return labels_; }
   int64_t classes() const override { return classes_; }
-  void read(int64_t index, const RandomKey& augmentation, float* out) const override;
+  void read(int64_t index, const RandomKey& augmentation, void* out) const override;
 
  private:
   std::vector<uint8_t> pixels_;

@@ -1,6 +1,7 @@
 #include "data/loader.h"
 
 #include <condition_variable>
+#include <cstddef>
 #include <exception>
 #include <mutex>
 #include <span>
@@ -8,6 +9,8 @@
 #include <system_error>
 #include <thread>
 #include <utility>
+
+#include "engine/backend.h"
 
 namespace cofactor {
 
@@ -53,13 +56,13 @@ class Loader::Impl {
     bool done() const { return batch.has_value() || error; }
   };
 
-  Batch read(const Epoch& epoch, size_t number, std::vector<float>& staging) const;
+  Batch read(const Epoch& epoch, size_t number, std::vector<std::byte>& staging) const;
   void work(const std::stop_token& stop);
   std::optional<Batch> take_ready();
 
   const Split split_;
   const LoaderOptions options_;
-  std::vector<float> staging_;  // of the caller's thread, where there are no workers
+  std::vector<std::byte> staging_;  // of the caller's thread, where there are no workers
 
   std::mutex mutex_;                        // guards all below
   std::condition_variable_any work_there_;  // a batch may be taken on
@@ -127,7 +130,7 @@ std::optional<Batch> Loader::Impl::take_ready() {
 }
 
 void Loader::Impl::work(const std::stop_token& stop) {
-  std::vector<float> staging;
+  std::vector<std::byte> staging;
   std::unique_lock lock(mutex_);
   const auto batch_to_take = [&] {
     return epoch_ && taken_ < epoch_->batches.size() && taken_ < delivered_ + slots_.size();
@@ -149,25 +152,27 @@ void Loader::Impl::work(const std::stop_token& stop) {
   }
 }
 
-Batch Loader::Impl::read(const Epoch& epoch, size_t number, std::vector<float>& staging) const {
+Batch Loader::Impl::read(const Epoch& epoch, size_t number, std::vector<std::byte>& staging) const {
   const std::vector<int64_t>& positions = epoch.batches[number];
   const Shape sample = split_.data->sample_shape();
-  const auto values = static_cast<size_t>(sample.numel());
+  const DType dtype = split_.data->dtype();
+  const auto sample_bytes = static_cast<size_t>(sample.numel()) * size_of(dtype);
   Shape shape{static_cast<int64_t>(positions.size())};
   for (int64_t extent : sample) shape.push_back(extent);
   Batch batch;
   batch.host_labels.reserve(positions.size());
   batch.indices.reserve(positions.size());
-  staging.resize(positions.size() * values);
-  float* out = staging.data();
+  staging.resize(positions.size() * sample_bytes);
+  std::byte* out = staging.data();
   for (int64_t position : positions) {
     const int64_t index = split_.indices[static_cast<size_t>(position)];
     split_.data->read(index, augmentation_key(options_.seed, epoch.number, index), out);
-    out += values;
+    out += sample_bytes;
     batch.host_labels.push_back(split_.labels[static_cast<size_t>(position)]);
     batch.indices.push_back(index);
   }
-  batch.inputs = Tensor::from(staging, shape, options_.device);
+  batch.inputs = Tensor::empty(shape, dtype, options_.device);
+  batch.inputs.backend().copy_from_host(batch.inputs.raw_data(), staging.data(), staging.size());
   batch.labels = Tensor::from(batch.host_labels, {batch.size()}, options_.device);
   return batch;
 }

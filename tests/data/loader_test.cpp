@@ -23,12 +23,13 @@ class ProbeData : public Dataset {
   Shape sample_shape() const override { return {1, 2}; }
   const std::vector<int32_t>& labels() const override { return labels_; }
   int64_t classes() const override { return 3; }
-  void read(int64_t index, const RandomKey& augmentation, float* out) const override {
+  void read(int64_t index, const RandomKey& augmentation, void* out) const override {
     check(index != broken_, "probe: sample {} is broken", index);
     ++reads_;
     if (slow_) std::this_thread::sleep_for(std::chrono::microseconds(index % 7 * 50));
-    out[0] = static_cast<float>(index);
-    out[1] = static_cast<float>(random_uniform(augmentation, 0));
+    auto* values = static_cast<float*>(out);
+    values[0] = static_cast<float>(index);
+    values[1] = static_cast<float>(random_uniform(augmentation, 0));
   }
   void set_slow() { slow_ = true; }
   int64_t reads() const { return reads_; }
