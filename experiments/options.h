@@ -34,9 +34,11 @@ struct RunOptions {
   std::string precision = "f32";
   bool cuda_graph = true;  // training steps are recorded and replayed where the device can
   int threads = 1;         // of the host's kernels
+  int jobs = 1;            // cells at once, each in a process of its own with its share of the threads
   int workers = 1;         // threads that read batches ahead
   SamplerKind sampler = SamplerKind::shuffled;
   LossOptions loss;
+  std::string worker{};  // what the process that started this one wants trained (jobs.h); else empty
 };
 
 // Parses and validates everything that can be judged without the data. Nothing is returned where --help was asked for

@@ -5,6 +5,7 @@
 
 #include "experiments/cell_runner.h"
 #include "experiments/figure.h"
+#include "experiments/jobs.h"
 #include "experiments/report.h"
 #include "experiments/results.h"
 
@@ -40,18 +41,23 @@ class Sweep {
     results_ = std::move(file.results);
   }
 
-  int run() {
-    const auto todo = plan();
+  int run(const std::vector<std::string>& command) {
+    const std::vector<CellTodo> todo = plan();
     int64_t samples = 0;
-    for (const Todo& item : todo) samples += samples_of(experiment_, options_, data_, item.methods);
+    for (const CellTodo& item : todo) samples += samples_of(experiment_, options_, data_, item.methods);
     ConsoleProgress progress(samples);
-    progress.note(fmt::format("{}: device {}, {}, --threads {}; {} training, {} validation, {} test samples; {}",
-                              experiment_.name, options_.device, options_.precision, options_.threads,
-                              data_.splits.train.size(), data_.splits.validation.size(), data_.splits.test.size(),
-                              options_.out.string()));
+    greet(progress);
+    const auto keep = [this](const Result& result) {
+      append_result(results_path_, result);
+      results_.push_back(result);
+    };
     int failed = 0;
-    CellRunner runner(experiment_, options_, data_, progress, [&](const Result& result) { keep(result); });
-    for (const auto& [cell, methods] : todo) failed += runner.run(cell, methods);
+    if (options_.jobs > 1) {
+      failed = run_jobs(options_, todo, command, lock_, progress, keep);
+    } else {
+      CellRunner runner(experiment_, options_, data_, progress, keep);
+      for (const auto& [cell, methods] : todo) failed += runner.run(cell, methods);
+    }
     progress.note("");
     report(progress);
     if (failed > 0) fmt::print(stderr, "{}: {} failed, see above\n", experiment_.name, failed == 1 ? "a run" : "runs");
@@ -59,18 +65,26 @@ class Sweep {
   }
 
  private:
-  struct Todo {
-    Cell cell;
-    std::vector<std::string> methods;  // without a result so far, ce first
-  };
+  void greet(Progress& progress) const {
+    const DataSplits& splits = data_.splits;
+    progress.note(fmt::format("{}: device {}, {}, --threads {}; {} training, {} validation, {} test samples; {}",
+                              experiment_.name, options_.device, options_.precision, options_.threads,
+                              splits.train.size(), splits.validation.size(), splits.test.size(),
+                              options_.out.string()));
+    if (options_.jobs == 1) return;
+    progress.note(fmt::format("{} cells at once, each in a process with --threads {}{}{}", options_.jobs,
+                              threads_per_job(options_),
+                              options_.jobs > options_.threads ? ": there are more of them than threads" : "",
+                              options_.device == Device::cuda ? "; the GPU's memory is theirs to share" : ""));
+  }
 
   // What has no result yet, by cell. Throws Error where a result was made with other settings.
-  std::vector<Todo> plan() const {
-    std::vector<Todo> todo;
+  std::vector<CellTodo> plan() const {
+    std::vector<CellTodo> todo;
     for (const std::string& noise : options_.noises) {
       for (const double rate : options_.rates) {
         for (const uint64_t seed : options_.seeds) {
-          Todo item{{noise, rate, seed}, {}};
+          CellTodo item{{noise, rate, seed}, {}};
           for (const std::string& method : experiment_.methods()) {
             if (std::ranges::find(options_.methods, method) == options_.methods.end()) continue;
             if (!is_finished(item.cell, method)) item.methods.push_back(method);
@@ -91,11 +105,6 @@ class Sweep {
       return true;
     }
     return false;
-  }
-
-  void keep(const Result& result) {
-    append_result(results_path_, result);
-    results_.push_back(result);
   }
 
   // The table, and the figure. Where the figure fails the results stay, and so does everything else.
@@ -126,17 +135,20 @@ class Sweep {
 int run_experiment(const Experiment& experiment, int argc, const char* const* argv) {
   const auto options = parse_options(experiment, argc, argv);
   if (!options) return 0;
+  if (!options->worker.empty()) end_with_parent(*options);
   check_feasible(experiment, *options);
   set_num_threads(options->threads);
   ExperimentData data = experiment.load(options->data);
   data.splits = limited(std::move(data.splits), *options);
-  return Sweep(experiment, *options, std::move(data)).run();
+  if (!options->worker.empty()) return run_worker(experiment, *options, data);
+  return Sweep(experiment, *options, std::move(data)).run({argv, argv + argc});
 }
 
 void check_feasible(const Experiment& experiment, const RunOptions& options) {
   if (std::ranges::find(options.methods, "dmi") == options.methods.end()) return;
   const auto classes = static_cast<int64_t>(experiment.class_names.size());
-  const int64_t batch_size = plan_of(experiment, options, "dmi").batch_size;
+  int64_t batch_size = plan_of(experiment, options, "dmi").batch_size;
+  if (options.search) batch_size = std::ranges::min(options.search->batch_sizes);
   if (batch_size < classes) {
     throw UsageError(
         fmt::format("--batch-size {}: dmi needs every class in a batch, and there are {}", batch_size, classes));

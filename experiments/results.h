@@ -73,6 +73,8 @@ class DirectoryLock {
   ~DirectoryLock();
   DirectoryLock(const DirectoryLock&) = delete;
   DirectoryLock& operator=(const DirectoryLock&) = delete;
+  // The open file that stands for the lock: a process that inherits it holds the folder too.
+  int descriptor() const { return file_; }
 
  private:
   int file_ = -1;

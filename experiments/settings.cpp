@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/io/json.h"
+#include "experiments/loss_flags.h"
 
 namespace cofactor {
 namespace {
@@ -61,9 +62,7 @@ std::string settings_of(const Experiment& experiment, const RunOptions& options,
       settings["search"] = {{"lr", options.search->lrs}, {"batch_size", options.search->batch_sizes}};
     }
   }
-  if (method == "dmi") {
-    settings["loss"] = {{"normalize", options.loss.dmi.normalize}, {"epsilon", options.loss.dmi.epsilon}};
-  }
+  if (const Json loss = loss_settings(method, options.loss); !loss.is_null()) settings["loss"] = loss;
   return write_json(settings);
 }
 
