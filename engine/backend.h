@@ -207,9 +207,13 @@ class Backend {
                               const Tensor& workspace, const Tensor& dx, const Tensor& dscale,
                               const Tensor& dshift) = 0;
 
-  // ---- dropout. y_i = x_i / (1 - p) where unit_float(random_word(key, i)) >= p, else 0. The same call with grad
-  // for x is the vjp: the mask is drawn again, not stored.
+  // ---- random draws. Dropout: y_i = x_i / (1 - p) where unit_float(random_word(key, i)) >= p, else 0. The same call
+  // with grad for x is the vjp: the mask is drawn again, not stored.
   virtual void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) = 0;
+
+  // y (N) i32: a class of each row of weights (N, C), drawn with probability proportional to its weight:
+  // y_n = draw_class(weights[n], C, unit_float(random_word(key, n))). Any floating dtype that the backend computes in.
+  virtual void multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) = 0;
 
   // ---- optimizers: all parameters in one call, updated in place
   virtual void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) = 0;

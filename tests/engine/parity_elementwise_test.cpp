@@ -1,4 +1,4 @@
-// Elementwise kernels, those that move elements, dropout, and the optimizers' updates.
+// Elementwise kernels, those that move elements, and the optimizers' updates.
 #include <cstring>
 #include <limits>
 
@@ -254,29 +254,6 @@ TEST_SUITE("parity") {
         });
   }
 
-  TEST_CASE("dropout draws the same mask on every device") {
-    const Parity parity("dropout");
-    for (int64_t count : {1, 5, 64, 1023, 10007})
-      for (double p : {0.1, 0.5, 0.7, 0.999})
-        for (const RandomKey& key :
-             {RandomKey{.seed = 3, .purpose = Purpose::dropout},
-              RandomKey{.seed = 1ull << 40, .purpose = Purpose::dropout, .index = 5, .step = 77}}) {
-          const std::string what = fmt::format("{} elements, p {}, step {}", count, p, key.step);
-          parity.check(what, {0.0, 1e-6}, [&](Run& run) {
-            const Tensor y = run.output({count});
-            run.backend().dropout(run.random({count}, 1.0, 2.0), p, key, y);
-            run.keep("y", y);
-          });
-          parity.check(what + ", mask", kExact, [&](Run& run) {
-            const Tensor y = run.output({count});
-            run.backend().dropout(run.random({count}, 1.0, 2.0), p, key, y);
-            std::vector<double> mask = values_of(y);
-            for (double& value : mask) value = value == 0.0 ? 0.0 : 1.0;
-            run.keep("mask", run.values(mask, {count}));
-          });
-        }
-  }
-
   TEST_CASE("sgd_step several slots and steps") {
     const Parity parity("sgd_step");
     const std::vector<SgdParams> settings{
@@ -372,21 +349,6 @@ TEST_SUITE("unit") {
     CHECK(cast({1 + 1 / 256.0, 1 + 3 / 256.0, 1 + 1.1 / 256.0}, DType::f32, DType::bf16) ==
           Values{1, 1 + 4 / 256.0, 1 + 2 / 256.0});
     CHECK(cast({16777217}, DType::i32, DType::f32) == Values{16777216});
-  }
-
-  TEST_CASE("reference dropout keeps what its draw says and about 1 - p of all") {
-    Backend& backend = backend_of(Device::reference);
-    const RandomKey key{.seed = 11, .purpose = Purpose::dropout, .index = 2, .step = 9};
-    const Tensor y = oracle_output({20000});
-    backend.dropout(oracle(Values(20000, 3.0), {20000}), 0.25, key, y);
-    const Values values = values_of(y);
-    int64_t kept = 0;
-    for (size_t i = 0; i < values.size(); ++i) {
-      const bool keep = unit_float(random_word(key, i)) >= 0.25;
-      REQUIRE(values[i] == (keep ? 4.0 : 0.0));
-      kept += keep;
-    }
-    CHECK(std::abs(static_cast<double>(kept) / 20000 - 0.75) < 0.015);  // five standard deviations
   }
 
   TEST_CASE("reference sgd_step by hand: two steps with momentum dampening Nesterov and weight decay") {

@@ -111,4 +111,16 @@ void ReferenceBackend::dropout(const Tensor& x, double p, const RandomKey& key, 
   });
 }
 
+// y_n = the class of row n on which draw number n of the key's stream falls.
+void ReferenceBackend::multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) {
+  const int64_t classes = weights.dim(1);
+  dispatch_float(weights.dtype(), "multinomial", [&]<class T>() {
+    const T* in = weights.data<T>();
+    int32_t* out = y.data<int32_t>();
+    const int64_t count = y.numel();
+    for (int64_t n = 0; n < count; ++n)
+      out[n] = draw_class(in + n * classes, classes, unit_float(random_word(key, static_cast<uint64_t>(n))));
+  });
+}
+
 }  // namespace cofactor
