@@ -50,7 +50,7 @@ const std::vector<BatchNormParams>& settings() {
 
 TEST_SUITE("parity") {
   TEST_CASE("batch_norm and batch_norm_vjp") {
-    const Parity parity("batch_norm");
+    const Parity parity("batch_norm", false);
     for (const Shape& shape : {Shape{3, 5, 7, 1},
                                {1, 4, 3, 17},
                                {8, 16},
@@ -66,20 +66,20 @@ TEST_SUITE("parity") {
   }
 
   TEST_CASE("batch_norm of a single value a channel in evaluation") {
-    const Parity parity("batch_norm");
+    const Parity parity("batch_norm", false);
     for (const BatchNormParams& params : settings())
       if (!params.training)
         parity.check(text_of({1, 7}, params), {}, [&](Run& run) { both_ways(run, run.random({1, 7}), params); });
   }
 
   TEST_CASE("batch_norm: a mean far from zero does not drown the variance") {
-    Parity("batch_norm").check("mean 100", {1e-4, 1e-4}, [](Run& run) {
+    Parity("batch_norm", false).check("mean 100", {1e-4, 1e-4}, [](Run& run) {
       both_ways(run, run.random({3, 7, 5, 17}, 99.0, 101.0), {});
     });
   }
 
   TEST_CASE("batch_norm: a channel without variance gives its shift") {
-    Parity("batch_norm").check("constant", {1e-5, 1e-5}, [](Run& run) {
+    Parity("batch_norm", false).check("constant", {1e-5, 1e-5}, [](Run& run) {
       const Tensor x = run.values(std::vector<double>(30, 0.5), {2, 3, 5});
       const Tensor y = run.output({2, 3, 5}), mean = run.output({5}), variance = run.output({5});
       const Tensor running_mean = run.random({5}), running_variance = run.random({5});
@@ -92,7 +92,7 @@ TEST_SUITE("parity") {
   }
 
   TEST_CASE("batch_norm with ReLU keeps NaN") {
-    const Parity parity("batch_norm");
+    const Parity parity("batch_norm", false);
     for (const BatchNormParams& params : settings()) {
       parity.check(text_of({4, 3}, params), {1e-4, 1e-4}, [&](Run& run) {
         std::vector<double> x{0.5, -1.0, 2.0, 1.5, testing::kNan, 0.25, -0.5, 1.0, -2.0, 1.0, 0.0, 1.0};
@@ -107,7 +107,7 @@ TEST_SUITE("parity") {
   }
 
   TEST_CASE("batch_norm without a workspace gives the same y") {
-    const Parity parity("batch_norm");
+    const Parity parity("batch_norm", false);
     for (const BatchNormParams& params : settings())
       parity.check(text_of({3, 5, 7, 17}, params), {1e-5, 1e-5}, [&](Run& run) {
         const Tensor y = run.output({3, 5, 7, 17});

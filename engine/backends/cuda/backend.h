@@ -20,6 +20,8 @@ class CudaBackend : public Backend {
 
   Device device() const override { return Device::cuda; }
   void set_allow_tf32(bool allow) override;
+  // Tensor cores multiply bf16 from compute capability 8.0 on.
+  void check_bf16() const override;
 
   void* allocate(size_t bytes) override;
   void deallocate(void* data, size_t bytes) noexcept override;
