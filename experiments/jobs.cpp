@@ -177,7 +177,8 @@ class Jobs {
   }
 
   void heed(Worker& worker, const Json& message) {
-    const auto& [kind, value] = *message.items().begin();
+    const std::string& kind = message.begin().key();
+    const Json& value = message.begin().value();
     if (kind == "start") worker.label = value.get<std::string>();
     if (kind == "advance") progress_.advance(value.get<int64_t>());
     if (kind == "skip") progress_.skip(value.get<int64_t>());

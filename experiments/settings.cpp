@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/io/json.h"
+#include "experiments/checksum.h"
 #include "experiments/loss_flags.h"
 
 namespace cofactor {
@@ -21,16 +22,15 @@ Json to_json(const TrainingPlan& plan) {
           {"batch_size", plan.batch_size}};
 }
 
-// FNV-1a over the samples' places and labels: tells one data set, order or split from another.
+// Over the samples' places and labels: tells one data set, order or split from another.
 std::string checksum(const DataSplits& data) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  const auto mix = [&hash](uint64_t value) { hash = (hash ^ value) * 0x100000001b3u; };
+  Checksum sum;
   for (const Split* split : {&data.train, &data.validation, &data.test}) {
-    mix(static_cast<uint64_t>(split->size()));
-    for (const int64_t index : split->indices) mix(static_cast<uint64_t>(index));
-    for (const int32_t label : split->labels) mix(static_cast<uint64_t>(label));
+    sum.mix(static_cast<uint64_t>(split->size()));
+    for (const int64_t index : split->indices) sum.mix(static_cast<uint64_t>(index));
+    for (const int32_t label : split->labels) sum.mix(static_cast<uint64_t>(label));
   }
-  return fmt::format("{:016x}", hash);
+  return sum.text();
 }
 
 }  // namespace
