@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "data/loader.h"
+#include "data/text.h"
 #include "engine/autograd.h"
 #include "engine/backend.h"
 #include "engine/ops/reduce.h"
@@ -23,6 +24,7 @@
 #include "experiments/step_runner.h"
 #include "losses/cross_entropy.h"
 #include "models/two_layer_cnn.h"
+#include "models/word_cnn.h"
 
 namespace cofactor {
 namespace {
@@ -53,6 +55,17 @@ std::shared_ptr<const Dataset> random_images(int64_t count, const Shape& shape, 
                                       std::vector<float>(channels, mean), std::vector<float>(channels, std));
 }
 
+// Random words as sentences of one length, with random labels.
+std::shared_ptr<const Dataset> random_sentences(int64_t count, int64_t length, int64_t vocabulary, int64_t classes) {
+  PaddedSentences sentences{std::vector<int32_t>(static_cast<size_t>(count * length)), length};
+  std::vector<int32_t> labels(static_cast<size_t>(count));
+  for (size_t i = 0; i < sentences.indices.size(); ++i)
+    sentences.indices[i] = static_cast<int32_t>(random_below({kSeed, Purpose::test, 0, 0}, i, vocabulary));
+  for (size_t i = 0; i < labels.size(); ++i)
+    labels[i] = static_cast<int32_t>(random_below({kSeed, Purpose::test, 1, 0}, i, classes));
+  return std::make_shared<TextArray>(std::move(sentences), vocabulary, std::move(labels), classes);
+}
+
 std::vector<Workload> workloads() {
   const auto fashion_images = [](int64_t count) {
     return [count] { return random_images(count, Shape{28, 28, 1}, 2, 0.1307f, 0.3081f); };
@@ -61,9 +74,15 @@ std::vector<Workload> workloads() {
     Initializer init(device, kSeed);
     return std::make_unique<TwoLayerCnn>(init);
   };
+  const auto sentences = [] { return random_sentences(7680, 56, 20000, 2); };
+  const auto word_cnn = [](Device device) {
+    Initializer init(device, kSeed);
+    return std::make_unique<WordCnn>(init, WordCnnOptions{.vocabulary = 20000});
+  };
   return {
       {"fashion_cnn", true, 128, fashion_images(5120), fashion_cnn},
       {"fashion_cnn_eval", false, 1000, fashion_images(10000), fashion_cnn},
+      {"word_cnn", true, 128, sentences, word_cnn},
   };
 }
 
@@ -165,7 +184,9 @@ double peak_rss_mib() {
 void run(const Workload& workload, const Options& options) {
   set_num_threads(options.threads);
   const Device device = parse_device(options.device);
+  const bool bf16 = options.precision == "bf16";
   backend_of(device).set_allow_tf32(options.precision == "tf32");
+  if (bf16) backend_of(device).check_bf16();
   LoaderOptions loader;
   loader.batch_size = options.batch_size > 0 ? options.batch_size : workload.batch_size;
   loader.sampler = workload.training ? SamplerKind::shuffled : SamplerKind::sequential;
@@ -175,6 +196,7 @@ void run(const Workload& workload, const Options& options) {
   loader.workers = options.workers;
   Batches batches(workload.make_data(), loader);
   const std::unique_ptr<Module> model = workload.make_model(device);
+  model->compute_in_bf16(bf16);
   const std::vector<double> times = workload.training ? time_steps(TrainingStep(batches, *model), options)
                                                       : time_steps(EvaluationStep(batches, *model), options);
   const double step_ms = median(times);
@@ -199,7 +221,8 @@ int main_with(int argc, char** argv) {
   });
   app.add_flag("--list", list, "Print the workloads' names");
   app.add_option("--device", options.device, "auto, cpu, cuda or reference");
-  app.add_option("--precision", options.precision, "f32, or tf32 on cuda")->check(CLI::IsMember({"f32", "tf32"}));
+  app.add_option("--precision", options.precision, "f32, bf16, or tf32 on cuda")
+      ->check(CLI::IsMember({"f32", "bf16", "tf32"}));
   app.add_option("--threads", options.threads, "Threads of the host's kernels")->check(CLI::PositiveNumber);
   app.add_option("--workers", options.workers, "Threads that read batches ahead")->check(CLI::NonNegativeNumber);
   app.add_option("--warmup", options.warmup, "Steps before the timed ones")->check(CLI::NonNegativeNumber);

@@ -1,7 +1,7 @@
 """One workload in PyTorch, timed: the other half of scripts/bench.
 
 The workloads are those of bench.cpp, and the keys that are printed are the same. PyTorch runs in the fastest of a few
-reasonable settings (memory format, implementation of Adam): `--variant choose` tries them and prints the best, and
+reasonable settings (memory format or form of the network, implementation of Adam): `--variant choose` tries them and prints the best, and
 `--variant NAME` times that one.
 """
 
@@ -16,16 +16,17 @@ import time
 import torch
 from torch import nn
 
-Workload = collections.namedtuple("Workload", "training batch_size samples shape classes mean std make_model")
+# `words` is the vocabulary's size where the data are sentences, else 0.
+Workload = collections.namedtuple("Workload", "training batch_size samples shape classes mean std words make_model")
 
 
 class TwoLayerCnn(nn.Module):
     """models/two_layer_cnn.h: conv, ReLU, pool, as the paper's code writes it. With `pool_first` the ReLU comes after the
     pooling: the same values and gradients, on a quarter of them, for who knows to write it so."""
 
-    def __init__(self, pool_first, classes=2):
+    def __init__(self, options, layout, classes=2):
         super().__init__()
-        self.pool_first = pool_first
+        self.pool_first = options.pool_first
         self.conv1 = nn.Conv2d(1, 16, 5)
         self.conv2 = nn.Conv2d(16, 32, 5)
         self.dropout = nn.Dropout(0.5)
@@ -42,12 +43,47 @@ class TwoLayerCnn(nn.Module):
         return nn.functional.max_pool2d(x.relu_(), 2)
 
 
+class WordCnn(nn.Module):
+    """models/word_cnn.h in three layouts: nn.Conv1d over (N, D, L); nn.Conv2d with (1, width) kernels over (N, D, 1, L),
+    whose memory is channels-last as it comes; and nn.Conv2d with (width, D) kernels over (N, 1, L, D), as Kim's code and
+    most of its descendants have it."""
+
+    def __init__(self, options, layout, words=20000, dimension=128, widths=(3, 4, 5), maps=100, classes=2):
+        super().__init__()
+        self.layout, self.pool_first = layout, options.pool_first
+        self.embed = nn.Embedding(words, dimension)
+        make = {
+            "conv1d": lambda width: nn.Conv1d(dimension, maps, width),
+            "conv2d": lambda width: nn.Conv2d(dimension, maps, (1, width)),
+            "kim": lambda width: nn.Conv2d(1, maps, (width, dimension)),
+        }[layout]
+        self.convs = nn.ModuleList(make(width) for width in widths)
+        self.dropout = nn.Dropout(0.5)
+        self.fc = nn.Linear(maps * len(widths), classes)
+
+    def forward(self, x):
+        x = self.embed(x)
+        x = {
+            "conv1d": lambda: x.transpose(1, 2),
+            "conv2d": lambda: x.transpose(1, 2).unsqueeze(2),
+            "kim": lambda: x.unsqueeze(1),
+        }[self.layout]()
+        return self.fc(self.dropout(torch.cat([self.relu_and_pool(conv(x)) for conv in self.convs], 1)))
+
+    def relu_and_pool(self, y):
+        if self.pool_first:
+            return y.flatten(2).amax(2).relu_()
+        return y.relu_().flatten(2).amax(2)
+
+
 WORKLOADS = {
-    "fashion_cnn": Workload(True, 128, 5120, (1, 28, 28), 2, 0.1307, 0.3081, TwoLayerCnn),
-    "fashion_cnn_eval": Workload(False, 1000, 10000, (1, 28, 28), 2, 0.1307, 0.3081, TwoLayerCnn),
+    "fashion_cnn": Workload(True, 128, 5120, (1, 28, 28), 2, 0.1307, 0.3081, 0, TwoLayerCnn),
+    "fashion_cnn_eval": Workload(False, 1000, 10000, (1, 28, 28), 2, 0.1307, 0.3081, 0, TwoLayerCnn),
+    "word_cnn": Workload(True, 128, 7680, (56,), 2, 0, 1, 20000, WordCnn),
 }
 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+WORD_LAYOUTS = ["conv1d", "conv2d", "kim"]
 ADAMS = {"plain": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}
 
 
@@ -55,7 +91,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workload", choices=WORKLOADS, required=True)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--precision", choices=["f32", "tf32"], default="f32")
+    parser.add_argument("--precision", choices=["f32", "bf16", "tf32"], default="f32")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--warmup", type=int, default=20)
     parser.add_argument("--steps", type=int, default=100)
@@ -71,12 +107,16 @@ def parse():
 
 
 class Batches:
-    """Batches without end from bytes in memory, normalised as they are taken; one epoch after the other."""
+    """Batches without end from memory, images normalised as they are taken; one epoch after the other."""
 
     def __init__(self, workload, options, memory_format):
         generator = torch.Generator().manual_seed(1)
         shape = (workload.samples, *workload.shape)
-        self.pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+        self.words = workload.words
+        if self.words:
+            self.samples = torch.randint(0, self.words, shape, dtype=torch.int64, generator=generator)
+        else:
+            self.samples = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
         self.labels = torch.randint(0, workload.classes, (workload.samples,), generator=generator)
         self.batch_size, self.shuffled = options.batch_size, workload.training
         self.device, self.memory_format = options.device, memory_format
@@ -91,26 +131,32 @@ class Batches:
             order = torch.randperm(count) if self.shuffled else torch.arange(count)
             self.remaining = iter(order.split(self.batch_size))
             indices = next(self.remaining)
-        pixels = self.pixels.index_select(0, indices).to(self.device, non_blocking=True)
+        samples = self.samples.index_select(0, indices).to(self.device, non_blocking=True)
         labels = self.labels.index_select(0, indices).to(self.device, non_blocking=True)
-        inputs = pixels.to(torch.float32).mul_(self.scale).add_(self.shift)
+        if self.words:
+            return samples, labels
+        inputs = samples.to(torch.float32).mul_(self.scale).add_(self.shift)
         return inputs.contiguous(memory_format=self.memory_format), labels
 
 
 def make_step(workload, options, variant):
     """The step as a function of nothing that returns the loss."""
-    memory_format, adam = variant.split("+")
-    memory_format = MEMORY_FORMATS[memory_format]
+    layout, adam = variant.split("+")
+    memory_format = MEMORY_FORMATS.get(layout, torch.preserve_format)
     torch.manual_seed(1)
     batches = Batches(workload, options, memory_format)
-    model = workload.make_model(options.pool_first).train(workload.training)
+    model = workload.make_model(options, layout).train(workload.training)
     model = model.to(options.device, memory_format=memory_format)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **ADAMS[adam]) if workload.training else None
     network = torch.compile(model) if options.compile else model
 
+    def logits_of(inputs):
+        with torch.autocast(options.device, torch.bfloat16, enabled=options.precision == "bf16"):
+            return network(inputs).float()
+
     def train():
         inputs, labels = next(batches)
-        loss = nn.functional.cross_entropy(network(inputs), labels)
+        loss = nn.functional.cross_entropy(logits_of(inputs), labels)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -119,7 +165,7 @@ def make_step(workload, options, variant):
     def evaluate():
         with torch.inference_mode():
             inputs, labels = next(batches)
-            logits = network(inputs)
+            logits = logits_of(inputs)
             evaluate.correct += (logits.argmax(1) == labels).sum().item()
             return nn.functional.cross_entropy(logits, labels).item()
 
@@ -142,8 +188,9 @@ def time_steps(step, warmup, steps):
 def choose_variant(workload, options):
     """The fastest variant; those that this PyTorch or device cannot do do not count."""
     medians = {}
-    for memory_format, adam in itertools.product(MEMORY_FORMATS, ADAMS if workload.training else ["plain"]):
-        variant = f"{memory_format}+{adam}"
+    layouts = WORD_LAYOUTS if workload.words else MEMORY_FORMATS
+    for layout, adam in itertools.product(layouts, ADAMS if workload.training else ["plain"]):
+        variant = f"{layout}+{adam}"
         try:
             step = make_step(workload, options, variant)
             medians[variant] = statistics.median(time_steps(step, 5, 25))

@@ -32,6 +32,7 @@ class Vocabulary {
  public:
   static constexpr int32_t kPadding = 0;
   static constexpr int32_t kUnknown = 1;
+  static constexpr int32_t kFirstWord = 2;
 
   // The words that occur at least min_count times in all sentences, in the order of their first occurrence. Throws
   // Error for a min_count below 1, and where no word is left.
@@ -46,7 +47,6 @@ class Vocabulary {
   std::vector<int32_t> encode(const std::vector<std::string>& words) const;
 
  private:
-  static constexpr int32_t kFirstWord = 2;
   struct Hash {
     using is_transparent = void;
     size_t operator()(std::string_view word) const { return std::hash<std::string_view>{}(word); }

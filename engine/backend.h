@@ -4,6 +4,8 @@
 //  - outputs are allocated by the caller with the right shape and dtype; ops/ has checked all shapes before the call;
 //  - tensors are contiguous and live on this backend's device; floating tensors of one call share one dtype, except
 //    where a parameter says otherwise; integer inputs (labels, indices) are i32;
+//  - where that dtype is bf16, it is computed and summed in f32, and "wide" tensors (biases, gradients of parameters)
+//    are f32; elsewhere a wide tensor has the call's dtype;
 //  - images are NHWC, convolution weights OHWI; where a convention could differ, PyTorch's definition holds
 //    (dilation counts from 1, running variance is unbiased, average pooling counts padding unless told otherwise);
 //  - state that backward needs is an explicit tensor: `workspace` is u8 of the size the backend was asked for;
@@ -111,6 +113,9 @@ class Backend {
     check(!allow, "precision tf32: device {} has none, it computes in f32", device());
   }
 
+  // Throws Error where this device does not compute in bf16 faster than in f32, saying what it lacks.
+  virtual void check_bf16() const {}
+
   // ---- memory. Thread-safe; pooled: a freed block serves the next request of its size.
   virtual void* allocate(size_t bytes) = 0;
   virtual void deallocate(void* data, size_t bytes) noexcept = 0;
@@ -161,7 +166,8 @@ class Backend {
   virtual void argmax(const Tensor& x, const Tensor& y) = 0;
 
   // ---- linear algebra
-  // y (M, N) = op(a) op(b) + bias, where op transposes on request and bias (N) may be undefined.
+  // y (M, N) = op(a) op(b) + bias, where op transposes on request and bias (N), wide, may be undefined. y has the
+  // factors' dtype, or is wide.
   virtual void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
                       const Tensor& y) = 0;
   // u (C, C) f64. sign (scalar): sign of det u, 0 if singular. log_abs (scalar): log|det u|, -inf if singular.
@@ -182,9 +188,10 @@ class Backend {
   virtual void gather(const Tensor& x, const Tensor& labels, const Tensor& y) = 0;
   // dx (N, C): grad_i at [i, labels_i], 0 elsewhere.
   virtual void gather_vjp(const Tensor& grad, const Tensor& labels, const Tensor& dx) = 0;
-  // y (..., D): rows of table (V, D) at indices (...).
+  // y (..., D): rows of table (V, D) at indices (...). y has the table's dtype, or is bf16 where that is f32.
   virtual void embedding(const Tensor& table, const Tensor& indices, const Tensor& y) = 0;
-  // dtable (V, D): row v is the sum of grad's rows whose index is v, added in the order of the indices.
+  // dtable (V, D): row v is the sum of grad's rows whose index is v, added in the order of the indices. In
+  // grad's dtype, or wide.
   virtual void embedding_vjp(const Tensor& grad, const Tensor& indices, const Tensor& dtable) = 0;
 
   // ---- images that stay on the device as bytes: bytes (S, H, W, C) u8, windows (N, 4) i32 (see ImageWindow), scale
@@ -194,7 +201,7 @@ class Backend {
   virtual void images_from_bytes(const Tensor& bytes, const Tensor& windows, const Tensor& scale, const Tensor& shift,
                                  const Tensor& y) = 0;
 
-  // ---- convolution. x (N, H, W, I), w (O, KH, KW, I), b (O) or undefined, y (N, OH, OW, O).
+  // ---- convolution. x (N, H, W, I), w (O, KH, KW, I), b (O) or undefined, y (N, OH, OW, O); b, dw and db are wide.
   virtual void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
                       const Tensor& y) = 0;
   // grad is dL/d(conv + b), before any activation.
@@ -229,9 +236,13 @@ class Backend {
                               const Tensor& workspace, const Tensor& dx, const Tensor& dscale, const Tensor& dshift,
                               const Tensor& dresidual) = 0;
 
-  // ---- dropout. y_i = x_i / (1 - p) where unit_float(random_word(key, i)) >= p, else 0. The same call with grad
-  // for x is the vjp: the mask is drawn again, not stored.
+  // ---- random draws. Dropout: y_i = x_i / (1 - p) where unit_float(random_word(key, i)) >= p, else 0. The same call
+  // with grad for x is the vjp: the mask is drawn again, not stored.
   virtual void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) = 0;
+
+  // y (N) i32: a class of each row of weights (N, C), drawn with probability proportional to its weight:
+  // y_n = draw_class(weights[n], C, unit_float(random_word(key, n))). Any floating dtype that the backend computes in.
+  virtual void multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) = 0;
 
   // ---- optimizers: all parameters in one call, updated in place
   virtual void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) = 0;

@@ -103,13 +103,37 @@ void dispatch_any(DType dtype, Body&& body) {
   }
 }
 
+// What a stored element is computed in, and what parameters, sums and statistics beside it are held in: f32 for bf16,
+// the others in themselves.
+template <class T>
+using Compute = std::conditional_t<std::is_same_v<T, bf16>, float, T>;
+constexpr DType compute_dtype(DType stored) {
+  return stored == DType::bf16 ? DType::f32 : stored;
+}
+
+template <class T>
+COFACTOR_HD inline Compute<T> widen(T value) {
+  return static_cast<Compute<T>>(value);
+}
+
 // Calls `body.template operator()<T>()` with the C++ type of an f32 or f64 `dtype`; any other is an Error naming `op`.
 template <class Body>
 decltype(auto) dispatch_float(DType dtype, std::string_view op, Body&& body) {
   switch (dtype) {
     case DType::f32: return body.template operator()<float>();
     case DType::f64: return body.template operator()<double>();
-    default: fail("{}: this backend computes in f32 and f64, not in {}", op, name_of(dtype));
+    default: fail("{}: computes in f32 and f64, not in {}", op, name_of(dtype));
+  }
+}
+
+// Calls `body.template operator()<T>()` with the C++ type of a floating dtype; any other is an Error naming `op`.
+template <class Body>
+decltype(auto) dispatch_floating(DType dtype, std::string_view op, Body&& body) {
+  switch (dtype) {
+    case DType::f32: return body.template operator()<float>();
+    case DType::f64: return body.template operator()<double>();
+    case DType::bf16: return body.template operator()<bf16>();
+    default: fail("{}: computes in f32, f64 and bf16, not in {}", op, name_of(dtype));
   }
 }
 

@@ -19,7 +19,8 @@ enum class Purpose : uint32_t {
   dropout = 4,
   augmentation = 5,
   split = 6,
-  test = 7
+  test = 7,
+  latent = 8
 };
 
 // Names one stream of draws: who asks (purpose and index: which layer or parameter, say) and when (step or epoch).
@@ -60,6 +61,26 @@ COFACTOR_HD inline uint32_t random_word(const RandomKey& key, uint64_t position)
 // A number in [0, 1) with 24 random bits, exact in f32.
 COFACTOR_HD inline float unit_float(uint32_t word) {
   return static_cast<float>(word >> 8) * 0x1p-24f;
+}
+
+// The class c that a draw u in [0, 1) falls on, with probability proportional to weights[c]: the first whose weights up
+// to it, c's included, sum to more than u times the sum of all. Sums are in double and in order, so that equal weights
+// give equal classes everywhere. A weight that is negative or NaN counts as 0; where no weight is above 0, class 0.
+template <class T>
+COFACTOR_HD inline int32_t draw_class(const T* weights, int64_t classes, float u) {
+  double total = 0.0;
+  for (int64_t c = 0; c < classes; ++c)
+    if (const double weight = convert<double>(weights[c]); weight > 0.0) total += weight;
+  const double threshold = static_cast<double>(u) * total;
+  double sum = 0.0;
+  int64_t drawn = 0;
+  for (int64_t c = 0; c < classes && !(sum > threshold); ++c) {
+    const double weight = convert<double>(weights[c]);
+    if (!(weight > 0.0)) continue;
+    sum += weight;
+    drawn = c;  // the last one, should rounding or an infinite weight keep the sum from passing the threshold
+  }
+  return static_cast<int32_t>(drawn);
 }
 
 // Draw number `position` of a stream, uniform in [0, 1), 53 random bits.

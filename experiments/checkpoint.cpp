@@ -38,7 +38,7 @@ EpochMetrics epoch_from(const Json& json) {
 }
 
 // A checkpoint's tensors stand in one file under these prefixes.
-constexpr std::string_view kModel = "model.", kBest = "best.", kOptimizer = "optimizer.";
+constexpr std::string_view kModel = "model.", kBest = "best.", kOptimizer = "optimizer.", kLoss = "loss.";
 
 void add(std::vector<NamedTensor>& all, std::string_view prefix, const std::vector<NamedTensor>& tensors) {
   for (const NamedTensor& named : tensors) all.push_back({std::string(prefix) + named.name, named.tensor});
@@ -70,6 +70,7 @@ void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
   add(file.tensors, kModel, checkpoint.model);
   add(file.tensors, kBest, checkpoint.best);
   add(file.tensors, kOptimizer, checkpoint.optimizer);
+  add(file.tensors, kLoss, checkpoint.loss);
   save_safetensors(path, file);
 }
 
@@ -91,6 +92,7 @@ Checkpoint load_checkpoint(const fs::path& path, Device device) {
   checkpoint.model = part(file.tensors, kModel, Device::reference);
   checkpoint.best = part(file.tensors, kBest, Device::reference);
   checkpoint.optimizer = part(file.tensors, kOptimizer, device);
+  checkpoint.loss = part(file.tensors, kLoss, Device::reference);
   return checkpoint;
 }
 

@@ -29,6 +29,7 @@ struct Checkpoint {
   std::vector<EpochMetrics> history;
   std::vector<NamedTensor> model, best;  // weights and buffers now, and of the selected epoch so far; on the host
   std::vector<NamedTensor> optimizer;    // on the device
+  std::vector<NamedTensor> loss{};       // what the loss keeps between steps; on the host
 };
 
 // One safetensors file, whole or not at all. load_checkpoint throws Error, with the path, where the file is cut short

@@ -13,6 +13,11 @@
 #include "data/noise.h"
 #include "engine/optim/schedule.h"
 #include "layers/module.h"
+#include "losses/make_loss.h"
+
+namespace CLI {
+class App;
+}
 
 namespace cofactor {
 
@@ -33,6 +38,21 @@ struct DataSplits {
   Split train, validation, test;  // with clean labels
 };
 
+// What an experiment runs on.
+struct ExperimentData {
+  DataSplits splits;
+  // A freshly initialised network: logits (N, classes) from inputs (N, ...). The seed decides the weights.
+  std::function<std::unique_ptr<Module>(uint64_t seed, Device device)> make_model;
+  // A JSON object: what decides results beside the splits' sizes and labels, from the experiment's own flags; or empty.
+  std::string settings{};
+};
+
+// The learning rates and batch sizes of fine-tuning among which --search chooses.
+struct SearchGrid {
+  std::vector<double> lrs;
+  std::vector<int64_t> batch_sizes;
+};
+
 struct Experiment {
   std::string name;         // of the executable, the results and the folder below runs/
   std::string description;  // one line for --help
@@ -41,12 +61,16 @@ struct Experiment {
   std::vector<std::string> noises;  // in the paper's order: --case 1 is the first
   // T(y, y~) of a noise at a rate; called with names from `noises` and rates in [0, 1] only.
   std::function<TransitionMatrix(std::string_view noise, double rate)> transition;
-  std::function<DataSplits(const std::filesystem::path& directory)> load;
-  // A freshly initialised network: logits (N, classes) from inputs (N, ...). The seed decides the weights.
-  std::function<std::unique_ptr<Module>(uint64_t seed, Device device)> make_model;
+  std::function<ExperimentData(const std::filesystem::path& directory)> load;
+  // Flags of the experiment's own; load reads what they filled. check_flags judges them once all are parsed, before any
+  // data is read, and throws UsageError. Either may be empty.
+  std::function<void(CLI::App& app)> add_flags{};
+  std::function<void()> check_flags{};
 
   TrainingPlan pretraining;                                      // with cross entropy; method "ce" is its result
   std::vector<std::pair<std::string, TrainingPlan>> finetuning;  // the other methods, each from CE's weights
+  LossOptions loss{};                                            // the methods' options, where no flag is given
+  SearchGrid search = {{1e-4, 1e-5, 1e-6}, {128, 256}};          // the paper's, for every method that fine-tunes
 
   // Defaults of the command line.
   std::filesystem::path default_data;

@@ -101,8 +101,9 @@ double lower_limit(const std::vector<Summary>& summaries) {
 
 std::string style_of(size_t method) {
   const Look& look = kLooks[method % kLooks.size()];
-  return fmt::format("with yerrorlines linewidth 2.2 pointsize 1.1 pointtype {} linecolor rgb '{}'", look.point,
-                     look.color);
+  const size_t dashes = 1 + method / kLooks.size();  // solid, and other dashes each time that the colours are used up
+  return fmt::format("with yerrorlines linewidth 2.2 dashtype {} pointsize 1.1 pointtype {} linecolor rgb '{}'", dashes,
+                     look.point, look.color);
 }
 
 constexpr std::string_view kMajorityStyle = "with lines linewidth 2 dashtype 2 linecolor rgb '#666666'";

@@ -1,24 +1,17 @@
 #include "experiments/options.h"
 
 #include <fmt/ranges.h>
-#include <sched.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <fstream>
 #include <set>
 
 #include "engine/backend.h"
+#include "experiments/loss_flags.h"
 
 namespace cofactor {
 namespace {
-
-template <class... Args>
-[[noreturn]] void usage(fmt::format_string<Args...> format, Args&&... args) {
-  throw UsageError(fmt::format(format, std::forward<Args>(args)...));
-}
 
 // A list without its repetitions, in the order given.
 template <class T>
@@ -42,9 +35,11 @@ void check_names(const std::vector<std::string>& names, const std::vector<std::s
 struct RawOptions {
   RunOptions run;
   std::vector<int> cases;
+  std::vector<double> lrs;
+  std::vector<int64_t> batch_sizes;
+  bool search = false;
   std::string device = "auto", sampler = "shuffled", cuda_graph = "on";
   int threads = 0;  // 0: all cores
-  bool no_normalize = false;
 };
 
 std::string describe(const TrainingPlan& plan) {
@@ -83,17 +78,20 @@ void add_sweep_flags(CLI::App& app, const Experiment& experiment, RawOptions& ra
       ->default_str(fmt::format("{}", fmt::join(experiment.default_seeds, ",")));
 }
 
-void add_training_flags(CLI::App& app, RawOptions& raw) {
+void add_training_flags(CLI::App& app, const Experiment& experiment, RawOptions& raw) {
   app.add_option("--epochs", raw.run.epochs, "Epochs of pre-training and of fine-tuning [the experiment's, below]");
-  app.add_option("--batch-size", raw.run.batch_size, "Samples a batch [the experiment's, below]");
-  app.add_option("--lr", raw.run.lr, "Learning rate of fine-tuning [the experiment's, below]");
+  app.add_option("--batch-size", raw.batch_sizes, "Samples a batch [the experiment's, below]; a list for --search")
+      ->delimiter(',');
+  app.add_option("--lr", raw.lrs, "Learning rate of fine-tuning [the experiment's, below]; a list for --search")
+      ->delimiter(',');
+  app.add_flag("--search", raw.search,
+               fmt::format("Fine-tune with each rate of --lr and batch size of --batch-size, and keep the lowest "
+                           "validation loss [rates {:g}, batch sizes {}]; pre-training keeps its own",
+                           fmt::join(experiment.search.lrs, ","), fmt::join(experiment.search.batch_sizes, ",")));
   app.add_option("--pretrain-lr", raw.run.pretrain_lr, "Learning rate of pre-training, and so of ce [likewise]");
   app.add_option("--limit", raw.run.limit, "Train on the first N training samples [all]");
   app.add_option("--sampler", raw.sampler, "shuffled, or stratified: every batch has its share of each noisy class")
       ->capture_default_str();
-  app.add_option("--epsilon", raw.run.loss.dmi.epsilon, "dmi: added to |det U|; the published code has 0.001")
-      ->default_str("0, the paper's");
-  app.add_flag("--no-normalize", raw.no_normalize, "dmi: U = O L, not O L / N, as most of the published code has it");
 }
 
 void add_machine_flags(CLI::App& app, const Experiment& experiment, RawOptions& raw) {
@@ -106,6 +104,9 @@ void add_machine_flags(CLI::App& app, const Experiment& experiment, RawOptions& 
       ->capture_default_str();
   app.add_option("--threads", raw.threads, "Threads of the host's kernels")
       ->default_str(fmt::format("all cores: {}", usable_cores()));
+  app.add_option("--jobs", raw.run.jobs, "Cells trained at once, each in a process with its share of the threads")
+      ->capture_default_str();
+  app.add_option("--worker", raw.run.worker)->group("");  // of the processes that --jobs starts
   app.add_option("--cuda-graph", raw.cuda_graph, "on: a training step is recorded once and replayed, on cuda; off")
       ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
@@ -125,20 +126,48 @@ void resolve_noises(const Experiment& experiment, RawOptions& raw) {
   noises = distinct(noises);
 }
 
+void check_rate(std::string_view flag, double lr) {
+  if (!(std::isfinite(lr) && lr > 0.0)) usage("{} {}: expected a positive number", flag, lr);
+}
+
+// --lr and --batch-size: one value each, or lists to search among.
+void resolve_search(const Experiment& experiment, RawOptions& raw) {
+  RunOptions& run = raw.run;
+  for (const double lr : raw.lrs) check_rate("--lr", lr);
+  for (const int64_t size : raw.batch_sizes) {
+    if (size < 1) usage("--batch-size {}: expected at least 1", size);
+  }
+  if ((raw.search || !raw.lrs.empty()) && run.methods == std::vector<std::string>{"ce"}) {
+    usage("{}: it is about fine-tuning, and ce does not fine-tune; there is --pretrain-lr",
+          raw.search ? "--search" : fmt::format("--lr {}", fmt::join(raw.lrs, ",")));
+  }
+  if (raw.search) {
+    run.search = experiment.search;
+    if (!raw.lrs.empty()) run.search->lrs = distinct(raw.lrs);
+    if (!raw.batch_sizes.empty()) run.search->batch_sizes = distinct(raw.batch_sizes);
+    return;
+  }
+  if (raw.lrs.size() > 1) usage("--lr {}: a list is for --search", fmt::join(raw.lrs, ","));
+  if (raw.batch_sizes.size() > 1) usage("--batch-size {}: a list is for --search", fmt::join(raw.batch_sizes, ","));
+  if (!raw.lrs.empty()) run.lr = raw.lrs[0];
+  if (!raw.batch_sizes.empty()) run.batch_size = raw.batch_sizes[0];
+}
+
 void check_numbers(const RunOptions& run) {
   for (const double rate : run.rates) {
     if (!(rate >= 0.0 && rate <= 1.0)) usage("--rate {}: a noise rate lies in [0, 1]", rate);
   }
   if (run.epochs && *run.epochs < 1) usage("--epochs {}: expected at least 1", *run.epochs);
-  if (run.batch_size && *run.batch_size < 1) usage("--batch-size {}: expected at least 1", *run.batch_size);
   if (run.limit && *run.limit < 1) usage("--limit {}: expected at least 1", *run.limit);
-  for (const auto& [flag, lr] : {std::pair{"--lr", run.lr}, std::pair{"--pretrain-lr", run.pretrain_lr}}) {
-    if (lr && !(std::isfinite(*lr) && *lr > 0.0)) usage("{} {}: expected a positive number", flag, *lr);
-  }
-  const double epsilon = run.loss.dmi.epsilon;
-  if (!(std::isfinite(epsilon) && epsilon >= 0.0)) usage("--epsilon {}: expected 0 or a positive number", epsilon);
+  if (run.pretrain_lr) check_rate("--pretrain-lr", *run.pretrain_lr);
   if (run.threads < 1) usage("--threads {}: expected at least 1", run.threads);
+  if (run.jobs < 1) usage("--jobs {}: expected at least 1", run.jobs);
   if (run.workers < 0) usage("--workers {}: expected 0 or more", run.workers);
+}
+
+void set_lr(TrainingPlan& plan, double lr) {
+  for (RateFrom& step : plan.lr_steps) step.lr *= lr / plan.lr;
+  plan.lr = lr;
 }
 
 // Errors of names parsed elsewhere are bad usage here.
@@ -163,7 +192,7 @@ void resolve_precision(const RunOptions& run) {
   });
 }
 
-RunOptions validate(const Experiment& experiment, RawOptions raw) {
+RunOptions validate(const Experiment& experiment, RawOptions& raw, LossFlags& loss_flags) {
   RunOptions& run = raw.run;
   resolve_noises(experiment, raw);
   if (run.methods.empty()) run.methods = experiment.default_methods;
@@ -171,18 +200,16 @@ RunOptions validate(const Experiment& experiment, RawOptions raw) {
   if (run.seeds.empty()) run.seeds = experiment.default_seeds;
   check_names(run.methods, experiment.methods(), "--method");
   run.methods = distinct(run.methods);
+  resolve_search(experiment, raw);
   run.threads = raw.threads == 0 ? usable_cores() : raw.threads;
   check_numbers(run);
   run.rates = distinct(run.rates);
   run.seeds = distinct(run.seeds);
-  run.loss.dmi.normalize = !raw.no_normalize;
   run.sampler = as_usage("--sampler", raw.sampler, parse_sampler);
   run.device = as_usage("--device", raw.device, parse_device);
   run.cuda_graph = raw.cuda_graph == "on";
   resolve_precision(run);
-  if (run.lr && run.methods == std::vector<std::string>{"ce"}) {
-    usage("--lr {}: it is the rate of fine-tuning, and ce does not fine-tune; there is --pretrain-lr", *run.lr);
-  }
+  loss_flags.resolve(run.methods, static_cast<int64_t>(experiment.class_names.size()));
   return run;
 }
 
@@ -193,8 +220,11 @@ std::optional<RunOptions> parse_options(const Experiment& experiment, int argc, 
   RawOptions raw;
   app.get_formatter()->column_width(34);
   add_sweep_flags(app, experiment, raw);
-  add_training_flags(app, raw);
+  add_training_flags(app, experiment, raw);
+  raw.run.loss = experiment.loss;
+  LossFlags loss_flags(app, raw.run.loss);
   add_machine_flags(app, experiment, raw);
+  if (experiment.add_flags) experiment.add_flags(app);
   app.footer(footer(experiment));
   try {
     app.parse(argc, argv);
@@ -204,7 +234,9 @@ std::optional<RunOptions> parse_options(const Experiment& experiment, int argc, 
   } catch (const CLI::ParseError& error) {
     throw UsageError(fmt::format("{} (--help lists the flags)", error.what()));
   }
-  return validate(experiment, std::move(raw));
+  RunOptions run = validate(experiment, raw, loss_flags);
+  if (experiment.check_flags) experiment.check_flags();
+  return run;
 }
 
 TrainingPlan plan_of(const Experiment& experiment, const RunOptions& options, std::string_view method) {
@@ -216,35 +248,23 @@ TrainingPlan plan_of(const Experiment& experiment, const RunOptions& options, st
   if (options.epochs) plan.epochs = *options.epochs;
   if (options.batch_size) plan.batch_size = *options.batch_size;
   if (const auto& lr = pretraining ? options.pretrain_lr : options.lr) {
-    for (RateFrom& step : plan.lr_steps) step.lr *= *lr / plan.lr;
-    plan.lr = *lr;
+    set_lr(plan, *lr);
   }
   return plan;
 }
 
-int usable_cores() {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  int cores = sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
-  // Control groups, version 2: "QUOTA PERIOD" in microseconds, or "max PERIOD".
-  std::ifstream limits("/sys/fs/cgroup/cpu.max");
-  double quota = 0.0, period = 0.0;
-  if (limits >> quota >> period && period > 0.0) {
-    cores = std::min(cores, static_cast<int>(std::ceil(quota / period)));
+std::vector<Candidate> candidates_of(const SearchGrid& grid) {
+  std::vector<Candidate> candidates;
+  for (const double lr : grid.lrs) {
+    for (const int64_t batch_size : grid.batch_sizes) candidates.push_back({.lr = lr, .batch_size = batch_size});
   }
-  return std::max(cores, 1);
+  return candidates;
 }
 
-int run_main(std::string_view program, const std::function<int()>& body) {
-  try {
-    return body();
-  } catch (const UsageError& error) {
-    fmt::print(stderr, "{}: {}\n", program, error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "{}: {}\n", program, error.what());
-    return 1;
-  }
+TrainingPlan with_candidate(TrainingPlan plan, const Candidate& candidate) {
+  set_lr(plan, candidate.lr);
+  plan.batch_size = candidate.batch_size;
+  return plan;
 }
 
 }  // namespace cofactor

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,15 +11,11 @@
 #include "data/sampler.h"
 #include "engine/device.h"
 #include "experiments/experiment.h"
+#include "experiments/program.h"
+#include "experiments/results.h"
 #include "losses/make_loss.h"
 
 namespace cofactor {
-
-// A command line that cannot be meant: exit code 2, where every other Error is exit code 1.
-class UsageError : public Error {
- public:
-  using Error::Error;
-};
 
 struct RunOptions {
   std::filesystem::path data, out;
@@ -31,6 +26,7 @@ struct RunOptions {
   // Where set, these replace the experiment's hyperparameters.
   std::optional<int> epochs;          // of pre-training and of fine-tuning
   std::optional<int64_t> batch_size;  // of both
+  std::optional<SearchGrid> search;   // fine-tuning chooses among these; lr and batch_size are then not set
   std::optional<double> lr;           // of fine-tuning; later steps of a schedule keep their proportion
   std::optional<double> pretrain_lr;  // of pre-training, likewise
   std::optional<int64_t> limit;       // the first N training samples
@@ -38,9 +34,11 @@ struct RunOptions {
   std::string precision = "f32";
   bool cuda_graph = true;  // training steps are recorded and replayed where the device can
   int threads = 1;         // of the host's kernels
+  int jobs = 1;            // cells at once, each in a process of its own with its share of the threads
   int workers = 1;         // threads that read batches ahead
   SamplerKind sampler = SamplerKind::shuffled;
   LossOptions loss;
+  std::string worker{};  // what the process that started this one wants trained (jobs.h); else empty
 };
 
 // Parses and validates everything that can be judged without the data. Nothing is returned where --help was asked for
@@ -51,11 +49,9 @@ std::optional<RunOptions> parse_options(const Experiment& experiment, int argc, 
 // pre-training) or one of the experiment's. Throws UsageError for another.
 TrainingPlan plan_of(const Experiment& experiment, const RunOptions& options, std::string_view method);
 
-// How many processor cores this process may use: its affinity mask, and its control group's quota where that is less.
-int usable_cores();
-
-// Runs the body of a main(): returns its exit code, or prints "program: message" to stderr and returns 2 for a
-// UsageError and 1 for every other exception.
-int run_main(std::string_view program, const std::function<int()>& body);
+// Every combination of a grid, the rates in the outer loop, none of them judged yet; and a plan that a candidate
+// changes: later steps of its schedule keep their proportion.
+std::vector<Candidate> candidates_of(const SearchGrid& grid);
+TrainingPlan with_candidate(TrainingPlan plan, const Candidate& candidate);
 
 }  // namespace cofactor

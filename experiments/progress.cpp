@@ -27,37 +27,38 @@ std::string format_duration(double seconds) {
   return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
 }
 
-Progress::Progress(std::FILE* out, bool terminal, int64_t total_samples)
+ConsoleProgress::ConsoleProgress(std::FILE* out, bool terminal, int64_t total_samples)
     : out_(out), terminal_(terminal), total_(total_samples) {}
 
-Progress::Progress(int64_t total_samples) : Progress(stdout, isatty(STDOUT_FILENO) == 1, total_samples) {}
+ConsoleProgress::ConsoleProgress(int64_t total_samples)
+    : ConsoleProgress(stdout, isatty(STDOUT_FILENO) == 1, total_samples) {}
 
-Progress::~Progress() {
+ConsoleProgress::~ConsoleProgress() {
   clear();
 }
 
-void Progress::start(std::string label) {
+void ConsoleProgress::start(std::string label) {
   label_ = std::move(label);
   epoch_.clear();
   if (!terminal_) note(label_);
 }
 
-void Progress::advance(int64_t samples) {
+void ConsoleProgress::advance(int64_t samples) {
   done_ += samples;
   if (terminal_ && Clock::now() - shown_ >= kShowEvery) show();
 }
 
-void Progress::skip(int64_t samples) {
+void ConsoleProgress::skip(int64_t samples) {
   total_ -= samples;
 }
 
-void Progress::note(std::string_view line) {
+void ConsoleProgress::note(std::string_view line) {
   clear();
   fmt::print(out_, "{}\n", line);
   std::fflush(out_);
 }
 
-void Progress::epoch(std::string_view line) {
+void ConsoleProgress::epoch(std::string_view line) {
   epoch_ = line;
   if (terminal_) {
     show();
@@ -66,7 +67,18 @@ void Progress::epoch(std::string_view line) {
   }
 }
 
-void Progress::show() {
+void ConsoleProgress::epoch_of(std::string_view label, std::string_view line) {
+  if (!terminal_) return note(fmt::format("{}: {}", label, line));
+  label_ = label;
+  epoch(line);
+}
+
+void ConsoleProgress::failure(std::string_view line) {
+  clear();
+  fmt::print(stderr, "{}\n", line);
+}
+
+void ConsoleProgress::show() {
   shown_ = Clock::now();
   const double seconds = std::chrono::duration<double>(shown_ - began_).count();
   const double rate = seconds > 0.0 ? static_cast<double>(done_) / seconds : 0.0;
@@ -80,7 +92,7 @@ void Progress::show() {
   visible_ = true;
 }
 
-void Progress::clear() {
+void ConsoleProgress::clear() {
   if (std::exchange(visible_, false)) {
     fmt::print(out_, "\r\x1b[K");
     std::fflush(out_);

@@ -9,24 +9,41 @@
 
 namespace cofactor {
 
+// Where a run says how it goes.
 class Progress {
  public:
-  // `total_samples`: training samples that the whole sweep will visit, epochs and methods added up.
-  Progress(std::FILE* out, bool terminal, int64_t total_samples);
-  // To standard output, a terminal or not.
-  explicit Progress(int64_t total_samples);
-  ~Progress();
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
+  virtual ~Progress() = default;
 
   // Names what is running now: "clothes-to-bags, rate 0.8, seed 1, dmi".
-  void start(std::string label);
+  virtual void start(std::string label) = 0;
   // Training samples visited, or (skip) done by an earlier process: the time left does not count on their speed.
-  void advance(int64_t samples);
-  void skip(int64_t samples);
+  virtual void advance(int64_t samples) = 0;
+  virtual void skip(int64_t samples) = 0;
   // A line to keep. In a pipe epochs are kept, on a terminal they only show in the progress line.
-  void note(std::string_view line);
-  void epoch(std::string_view line);
+  virtual void note(std::string_view line) = 0;
+  virtual void epoch(std::string_view line) = 0;
+  // A run has failed: a line for standard error.
+  virtual void failure(std::string_view line) = 0;
+};
+
+class ConsoleProgress : public Progress {
+ public:
+  // `total_samples`: training samples that the whole sweep will visit, epochs and methods added up.
+  ConsoleProgress(std::FILE* out, bool terminal, int64_t total_samples);
+  // To standard output, a terminal or not.
+  explicit ConsoleProgress(int64_t total_samples);
+  ~ConsoleProgress() override;
+  ConsoleProgress(const ConsoleProgress&) = delete;
+  ConsoleProgress& operator=(const ConsoleProgress&) = delete;
+
+  void start(std::string label) override;
+  void advance(int64_t samples) override;
+  void skip(int64_t samples) override;
+  void note(std::string_view line) override;
+  void epoch(std::string_view line) override;
+  void failure(std::string_view line) override;
+  // An epoch of one of several runs at once.
+  void epoch_of(std::string_view label, std::string_view line);
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -3,19 +3,17 @@
 #include <algorithm>
 #include <cmath>
 
-#include "experiments/evaluate.h"
+#include "experiments/cell_runner.h"
 #include "experiments/figure.h"
+#include "experiments/jobs.h"
 #include "experiments/report.h"
 #include "experiments/results.h"
-#include "experiments/version.h"
-#include "losses/make_loss.h"
 
 namespace cofactor {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kTestBatch = 1000;
 constexpr double kSingular = 1e-12;  // |det T| below this is rounding
 
 // Files that a killed process was writing: nobody else writes here while the lock is held.
@@ -30,7 +28,7 @@ void remove_leftovers(const fs::path& directory) {
 
 class Sweep {
  public:
-  Sweep(const Experiment& experiment, const RunOptions& options, DataSplits data)
+  Sweep(const Experiment& experiment, const RunOptions& options, ExperimentData data)
       : experiment_(experiment),
         options_(options),
         data_(std::move(data)),
@@ -43,14 +41,23 @@ class Sweep {
     results_ = std::move(file.results);
   }
 
-  int run() {
-    const auto todo = plan();
-    Progress progress(samples_of(todo));
-    progress.note(fmt::format("{}: device {}, {}, --threads {}; {} training, {} validation, {} test samples; {}",
-                              experiment_.name, options_.device, options_.precision, options_.threads,
-                              data_.train.size(), data_.validation.size(), data_.test.size(), options_.out.string()));
+  int run(const std::vector<std::string>& command) {
+    const std::vector<CellTodo> todo = plan();
+    int64_t samples = 0;
+    for (const CellTodo& item : todo) samples += samples_of(experiment_, options_, data_, item.methods);
+    ConsoleProgress progress(samples);
+    greet(progress);
+    const auto keep = [this](const Result& result) {
+      append_result(results_path_, result);
+      results_.push_back(result);
+    };
     int failed = 0;
-    for (const auto& [cell, methods] : todo) failed += run_cell(cell, methods, progress);
+    if (options_.jobs > 1) {
+      failed = run_jobs(options_, todo, command, lock_, progress, keep);
+    } else {
+      CellRunner runner(experiment_, options_, data_, progress, keep);
+      for (const auto& [cell, methods] : todo) failed += runner.run(cell, methods);
+    }
     progress.note("");
     report(progress);
     if (failed > 0) fmt::print(stderr, "{}: {} failed, see above\n", experiment_.name, failed == 1 ? "a run" : "runs");
@@ -58,18 +65,26 @@ class Sweep {
   }
 
  private:
-  struct Todo {
-    Cell cell;
-    std::vector<std::string> methods;  // without a result so far, ce first
-  };
+  void greet(Progress& progress) const {
+    const DataSplits& splits = data_.splits;
+    progress.note(fmt::format("{}: device {}, {}, --threads {}; {} training, {} validation, {} test samples; {}",
+                              experiment_.name, options_.device, options_.precision, options_.threads,
+                              splits.train.size(), splits.validation.size(), splits.test.size(),
+                              options_.out.string()));
+    if (options_.jobs == 1) return;
+    progress.note(fmt::format("{} cells at once, each in a process with --threads {}{}{}", options_.jobs,
+                              threads_per_job(options_),
+                              options_.jobs > options_.threads ? ": there are more of them than threads" : "",
+                              options_.device == Device::cuda ? "; the GPU's memory is theirs to share" : ""));
+  }
 
   // What has no result yet, by cell. Throws Error where a result was made with other settings.
-  std::vector<Todo> plan() const {
-    std::vector<Todo> todo;
+  std::vector<CellTodo> plan() const {
+    std::vector<CellTodo> todo;
     for (const std::string& noise : options_.noises) {
       for (const double rate : options_.rates) {
         for (const uint64_t seed : options_.seeds) {
-          Todo item{{noise, rate, seed}, {}};
+          CellTodo item{{noise, rate, seed}, {}};
           for (const std::string& method : experiment_.methods()) {
             if (std::ranges::find(options_.methods, method) == options_.methods.end()) continue;
             if (!is_finished(item.cell, method)) item.methods.push_back(method);
@@ -82,7 +97,7 @@ class Sweep {
   }
 
   bool is_finished(const Cell& cell, const std::string& method) const {
-    Result wanted = blank(cell, method);
+    const Result wanted = blank_result(experiment_, options_, data_, cell, method);
     for (const Result& result : results_) {
       if (result.key() != wanted.key()) continue;
       check_same_settings(result.settings, wanted.settings,
@@ -90,110 +105,6 @@ class Sweep {
       return true;
     }
     return false;
-  }
-
-  int64_t samples_of(const std::vector<Todo>& todo) const {
-    int64_t epochs = 0;
-    for (const auto& [cell, methods] : todo) {
-      epochs += plan_of(experiment_, options_, "ce").epochs;
-      for (const std::string& method : methods) {
-        if (method != "ce") epochs += plan_of(experiment_, options_, method).epochs;
-      }
-    }
-    return epochs * data_.train.size();
-  }
-
-  // Returns how many runs failed. Those that follow from a failed pre-training count as one.
-  int run_cell(const Cell& cell, const std::vector<std::string>& methods, Progress& progress) {
-    const NoisyData noisy = add_noise(data_, experiment_.transition(cell.noise, cell.rate), cell.seed);
-    const auto model = experiment_.make_model(cell.seed, options_.device);
-    int failed = 0;
-    const auto guarded = [&](const auto& run) {
-      try {
-        run();
-        return true;
-      } catch (const RunFailed& error) {
-        progress.note("");
-        fmt::print(stderr, "{}: {}\n", experiment_.name, error.what());
-        ++failed;
-        return false;
-      }
-    };
-    std::vector<NamedTensor> pretrained;
-    const bool ready = guarded([&] {
-      const auto history = train(cell, "ce", noisy, *model, progress);
-      pretrained = model->state();
-      if (methods.front() == "ce") finish(cell, "ce", noisy, *model, history, progress);
-    });
-    if (!ready) return failed;
-    for (const std::string& method : methods) {
-      if (method == "ce") continue;
-      guarded([&] {
-        model->load_state(pretrained);
-        const auto history = train(cell, method, noisy, *model, progress);
-        finish(cell, method, noisy, *model, history, progress);
-      });
-    }
-    return failed;
-  }
-
-  std::vector<EpochMetrics> train(const Cell& cell, const std::string& method, const NoisyData& noisy, Module& model,
-                                  Progress& progress) const {
-    const bool pretraining = method == "ce";
-    Phase phase{.label = fmt::format("{}, {}", cell.label(), method),
-                .settings = settings_of(experiment_, options_, cell, method, data_),
-                .folder = options_.out / cell.folder() / method,
-                .plan = plan_of(experiment_, options_, method),
-                .selection = selection_of(method),
-                .seed = cell.seed,
-                .first_epoch = pretraining ? 0 : plan_of(experiment_, options_, "ce").epochs};
-    const auto loss = make_loss(method, options_.loss);
-    check_teachable(*loss, noisy, experiment_, phase.label);
-    return train_phase(phase, options_, noisy, model, *loss, progress);
-  }
-
-  static Selection selection_of(std::string_view method) {
-    return method == "ce" ? Selection::validation_accuracy : Selection::validation_loss;
-  }
-
-  // The one test of a run, and its line.
-  void finish(const Cell& cell, const std::string& method, const NoisyData& noisy, Module& model,
-              const std::vector<EpochMetrics>& history, Progress& progress) {
-    Loader loader(data_.test, {.batch_size = kTestBatch,
-                               .sampler = SamplerKind::sequential,
-                               .last_batch = LastBatch::keep,
-                               .device = options_.device,
-                               .workers = options_.workers});
-    const Confusion test = confusion(predict(model, loader, "test"));
-    const std::vector<int64_t> counts = noisy.train.class_counts();
-    const EpochMetrics& best = history[best_epoch(history, selection_of(method))];
-    Result result = blank(cell, method);
-    result.test_accuracy = test.accuracy();
-    result.best_permutation_accuracy = test.best_permutation_accuracy();
-    result.majority_accuracy = test.constant_accuracy(std::ranges::max_element(counts) - counts.begin());
-    result.valid_loss = best.valid_loss;
-    result.valid_accuracy = best.valid_accuracy;
-    result.epochs = static_cast<int>(history.size());
-    result.best_epoch = best.epoch;
-    for (const EpochMetrics& epoch : history) {
-      result.skipped_batches += epoch.skipped_batches;
-      result.batches += epoch.batches;
-      result.seconds += epoch.seconds;
-    }
-    append_result(results_path_, result);
-    results_.push_back(result);
-    announce(result, looks_permuted(test), progress);
-  }
-
-  static void announce(const Result& result, bool permuted, Progress& progress) {
-    progress.note(fmt::format("{}: test accuracy {:.2f}% (epoch {} of {}, valid loss {:.4f}), {}", result.label(),
-                              result.test_accuracy, result.best_epoch + 1, result.epochs, result.valid_loss,
-                              format_duration(result.seconds)));
-    if (permuted) {
-      progress.note(fmt::format("  its classes look permuted: renamed, the same outputs reach {:.2f}%{}",
-                                result.best_permutation_accuracy,
-                                result.method == "dmi" ? "; the determinant does not know class order" : ""));
-    }
   }
 
   // The table, and the figure. Where the figure fails the results stay, and so does everything else.
@@ -210,25 +121,9 @@ class Sweep {
     }
   }
 
-  // A result's key, settings and machine, without its numbers.
-  Result blank(const Cell& cell, const std::string& method) const {
-    Result result;
-    result.experiment = experiment_.name;
-    result.noise = cell.noise;
-    result.rate = cell.rate;
-    result.method = method;
-    result.seed = cell.seed;
-    result.device = std::string(name_of(options_.device));
-    result.precision = options_.precision;
-    result.threads = options_.threads;
-    result.version = version();
-    result.settings = settings_of(experiment_, options_, cell, method, data_);
-    return result;
-  }
-
   const Experiment& experiment_;
   const RunOptions& options_;
-  DataSplits data_;
+  ExperimentData data_;
   DirectoryLock lock_;
   fs::path results_path_;
   std::vector<Result> results_;
@@ -240,15 +135,20 @@ class Sweep {
 int run_experiment(const Experiment& experiment, int argc, const char* const* argv) {
   const auto options = parse_options(experiment, argc, argv);
   if (!options) return 0;
+  if (!options->worker.empty()) end_with_parent(*options);
   check_feasible(experiment, *options);
   set_num_threads(options->threads);
-  return Sweep(experiment, *options, limited(experiment.load(options->data), *options)).run();
+  ExperimentData data = experiment.load(options->data);
+  data.splits = limited(std::move(data.splits), *options);
+  if (!options->worker.empty()) return run_worker(experiment, *options, data);
+  return Sweep(experiment, *options, std::move(data)).run({argv, argv + argc});
 }
 
 void check_feasible(const Experiment& experiment, const RunOptions& options) {
   if (std::ranges::find(options.methods, "dmi") == options.methods.end()) return;
   const auto classes = static_cast<int64_t>(experiment.class_names.size());
-  const int64_t batch_size = plan_of(experiment, options, "dmi").batch_size;
+  int64_t batch_size = plan_of(experiment, options, "dmi").batch_size;
+  if (options.search) batch_size = std::ranges::min(options.search->batch_sizes);
   if (batch_size < classes) {
     throw UsageError(
         fmt::format("--batch-size {}: dmi needs every class in a batch, and there are {}", batch_size, classes));
@@ -273,31 +173,6 @@ DataSplits limited(DataSplits data, const RunOptions& options) {
   data.train.indices.resize(static_cast<size_t>(*options.limit));
   data.train.labels.resize(static_cast<size_t>(*options.limit));
   return data;
-}
-
-NoisyData add_noise(const DataSplits& data, const TransitionMatrix& transition, uint64_t seed) {
-  NoisyData noisy{data.train, data.validation};
-  // Training and validation may be different data sets with the same places: each has draws of its own.
-  uint32_t index = 0;
-  for (Split* split : {&noisy.train, &noisy.validation}) {
-    const RandomKey key{.seed = seed, .purpose = Purpose::labels, .index = index++};
-    split->labels = apply_noise(transition, split->labels, split->indices, key);
-  }
-  return noisy;
-}
-
-void check_teachable(const Loss& loss, const NoisyData& data, const Experiment& experiment, const std::string& label) {
-  for (const auto& [name, split] : {std::pair{"training", &data.train}, std::pair{"validation", &data.validation}}) {
-    Batch all;
-    all.host_labels = split->labels;
-    if (!loss.skips(all, split->data->classes())) continue;
-    const std::vector<int64_t> counts = split->class_counts();
-    const auto absent = static_cast<size_t>(std::ranges::find(counts, 0) - counts.begin());
-    throw RunFailed(
-        fmt::format("{}: none of the {} {} samples carries the noisy label '{}', so there is nothing to "
-                    "learn from for {}",
-                    label, split->size(), name, experiment.class_names.at(absent), loss.name()));
-  }
 }
 
 }  // namespace cofactor

@@ -13,8 +13,6 @@
 
 #include "experiments/experiment.h"
 #include "experiments/options.h"
-#include "experiments/settings.h"
-#include "experiments/trainer.h"
 
 namespace cofactor {
 
@@ -29,11 +27,5 @@ void check_feasible(const Experiment& experiment, const RunOptions& options);
 
 // The first `limit` training samples, where one is set. Throws UsageError where there are not as many.
 DataSplits limited(DataSplits data, const RunOptions& options);
-
-// The training and validation labels under a cell's noise. Depends on the seed and on each sample alone.
-NoisyData add_noise(const DataSplits& data, const TransitionMatrix& transition, uint64_t seed);
-
-// Throws RunFailed, naming the class, where the training or validation labels leave the loss nothing to learn from.
-void check_teachable(const Loss& loss, const NoisyData& data, const Experiment& experiment, const std::string& label);
 
 }  // namespace cofactor

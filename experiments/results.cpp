@@ -42,27 +42,53 @@ std::string Result::label() const {
   return fmt::format("{}, {}, rate {:g}, {}, seed {}", experiment, noise, rate, method, seed);
 }
 
+namespace {
+
+Json to_json(const std::vector<Candidate>& search) {
+  Json list = Json::array();
+  for (const Candidate& candidate : search) {
+    list.push_back({{"lr", candidate.lr},
+                    {"batch_size", candidate.batch_size},
+                    {"valid_loss", json_number(candidate.valid_loss)},
+                    {"chosen", candidate.chosen}});
+  }
+  return list;
+}
+
+std::vector<Candidate> search_from(const Json& list) {
+  std::vector<Candidate> search;
+  for (const Json& json : list) {
+    search.push_back({json.at("lr").get<double>(), json.at("batch_size").get<int64_t>(),
+                      number_from(json.at("valid_loss")), json.at("chosen").get<bool>()});
+  }
+  return search;
+}
+
+}  // namespace
+
 std::string to_json(const Result& result) {
-  return write_json({{"experiment", result.experiment},
-                     {"noise", result.noise},
-                     {"rate", result.rate},
-                     {"method", result.method},
-                     {"seed", result.seed},
-                     {"test_accuracy", result.test_accuracy},
-                     {"best_permutation_accuracy", result.best_permutation_accuracy},
-                     {"majority_accuracy", result.majority_accuracy},
-                     {"valid_loss", json_number(result.valid_loss)},
-                     {"valid_accuracy", result.valid_accuracy},
-                     {"epochs", result.epochs},
-                     {"best_epoch", result.best_epoch},
-                     {"skipped_batches", result.skipped_batches},
-                     {"batches", result.batches},
-                     {"seconds", result.seconds},
-                     {"device", result.device},
-                     {"precision", result.precision},
-                     {"threads", result.threads},
-                     {"version", result.version},
-                     {"settings", parse_json(result.settings)}});
+  Json json = {{"experiment", result.experiment},
+               {"noise", result.noise},
+               {"rate", result.rate},
+               {"method", result.method},
+               {"seed", result.seed},
+               {"test_accuracy", result.test_accuracy},
+               {"best_permutation_accuracy", result.best_permutation_accuracy},
+               {"majority_accuracy", result.majority_accuracy},
+               {"valid_loss", json_number(result.valid_loss)},
+               {"valid_accuracy", result.valid_accuracy},
+               {"epochs", result.epochs},
+               {"best_epoch", result.best_epoch},
+               {"skipped_batches", result.skipped_batches},
+               {"batches", result.batches},
+               {"seconds", result.seconds},
+               {"device", result.device},
+               {"precision", result.precision},
+               {"threads", result.threads},
+               {"version", result.version}};
+  if (!result.search.empty()) json["search"] = to_json(result.search);
+  json["settings"] = parse_json(result.settings);
+  return write_json(json);
 }
 
 Result parse_result(const std::string& line) {
@@ -88,6 +114,7 @@ Result parse_result(const std::string& line) {
     json.at("precision").get_to(result.precision);
     json.at("threads").get_to(result.threads);
     json.at("version").get_to(result.version);
+    if (json.contains("search")) result.search = search_from(json.at("search"));
     result.settings = write_json(json.at("settings"));
     return result;
   } catch (const Json::exception& error) {

@@ -1,6 +1,7 @@
 // Finished runs: one line of JSON each in results.jsonl, and the lock that gives a folder to one process.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -9,6 +10,16 @@
 #include <vector>
 
 namespace cofactor {
+
+// One way to fine-tune, among those of a search.
+struct Candidate {
+  double lr = 0.0;
+  int64_t batch_size = 0;
+  double valid_loss = INFINITY;  // of its selected epoch; infinite where it failed
+  bool chosen = false;
+
+  bool operator==(const Candidate&) const = default;
+};
 
 // One finished run. Accuracies are in percent.
 struct Result {
@@ -28,7 +39,8 @@ struct Result {
   std::string device, precision;
   int threads = 0;
   std::string version;
-  std::string settings;  // a JSON object: everything that decides the result (settings.h)
+  std::vector<Candidate> search{};  // all that a search trained, one of them chosen; empty without --search
+  std::string settings;             // a JSON object: everything that decides the result (settings.h)
 
   // What a result is the result of; at most one line a key.
   auto key() const { return std::tie(experiment, noise, rate, method, seed); }
@@ -61,6 +73,8 @@ class DirectoryLock {
   ~DirectoryLock();
   DirectoryLock(const DirectoryLock&) = delete;
   DirectoryLock& operator=(const DirectoryLock&) = delete;
+  // The open file that stands for the lock: a process that inherits it holds the folder too.
+  int descriptor() const { return file_; }
 
  private:
   int file_ = -1;

@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "engine/io/json.h"
+#include "experiments/checksum.h"
+#include "experiments/loss_flags.h"
 
 namespace cofactor {
 namespace {
@@ -20,44 +22,47 @@ Json to_json(const TrainingPlan& plan) {
           {"batch_size", plan.batch_size}};
 }
 
-// FNV-1a over the samples' places and labels: tells one data set, order or split from another.
+// Over the samples' places and labels: tells one data set, order or split from another.
 std::string checksum(const DataSplits& data) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  const auto mix = [&hash](uint64_t value) { hash = (hash ^ value) * 0x100000001b3u; };
+  Checksum sum;
   for (const Split* split : {&data.train, &data.validation, &data.test}) {
-    mix(static_cast<uint64_t>(split->size()));
-    for (const int64_t index : split->indices) mix(static_cast<uint64_t>(index));
-    for (const int32_t label : split->labels) mix(static_cast<uint64_t>(label));
+    sum.mix(static_cast<uint64_t>(split->size()));
+    for (const int64_t index : split->indices) sum.mix(static_cast<uint64_t>(index));
+    for (const int32_t label : split->labels) sum.mix(static_cast<uint64_t>(label));
   }
-  return fmt::format("{:016x}", hash);
+  return sum.text();
 }
 
 }  // namespace
 
 std::string settings_of(const Experiment& experiment, const RunOptions& options, const Cell& cell,
-                        std::string_view method, const DataSplits& data) {
+                        std::string_view method, const ExperimentData& data,
+                        const std::optional<TrainingPlan>& candidate) {
+  const DataSplits& splits = data.splits;
   Json settings = {{"experiment", experiment.name},
                    {"noise", cell.noise},
                    {"rate", cell.rate},
                    {"seed", cell.seed},
                    {"data",
-                    {{"train", data.train.size()},
-                     {"validation", data.validation.size()},
-                     {"test", data.test.size()},
-                     {"checksum", checksum(data)}}},
+                    {{"train", splits.train.size()},
+                     {"validation", splits.validation.size()},
+                     {"test", splits.test.size()},
+                     {"checksum", checksum(splits)}}},
                    {"device", name_of(options.device)},
                    {"precision", options.precision},
                    {"sampler", options.sampler == SamplerKind::stratified   ? "stratified"
                                : options.sampler == SamplerKind::sequential ? "sequential"
                                                                             : "shuffled"},
                    {"pretraining", to_json(plan_of(experiment, options, "ce"))}};
+  if (!data.settings.empty()) settings["options"] = parse_json(data.settings);
   if (method != "ce") {
     settings["method"] = method;
-    settings["finetuning"] = to_json(plan_of(experiment, options, method));
+    settings["finetuning"] = to_json(candidate ? *candidate : plan_of(experiment, options, method));
+    if (options.search && !candidate) {
+      settings["search"] = {{"lr", options.search->lrs}, {"batch_size", options.search->batch_sizes}};
+    }
   }
-  if (method == "dmi") {
-    settings["loss"] = {{"normalize", options.loss.dmi.normalize}, {"epsilon", options.loss.dmi.epsilon}};
-  }
+  if (const Json loss = loss_settings(method, options.loss); !loss.is_null()) settings["loss"] = loss;
   return write_json(settings);
 }
 

@@ -2,6 +2,7 @@
 // resumed or reused that was made under other settings.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,9 +23,11 @@ struct Cell {
 };
 
 // The settings of a method in a cell, as a JSON object; "ce" is the pre-training, whose settings the others contain.
-// `data` is what the run trains on, before noise: sizes and labels are part of the settings, the folder is not.
+// `data` is what the run trains on, before noise: sizes, labels and its own settings are part of the settings, the
+// folder is not. `candidate`: the plan of one candidate of a search, in place of the search.
 std::string settings_of(const Experiment& experiment, const RunOptions& options, const Cell& cell,
-                        std::string_view method, const DataSplits& data);
+                        std::string_view method, const ExperimentData& data,
+                        const std::optional<TrainingPlan>& candidate = {});
 
 // Throws Error, naming `where` and each setting that differs, unless both JSON objects are equal.
 void check_same_settings(const std::string& found, const std::string& expected, std::string_view where);

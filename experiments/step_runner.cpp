@@ -44,6 +44,7 @@ void StepRunner::record(const Batch& batch) {
 
 Tensor StepRunner::run(const Batch& batch, uint64_t seed, uint64_t number) {
   model_.set_random(seed, number);
+  loss_.set_random(seed, number);
   if (record_ && !recorded_ && steps_++ >= kStepsBeforeRecording) record(batch);
   if (!recorded_ || !fits_recording(batch)) return run_once(batch);
   input_.inputs.copy_from(batch.inputs);

@@ -20,7 +20,8 @@ class StepRunner {
       : model_(model), loss_(loss), optimizer_(optimizer), record_(record) {}
 
   // Queues the step on the batch and returns its loss, a scalar that the next step may overwrite. `number` keys the
-  // step's draws.
+  // step's draws, the network's and the loss's. The caller tells the loss when the step is done (Loss::step_done), with
+  // this batch, recorded or not.
   Tensor run(const Batch& batch, uint64_t seed, uint64_t number);
 
   // The outputs of the last step, for a look at what went wrong.

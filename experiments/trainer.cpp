@@ -36,9 +36,11 @@ void require(bool condition, fmt::format_string<Args...> format, Args&&... args)
   if (!condition) throw RunFailed(fmt::format(format, std::forward<Args>(args)...));
 }
 
+// Integers (words of a sentence) are finite.
 bool all_finite(const Tensor& tensor) {
-  const std::vector<float> values = tensor.to_vector<float>();
-  return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
+  if (!is_floating(tensor.dtype())) return true;
+  const std::vector<double> values = cast(tensor.detach(), DType::f64).to_vector<double>();
+  return std::ranges::all_of(values, [](double value) { return std::isfinite(value); });
 }
 
 // Why a loss is not finite, as far as the batch and the outputs tell.
@@ -61,6 +63,7 @@ class Trainer {
         model_(model),
         loss_(loss),
         progress_(progress),
+        train_split_(data.train),
         samples_(data.train.size()),
         classes_(data.train.data->classes()),
         train_(data.train, loader_options(phase.plan.batch_size, options.sampler)),
@@ -71,7 +74,7 @@ class Trainer {
     ensure_writable_directory(phase_.folder);
     if (load_finished()) return history_;
     optimizer_ = make_optimizer(phase_.plan, model_.parameters());
-    resume();
+    if (!resume()) prepare_loss();
     runner_.emplace(model_, loss_, *optimizer_, options_.cuda_graph);
     while (static_cast<int>(history_.size()) < phase_.plan.epochs) {
       run_epoch();
@@ -115,8 +118,9 @@ class Trainer {
     }
   }
 
-  void resume() {
-    if (!std::filesystem::exists(checkpoint_path())) return;
+  // Whether there was a checkpoint to go on from.
+  bool resume() {
+    if (!std::filesystem::exists(checkpoint_path())) return false;
     const std::string path = checkpoint_path().string();
     Checkpoint checkpoint = load_checkpoint(checkpoint_path(), options_.device);
     check_same_settings(checkpoint.settings, phase_.settings, path);
@@ -125,6 +129,7 @@ class Trainer {
     load_model(checkpoint.model, checkpoint_path());
     try {
       optimizer_->load_state(checkpoint.optimizer);
+      loss_.load_state(checkpoint.loss);
     } catch (const Error& error) {
       fail("{}: {}", path, error.what());
     }
@@ -136,6 +141,20 @@ class Trainer {
                                  options_.threads));
     }
     progress_.skip(samples_ * static_cast<int64_t>(history_.size()));
+    return true;
+  }
+
+  // Shows the loss what the given weights answer for every training sample, where it asks.
+  void prepare_loss() {
+    if (!loss_.needs_training_outputs()) return;
+    Loader loader(train_split_, loader_options(kEvaluationBatch, SamplerKind::sequential));
+    try {
+      const Predictions outputs = predict(model_, loader, "training");
+      const NoGrad no_grad;
+      loss_.prepare(outputs.logits, outputs.batch);
+    } catch (const Error& error) {
+      throw RunFailed(fmt::format("{}: before the first step: {}", phase_.label, error.what()));
+    }
   }
 
   void run_epoch() {
@@ -168,7 +187,7 @@ class Trainer {
     report(metrics);
   }
 
-  // Forward, loss, backward, update. Returns the loss, or 0 where read_losses will.
+  // Forward, loss, backward, update, and word to the loss. Returns the loss, or 0 where read_losses will.
   double train_step(const Batch& batch, const EpochMetrics& metrics) {
     // Dropout masks are keyed by the batch's number within the phase, and pre-training's differ from fine-tuning's.
     const int64_t step = metrics.epoch * train_.batches_per_epoch() + metrics.batches;
@@ -180,12 +199,14 @@ class Trainer {
           fmt::format("{}: steps run one by one, since they cannot be recorded: {}", phase_.label, runner_->refusal()));
     }
     const UnreadLoss mark{step, metrics.epoch + 1, metrics.batches + 1};
-    if (runner_->replaying()) {  // nothing waits for the device within an epoch
+    double value = 0.0;
+    if (runner_->replaying()) {  // nothing here waits for the device within an epoch
       keep_unread(loss, mark);
-      return 0.0;
+    } else {
+      value = loss.item();
+      check_loss(value, mark, [&] { return likely_cause(batch, runner_->logits(), loss_.name()); });
     }
-    const double value = loss.item();
-    check_loss(value, mark, [&] { return likely_cause(batch, runner_->logits(), loss_.name()); });
+    loss_.step_done(batch);
     return value;
   }
 
@@ -234,7 +255,7 @@ class Trainer {
                                   metrics.epoch + 1, error.what()));
     }
     const NoGrad no_grad;
-    metrics.valid_loss = loss_(predictions.logits, predictions.batch).item();
+    metrics.valid_loss = loss_.evaluate(predictions.logits, predictions.batch).item();
     // Infinity is a verdict (outputs that carry no information, for DMI), and never selected before a finite loss.
     require(!std::isnan(metrics.valid_loss) && metrics.valid_loss > -INFINITY,
             "{}: the validation loss is {} after epoch {}", phase_.label, metrics.valid_loss, metrics.epoch + 1);
@@ -263,7 +284,8 @@ class Trainer {
                                         .history = history_,
                                         .model = model_.state(),
                                         .best = best_,
-                                        .optimizer = optimizer_->state()});
+                                        .optimizer = optimizer_->state(),
+                                        .loss = loss_.state()});
     write_metrics(metrics_path(), history_);
   }
 
@@ -282,6 +304,7 @@ class Trainer {
   Module& model_;
   Loss& loss_;
   Progress& progress_;
+  const Split& train_split_;
   int64_t samples_, classes_;
   Loader train_, validation_;
   Schedule schedule_;

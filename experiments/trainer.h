@@ -50,11 +50,14 @@ size_t best_epoch(const std::vector<EpochMetrics>& history, Selection selection)
 // it. Where the folder holds the finished weights of the same settings, they are loaded instead; where it holds a
 // checkpoint, training goes on from it, to the same result. Returns the metrics of all epochs.
 //
-// Batches that the loss skips leave out the whole step and are counted. Selection reads the loss over the whole
-// validation set: the logits of all its samples, one call.
+// A loss that asks for it (Loss::needs_training_outputs) is first shown the outputs of the given weights for the whole
+// training split; a resumed phase gives it its state back instead. Batches that the loss skips leave out the whole step
+// and are counted. Selection reads Loss::evaluate over the whole validation set: the logits of all its samples, one
+// call.
 //
-// Throws RunFailed where the loss or the network's outputs stop being finite, with the step and the likely cause, and
-// where no batch of an epoch carries a gradient; Error where files of other settings are in the way, or files fail.
+// Throws RunFailed where the loss cannot be prepared, where the loss or the network's outputs stop being finite, with
+// the step and the likely cause, and where no batch of an epoch carries a gradient; Error where files of other settings
+// are in the way, or files fail.
 std::vector<EpochMetrics> train_phase(const Phase& phase, const RunOptions& options, const NoisyData& data,
                                       Module& model, Loss& loss, Progress& progress);
 

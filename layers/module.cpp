@@ -4,6 +4,7 @@
 #include <map>
 
 #include "engine/error.h"
+#include "engine/ops/elementwise.h"
 
 namespace cofactor {
 
@@ -31,6 +32,18 @@ std::vector<NamedTensor> Module::buffers() const {
 
 void Module::train(bool training) {
   visit(*this, "", [training](const std::string&, Module& module) { module.training_ = training; });
+}
+
+void Module::compute_in_bf16(bool on) {
+  visit(*this, "", [on](const std::string&, Module& module) { module.bf16_ = on; });
+}
+
+Tensor Module::enter(const Tensor& x) const {
+  return bf16_ ? cast(x, DType::bf16) : x;
+}
+
+Tensor Module::leave(const Tensor& logits) const {
+  return bf16_ ? cast(logits, DType::f32) : logits;
 }
 
 void Module::set_random(uint64_t seed, uint64_t step) {

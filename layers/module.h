@@ -32,6 +32,10 @@ class Module {
   void eval() { train(false); }
   bool training() const { return training_; }
 
+  // Whether this module and all below compute in bf16: activations, and the copies of f32 parameters that meet them.
+  // Parameters, their gradients, statistics and what a network returns stay f32.
+  void compute_in_bf16(bool on = true);
+
   // Names the random draws of the next forward: dropout masks depend on the seed, the step and the layer's place alone.
   void set_random(uint64_t seed, uint64_t step);
 
@@ -52,6 +56,10 @@ class Module {
   }
   // The key of this layer's draws in this step.
   RandomKey random_key(Purpose purpose) const;
+  bool computes_in_bf16() const { return bf16_; }
+  // A network's images as its first layer takes them, and its logits as a loss does: through bf16 where it computes so.
+  Tensor enter(const Tensor& x) const;
+  Tensor leave(const Tensor& logits) const;
 
  private:
   struct Entry {
@@ -67,7 +75,7 @@ class Module {
 
   std::vector<Entry> parameters_, buffers_;
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
-  bool training_ = true;
+  bool training_ = true, bf16_ = false;
   uint64_t seed_ = 0, step_ = 0;
   uint32_t index_ = 0;  // this module's place in the walk: numbers its random draws
 };

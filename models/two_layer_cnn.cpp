@@ -21,9 +21,9 @@ Tensor TwoLayerCnn::forward(const Tensor& x) {
   // conv, ReLU, pool, as the paper's code has it. Max and ReLU commute exactly, gradients included (the largest of a
   // window passes its gradient if it is positive, in either order), so the ReLU is fused with the pooling, whose output
   // is a quarter of the size.
-  Tensor y = max_pool2d((*conv1_)(x), 2, 2, 0, Activation::relu);
+  Tensor y = max_pool2d((*conv1_)(enter(x)), 2, 2, 0, Activation::relu);
   y = max_pool2d((*conv2_)(y), 2, 2, 0, Activation::relu);
-  return (*fc_)((*dropout_)(flatten(y)));
+  return leave((*fc_)((*dropout_)(flatten(y))));
 }
 
 }  // namespace cofactor

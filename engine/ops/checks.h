@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "engine/autograd.h"
+#include "engine/backend.h"
 #include "engine/tensor.h"
 
 namespace cofactor {
@@ -42,6 +43,12 @@ inline void check_alike(const Tensor& a, std::string_view name_a, const Tensor& 
   check_same_device(a, name_a, b, name_b, op);
 }
 
+// A parameter p beside x: of one device, and of one dtype or f32 beside bf16 (master weights).
+inline void check_parameter(const Tensor& x, const Tensor& p, std::string_view name, std::string_view op) {
+  if (x.dtype() == DType::bf16 && p.dtype() == DType::f32) return check_same_device(x, "x", p, name, op);
+  check_alike(x, "x", p, name, op);
+}
+
 // Whether the op that asks must be able to give a gradient for x.
 inline bool tracks(const Tensor& x) {
   return grad_enabled() && x.requires_grad();
@@ -50,6 +57,14 @@ inline bool tracks(const Tensor& x) {
 // x for a vjp's capture, without its tape; undefined where the vjp will not read it, so that nothing is held in vain.
 inline Tensor keep(const Tensor& x, bool needed) {
   return needed && x.defined() ? x.detach() : Tensor();
+}
+
+// x's values in another dtype, without its tape: a compute copy, or a gradient for a parameter of that dtype.
+inline Tensor converted(const Tensor& x, DType dtype) {
+  if (!x.defined() || x.dtype() == dtype) return keep(x, true);
+  const Tensor y = Tensor::empty(x.shape(), dtype, x.device());
+  x.backend().cast(x, y);
+  return y;
 }
 
 inline Tensor empty_like(const Tensor& x) {

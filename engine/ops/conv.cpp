@@ -15,11 +15,11 @@ Shape conv2d_shape(const Tensor& x, const Tensor& w, const Tensor& b, const Conv
   check(w.rank() == 4, "conv2d: w has shape {}, expected (O, KH, KW, I)", w.shape());
   check(x.dim(3) == w.dim(3), "conv2d: x of shape {} has {} channels, w of shape {} takes {}", x.shape(), x.dim(3),
         w.shape(), w.dim(3));
-  check_alike(x, "x", w, "w", "conv2d");
+  check_parameter(x, w, "w", "conv2d");
   if (b.defined()) {
     check(b.shape() == Shape{w.dim(0)}, "conv2d: b has shape {}, w of shape {} takes ({})", b.shape(), w.shape(),
           w.dim(0));
-    check_alike(x, "x", b, "b", "conv2d");
+    check_parameter(x, b, "b", "conv2d");
   }
   return {
       x.dim(0), window_count("conv2d", "height", x.dim(1), w.dim(1), params.stride_h, params.pad_h, params.dilation_h),
@@ -38,13 +38,16 @@ Tensor before_activation(const Tensor& grad, const Tensor& y, Activation activat
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params) {
   const Tensor y = Tensor::empty(conv2d_shape(x, w, b, params), x.dtype(), x.device());
-  x.backend().conv2d(x, w, b, params, y);
+  const DType wide = compute_dtype(x.dtype());
+  const Tensor weights = converted(w, x.dtype());
+  x.backend().conv2d(x, weights, converted(b, wide), params, y);
 
   const bool need_x = tracks(x), need_w = tracks(w), need_b = tracks(b);
-  const Tensor kept_x = keep(x, need_w), kept_w = keep(w, need_x);
+  const Tensor kept_x = keep(x, need_w), kept_w = keep(weights, need_x);
   const Tensor kept_y = keep(y, (need_x || need_w || need_b) && params.activation != Activation::none);
   return record(y, "conv2d", {x, w, b},
-                [=, x_shape = x.shape(), w_shape = w.shape()](const Tensor& grad) -> std::vector<Tensor> {
+                [=, x_shape = x.shape(), w_shape = w.shape(), w_dtype = w.dtype(),
+                 b_dtype = b.defined() ? b.dtype() : wide](const Tensor& grad) -> std::vector<Tensor> {
                   const Tensor g = before_activation(grad, kept_y, params.activation);
                   Tensor dx, dw, db;
                   if (need_x) {
@@ -52,13 +55,13 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dPar
                     g.backend().conv2d_vjp_input(g, kept_w, params, dx);
                   }
                   if (need_w) {
-                    dw = Tensor::empty(w_shape, g.dtype(), g.device());
-                    if (need_b) db = Tensor::empty({w_shape[0]}, g.dtype(), g.device());
+                    dw = Tensor::empty(w_shape, wide, g.device());
+                    if (need_b) db = Tensor::empty({w_shape[0]}, wide, g.device());
                     g.backend().conv2d_vjp_weights(kept_x, g, params, dw, db);
                   } else if (need_b) {
                     db = g;  // b is broadcast over the images, the engine sums
                   }
-                  return {dx, dw, db};
+                  return {dx, converted(dw, w_dtype), converted(db, b_dtype)};
                 });
 }
 

@@ -8,7 +8,9 @@ namespace cofactor {
 // y[n, oh, ow, o] = activation(b[o] + sum_{kh, kw, i} x[n, oh*stride - pad + kh*dilation, .., i] * w[o, kh, kw, i])
 // x (N, H, W, I), w (O, KH, KW, I), b (O) or undefined; y (N, OH, OW, O) with
 // OH = floor((H + 2 pad - dilation (KH - 1) - 1) / stride) + 1.
-// Throws Error where shapes, dtypes or parameters do not fit, or the window is larger than the padded image.
+// w and b have x's dtype, or are f32 beside a bf16 x: then w is rounded to bf16 for the products, and the gradients of
+// w and b are f32. Throws Error where shapes, dtypes or parameters do not fit, or the window is larger than the padded
+// image.
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params = {});
 
 }  // namespace cofactor

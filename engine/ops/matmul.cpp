@@ -6,10 +6,10 @@ namespace cofactor {
 
 namespace {
 
-// op(a) op(b) + bias, unrecorded, for matrices that have been checked.
-Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias = {}) {
-  const Tensor y = Tensor::empty({a.dim(transpose_a ? 1 : 0), b.dim(transpose_b ? 0 : 1)}, a.dtype(), a.device());
-  a.backend().matmul(a, transpose_a, b, transpose_b, bias, y);
+// op(a) op(b), unrecorded, for matrices that have been checked.
+Tensor product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, DType dtype) {
+  const Tensor y = Tensor::empty({a.dim(transpose_a ? 1 : 0), b.dim(transpose_b ? 0 : 1)}, dtype, a.device());
+  a.backend().matmul(a, transpose_a, b, transpose_b, {}, y);
   return y;
 }
 
@@ -23,10 +23,12 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   check(a.dim(1) == b.dim(0), "matmul: shapes {} and {} do not multiply, {} columns meet {} rows", a.shape(), b.shape(),
         a.dim(1), b.dim(0));
   check_alike(a, "a", b, "b", "matmul");
-  return record(product(a, false, b, false), "matmul", {a, b},
-                [kept_a = keep(a, tracks(b)), kept_b = keep(b, tracks(a))](const Tensor& grad) {
-                  return std::vector<Tensor>{kept_b.defined() ? product(grad, false, kept_b, true) : Tensor(),
-                                             kept_a.defined() ? product(kept_a, true, grad, false) : Tensor()};
+  return record(product(a, false, b, false, a.dtype()), "matmul", {a, b},
+                [kept_a = keep(a, tracks(b)), kept_b = keep(b, tracks(a))](const Tensor& grad) -> std::vector<Tensor> {
+                  Tensor da, db;
+                  if (kept_b.defined()) da = product(grad, false, kept_b, true, grad.dtype());
+                  if (kept_a.defined()) db = product(kept_a, true, grad, false, grad.dtype());
+                  return {da, db};
                 });
 }
 
@@ -37,18 +39,25 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
   check_rank(w, 2, "linear", "w");
   check(x.dim(1) == w.dim(1), "linear: x of shape {} has {} features, w of shape {} takes {}", x.shape(), x.dim(1),
         w.shape(), w.dim(1));
-  check_alike(x, "x", w, "w", "linear");
+  check_parameter(x, w, "w", "linear");
   if (b.defined()) {
     check(b.shape() == Shape{w.dim(0)}, "linear: b has shape {}, w of shape {} takes ({})", b.shape(), w.shape(),
           w.dim(0));
-    check_alike(x, "x", b, "b", "linear");
+    check_parameter(x, b, "b", "linear");
   }
-  // b is broadcast over the rows, so its gradient is summed by the engine.
-  return record(product(x, false, w, true, b), "linear", {x, w, b},
-                [kept_x = keep(x, tracks(w)), kept_w = keep(w, tracks(x)), need_b = tracks(b)](const Tensor& grad) {
-                  return std::vector<Tensor>{kept_w.defined() ? product(grad, false, kept_w, false) : Tensor(),
-                                             kept_x.defined() ? product(grad, true, kept_x, false) : Tensor(),
-                                             need_b ? grad : Tensor()};
+  const DType wide = compute_dtype(x.dtype());
+  const Tensor weights = converted(w, x.dtype());
+  const Tensor y = Tensor::empty({x.dim(0), w.dim(0)}, x.dtype(), x.device());
+  x.backend().matmul(x, false, weights, true, converted(b, wide), y);
+  const DType b_dtype = b.defined() ? b.dtype() : wide;
+  return record(y, "linear", {x, w, b},
+                [=, kept_x = keep(x, tracks(w)), kept_w = keep(weights, tracks(x)), need_b = tracks(b),
+                 w_dtype = w.dtype()](const Tensor& grad) -> std::vector<Tensor> {
+                  Tensor dx, dw, db;
+                  if (kept_w.defined()) dx = product(grad, false, kept_w, false, grad.dtype());
+                  if (kept_x.defined()) dw = converted(product(grad, true, kept_x, false, wide), w_dtype);
+                  if (need_b) db = converted(grad, b_dtype);  // b is broadcast over the rows: the engine sums
+                  return {dx, dw, db};
                 });
 }
 

@@ -6,6 +6,7 @@
 
 #include "engine/autograd.h"
 #include "engine/error.h"
+#include "engine/state_reader.h"
 
 namespace cofactor {
 
@@ -27,36 +28,6 @@ void check_parameters(std::string_view op, const std::vector<NamedTensor>& param
           tensor.device(), parameters.front().name, parameters.front().tensor.device());
   }
 }
-
-// The tensors of a state by name, each to be taken once.
-class StateReader {
- public:
-  StateReader(std::string_view op, const std::vector<NamedTensor>& state) : op_(op) {
-    for (const auto& [name, tensor] : state) {
-      check(tensor.defined(), "{}: '{}' in the state is undefined", op, name);
-      check(tensors_.emplace(name, tensor).second, "{}: the state has '{}' twice", op, name);
-    }
-  }
-
-  Tensor take(const std::string& name, const Shape& shape, DType dtype) {
-    const auto found = tensors_.find(name);
-    check(found != tensors_.end(), "{}: the state has no '{}'", op_, name);
-    const Tensor tensor = found->second;
-    check(tensor.shape() == shape && tensor.dtype() == dtype, "{}: '{}' in the state is {} in {}, expected {} in {}",
-          op_, name, tensor.shape(), tensor.dtype(), shape, dtype);
-    tensors_.erase(found);
-    return tensor;
-  }
-
-  void check_finished() const {
-    check(tensors_.empty(), "{}: the state has '{}', which this optimizer does not know", op_,
-          tensors_.empty() ? "" : tensors_.begin()->first);
-  }
-
- private:
-  std::string_view op_;
-  std::map<std::string, Tensor> tensors_;
-};
 
 }  // namespace
 

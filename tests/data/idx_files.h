@@ -13,6 +13,7 @@
 #include "engine/error.h"
 #include "engine/io/file.h"
 #include "engine/random.h"
+#include "tests/fixtures/errors.h"
 #include "tests/fixtures/temporary_folder.h"
 
 namespace cofactor::testing {
@@ -106,17 +107,6 @@ inline void write_tiny_pair(const std::filesystem::path& directory, std::string_
 inline void write_tiny_fashion_mnist(const std::filesystem::path& directory, const TinyFashionMnist& tiny = {}) {
   detail::write_tiny_pair(directory, "train", tiny.train, 0, tiny);
   detail::write_tiny_pair(directory, "t10k", tiny.test, 1, tiny);
-}
-
-// The message of the Error that `action` throws; empty where it throws none.
-template <class Action>
-std::string error_of(Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
 }
 
 }  // namespace cofactor::testing

@@ -31,7 +31,7 @@ class ReviewFolder {
 };
 
 // What loading says of a negative file with these bytes, without the prefix that names the file.
-std::string rejection_of(std::string_view negative) {
+std::string review_rejection(std::string_view negative) {
   const ReviewFolder folder(negative);
   const std::string message = error_of([&] { load_movie_reviews(folder.path()); });
   const std::string prefix = "movie_reviews: '" + (folder.path() / "rt-polarity.neg").string() + "'";
@@ -151,12 +151,12 @@ TEST_SUITE("data") {
   }
 
   TEST_CASE("movie review files that are malformed are errors that name the line") {
-    CHECK(rejection_of("") == " is empty: sentences of both classes are needed");
-    CHECK(rejection_of("bad\n\nworse\n") == ", line 2: blank, where a sentence is expected");
-    CHECK(rejection_of("bad\n \t\r\nworse\n") == ", line 2: blank, where a sentence is expected");
-    CHECK(rejection_of("\n") == ", line 1: blank, where a sentence is expected");
-    CHECK(rejection_of("bad\nworse\n\n") == ", line 3: blank, where a sentence is expected");
-    CHECK(rejection_of("bad\nworse\n . -- \xE9\n") ==
+    CHECK(review_rejection("") == " is empty: sentences of both classes are needed");
+    CHECK(review_rejection("bad\n\nworse\n") == ", line 2: blank, where a sentence is expected");
+    CHECK(review_rejection("bad\n \t\r\nworse\n") == ", line 2: blank, where a sentence is expected");
+    CHECK(review_rejection("\n") == ", line 1: blank, where a sentence is expected");
+    CHECK(review_rejection("bad\nworse\n\n") == ", line 3: blank, where a sentence is expected");
+    CHECK(review_rejection("bad\nworse\n . -- \xE9\n") ==
           ", line 3: no word is left after cleaning, which keeps letters, digits and (),!?'`");
     const ReviewFolder few("bad", "good");
     CHECK(error_of([&] { load_movie_reviews(few.path()); }) ==
@@ -165,21 +165,16 @@ TEST_SUITE("data") {
   }
 
   TEST_CASE("movie review files in another encoding are errors that say how to convert") {
-    CHECK(rejection_of("bad\nclich\xC3\xA9s\n") ==
+    CHECK(review_rejection("bad\nclich\xC3\xA9s\n") ==
           ", line 2: a character in UTF-8 at byte 9 of the file, where Latin-1 is expected (iconv -f UTF-8 -t "
           "ISO-8859-1 converts)");
     for (const char* character : {"\xE2\x80\x94", "\xF0\x9F\x8E\xAC"})
-      CHECK(contains(rejection_of(std::string("bad ") + character), ", line 1: a character in UTF-8 at byte 4"));
-    CHECK(contains(rejection_of("\xEF\xBB\xBF"
-                                "bad\n"),
-                   " begins with UTF-8's byte order mark; Latin-1 without one"));
-    CHECK(contains(rejection_of("\xFF\xFE"
-                                "b"),
-                   " begins with UTF-16's byte order mark; Latin-1 is expected"));
-    CHECK(contains(rejection_of("\xFE\xFF"
-                                "b"),
-                   " begins with UTF-16's byte order mark; Latin-1 is expected"));
-    CHECK(rejection_of(std::string_view("bad\nb\0a\0d\0\n\0", 12)) ==
+      CHECK(contains(review_rejection(std::string("bad ") + character), ", line 1: a character in UTF-8 at byte 4"));
+    CHECK(
+        contains(review_rejection("\xEF\xBB\xBFworse\n"), " begins with UTF-8's byte order mark; Latin-1 without one"));
+    CHECK(contains(review_rejection("\xFF\xFEw"), " begins with UTF-16's byte order mark; Latin-1 is expected"));
+    CHECK(contains(review_rejection("\xFE\xFFw"), " begins with UTF-16's byte order mark; Latin-1 is expected"));
+    CHECK(review_rejection(std::string_view("bad\nb\0a\0d\0\n\0", 12)) ==
           ", line 2: a zero at byte 5 of the file, which no Latin-1 text holds (UTF-16 does)");
     // Latin-1: one letter that UTF-8 would not have there is enough, be there others that look like it.
     for (const char* latin1 : {"clich\xE9s", "\xE9", "na\xEFve caf\xC3\xA9", "a \x97 b \x85", "\xC3", "\xE2\x80"})

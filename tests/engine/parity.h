@@ -1,5 +1,6 @@
 // The parity tests' frame: one body of kernel calls, run once on the reference backend in f64, which gives the expected
-// values, then on the reference in f32 and on every other device of this build in f32, each compared with them.
+// values, then on every device of this build (the reference too) in f32, compared with them. Then all of it again with
+// inputs rounded to bf16, on the devices in bf16.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -24,6 +25,8 @@ struct Tolerance {
   double relative = 1e-5;
 };
 inline constexpr Tolerance kExact{0.0, 0.0};
+// A result that is rounded to bf16 once is off by up to half of the last of its 8 bits.
+inline constexpr double kBf16Rounding = 0x1p-8;
 
 inline constexpr std::array kAllDTypes{DType::f32, DType::f64, DType::bf16, DType::i32, DType::u8};
 
@@ -76,19 +79,24 @@ inline std::vector<double> values_of(const Tensor& x) {
   return {};
 }
 
-// One execution of a body on one device. Every execution draws the same inputs, rounded to f32, so that f32 and f64
-// start from equal numbers.
+// One execution of a body on one device. Every execution draws the same inputs, rounded to `inputs` (f32 or bf16), so
+// that all start from equal numbers.
 class Run {
  public:
   // `unwritten` fills the outputs beforehand; it differs between executions, so that an element that no kernel writes
   // shows as a difference.
-  Run(Device device, DType dtype, double unwritten) : device_(device), dtype_(dtype), unwritten_(unwritten) {}
+  Run(Device device, DType dtype, DType inputs, double unwritten)
+      : device_(device), dtype_(dtype), inputs_(inputs), unwritten_(unwritten) {}
 
   Backend& backend() const { return backend_of(device_); }
 
   // Uniform in [low, high).
   Tensor random(const Shape& shape, double low = -1.0, double high = 1.0) {
-    return values(draw(shape, [=](double u) { return static_cast<float>(low + (high - low) * u); }), shape);
+    return values(draw_real(shape, low, high), shape);
+  }
+  // The same in the dtype of what is wide beside the run's (engine/backend.h): f32 beside bf16.
+  Tensor random_wide(const Shape& shape, double low = -1.0, double high = 1.0) {
+    return values(draw_real(shape, low, high), shape, compute_dtype(dtype_));
   }
   // Integers in [0, bound), in any dtype.
   Tensor integers(const Shape& shape, int bound, DType dtype) {
@@ -105,6 +113,7 @@ class Run {
   }
 
   Tensor output(const Shape& shape) const { return output(shape, dtype_); }
+  Tensor output_wide(const Shape& shape) const { return output(shape, compute_dtype(dtype_)); }
   Tensor output(const Shape& shape, DType dtype) const {
     return tensor_of(std::vector<double>(static_cast<size_t>(shape.numel()), unwritten_), shape, dtype, device_);
   }
@@ -122,6 +131,12 @@ class Run {
   const std::vector<std::pair<std::string, std::vector<double>>>& kept() const { return kept_; }
 
  private:
+  std::vector<double> draw_real(const Shape& shape, double low, double high) {
+    return draw(shape, [=, this](double u) {
+      const auto value = static_cast<float>(low + (high - low) * u);
+      return inputs_ == DType::bf16 ? static_cast<float>(bf16(value)) : value;
+    });
+  }
   template <class Map>
   std::vector<double> draw(const Shape& shape, Map map) {
     std::vector<double> result(static_cast<size_t>(shape.numel()));
@@ -131,7 +146,7 @@ class Run {
   }
 
   Device device_;
-  DType dtype_;
+  DType dtype_, inputs_;
   double unwritten_;
   uint32_t draws_ = 0;
   std::vector<std::pair<std::string, std::vector<double>>> kept_;
@@ -186,27 +201,45 @@ class SkippedParity {
 // The parity of one kernel.
 class Parity {
  public:
-  explicit Parity(std::string kernel) : kernel_(std::move(kernel)) {}
+  // `bf16` false: of a kernel that has no part in bf16.
+  explicit Parity(std::string kernel, bool bf16 = true) : kernel_(std::move(kernel)), bf16_(bf16) {}
 
-  void check(const std::string& what, Tolerance tolerance, const std::function<void(Run&)>& body) const {
-    Run expected(Device::reference, DType::f64, 101.0);
-    body(expected);
-    REQUIRE(!expected.kept().empty());
-    const std::vector<Device> available = available_devices();
+  // `roundings`: how many times a result in bf16 is rounded on its way, its own rounding among them.
+  void check(const std::string& what, Tolerance tolerance, const std::function<void(Run&)>& body,
+             int roundings = 1) const {
     for (Device device : {Device::cpu, Device::cuda})
-      if (std::ranges::find(available, device) == available.end()) SkippedParity::add(device, kernel_);
-    for (Device device : available) {
-      Run run(device, DType::f32, 67.0);
-      body(run);
-      REQUIRE(run.kept().size() == expected.kept().size());
-      for (size_t k = 0; k < run.kept().size(); ++k)
-        check_close(fmt::format("{} on {}, {}: {}", kernel_, device, what, run.kept()[k].first), run.kept()[k].second,
-                    expected.kept()[k].second, tolerance);
-    }
+      if (!is_available(device)) SkippedParity::add(device, kernel_);
+    compare(what, DType::f32, tolerance, body);
+    if (!bf16_) return;
+    const double rounding = roundings * kBf16Rounding;
+    // Where a value is rounded on its way, the result may be small beside it.
+    compare(what, DType::bf16,
+            {std::max(tolerance.absolute, roundings > 1 ? rounding : 0.0), std::max(tolerance.relative, rounding)},
+            body);
   }
 
  private:
+  static bool is_available(Device device) {
+    const std::vector<Device> available = available_devices();
+    return std::ranges::find(available, device) != available.end();
+  }
+
+  void compare(const std::string& what, DType dtype, Tolerance tolerance, const std::function<void(Run&)>& body) const {
+    Run expected(Device::reference, DType::f64, dtype, 101.0);
+    body(expected);
+    REQUIRE(!expected.kept().empty());
+    for (Device device : available_devices()) {
+      Run run(device, dtype, dtype, 67.0);
+      body(run);
+      REQUIRE(run.kept().size() == expected.kept().size());
+      for (size_t k = 0; k < run.kept().size(); ++k)
+        check_close(fmt::format("{} on {} in {}, {}: {}", kernel_, device, dtype, what, run.kept()[k].first),
+                    run.kept()[k].second, expected.kept()[k].second, tolerance);
+    }
+  }
+
   std::string kernel_;
+  bool bf16_;
 };
 
 // A tensor on the reference backend in f64, for tests of the oracle itself against numbers worked out by hand.

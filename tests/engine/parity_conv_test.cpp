@@ -62,7 +62,7 @@ TEST_SUITE("parity") {
                          params.activation = activation;
                          const Tensor x = run.random(c.x());
                          const Tensor w = run.random(c.weights());
-                         const Tensor b = bias ? run.random({c.out}) : Tensor();
+                         const Tensor b = bias ? run.random_wide({c.out}) : Tensor();
                          const Tensor y = run.output(c.y());
                          run.backend().conv2d(x, w, b, params, y);
                          run.keep("y", y);
@@ -94,8 +94,8 @@ TEST_SUITE("parity") {
             params.activation = activation;
             const Tensor grad = run.random(c.y());
             const Tensor x = run.random(c.x());
-            const Tensor dw = run.output(c.weights());
-            const Tensor db = bias ? run.output({c.out}) : Tensor();
+            const Tensor dw = run.output_wide(c.weights());
+            const Tensor db = bias ? run.output_wide({c.out}) : Tensor();
             run.backend().conv2d_vjp_weights(x, grad, params, dw, db);
             run.keep("dw", dw);
             if (bias) run.keep("db", db);

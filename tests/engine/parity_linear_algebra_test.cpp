@@ -114,18 +114,18 @@ TEST_SUITE("parity") {
                          {31, 10, 129},
                          {64, 32, 64},
                          {10, 10, 257}})
-      for (int flags = 0; flags < 8; ++flags) {
-        const bool transpose_a = flags & 1, transpose_b = flags & 2, with_bias = flags & 4;
-        parity.check(
-            fmt::format("m {} n {} k {} transposed {} {} bias {}", c.m, c.n, c.k, transpose_a, transpose_b, with_bias),
-            {2e-5, 1e-5}, [&](Run& run) {
-              const Tensor a = run.random(transpose_a ? Shape{c.k, c.m} : Shape{c.m, c.k});
-              const Tensor b = run.random(transpose_b ? Shape{c.n, c.k} : Shape{c.k, c.n});
-              const Tensor bias = with_bias ? run.random({c.n}) : Tensor();
-              const Tensor y = run.output({c.m, c.n});
-              run.backend().matmul(a, transpose_a, b, transpose_b, bias, y);
-              run.keep("y", y);
-            });
+      for (int flags = 0; flags < 16; ++flags) {
+        const bool transpose_a = flags & 1, transpose_b = flags & 2, with_bias = flags & 4, wide = flags & 8;
+        parity.check(fmt::format("m {} n {} k {} transposed {} {} bias {} wide {}", c.m, c.n, c.k, transpose_a,
+                                 transpose_b, with_bias, wide),
+                     {2e-5, 1e-5}, [&](Run& run) {
+                       const Tensor a = run.random(transpose_a ? Shape{c.k, c.m} : Shape{c.m, c.k});
+                       const Tensor b = run.random(transpose_b ? Shape{c.n, c.k} : Shape{c.k, c.n});
+                       const Tensor bias = with_bias ? run.random_wide({c.n}) : Tensor();
+                       const Tensor y = wide ? run.output_wide({c.m, c.n}) : run.output({c.m, c.n});
+                       run.backend().matmul(a, transpose_a, b, transpose_b, bias, y);
+                       run.keep("y", y);
+                     });
       }
   }
 

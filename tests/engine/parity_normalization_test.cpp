@@ -141,10 +141,10 @@ constexpr double kHalfUlp = 0x1p-8;
 // residual may be rounded before the addition too, where |batch_norm(x)| is at most 5 in these tests. Statistics and
 // the gradients by channel are f32 throughout.
 void check_bf16(const std::string& what, const std::function<void(Run&)>& body) {
-  Run expected(Device::reference, DType::f64, 101.0);
+  Run expected(Device::reference, DType::f64, DType::bf16, 101.0);
   body(expected);
   for (const Device device : available_devices()) {
-    Run run(device, DType::bf16, 67.0);
+    Run run(device, DType::bf16, DType::bf16, 67.0);
     body(run);
     REQUIRE(run.kept().size() == expected.kept().size());
     for (size_t k = 0; k < run.kept().size(); ++k) {
@@ -167,7 +167,7 @@ const std::vector<Shape>& odd_shapes() {
 
 TEST_SUITE("parity") {
   TEST_CASE("batch_norm and batch_norm_vjp") {
-    const Parity parity("batch_norm");
+    const Parity parity("batch_norm", false);
     for (const Shape& shape : odd_shapes())
       for (const NormCase& norm : settings())
         parity.check(text_of(shape, norm), {1e-4, 2e-5}, [&](Run& run) {
@@ -186,7 +186,7 @@ TEST_SUITE("parity") {
   }
 
   TEST_CASE("batch_norm of a single value a channel in evaluation") {
-    const Parity parity("batch_norm");
+    const Parity parity("batch_norm", false);
     for (const NormCase& norm : settings())
       if (!norm.params.training)
         parity.check(text_of({1, 7}, norm), {}, [&](Run& run) {
@@ -196,14 +196,14 @@ TEST_SUITE("parity") {
   }
 
   TEST_CASE("batch_norm: a mean far from zero does not drown the variance") {
-    Parity("batch_norm").check("mean 100", {1e-4, 1e-4}, [](Run& run) {
+    Parity("batch_norm", false).check("mean 100", {1e-4, 1e-4}, [](Run& run) {
       NormInputs inputs(run, {3, 7, 5, 17});
       both_ways(run, inputs, inputs.image(99.0, 101.0), {});
     });
   }
 
   TEST_CASE("batch_norm: a channel without variance gives its shift") {
-    Parity("batch_norm").check("constant", {1e-5, 1e-5}, [](Run& run) {
+    Parity("batch_norm", false).check("constant", {1e-5, 1e-5}, [](Run& run) {
       const Tensor x = run.values(std::vector<double>(30, 0.5), {2, 3, 5});
       const Tensor y = run.output({2, 3, 5}), mean = run.output({5}), variance = run.output({5});
       const Tensor running_mean = run.random({5}), running_variance = run.random({5});
@@ -216,7 +216,7 @@ TEST_SUITE("parity") {
   }
 
   TEST_CASE("batch_norm with ReLU and with a residual keeps NaN of x and of the residual and of the parameters") {
-    const Parity parity("batch_norm");
+    const Parity parity("batch_norm", false);
     const std::vector<double> x{0.5, -1.0, 2.0, 1.5, -0.25, 0.25, -0.5, 1.0, -2.0, 1.0, 0.0, 1.0};
     std::vector<double> with_nan = x;
     with_nan[4] = testing::kNan;
@@ -238,7 +238,7 @@ TEST_SUITE("parity") {
   }
 
   TEST_CASE("batch_norm without a workspace gives the same y") {
-    const Parity parity("batch_norm");
+    const Parity parity("batch_norm", false);
     for (const NormCase& norm : settings())
       parity.check(text_of({3, 5, 7, 17}, norm), {1e-5, 1e-5}, [&](Run& run) {
         NormInputs inputs(run, {3, 5, 7, 17});

@@ -163,6 +163,11 @@ TEST_SUITE("parity") {
         run.keep("y", y);
         run.backend().embedding_vjp(run.random(shape), indices, dtable);
         run.keep("dtable", dtable);
+        const Tensor rounded = run.output(shape), wide = run.output_wide({c.words, c.dims});
+        run.backend().embedding(run.random_wide({c.words, c.dims}), indices, rounded);
+        run.keep("rows of a wide table", rounded);
+        run.backend().embedding_vjp(run.random(shape), indices, wide);
+        run.keep("wide dtable", wide);
       });
   }
 
@@ -170,7 +175,7 @@ TEST_SUITE("parity") {
     for (Device device : available_devices()) {
       std::vector<std::vector<double>> results;
       for (int repeat = 0; repeat < 3; ++repeat) {
-        Run run(device, DType::f32, repeat);
+        Run run(device, DType::f32, DType::f32, repeat);
         const Tensor dtable = run.output({3, 17}), total = run.output({1, 1});
         run.backend().embedding_vjp(run.random({4099, 17}), run.labels({4099}, 3), dtable);
         run.backend().reduce(ReduceOp::sum, run.random({4099, 17}), total);

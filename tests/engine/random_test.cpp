@@ -57,12 +57,12 @@ TEST_SUITE("unit") {
   TEST_CASE("keys that differ anywhere give streams that share nothing") {
     std::vector<RandomKey> keys;
     for (const Purpose purpose : {Purpose::weights, Purpose::labels, Purpose::shuffle, Purpose::dropout,
-                                  Purpose::augmentation, Purpose::split, Purpose::test})
+                                  Purpose::augmentation, Purpose::split, Purpose::test, Purpose::latent})
       for (const uint32_t index : {0u, 1u, 2u, 255u, 65536u})
         for (const uint64_t step : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 32})
           for (const uint64_t seed : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 32})
             keys.push_back({.seed = seed, .purpose = purpose, .index = index, .step = step});
-    // Pairs of words: 315 keys with 32 pairs make a chance repetition less likely than 1 in 10^11.
+    // Pairs of words: 360 keys with 32 pairs make a chance repetition less likely than 1 in 10^11.
     std::set<uint64_t> seen;
     for (const RandomKey& key : keys)
       for (uint64_t i = 0; i < 32; ++i)

@@ -17,6 +17,7 @@
 #include "engine/ops/layout.h"
 #include "engine/ops/log_abs_det.h"
 #include "engine/ops/matmul.h"
+#include "engine/ops/multinomial.h"
 #include "engine/ops/pool.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/softmax.h"
@@ -101,6 +102,8 @@ TEST_SUITE("unit") {
     CHECK(max(image, {-1}, true).shape() == Shape{2, 9, 8, 1});
     CHECK(argmax(zeros({4, 3})).shape() == Shape{4});
     CHECK(argmax(zeros({4, 3})).dtype() == DType::i32);
+    CHECK(multinomial(zeros({4, 3}), {}).shape() == Shape{4});
+    CHECK(multinomial(zeros({4, 3}), {}).dtype() == DType::i32);
     CHECK(reshape(image, {-1, 6}).shape() == Shape{72, 6});
     CHECK(reshape(zeros({1, 1}), {}).shape() == Shape{});
     CHECK(flatten(image).shape() == Shape{2, 216});
@@ -172,6 +175,10 @@ TEST_SUITE("unit") {
     check_error("sum", {"i32"}, [] { sum(zeros({2}, DType::i32)); });
     check_error("argmax", {"(2, 3, 4)"}, [] { argmax(zeros({2, 3, 4})); });
     check_error("argmax", {"(2, 0)"}, [] { argmax(zeros({2, 0})); });
+    check_error("multinomial", {"(2, 3, 4)"}, [] { multinomial(zeros({2, 3, 4}), {}); });
+    check_error("multinomial", {"(2, 0)"}, [] { multinomial(zeros({2, 0}), {}); });
+    check_error("multinomial", {"i32"}, [] { multinomial(zeros({2, 3}, DType::i32), {}); });
+    check_error("multinomial", {"undefined"}, [] { multinomial({}, {}); });
     CHECK(sum(zeros({0, 3})).item() == 0.0);
     CHECK(sum(zeros({0, 3}), {0}).to_vector<float>() == std::vector<float>(3));
   }

@@ -35,7 +35,8 @@ Checkpoint example_checkpoint() {
           .history = {epoch(0), epoch(1, INFINITY)},
           .model = {{"fc.weight", values({1, 2})}, {"fc.bias", values({3})}},
           .best = {{"fc.weight", values({4, 5})}, {"fc.bias", values({6})}},
-          .optimizer = {{"fc.weight.exp_avg", values({7, 8})}}};
+          .optimizer = {{"fc.weight.exp_avg", values({7, 8})}},
+          .loss = {{"transition", values({9})}}};
 }
 
 }  // namespace
@@ -49,7 +50,7 @@ TEST_SUITE("unit") {
     CHECK(back.settings == wanted.settings);
     CHECK(back.threads == 2);
     CHECK(back.history == wanted.history);
-    for (const auto part : {&Checkpoint::model, &Checkpoint::best, &Checkpoint::optimizer}) {
+    for (const auto part : {&Checkpoint::model, &Checkpoint::best, &Checkpoint::optimizer, &Checkpoint::loss}) {
       REQUIRE((back.*part).size() == (wanted.*part).size());
       for (size_t i = 0; i < (back.*part).size(); ++i) {
         CHECK((back.*part)[i].name == (wanted.*part)[i].name);

@@ -15,7 +15,7 @@ std::string shown(bool terminal) {
   std::FILE* file = std::fopen(path.c_str(), "w");
   REQUIRE(file != nullptr);
   {
-    Progress progress(file, terminal, 1000);
+    ConsoleProgress progress(file, terminal, 1000);
     progress.start("a run");
     progress.advance(500);
     progress.epoch("epoch 1/2");

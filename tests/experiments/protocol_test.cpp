@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "experiments/cell_runner.h"
 #include "losses/make_loss.h"
 #include "tests/experiments/process.h"
 #include "tests/experiments/small_experiment.h"
@@ -86,7 +87,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("protocol: settings tell runs apart by what decides their result and by nothing else") {
     const Experiment experiment = small_experiment();
-    const DataSplits data = small_splits();
+    const ExperimentData data = small_data();
     const Cell cell{"flip", 0.25, 1};
     const RunOptions base = options_with({"flip"}, {0.25});
     const auto settings = [&](const RunOptions& options, const std::string& method) {
@@ -112,7 +113,13 @@ TEST_SUITE("unit") {
     const std::string message =
         error_of([&] { check_same_settings(settings(base, "ce"), settings(changed, "ce"), "it"); });
     CHECK(contains(message, "it was made with other settings (pretraining/epochs 3 there, 9 asked for)"));
-    CHECK(settings_of(experiment, base, cell, "ce", small_splits(59)) != settings(base, "ce"));
+    ExperimentData longer = small_data();
+    longer.settings = R"({"max_length":9})";
+    CHECK(contains(error_of([&] {
+                     check_same_settings(settings(base, "ce"), settings_of(experiment, base, cell, "ce", longer), "it");
+                   }),
+                   "options/max_length nothing there, 9 asked for"));
+    CHECK(settings_of(experiment, base, cell, "ce", small_data(59)) != settings(base, "ce"));
     CHECK(contains(error_of([&] { check_same_settings("garbage", settings(base, "ce"), "it"); }),
                    "it: its settings: no valid JSON"));
     CHECK(error_of([&] { check_same_settings("[]", settings(base, "ce"), "it"); }) ==

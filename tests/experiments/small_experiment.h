@@ -47,6 +47,11 @@ class SmallNetwork : public Module {
   std::shared_ptr<Linear> linear_;
 };
 
+inline ExperimentData small_data(int64_t train = 60) {
+  return {small_splits(train),
+          [](uint64_t seed, Device device) { return std::make_unique<SmallNetwork>(seed, device); }};
+}
+
 inline Experiment small_experiment() {
   Experiment table;
   table.name = "small";
@@ -57,8 +62,7 @@ inline Experiment small_experiment() {
   table.transition = [](std::string_view noise, double rate) {
     return noise == "uniform" ? uniform_noise(2, rate) : flip_noise(2, {{0, 1}}, rate);
   };
-  table.load = [](const std::filesystem::path&) { return small_splits(); };
-  table.make_model = [](uint64_t seed, Device device) { return std::make_unique<SmallNetwork>(seed, device); };
+  table.load = [](const std::filesystem::path&) { return small_data(); };
   table.pretraining = {.optimizer = OptimizerKind::adam, .lr = 0.05, .epochs = 3, .batch_size = 20};
   table.finetuning = {{"dmi",
                        {.optimizer = OptimizerKind::sgd,

@@ -46,6 +46,50 @@ class Scripted : public Loss {
   mutable int64_t batches_ = 0;
 };
 
+// Cross entropy with a weight that grows by what the loss has seen: the outputs it was prepared with, the draws it was
+// named, the samples of every step. Whoever forgets one of the hooks, or loses the state, trains other weights.
+class Remembering : public Loss {
+ public:
+  std::string_view name() const override { return "remembering"; }
+  Tensor operator()(const Tensor& logits, const Batch& batch) override {
+    if (calls_++ == fail_at) fail("remembering: as the test wants it");
+    return (*ce_)(logits, batch) * (1.0 + 0.1 * weight_ + 0.01 * static_cast<double>(draw_ % 7));
+  }
+  Tensor evaluate(const Tensor& logits, const Batch& batch) override {
+    ++evaluations;
+    return (*ce_)(logits, batch);
+  }
+  bool needs_training_outputs() const override { return true; }
+  void prepare(const Tensor& logits, const Batch& batch) override {
+    if (!refusal.empty()) fail("{}", refusal);
+    ++preparations;
+    prepared_with = batch.indices;
+    weight_ = std::abs(logits.to_vector<float>().at(0));
+  }
+  void set_random(uint64_t seed, uint64_t step) override { draw_ = seed + step; }
+  void step_done(const Batch& batch) override {
+    for (const int64_t index : batch.indices) weight_ += 1e-4 * static_cast<double>(index);
+  }
+  std::vector<NamedTensor> state() const override {
+    return {{"weight", Tensor::from(std::vector<double>{weight_}, Shape{1}, Device::reference)}};
+  }
+  void load_state(const std::vector<NamedTensor>& state) override {
+    check(state.size() == 1 && state[0].name == "weight", "remembering: {} tensors, expected weight", state.size());
+    weight_ = state[0].tensor.item();
+  }
+
+  int64_t fail_at = -1;  // a training call, from 0
+  std::string refusal;
+  int preparations = 0, evaluations = 0;
+  std::vector<int64_t> prepared_with;
+
+ private:
+  std::unique_ptr<Loss> ce_ = make_loss("ce");
+  double weight_ = 0.0;
+  uint64_t draw_ = 0;
+  int64_t calls_ = 0;
+};
+
 // 60 training samples in batches of 20, 4 epochs, with momentum, so that a forgotten optimizer state shows.
 struct Bench {
   Bench() {
@@ -67,7 +111,7 @@ struct Bench {
     std::FILE* file = std::fopen((folder.path() / "log.txt").c_str(), "w");
     REQUIRE(file != nullptr);
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> closed(file, std::fclose);
-    Progress progress(file, false, 1000);
+    ConsoleProgress progress(file, false, 1000);
     return train_phase(phase, options, data, model, loss, progress);
   }
   std::string log() const { return read_file(folder.path() / "log.txt"); }
@@ -143,6 +187,49 @@ TEST_SUITE("unit") {
       }
       CHECK(history == wanted);
     }
+  }
+
+  TEST_CASE("trainer: a loss that keeps state is prepared once and given its state back when resumed") {
+    Bench whole;
+    SmallNetwork model(1, Device::reference);
+    Remembering peaceful;
+    whole.train(model, peaceful);
+    CHECK(peaceful.preparations == 1);
+    CHECK(peaceful.prepared_with == whole.data.train.indices);
+    CHECK(peaceful.evaluations == 4);
+    for (const int64_t stop : {1, 3, 7, 11}) {
+      CAPTURE(stop);
+      Bench cut;
+      SmallNetwork first(1, Device::reference), second(1, Device::reference);
+      Remembering failing, going_on;
+      failing.fail_at = stop;
+      CHECK(contains(error_of([&] { cut.train(first, failing); }), "as the test wants it"));
+      cut.train(second, going_on);
+      CHECK(going_on.preparations == (stop < 3 ? 1 : 0));
+      CHECK(weights_of(second) == weights_of(model));
+      CHECK(cut.weights() == whole.weights());
+      CHECK(going_on.state()[0].tensor.item() == peaceful.state()[0].tensor.item());
+    }
+  }
+
+  TEST_CASE("trainer: a loss that cannot be prepared fails its run alone") {
+    Bench bench;
+    SmallNetwork model(1, Device::reference);
+    Remembering loss;
+    loss.refusal = "remembering: nobody answers class 1";
+    CHECK_THROWS_AS(bench.train(model, loss), RunFailed);
+    CHECK(contains(error_of([&] { bench.train(model, loss); }),
+                   "the run: before the first step: remembering: nobody answers class 1"));
+  }
+
+  TEST_CASE("trainer: a checkpoint without the loss's state is an error that names the file") {
+    Bench bench;
+    SmallNetwork model(1, Device::reference);
+    Scripted stateless;
+    stateless.fail_at = 4;
+    CHECK(contains(error_of([&] { bench.train(model, stateless); }), "as the test wants it"));
+    Remembering loss;
+    CHECK(contains(error_of([&] { bench.train(model, loss); }), "checkpoint.safetensors: remembering: 0 tensors"));
   }
 
   TEST_CASE("trainer: finished weights are taken as they are") {

@@ -74,7 +74,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("init: embeddings are standard normal") {
     Initializer init(Device::reference, 5);
-    const Embedding embedding(init, 500, 64);
+    const Embedding embedding(init, {.count = 500, .dimension = 64});
     const Moments m = moments_of(tensors_of(embedding)[0]);
     const double root = std::sqrt(500.0 * 64.0);
     CHECK(std::abs(m.mean) < 5.0 / root);
@@ -98,7 +98,7 @@ TEST_SUITE("unit") {
     const auto weights = [](Device device, uint64_t seed) {
       Initializer init(device, seed);
       const Conv2d conv(init, Conv2dOptions::square(3, 4, 3));
-      const Embedding embedding(init, 5, 6);
+      const Embedding embedding(init, {.count = 5, .dimension = 6});
       std::vector<std::vector<float>> values;
       for (const Module* module : {static_cast<const Module*>(&conv), static_cast<const Module*>(&embedding)})
         for (const Tensor& tensor : tensors_of(*module)) {
@@ -151,7 +151,7 @@ TEST_SUITE("unit") {
       Linear(init, {.in_features = 4, .out_features = 1, .flattened_height = 2, .flattened_width = 3});
     }));
     CHECK(throws_saying("0 features", [&] { BatchNorm(init, {}); }));
-    CHECK(throws_saying("-1 values", [&] { Embedding(init, 3, -1); }));
+    CHECK(throws_saying("-1 values", [&] { Embedding(init, {.count = 3, .dimension = -1}); }));
   }
 }
 

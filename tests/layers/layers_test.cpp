@@ -138,7 +138,7 @@ TEST_SUITE("unit") {
   TEST_CASE("embedding layer: rows of its table") {
     for (const Device device : available_devices()) {
       Initializer init(device, 3);
-      Embedding layer(init, 4, 3);
+      Embedding layer(init, {.count = 4, .dimension = 3});
       const Values table = layer.parameters()[0].tensor.to_vector<float>();
       const Tensor y = layer(Tensor::from<int32_t>({3, 0}, {1, 2}, device));
       CHECK(y.shape() == Shape{1, 2, 3});
@@ -218,7 +218,7 @@ TEST_SUITE("gradient") {
     check_parameter_gradients(conv, random_tensor({2, 5, 4, 2}, 1));
     Linear fc(init, {.in_features = 6, .out_features = 4});
     check_parameter_gradients(fc, random_tensor({3, 6}, 2));
-    Embedding table(init, 5, 3);
+    Embedding table(init, {.count = 5, .dimension = 3});
     check_parameter_gradients(table, Tensor::from<int32_t>({4, 1, 1}, {3}, Device::reference));
     BatchNorm norm(init, {.features = 3});
     check_parameter_gradients(norm, random_tensor({4, 2, 3}, 3));

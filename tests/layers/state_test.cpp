@@ -125,7 +125,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("state: a copy that later changes do not reach") {
     Initializer init(Device::reference);
-    Embedding layer(init, 2, 2);
+    Embedding layer(init, {.count = 2, .dimension = 2});
     const auto state = layer.state();
     const Values before = state[0].tensor.to_vector<float>();
     layer.parameters()[0].tensor.copy_from(tensor({1, 2, 3, 4}, {2, 2}));
@@ -139,7 +139,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("state: loading keeps the parameters as the optimizer knows them") {
     Initializer init(Device::reference);
-    Embedding layer(init, 2, 2);
+    Embedding layer(init, {.count = 2, .dimension = 2});
     const Tensor before = layer.parameters()[0].tensor;
     layer.load_state({{"weight", tensor({1, 2, 3, 4}, {2, 2})}});
     CHECK(layer.parameters()[0].tensor.is_same(before));

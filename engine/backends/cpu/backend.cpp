@@ -21,4 +21,9 @@ void CpuBackend::set_num_threads(int threads) {
   omp_set_num_threads(threads);
 }
 
+void CpuBackend::check_bf16() const {
+  check(onednn::computes_bf16(),
+        "precision bf16: this processor has no AVX-512, without which oneDNN has no bf16 kernels");
+}
+
 }  // namespace cofactor

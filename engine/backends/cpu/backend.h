@@ -19,7 +19,11 @@ class CpuBackend : public ReferenceBackend {
   // Threads of the one OpenMP runtime, which oneDNN shares.
   static void set_num_threads(int threads);
 
+  // oneDNN has bf16 kernels from AVX-512 on.
+  void check_bf16() const override;
+
   void fill(const Tensor& y, double value) override;
+  void cast(const Tensor& x, const Tensor& y) override;
   void unary(UnaryOp op, const Tensor& x, double a, const Tensor& y) override;
   void unary_vjp(UnaryOp op, const Tensor& x, const Tensor& y, const Tensor& grad, double a, const Tensor& dx) override;
   void binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y) override;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "engine/backends/cpu/dispatch.h"
 #include "engine/backends/cpu/parallel.h"
 #include "engine/backends/cpu/primitives.h"
 
@@ -15,16 +16,6 @@ using onednn::vector_desc;
 using onednn::view;
 
 namespace {
-
-bool by_onednn(DType dtype) {
-  return dtype == DType::f32 || (dtype == DType::bf16 && onednn::computes_bf16());
-}
-
-template <class Body>
-void dispatch_norm_element(DType dtype, const Body& body) {
-  if (dtype == DType::bf16) return body.template operator()<bf16>();
-  body.template operator()<float>();
-}
 
 Key key_of(const Tensor& x, const BatchNormParams& params) {
   int64_t epsilon_bits = 0;
@@ -51,7 +42,7 @@ bool fuses_relu(const BatchNormParams& params, bool residual) {
 void restore_nan(const Tensor& variance, const Tensor& scale, const Tensor& shift, const Tensor& y) {
   const int64_t channels = variance.numel();
   const float *v = variance.data<float>(), *a = scale.data<float>(), *b = shift.data<float>();
-  dispatch_norm_element(y.dtype(), [&]<class T>() {
+  cpu::dispatch(y.dtype(), [&]<class T>() {
     T* out = y.data<T>();
     for (int64_t c = 0; c < channels; ++c) {
       if (!std::isnan(v[c]) && !std::isnan(a[c]) && !std::isnan(b[c])) continue;
@@ -62,7 +53,7 @@ void restore_nan(const Tensor& variance, const Tensor& scale, const Tensor& shif
 
 // y = activation(y + residual), where residual may be undefined. In bf16 y has been rounded once before.
 void add_and_activate(const Tensor& y, const Tensor& residual, bool relu) {
-  dispatch_norm_element(y.dtype(), [&]<class T>() {
+  cpu::dispatch(y.dtype(), [&]<class T>() {
     T* out = y.data<T>();
     const T* added = residual.defined() ? residual.data<T>() : nullptr;
     const auto each = [&](const auto& f) {
@@ -80,7 +71,7 @@ void add_and_activate(const Tensor& y, const Tensor& residual, bool relu) {
 
 // masked = grad where y > 0, else 0.
 void mask_gradient(const Tensor& grad, const Tensor& y, const Tensor& masked) {
-  dispatch_norm_element(grad.dtype(), [&]<class T>() {
+  cpu::dispatch(grad.dtype(), [&]<class T>() {
     const T *g = grad.data<T>(), *result = y.data<T>();
     T* out = masked.data<T>();
     cpu::parallel_for(grad.numel(), 1, [=](int64_t begin, int64_t end) {
@@ -100,7 +91,7 @@ void update_running(const Tensor& running, const Tensor& batch, double momentum,
 }  // namespace
 
 size_t CpuBackend::batch_norm_workspace(const Shape& x, DType dtype, const BatchNormParams& params, bool residual) {
-  if (!by_onednn(dtype)) return ReferenceBackend::batch_norm_workspace(x, dtype, params, residual);
+  if (!onednn::serves(dtype)) return ReferenceBackend::batch_norm_workspace(x, dtype, params, residual);
   if (!fuses_relu(params, residual)) return 0;  // oneDNN keeps the signs of the output for ReLU alone
   return onednn::guarded("batch_norm", x,
                          [&] { return onednn::batch_norm_forward(x, dtype, params).workspace_desc().get_size(); });
@@ -111,7 +102,7 @@ void CpuBackend::batch_norm(const Tensor& x, const Tensor& scale, const Tensor& 
                             const Tensor& running_variance, const Tensor& residual, const BatchNormParams& params,
                             const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance,
                             const Tensor& workspace) {
-  if (!by_onednn(x.dtype()))
+  if (!onednn::serves(x.dtype()))
     return ReferenceBackend::batch_norm(x, scale, shift, running_mean, running_variance, residual, params, y,
                                         saved_mean, saved_variance, workspace);
   const bool fused = fuses_relu(params, residual.defined());
@@ -147,7 +138,7 @@ void CpuBackend::batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tenso
                                 const Tensor& mean, const Tensor& variance, const BatchNormParams& params,
                                 const Tensor& workspace, const Tensor& dx, const Tensor& dscale, const Tensor& dshift,
                                 const Tensor& dresidual) {
-  if (!by_onednn(x.dtype()))
+  if (!onednn::serves(x.dtype()))
     return ReferenceBackend::batch_norm_vjp(grad, x, y, scale, mean, variance, params, workspace, dx, dscale, dshift,
                                             dresidual);
   // A forward that left the ReLU to oneDNN has a workspace. The others mask the gradient here: into dresidual, or into

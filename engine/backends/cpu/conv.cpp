@@ -10,17 +10,18 @@ using onednn::view;
 // y = activation(conv(x, w) + b): x (N, H, W, I), w (O, KH, KW, I), b (O), y (N, OH, OW, O).
 void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
                         const Tensor& y) {
-  if (x.dtype() != DType::f32) return ReferenceBackend::conv2d(x, w, b, params, y);
+  if (!onednn::serves(x.dtype())) return ReferenceBackend::conv2d(x, w, b, params, y);
   onednn::guarded("conv2d", x.shape(), [&] {
-    const Key key = Key() << x.shape() << w.shape() << b.defined() << params;
-    auto& cached = primitives_->conv_forward.get(key, [&] {
-      const auto desc = onednn::convolution_forward(x.shape(), w.shape(), b.defined(), params, y.shape());
+    const onednn::Convolution conv{x.shape(), w.shape(), y.shape(), params, b.defined(), x.dtype()};
+    const auto plain_weights = onednn::weights_desc(conv.w, conv.dtype);
+    auto& cached = primitives_->conv_forward.get(Key() << conv, [&] {
+      const auto desc = onednn::convolution_forward(conv);
       return Primitives::ConvForward{desc.src_desc(), desc.bias_desc(), desc.dst_desc(),
-                                     onednn::Reorder(onednn::weights_desc(w.shape()), desc.weights_desc()),
+                                     onednn::Reorder(plain_weights, desc.weights_desc()),
                                      onednn::Primitive(dnnl::convolution_forward(desc), desc)};
     });
     Tensor packed;
-    const auto weights = cached.weights.apply(*this, view(onednn::weights_desc(w.shape()), w), packed);
+    const auto weights = cached.weights.apply(*this, view(plain_weights, w), packed);
     cached.conv.run(*this, {{DNNL_ARG_SRC, view(cached.x, x)},
                             {DNNL_ARG_WEIGHTS, weights},
                             {DNNL_ARG_BIAS, view(cached.b, b)},
@@ -32,17 +33,18 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const
 
 // dx[n, ih, iw, i] = sum over the outputs that read it of grad * w.
 void CpuBackend::conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) {
-  if (grad.dtype() != DType::f32) return ReferenceBackend::conv2d_vjp_input(grad, w, params, dx);
+  if (!onednn::serves(grad.dtype())) return ReferenceBackend::conv2d_vjp_input(grad, w, params, dx);
   onednn::guarded("conv2d backward by the input", grad.shape(), [&] {
-    const Key key = Key() << dx.shape() << w.shape() << params;
-    auto& cached = primitives_->conv_input.get(key, [&] {
-      const auto desc = onednn::convolution_backward_data(dx.shape(), w.shape(), params, grad.shape());
+    const onednn::Convolution conv{dx.shape(), w.shape(), grad.shape(), params, false, dx.dtype()};
+    const auto plain_weights = onednn::weights_desc(conv.w, conv.dtype);
+    auto& cached = primitives_->conv_input.get(Key() << conv, [&] {
+      const auto desc = onednn::convolution_backward_data(conv);
       return Primitives::ConvInput{desc.diff_dst_desc(), desc.diff_src_desc(),
-                                   onednn::Reorder(onednn::weights_desc(w.shape()), desc.weights_desc()),
+                                   onednn::Reorder(plain_weights, desc.weights_desc()),
                                    onednn::Primitive(dnnl::convolution_backward_data(desc), desc)};
     });
     Tensor packed;
-    const auto weights = cached.weights.apply(*this, view(onednn::weights_desc(w.shape()), w), packed);
+    const auto weights = cached.weights.apply(*this, view(plain_weights, w), packed);
     cached.conv.run(*this, {{DNNL_ARG_DIFF_DST, view(cached.grad, grad)},
                             {DNNL_ARG_WEIGHTS, weights},
                             {DNNL_ARG_DIFF_SRC, view(cached.dx, dx)}});
@@ -52,17 +54,18 @@ void CpuBackend::conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Con
 // dw[o, kh, kw, i] = sum over images and outputs of grad * x; db[o] = sum of grad.
 void CpuBackend::conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
                                     const Tensor& db) {
-  if (x.dtype() != DType::f32) return ReferenceBackend::conv2d_vjp_weights(x, grad, params, dw, db);
+  if (!onednn::serves(x.dtype())) return ReferenceBackend::conv2d_vjp_weights(x, grad, params, dw, db);
   onednn::guarded("conv2d backward by the weights", x.shape(), [&] {
-    const Key key = Key() << x.shape() << dw.shape() << db.defined() << params;
-    auto& cached = primitives_->conv_weights.get(key, [&] {
-      const auto desc = onednn::convolution_backward_weights(x.shape(), dw.shape(), db.defined(), params, grad.shape());
+    const onednn::Convolution conv{x.shape(), dw.shape(), grad.shape(), params, db.defined(), x.dtype()};
+    const auto plain_weights = onednn::weights_desc(conv.w, DType::f32);
+    auto& cached = primitives_->conv_weights.get(Key() << conv, [&] {
+      const auto desc = onednn::convolution_backward_weights(conv);
       return Primitives::ConvWeights{desc.src_desc(), desc.diff_dst_desc(), desc.diff_bias_desc(),
-                                     onednn::Reorder(desc.diff_weights_desc(), onednn::weights_desc(dw.shape())),
+                                     onednn::Reorder(desc.diff_weights_desc(), plain_weights),
                                      onednn::Primitive(dnnl::convolution_backward_weights(desc), desc)};
     });
     Tensor packed;
-    const auto target = view(onednn::weights_desc(dw.shape()), dw);
+    const auto target = view(plain_weights, dw);
     const auto weights = cached.weights.begin(target, packed);
     cached.conv.run(*this, {{DNNL_ARG_SRC, view(cached.x, x)},
                             {DNNL_ARG_DIFF_DST, view(cached.grad, grad)},

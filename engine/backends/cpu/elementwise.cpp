@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "engine/backends/cpu/backend.h"
+#include "engine/backends/cpu/dispatch.h"
 #include "engine/backends/cpu/parallel.h"
 
 namespace cofactor {
@@ -15,10 +16,6 @@ namespace cofactor {
 using cpu::parallel_for;
 
 namespace {
-
-bool is_f32(const Tensor& x) {
-  return x.dtype() == DType::f32;
-}
 
 // How an operand of a broadcast is read when the result is seen as rows of `columns` elements: element (r, c) lies at
 // r * row_step + c * column_step.
@@ -75,14 +72,14 @@ std::optional<RowView> row_view(const Shape& a, const Shape& b, const Shape& y) 
 }
 
 // One run of c = begin .. end of one row.
-template <BinaryOp op>
-void binary_run(const float* a, int64_t step_a, const float* b, int64_t step_b, float* y, int64_t count) {
+template <BinaryOp op, class T>
+void binary_run(const T* a, int64_t step_a, const T* b, int64_t step_b, T* y, int64_t count) {
   if (step_a == 1 && step_b == 1) {
-    for (int64_t i = 0; i < count; ++i) y[i] = scalar::binary<op>(a[i], b[i]);
+    for (int64_t i = 0; i < count; ++i) y[i] = convert<T>(scalar::binary<op>(widen(a[i]), widen(b[i])));
   } else if (step_a == 1) {
-    for (int64_t i = 0; i < count; ++i) y[i] = scalar::binary<op>(a[i], *b);
+    for (int64_t i = 0; i < count; ++i) y[i] = convert<T>(scalar::binary<op>(widen(a[i]), widen(*b)));
   } else {
-    for (int64_t i = 0; i < count; ++i) y[i] = scalar::binary<op>(*a, b[i * step_b]);
+    for (int64_t i = 0; i < count; ++i) y[i] = convert<T>(scalar::binary<op>(widen(*a), widen(b[i * step_b])));
   }
 }
 
@@ -94,57 +91,80 @@ constexpr bool is_transcendental(UnaryOp op) {
 }  // namespace
 
 void CpuBackend::fill(const Tensor& y, double value) {
-  if (!is_f32(y)) return ReferenceBackend::fill(y, value);
-  float* out = y.data<float>();
-  parallel_for(y.numel(), 1,
-               [=](int64_t begin, int64_t end) { std::fill(out + begin, out + end, static_cast<float>(value)); });
+  if (!cpu::serves(y.dtype())) return ReferenceBackend::fill(y, value);
+  cpu::dispatch(y.dtype(), [&]<class T>() {
+    T* out = y.data<T>();
+    parallel_for(y.numel(), 1,
+                 [=](int64_t begin, int64_t end) { std::fill(out + begin, out + end, convert<T>(value)); });
+  });
+}
+
+// Between f32 and bf16, for compute copies and gradients.
+void CpuBackend::cast(const Tensor& x, const Tensor& y) {
+  if (!cpu::serves(x.dtype()) || !cpu::serves(y.dtype())) return ReferenceBackend::cast(x, y);
+  cpu::dispatch(x.dtype(), [&]<class From>() {
+    cpu::dispatch(y.dtype(), [&]<class To>() {
+      const From* in = x.data<From>();
+      To* out = y.data<To>();
+      parallel_for(y.numel(), 1, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) out[i] = convert<To>(in[i]);
+      });
+    });
+  });
 }
 
 void CpuBackend::unary(UnaryOp op, const Tensor& x, double a, const Tensor& y) {
-  if (!is_f32(x)) return ReferenceBackend::unary(op, x, a, y);
-  const float* in = x.data<float>();
-  float* out = y.data<float>();
-  const auto scalar_argument = static_cast<float>(a);
-  dispatch_unary(op, [&]<UnaryOp kOp>() {
-    parallel_for(y.numel(), is_transcendental(kOp) ? 16 : 1, [=](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) out[i] = scalar::unary<kOp>(in[i], scalar_argument);
+  if (!cpu::serves(x.dtype())) return ReferenceBackend::unary(op, x, a, y);
+  cpu::dispatch(x.dtype(), [&]<class T>() {
+    const T* in = x.data<T>();
+    T* out = y.data<T>();
+    const auto scalar_argument = static_cast<float>(a);
+    dispatch_unary(op, [&]<UnaryOp kOp>() {
+      parallel_for(y.numel(), is_transcendental(kOp) ? 16 : 1, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) out[i] = convert<T>(scalar::unary<kOp>(widen(in[i]), scalar_argument));
+      });
     });
   });
 }
 
 void CpuBackend::unary_vjp(UnaryOp op, const Tensor& x, const Tensor& y, const Tensor& grad, double a,
                            const Tensor& dx) {
-  if (!is_f32(grad)) return ReferenceBackend::unary_vjp(op, x, y, grad, a, dx);
-  const float* g = grad.data<float>();
-  float* out = dx.data<float>();
-  const auto scalar_argument = static_cast<float>(a);
-  dispatch_unary(op, [&]<UnaryOp kOp>() {
-    // Where the formula does not read x or y, grad stands in: a pointer that is there and goes unread.
-    const float* in = scalar::vjp_reads_input(kOp) ? x.data<float>() : g;
-    const float* result = scalar::vjp_reads_output(kOp) ? y.data<float>() : g;
-    parallel_for(grad.numel(), kOp == UnaryOp::pow_scalar ? 16 : 1, [=](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) out[i] = scalar::unary_vjp<kOp>(in[i], result[i], g[i], scalar_argument);
+  if (!cpu::serves(grad.dtype())) return ReferenceBackend::unary_vjp(op, x, y, grad, a, dx);
+  cpu::dispatch(grad.dtype(), [&]<class T>() {
+    const T* g = grad.data<T>();
+    T* out = dx.data<T>();
+    const auto scalar_argument = static_cast<float>(a);
+    dispatch_unary(op, [&]<UnaryOp kOp>() {
+      // Where the formula does not read x or y, grad stands in: a pointer that is there and goes unread.
+      const T* in = scalar::vjp_reads_input(kOp) ? x.data<T>() : g;
+      const T* result = scalar::vjp_reads_output(kOp) ? y.data<T>() : g;
+      parallel_for(grad.numel(), kOp == UnaryOp::pow_scalar ? 16 : 1, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i)
+          out[i] = convert<T>(scalar::unary_vjp<kOp>(widen(in[i]), widen(result[i]), widen(g[i]), scalar_argument));
+      });
     });
   });
 }
 
 void CpuBackend::binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y) {
-  const auto rows = is_f32(y) ? row_view(a.shape(), b.shape(), y.shape()) : std::nullopt;
+  const auto rows = cpu::serves(y.dtype()) ? row_view(a.shape(), b.shape(), y.shape()) : std::nullopt;
   if (!rows) return ReferenceBackend::binary(op, a, b, y);
-  const float* left = a.data<float>();
-  const float* right = b.data<float>();
-  float* out = y.data<float>();
-  dispatch_binary(op, [&]<BinaryOp kOp>() {
-    parallel_for(y.numel(), 1, [=, view = *rows](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end;) {  // row by row, from wherever this thread's range begins
-        const int64_t row = i / view.columns;
-        const int64_t column = i % view.columns;
-        const int64_t count = std::min(view.columns - column, end - i);
-        binary_run<kOp>(left + row * view.a.row_step + column * view.a.column_step, view.a.column_step,
-                        right + row * view.b.row_step + column * view.b.column_step, view.b.column_step, out + i,
-                        count);
-        i += count;
-      }
+  cpu::dispatch(y.dtype(), [&]<class T>() {
+    const T* left = a.data<T>();
+    const T* right = b.data<T>();
+    T* out = y.data<T>();
+    dispatch_binary(op, [&]<BinaryOp kOp>() {
+      parallel_for(y.numel(), 1, [=, view = *rows](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end;) {  // row by row, from wherever this thread's range begins
+          const int64_t row = i / view.columns;
+          const int64_t column = i % view.columns;
+          const int64_t count = std::min(view.columns - column, end - i);
+          binary_run<kOp>(left + row * view.a.row_step + column * view.a.column_step, view.a.column_step,
+                          right + row * view.b.row_step + column * view.b.column_step, view.b.column_step, out + i,
+                          count);
+          i += count;
+        }
+      });
     });
   });
 }
@@ -205,24 +225,26 @@ inline void random_words_from(const RandomKey& key, uint64_t first, uint32_t* wo
 
 // y_i = x_i / (1 - p) where the element's draw is at least p, else 0.
 void CpuBackend::dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) {
-  if (!is_f32(x)) return ReferenceBackend::dropout(x, p, key, y);
-  const float* in = x.data<float>();
-  float* out = y.data<float>();
+  if (!cpu::serves(x.dtype())) return ReferenceBackend::dropout(x, p, key, y);
   const int64_t count = x.numel();
-  parallel_for((count + kWords - 1) / kWords, kWords * 4, [=, &key](int64_t begin, int64_t end) {
-    // Local, so that the compiler knows that no store changes them, and the loop below becomes vector code.
-    const auto threshold = static_cast<float>(p);
-    const auto scale = static_cast<float>(1.0 / (1.0 - p));
-    alignas(64) uint32_t words[kWords];
-    for (int64_t part = begin; part < end; ++part) {
-      random_words_from(key, static_cast<uint64_t>(part) * kBlocks, words);
-      const int64_t first = part * kWords;
-      const int64_t size = std::min(kWords, count - first);
-      for (int64_t i = 0; i < size; ++i) {
-        const float scaled = in[first + i] * scale;
-        out[first + i] = unit_float(words[i]) >= threshold ? scaled : 0.0f;
+  cpu::dispatch(x.dtype(), [&]<class T>() {
+    const T* in = x.data<T>();
+    T* out = y.data<T>();
+    parallel_for((count + kWords - 1) / kWords, kWords * 4, [=, &key](int64_t begin, int64_t end) {
+      // Local, so that the compiler knows that no store changes them, and the loop below becomes vector code.
+      const auto threshold = static_cast<float>(p);
+      const auto scale = static_cast<float>(1.0 / (1.0 - p));
+      alignas(64) uint32_t words[kWords];
+      for (int64_t part = begin; part < end; ++part) {
+        random_words_from(key, static_cast<uint64_t>(part) * kBlocks, words);
+        const int64_t first = part * kWords;
+        const int64_t size = std::min(kWords, count - first);
+        for (int64_t i = 0; i < size; ++i) {
+          const float scaled = widen(in[first + i]) * scale;
+          out[first + i] = convert<T>(unit_float(words[i]) >= threshold ? scaled : 0.0f);
+        }
       }
-    }
+    });
   });
 }
 

@@ -16,13 +16,13 @@ using onednn::view;
 // y (M, N) = op(a) op(b) + bias.
 void CpuBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
                         const Tensor& y) {
-  if (y.dtype() != DType::f32 || y.numel() == 0 || a.numel() == 0)
+  if (!onednn::serves(a.dtype()) || y.numel() == 0 || a.numel() == 0)
     return ReferenceBackend::matmul(a, transpose_a, b, transpose_b, bias, y);
   onednn::guarded("matmul", a.shape(), [&] {
-    const int64_t m = y.dim(0), n = y.dim(1), k = a.dim(transpose_a ? 0 : 1);
-    const Key key = Key() << m << n << k << transpose_a << transpose_b << bias.defined();
-    auto& cached = primitives_->matmul.get(key, [&] {
-      const auto desc = onednn::matmul(m, k, n, transpose_a, transpose_b, bias.defined());
+    const onednn::Product product{
+        y.dim(0), a.dim(transpose_a ? 0 : 1), y.dim(1), transpose_a, transpose_b, bias.defined(), a.dtype(), y.dtype()};
+    auto& cached = primitives_->matmul.get(Key() << product, [&] {
+      const auto desc = onednn::matmul(product);
       return Primitives::Matmul{desc.src_desc(), desc.weights_desc(), desc.bias_desc(), desc.dst_desc(),
                                 onednn::Primitive(dnnl::matmul(desc), desc)};
     });

@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <type_traits>
+#include <vector>
 
+#include "engine/backends/cpu/dispatch.h"
 #include "engine/backends/cpu/parallel.h"
 
 namespace cofactor::cpu {
@@ -30,6 +33,22 @@ T load(const void* from) {
 template <class T>
 void store(void* to, const T& value) {
   std::memcpy(to, &value, sizeof(T));
+}
+
+// Sixteen elements, computed in f32.
+Floats load_wide(const float* from) {
+  return load<Floats>(from);
+}
+Floats load_wide(const bf16* from) {
+  alignas(64) uint32_t wide[kLanes];
+  for (int64_t c = 0; c < kLanes; ++c) wide[c] = uint32_t{from[c].bits} << 16;
+  return load<Floats>(wide);
+}
+void store_narrow(float* to, const Floats& values) {
+  store(to, values);
+}
+void store_narrow(bf16* to, const Floats& values) {
+  for (int64_t c = 0; c < kLanes; ++c) to[c] = bf16(values[c]);
 }
 
 // Sixteen bytes as integers. (A loop: the compiler widens it in one instruction, but not __builtin_convertvector.)
@@ -83,13 +102,17 @@ inline void for_each_cell(const Window& w, int kernel_w, Float* image, int64_t w
 constexpr int32_t kStopped = 255;
 
 // The maximum of one window and its place, for the sixteen channels (or the one) that Value and Place hold.
-template <class Value, class Place>
-inline void pool_window(const float* image, int64_t width, int64_t channels, const Window& w, int kernel_w, bool relu,
+template <class T, class Value, class Place>
+inline void pool_window(const T* image, int64_t width, int64_t channels, const Window& w, int kernel_w, bool relu,
                         Value& best, Place& where) {
   best = Value{} - std::numeric_limits<float>::infinity();
   where = Place{} + static_cast<int32_t>(w.h0 * kernel_w + w.w0);
-  for_each_cell(w, kernel_w, image, width, channels, [&](const float* address, int32_t cell_number) {
-    const auto cell = load<Value>(address);
+  for_each_cell(w, kernel_w, image, width, channels, [&](const T* address, int32_t cell_number) {
+    Value cell;
+    if constexpr (std::is_same_v<Value, Floats>)
+      cell = load_wide(address);
+    else
+      cell = widen(*address);
     // Larger than the best so far, or NaN; and once NaN is the best, it stays.
     const auto take = (cell > best) | ((cell != cell) & (best == best));
     best = take ? cell : best;
@@ -108,26 +131,32 @@ bool tiles(const Pool2dParams& p, const Extents& x, const Extents& y) {
 }
 
 // Writes every cell of one window: grad where the maximum was, 0 elsewhere.
-template <class Value, class Place>
+template <class T, class Value, class Place>
 inline void unpool_window(const Value& grad, const Place& where, int64_t width, int64_t channels, const Window& w,
-                          int kernel_w, float* image) {
-  for_each_cell(w, kernel_w, image, width, channels, [&](float* address, int32_t cell_number) {
+                          int kernel_w, T* image) {
+  for_each_cell(w, kernel_w, image, width, channels, [&](T* address, int32_t cell_number) {
     const Value value = where == Place{} + cell_number ? grad : Value{};
-    store(address, value);
+    if constexpr (std::is_same_v<Value, Floats>)
+      store_narrow(address, value);
+    else
+      *address = convert<T>(value);
   });
 }
 
-void unpool_overlapping(const float* grad, const uint8_t* place, const Pool2dParams& p, const Extents& x,
-                        const Extents& y, float* image) {
-  std::fill_n(image, x.image_size(), 0.0f);
+// Sums in f32, in `sums`, which is one image long.
+template <class T>
+void unpool_overlapping(const T* grad, const uint8_t* place, const Pool2dParams& p, const Extents& x, const Extents& y,
+                        float* sums, T* image) {
+  std::fill_n(sums, x.image_size(), 0.0f);
   for (int64_t oh = 0; oh < y.height; ++oh)
     for (int64_t ow = 0; ow < y.width; ++ow)
       for (int64_t c = 0; c < y.channels; ++c) {
         const int64_t o = (oh * y.width + ow) * y.channels + c;
         const int64_t h = oh * p.stride_h - p.pad_h + place[o] / p.kernel_w;
         const int64_t w = ow * p.stride_w - p.pad_w + place[o] % p.kernel_w;
-        if (place[o] != kStopped) image[(h * x.width + w) * x.channels + c] += grad[o];
+        if (place[o] != kStopped) sums[(h * x.width + w) * x.channels + c] += widen(grad[o]);
       }
+  for (int64_t i = 0; i < x.image_size(); ++i) image[i] = convert<T>(sums[i]);
 }
 
 // Calls body(n, window, first output value) for every window of every image, rows of windows split over the threads.
@@ -144,6 +173,53 @@ void for_each_window(const Pool2dParams& params, const Extents& x, const Extents
                });
 }
 
+template <class T>
+void pool(const T* images, const Pool2dParams& params, const Extents& in, const Extents& out, T* result,
+          uint8_t* places) {
+  const bool relu = params.activation == Activation::relu;
+  for_each_window(params, in, out, [=](int64_t n, const Window& w, int64_t o) {
+    const T* image = images + n * in.image_size();
+    int64_t c = 0;
+    for (; c + kLanes <= in.channels; c += kLanes) {
+      Floats best;
+      Ints where;
+      pool_window(image + c, in.width, in.channels, w, params.kernel_w, relu, best, where);
+      store_narrow(result + o + c, best);
+      if (places) store(places + o + c, __builtin_convertvector(where, Bytes));
+    }
+    for (; c < in.channels; ++c) {
+      float best;
+      int32_t where;
+      pool_window(image + c, in.width, in.channels, w, params.kernel_w, relu, best, where);
+      result[o + c] = convert<T>(best);
+      if (places) places[o + c] = static_cast<uint8_t>(where);
+    }
+  });
+}
+
+template <class T>
+void unpool(const T* g, const uint8_t* places, const Pool2dParams& params, const Extents& in, const Extents& out,
+            T* images) {
+  if (!tiles(params, in, out)) {
+    parallel_for(in.images, in.image_size(), [=](int64_t begin, int64_t end) {
+      std::vector<float> sums(static_cast<size_t>(in.image_size()));
+      for (int64_t n = begin; n < end; ++n)
+        unpool_overlapping(g + n * out.image_size(), places + n * out.image_size(), params, in, out, sums.data(),
+                           images + n * in.image_size());
+    });
+    return;
+  }
+  for_each_window(params, in, out, [=](int64_t n, const Window& w, int64_t o) {
+    T* image = images + n * in.image_size();
+    int64_t c = 0;
+    for (; c + kLanes <= in.channels; c += kLanes)
+      unpool_window(load_wide(g + o + c), load_places(places + o + c), in.width, in.channels, w, params.kernel_w,
+                    image + c);
+    for (; c < in.channels; ++c)
+      unpool_window(widen(g[o + c]), int32_t{places[o + c]}, in.width, in.channels, w, params.kernel_w, image + c);
+  });
+}
+
 }  // namespace
 
 bool max_pool_serves(const Pool2dParams& params) {
@@ -155,50 +231,15 @@ size_t max_pool_workspace(const Shape& y) {
 }
 
 void max_pool(const Tensor& x, const Pool2dParams& params, const Tensor& y, const Tensor& workspace) {
-  const Extents in(x.shape()), out(y.shape());
-  const float* images = x.data<float>();
-  float* result = y.data<float>();
-  uint8_t* places = workspace.defined() ? workspace.data<uint8_t>() : nullptr;
-  const bool relu = params.activation == Activation::relu;
-  for_each_window(params, in, out, [=](int64_t n, const Window& w, int64_t o) {
-    const float* image = images + n * in.image_size();
-    int64_t c = 0;
-    for (; c + kLanes <= in.channels; c += kLanes) {
-      Floats best;
-      Ints where;
-      pool_window(image + c, in.width, in.channels, w, params.kernel_w, relu, best, where);
-      store(result + o + c, best);
-      if (places) store(places + o + c, __builtin_convertvector(where, Bytes));
-    }
-    for (; c < in.channels; ++c) {
-      int32_t where;
-      pool_window(image + c, in.width, in.channels, w, params.kernel_w, relu, result[o + c], where);
-      if (places) places[o + c] = static_cast<uint8_t>(where);
-    }
+  dispatch(x.dtype(), [&]<class T>() {
+    pool(x.data<T>(), params, Extents(x.shape()), Extents(y.shape()), y.data<T>(),
+         workspace.defined() ? workspace.data<uint8_t>() : nullptr);
   });
 }
 
 void max_pool_vjp(const Tensor& grad, const Tensor& workspace, const Pool2dParams& params, const Tensor& dx) {
-  const Extents in(dx.shape()), out(grad.shape());
-  const float* g = grad.data<float>();
-  const uint8_t* places = workspace.data<uint8_t>();
-  float* images = dx.data<float>();
-  if (!tiles(params, in, out)) {
-    parallel_for(in.images, in.image_size(), [=](int64_t begin, int64_t end) {
-      for (int64_t n = begin; n < end; ++n)
-        unpool_overlapping(g + n * out.image_size(), places + n * out.image_size(), params, in, out,
-                           images + n * in.image_size());
-    });
-    return;
-  }
-  for_each_window(params, in, out, [=](int64_t n, const Window& w, int64_t o) {
-    float* image = images + n * in.image_size();
-    int64_t c = 0;
-    for (; c + kLanes <= in.channels; c += kLanes)
-      unpool_window(load<Floats>(g + o + c), load_places(places + o + c), in.width, in.channels, w, params.kernel_w,
-                    image + c);
-    for (; c < in.channels; ++c)
-      unpool_window(g[o + c], int32_t{places[o + c]}, in.width, in.channels, w, params.kernel_w, image + c);
+  dispatch(grad.dtype(), [&]<class T>() {
+    unpool(grad.data<T>(), workspace.data<uint8_t>(), params, Extents(dx.shape()), Extents(grad.shape()), dx.data<T>());
   });
 }
 

@@ -14,8 +14,8 @@ memory::dims image_dims(const Shape& nhwc) {
   return {nhwc[0], nhwc[3], nhwc[1], nhwc[2]};
 }
 
-memory::desc any_weights(const Shape& ohwi) {
-  return {{ohwi[0], ohwi[3], ohwi[1], ohwi[2]}, dt::f32, tag::any};
+memory::desc any_weights(const Shape& ohwi, dt type) {
+  return {{ohwi[0], ohwi[3], ohwi[1], ohwi[2]}, type, tag::any};
 }
 
 // The layouts to describe a convolution's images with.
@@ -23,19 +23,16 @@ struct ImageLayouts {
   memory::desc x, y;
 };
 
-ImageLayouts plain_layouts(const Shape& x, const Shape& y) {
-  return {image_desc(x), image_desc(y)};
-}
-
 // Calls make(layouts) with the blocked layouts where their bytes are those of NHWC, and keeps the result unless it is
 // oneDNN's slow reference code (on a processor without AVX-512, say); else with NHWC.
 template <class Make>
-auto with_best_layouts(const Shape& x, const Shape& y, Make&& make) {
-  if (x[3] == 1 && y[3] == 16) {
-    auto desc = make(ImageLayouts{{image_dims(x), dt::f32, tag::nchw}, {image_dims(y), dt::f32, tag::nChw16c}});
+auto with_best_layouts(const Convolution& conv, Make&& make) {
+  if (conv.x[3] == 1 && conv.y[3] == 16) {
+    const dt type = type_of(conv.dtype);
+    auto desc = make(ImageLayouts{{image_dims(conv.x), type, tag::nchw}, {image_dims(conv.y), type, tag::nChw16c}});
     if (std::string_view(desc.impl_info_str()).find("ref") == std::string_view::npos) return desc;
   }
-  return make(plain_layouts(x, y));
+  return make(ImageLayouts{image_desc(conv.x, conv.dtype), image_desc(conv.y, conv.dtype)});
 }
 
 struct ConvGeometry {
@@ -43,7 +40,8 @@ struct ConvGeometry {
 };
 
 // oneDNN counts dilation from 0 and takes the padding at the end by itself: what the output's extent implies.
-ConvGeometry geometry_of(const Conv2dParams& p, const Shape& x, const Shape& w, const Shape& y) {
+ConvGeometry geometry_of(const Convolution& conv) {
+  const auto& [x, w, y, p, bias, dtype] = conv;
   const auto pad_end = [](int64_t in, int64_t out, int64_t kernel, int stride, int dilation, int pad) {
     return (out - 1) * stride + (kernel - 1) * dilation + 1 - in - pad;
   };
@@ -54,12 +52,13 @@ ConvGeometry geometry_of(const Conv2dParams& p, const Shape& x, const Shape& w, 
            pad_end(x[2], y[2], w[2], p.stride_w, p.dilation_w, p.pad_w)}};
 }
 
-dnnl::convolution_forward::primitive_desc convolution_forward_with(const ImageLayouts& layouts, const Shape& w,
-                                                                   bool bias, const ConvGeometry& g) {
-  const memory::desc b = bias ? vector_desc(w[0]) : memory::desc{};
+dnnl::convolution_forward::primitive_desc convolution_forward_with(const ImageLayouts& layouts,
+                                                                   const Convolution& conv) {
+  const ConvGeometry g = geometry_of(conv);
+  const memory::desc b = conv.bias ? vector_desc(conv.w[0]) : memory::desc{};
   const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct,
-                                             layouts.x, any_weights(w), b, layouts.y, g.stride, g.dilation, g.pad_begin,
-                                             g.pad_end);
+                                             layouts.x, any_weights(conv.w, type_of(conv.dtype)), b, layouts.y,
+                                             g.stride, g.dilation, g.pad_begin, g.pad_end);
   return {desc, attributes(), cpu_engine()};
 }
 
@@ -119,17 +118,21 @@ memory view(const memory::desc& desc, void* data) {
   return {desc, cpu_engine(), data};
 }
 
+dt type_of(DType dtype) {
+  return dtype == DType::bf16 ? dt::bf16 : dt::f32;
+}
+
 memory::desc image_desc(const Shape& nhwc, DType dtype) {
-  return {image_dims(nhwc), dtype == DType::bf16 ? dt::bf16 : dt::f32, tag::nhwc};
+  return {image_dims(nhwc), type_of(dtype), tag::nhwc};
 }
 memory::desc vector_desc(int64_t size) {
   return {{size}, dt::f32, tag::x};
 }
-memory::desc weights_desc(const Shape& ohwi) {
-  return {{ohwi[0], ohwi[3], ohwi[1], ohwi[2]}, dt::f32, tag::ohwi};
+memory::desc weights_desc(const Shape& ohwi, DType dtype) {
+  return {{ohwi[0], ohwi[3], ohwi[1], ohwi[2]}, type_of(dtype), tag::ohwi};
 }
-memory::desc matrix_desc(int64_t rows, int64_t columns, bool transposed) {
-  return {{rows, columns}, dt::f32, transposed ? tag::ba : tag::ab};
+memory::desc matrix_desc(int64_t rows, int64_t columns, bool transposed, DType dtype) {
+  return {{rows, columns}, type_of(dtype), transposed ? tag::ba : tag::ab};
 }
 
 dnnl::primitive_attr attributes() {
@@ -174,48 +177,46 @@ void Reorder::finish(Backend& backend, const memory& computed, const memory& tar
   if (reorder_) reorder_->run(backend, {{DNNL_ARG_FROM, computed}, {DNNL_ARG_TO, target}});
 }
 
-dnnl::convolution_forward::primitive_desc convolution_forward(const Shape& x, const Shape& w, bool bias,
-                                                              const Conv2dParams& params, const Shape& y) {
-  const ConvGeometry g = geometry_of(params, x, w, y);
-  return with_best_layouts(x, y,
-                           [&](const ImageLayouts& layouts) { return convolution_forward_with(layouts, w, bias, g); });
+dnnl::convolution_forward::primitive_desc convolution_forward(const Convolution& conv) {
+  return with_best_layouts(conv, [&](const ImageLayouts& layouts) { return convolution_forward_with(layouts, conv); });
 }
 
-dnnl::convolution_backward_data::primitive_desc convolution_backward_data(const Shape& x, const Shape& w,
-                                                                          const Conv2dParams& params, const Shape& y) {
-  const ConvGeometry g = geometry_of(params, x, w, y);
-  const ImageLayouts layouts = plain_layouts(x, y);
-  const auto hint = convolution_forward_with(layouts, w, false, g);
-  const dnnl::convolution_backward_data::desc desc(dnnl::algorithm::convolution_direct, layouts.x, any_weights(w),
-                                                   layouts.y, g.stride, g.dilation, g.pad_begin, g.pad_end);
+dnnl::convolution_backward_data::primitive_desc convolution_backward_data(const Convolution& conv) {
+  const ConvGeometry g = geometry_of(conv);
+  const ImageLayouts layouts{image_desc(conv.x, conv.dtype), image_desc(conv.y, conv.dtype)};
+  const auto hint = convolution_forward_with(layouts, conv);
+  const dnnl::convolution_backward_data::desc desc(dnnl::algorithm::convolution_direct, layouts.x,
+                                                   any_weights(conv.w, type_of(conv.dtype)), layouts.y, g.stride,
+                                                   g.dilation, g.pad_begin, g.pad_end);
   return {desc, attributes(), cpu_engine(), hint};
 }
 
-dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(const Shape& x, const Shape& w,
-                                                                                bool bias, const Conv2dParams& params,
-                                                                                const Shape& y) {
-  const ConvGeometry g = geometry_of(params, x, w, y);
-  const memory::desc b = bias ? vector_desc(w[0]) : memory::desc{};
-  return with_best_layouts(x, y, [&](const ImageLayouts& layouts) {
-    const auto hint = convolution_forward_with(layouts, w, bias, g);
-    const dnnl::convolution_backward_weights::desc desc(dnnl::algorithm::convolution_direct, layouts.x, any_weights(w),
-                                                        b, layouts.y, g.stride, g.dilation, g.pad_begin, g.pad_end);
+dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(const Convolution& conv) {
+  const ConvGeometry g = geometry_of(conv);
+  const memory::desc b = conv.bias ? vector_desc(conv.w[0]) : memory::desc{};
+  return with_best_layouts(conv, [&](const ImageLayouts& layouts) {
+    const auto hint = convolution_forward_with(layouts, conv);
+    const dnnl::convolution_backward_weights::desc desc(dnnl::algorithm::convolution_direct, layouts.x,
+                                                        any_weights(conv.w, dt::f32), b, layouts.y, g.stride,
+                                                        g.dilation, g.pad_begin, g.pad_end);
     return dnnl::convolution_backward_weights::primitive_desc(desc, attributes(), cpu_engine(), hint);
   });
 }
 
-dnnl::pooling_forward::primitive_desc pooling_forward(const Shape& x, const Pool2dParams& params, const Shape& y) {
+dnnl::pooling_forward::primitive_desc pooling_forward(const Shape& x, const Pool2dParams& params, const Shape& y,
+                                                      DType dtype) {
   const PoolGeometry g = geometry_of(params, x, y);
-  const dnnl::pooling_forward::desc desc(dnnl::prop_kind::forward_training, g.algorithm, image_desc(x), image_desc(y),
-                                         g.stride, g.kernel, g.pad_begin, g.pad_end);
+  const dnnl::pooling_forward::desc desc(dnnl::prop_kind::forward_training, g.algorithm, image_desc(x, dtype),
+                                         image_desc(y, dtype), g.stride, g.kernel, g.pad_begin, g.pad_end);
   return {desc, attributes(), cpu_engine()};
 }
 
-dnnl::pooling_backward::primitive_desc pooling_backward(const Shape& x, const Pool2dParams& params, const Shape& y) {
+dnnl::pooling_backward::primitive_desc pooling_backward(const Shape& x, const Pool2dParams& params, const Shape& y,
+                                                        DType dtype) {
   const PoolGeometry g = geometry_of(params, x, y);
-  const dnnl::pooling_backward::desc desc(g.algorithm, image_desc(x), image_desc(y), g.stride, g.kernel, g.pad_begin,
-                                          g.pad_end);
-  return {desc, attributes(), cpu_engine(), pooling_forward(x, params, y)};
+  const dnnl::pooling_backward::desc desc(g.algorithm, image_desc(x, dtype), image_desc(y, dtype), g.stride, g.kernel,
+                                          g.pad_begin, g.pad_end);
+  return {desc, attributes(), cpu_engine(), pooling_forward(x, params, y, dtype)};
 }
 
 dnnl::batch_normalization_forward::primitive_desc batch_norm_forward(const Shape& x, DType dtype,
@@ -233,10 +234,11 @@ dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const Sha
   return {desc, attributes(), cpu_engine(), batch_norm_forward(x, dtype, params)};
 }
 
-dnnl::matmul::primitive_desc matmul(int64_t m, int64_t k, int64_t n, bool transpose_a, bool transpose_b, bool bias) {
-  const memory::desc b = bias ? memory::desc({1, n}, dt::f32, tag::ab) : memory::desc{};
-  const dnnl::matmul::desc desc(matrix_desc(m, k, transpose_a), matrix_desc(k, n, transpose_b), b,
-                                matrix_desc(m, n, false));
+dnnl::matmul::primitive_desc matmul(const Product& p) {
+  const memory::desc bias = p.bias ? memory::desc({1, p.n}, dt::f32, tag::ab) : memory::desc{};
+  const dnnl::matmul::desc desc(matrix_desc(p.m, p.k, p.transpose_a, p.dtype),
+                                matrix_desc(p.k, p.n, p.transpose_b, p.dtype), bias,
+                                matrix_desc(p.m, p.n, false, p.result));
   return {desc, attributes(), cpu_engine()};
 }
 
@@ -260,6 +262,14 @@ Key& Key::operator<<(const Conv2dParams& p) {
 Key& Key::operator<<(const Pool2dParams& p) {
   return *this << static_cast<int64_t>(p.kind) << p.adaptive << p.kernel_h << p.kernel_w << p.stride_h << p.stride_w
                << p.pad_h << p.pad_w << p.count_include_pad << static_cast<int64_t>(p.activation);
+}
+
+Key& Key::operator<<(const Convolution& conv) {
+  return *this << conv.x << conv.w << conv.y << conv.params << conv.bias << conv.dtype;
+}
+
+Key& Key::operator<<(const Product& p) {
+  return *this << p.m << p.k << p.n << p.transpose_a << p.transpose_b << p.bias << p.dtype << p.result;
 }
 
 // FNV-1a over the numbers.

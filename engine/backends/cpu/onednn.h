@@ -22,13 +22,19 @@ dnnl::memory view(const dnnl::memory::desc& desc, const Tensor& tensor);
 dnnl::memory view(const dnnl::memory::desc& desc, void* data);
 
 // Descriptions. Extents follow oneDNN's logical order (N, C, H, W and O, I, KH, KW); the bytes stay NHWC and OHWI.
+dnnl::memory::data_type type_of(DType dtype);  // f32 or bf16
 dnnl::memory::desc image_desc(const Shape& nhwc, DType dtype = DType::f32);
 dnnl::memory::desc vector_desc(int64_t size);
-dnnl::memory::desc matrix_desc(int64_t rows, int64_t columns, bool transposed);
-dnnl::memory::desc weights_desc(const Shape& ohwi);
+dnnl::memory::desc matrix_desc(int64_t rows, int64_t columns, bool transposed, DType dtype);
+dnnl::memory::desc weights_desc(const Shape& ohwi, DType dtype);
 
-// Whether this processor (AVX-512) and oneDNN have kernels in bf16.
+// Whether this processor and oneDNN have kernels in bf16: by AMX, AVX-512's bf16 instructions, or its others in their
+// place, which is slower than f32.
 bool computes_bf16();
+// f32, and bf16 where there are kernels.
+inline bool serves(DType dtype) {
+  return dtype == DType::f32 || (dtype == DType::bf16 && computes_bf16());
+}
 
 // Runs `make` (which calls oneDNN) and turns its exceptions into Errors: "conv2d: oneDNN could not ... (<its text>)".
 template <class Make>
@@ -73,24 +79,35 @@ class Reorder {
 // Attributes that every primitive here has: scratch memory comes from the caller.
 dnnl::primitive_attr attributes();
 
-// Weights in whatever layout oneDNN likes best. Images are NHWC by their bytes; where a blocked layout has the same
-// bytes (one channel in, sixteen out) and a faster kernel, it is described as that.
-dnnl::convolution_forward::primitive_desc convolution_forward(const Shape& x, const Shape& w, bool bias,
-                                                              const Conv2dParams& params, const Shape& y);
-dnnl::convolution_backward_data::primitive_desc convolution_backward_data(const Shape& x, const Shape& w,
-                                                                          const Conv2dParams& params, const Shape& y);
-dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(const Shape& x, const Shape& w,
-                                                                                bool bias, const Conv2dParams& params,
-                                                                                const Shape& y);
+// What decides a convolution, in each of its three directions. Weights are in whatever layout oneDNN likes best. Images
+// are NHWC by their bytes; where a blocked layout has the same bytes (one channel in, sixteen out) and a faster kernel,
+// they are described as that. The bias and the gradients of weights and bias are f32.
+struct Convolution {
+  Shape x, w, y;
+  Conv2dParams params;
+  bool bias = false;
+  DType dtype = DType::f32;
+};
+dnnl::convolution_forward::primitive_desc convolution_forward(const Convolution& conv);
+dnnl::convolution_backward_data::primitive_desc convolution_backward_data(const Convolution& conv);
+dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(const Convolution& conv);
 // Average pooling; max pooling is in max_pool.cpp.
-dnnl::pooling_forward::primitive_desc pooling_forward(const Shape& x, const Pool2dParams& params, const Shape& y);
-dnnl::pooling_backward::primitive_desc pooling_backward(const Shape& x, const Pool2dParams& params, const Shape& y);
+dnnl::pooling_forward::primitive_desc pooling_forward(const Shape& x, const Pool2dParams& params, const Shape& y,
+                                                      DType dtype);
+dnnl::pooling_backward::primitive_desc pooling_backward(const Shape& x, const Pool2dParams& params, const Shape& y,
+                                                        DType dtype);
 // x in f32 or bf16; scale, shift and statistics in f32.
 dnnl::batch_normalization_forward::primitive_desc batch_norm_forward(const Shape& x, DType dtype,
                                                                      const BatchNormParams& params);
 dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const Shape& x, DType dtype,
                                                                        const BatchNormParams& params);
-dnnl::matmul::primitive_desc matmul(int64_t m, int64_t k, int64_t n, bool transpose_a, bool transpose_b, bool bias);
+// y (M, N) = op(a) op(b) + bias; the bias is f32.
+struct Product {
+  int64_t m, k, n;
+  bool transpose_a, transpose_b, bias;
+  DType dtype, result;
+};
+dnnl::matmul::primitive_desc matmul(const Product& product);
 
 // What decides a primitive: shapes and parameters as plain numbers.
 class Key {
@@ -99,6 +116,9 @@ class Key {
   Key& operator<<(const Shape& shape);
   Key& operator<<(const Conv2dParams& params);
   Key& operator<<(const Pool2dParams& params);
+  Key& operator<<(const Convolution& conv);
+  Key& operator<<(const Product& product);
+  Key& operator<<(DType dtype) { return *this << static_cast<int64_t>(dtype); }
   bool operator==(const Key&) const = default;
   size_t hash() const;
 

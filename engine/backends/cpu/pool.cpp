@@ -1,5 +1,6 @@
 // Average pooling by oneDNN, max pooling by max_pool.cpp. Adaptive pooling goes the same way where all windows are
 // alike, else to the reference's loops.
+#include "engine/backends/cpu/dispatch.h"
 #include "engine/backends/cpu/max_pool.h"
 #include "engine/backends/cpu/primitives.h"
 
@@ -20,27 +21,33 @@ Pool2dParams without_adaptive(const Shape& x, const Shape& y, Pool2dParams param
   return params;
 }
 
-bool onednn_serves(const Pool2dParams& params) {
+bool is_plain_average(const Pool2dParams& params) {
   return params.kind == PoolKind::average && !params.adaptive;
+}
+
+// oneDNN adds up the gradients of overlapping windows in bf16; they are to be summed in f32.
+bool onednn_serves_vjp(const Pool2dParams& params, DType dtype) {
+  const bool overlap = params.stride_h < params.kernel_h || params.stride_w < params.kernel_w;
+  return is_plain_average(params) && onednn::serves(dtype) && !(dtype == DType::bf16 && overlap);
 }
 
 }  // namespace
 
 size_t CpuBackend::pool2d_workspace(const Shape& x, const Shape& y, DType dtype, const Pool2dParams& given) {
   const Pool2dParams params = without_adaptive(x, y, given);
-  if (dtype == DType::f32 && cpu::max_pool_serves(params)) return cpu::max_pool_workspace(y);
-  if (dtype == DType::f32 && onednn_serves(params)) return 0;
+  if (cpu::serves(dtype) && cpu::max_pool_serves(params)) return cpu::max_pool_workspace(y);
+  if (onednn::serves(dtype) && is_plain_average(params)) return 0;
   return ReferenceBackend::pool2d_workspace(x, y, dtype, given);
 }
 
 // y[n, oh, ow, c] = max or mean of x over the window.
 void CpuBackend::pool2d(const Tensor& x, const Pool2dParams& given, const Tensor& y, const Tensor& workspace) {
   const Pool2dParams params = without_adaptive(x.shape(), y.shape(), given);
-  if (x.dtype() == DType::f32 && cpu::max_pool_serves(params)) return cpu::max_pool(x, params, y, workspace);
-  if (x.dtype() != DType::f32 || !onednn_serves(params)) return ReferenceBackend::pool2d(x, given, y, workspace);
+  if (cpu::serves(x.dtype()) && cpu::max_pool_serves(params)) return cpu::max_pool(x, params, y, workspace);
+  if (!onednn::serves(x.dtype()) || !is_plain_average(params)) return ReferenceBackend::pool2d(x, given, y, workspace);
   onednn::guarded("pool2d", x.shape(), [&] {
-    auto& cached = primitives_->pool_forward.get(Key() << x.shape() << y.shape() << params, [&] {
-      const auto desc = onednn::pooling_forward(x.shape(), params, y.shape());
+    auto& cached = primitives_->pool_forward.get(Key() << x.shape() << y.shape() << params << x.dtype(), [&] {
+      const auto desc = onednn::pooling_forward(x.shape(), params, y.shape(), x.dtype());
       return Primitives::Windowed{
           desc.src_desc(), desc.dst_desc(), {}, onednn::Primitive(dnnl::pooling_forward(desc), desc)};
     });
@@ -51,12 +58,11 @@ void CpuBackend::pool2d(const Tensor& x, const Pool2dParams& given, const Tensor
 // dx = grad at each window's maximum, or spread evenly over the window.
 void CpuBackend::pool2d_vjp(const Tensor& grad, const Tensor& workspace, const Pool2dParams& given, const Tensor& dx) {
   const Pool2dParams params = without_adaptive(dx.shape(), grad.shape(), given);
-  if (grad.dtype() == DType::f32 && cpu::max_pool_serves(params)) return cpu::max_pool_vjp(grad, workspace, params, dx);
-  if (grad.dtype() != DType::f32 || !onednn_serves(params))
-    return ReferenceBackend::pool2d_vjp(grad, workspace, given, dx);
+  if (cpu::serves(grad.dtype()) && cpu::max_pool_serves(params)) return cpu::max_pool_vjp(grad, workspace, params, dx);
+  if (!onednn_serves_vjp(params, grad.dtype())) return ReferenceBackend::pool2d_vjp(grad, workspace, given, dx);
   onednn::guarded("pool2d backward", dx.shape(), [&] {
-    auto& cached = primitives_->pool_backward.get(Key() << dx.shape() << grad.shape() << params, [&] {
-      const auto desc = onednn::pooling_backward(dx.shape(), params, grad.shape());
+    auto& cached = primitives_->pool_backward.get(Key() << dx.shape() << grad.shape() << params << dx.dtype(), [&] {
+      const auto desc = onednn::pooling_backward(dx.shape(), params, grad.shape(), dx.dtype());
       return Primitives::Windowed{
           desc.diff_src_desc(), desc.diff_dst_desc(), {}, onednn::Primitive(dnnl::pooling_backward(desc), desc)};
     });

@@ -95,6 +95,13 @@ void CudaBackend::synchronize() {
   check_cuda(cudaStreamSynchronize(context_->stream.get()), "cudaStreamSynchronize");
 }
 
+void CudaBackend::check_bf16() const {
+  int device = 0, major = 0;
+  cuda::check_cuda(cudaGetDevice(&device), "cudaGetDevice");
+  cuda::check_cuda(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "cudaDeviceGetAttribute");
+  check(major >= 8, "precision bf16: this GPU's compute capability is {}.x, and bf16 needs 8.0 or later", major);
+}
+
 void CudaBackend::set_allow_tf32(bool allow) {
   context_->allow_tf32 = allow;
 }

@@ -20,6 +20,8 @@ class CudaBackend : public Backend {
 
   Device device() const override { return Device::cuda; }
   void set_allow_tf32(bool allow) override;
+  // Tensor cores multiply bf16 from compute capability 8.0 on.
+  void check_bf16() const override;
 
   void* allocate(size_t bytes) override;
   void deallocate(void* data, size_t bytes) noexcept override;
@@ -82,6 +84,7 @@ class CudaBackend : public Backend {
                       const Tensor& dscale, const Tensor& dshift, const Tensor& dresidual) override;
 
   void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override;
+  void multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) override;
 
   void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) override;
   void adam_step(std::span<const AdamSlot> slots, const AdamParams& params) override;

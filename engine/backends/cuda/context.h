@@ -26,7 +26,7 @@ struct MatmulPlan {
 struct CudaBackend::Context {
   // Runs a convolution by cuDNN; false where cuDNN has no engine that is allowed.
   bool convolve(const cudnn::ConvProblem& problem, const Tensor& x, const Tensor& w, const Tensor& y);
-  // y (M, N) = op(a) op(b) + bias by cuBLASLt; a bias in f64 is left out, and false returned.
+  // y (M, N) = op(a) op(b) + bias by cuBLASLt; a bias beside anything but f32 is left out, and false returned.
   bool multiply(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
                 const Tensor& y);
   // LU with partial pivoting by cuSOLVER, in place, of a (n, n) f64; pivots (n) i64, as bytes; info (1) i32.

@@ -16,6 +16,7 @@ bool CudaBackend::Context::convolve(const cudnn::ConvProblem& problem, const Ten
   const Conv2dParams& p = problem.params;
   std::vector<int64_t> key{static_cast<int64_t>(problem.kind),
                            static_cast<int64_t>(problem.dtype),
+                           static_cast<int64_t>(problem.w_dtype),
                            problem.allow_tf32,
                            p.stride_h,
                            p.stride_w,
@@ -37,15 +38,16 @@ bool CudaBackend::Context::convolve(const cudnn::ConvProblem& problem, const Ten
 void CudaBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
                          const Tensor& y) {
   const DeviceLaunch launch(context_->stream.get(), "conv2d", x.shape());
-  const cudnn::ConvProblem problem{ConvKind::forward, x.shape(),           w.shape(), y.shape(), params,
-                                   x.dtype(),         context_->allow_tf32};
+  const cudnn::ConvProblem problem{ConvKind::forward, x.shape(), w.shape(),           y.shape(), params,
+                                   x.dtype(),         w.dtype(), context_->allow_tf32};
   if (!context_->convolve(problem, x, w, y)) cuda::direct_conv2d(launch, x, w, params, y);
   cuda::bias_activation(launch, b, params.activation, y);
 }
 
 void CudaBackend::conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) {
-  const cudnn::ConvProblem problem{ConvKind::input_gradient, dx.shape(), w.shape(), grad.shape(), params, dx.dtype(),
-                                   context_->allow_tf32};
+  const cudnn::ConvProblem problem{
+      ConvKind::input_gradient, dx.shape(), w.shape(), grad.shape(), params, dx.dtype(), w.dtype(),
+      context_->allow_tf32};
   if (context_->convolve(problem, dx, w, grad)) return;
   cuda::direct_conv2d_input(DeviceLaunch(context_->stream.get(), "conv2d", dx.shape()), grad, w, params, dx);
 }
@@ -53,9 +55,21 @@ void CudaBackend::conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Co
 void CudaBackend::conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
                                      const Tensor& db) {
   const DeviceLaunch launch(context_->stream.get(), "conv2d", x.shape());
-  const cudnn::ConvProblem problem{ConvKind::weight_gradient, x.shape(), dw.shape(), grad.shape(), params, x.dtype(),
-                                   context_->allow_tf32};
-  if (!context_->convolve(problem, x, dw, grad)) cuda::direct_conv2d_weights(launch, x, grad, params, dw);
+  const auto by_cudnn = [&](const Tensor& target) {
+    const cudnn::ConvProblem problem{
+        ConvKind::weight_gradient, x.shape(), dw.shape(), grad.shape(), params, x.dtype(), target.dtype(),
+        context_->allow_tf32};
+    return context_->convolve(problem, x, target, grad);
+  };
+  if (!by_cudnn(dw)) {
+    // Not every engine writes f32 from bf16.
+    const Tensor rounded = dw.dtype() == x.dtype() ? Tensor() : Tensor::empty(dw.shape(), x.dtype(), dw.device());
+    if (rounded.defined() && by_cudnn(rounded)) {
+      cast(rounded, dw);
+    } else {
+      cuda::direct_conv2d_weights(launch, x, grad, params, dw);
+    }
+  }
   if (db.defined()) cuda::bias_gradient(launch, grad, db);
 }
 

@@ -93,7 +93,7 @@ OperationNames names_of(ConvKind kind) {
 Descriptor operation(const ConvProblem& problem) {
   const OperationNames names = names_of(problem.kind);
   const Descriptor x = channels_last(kX, problem.x, problem.dtype);
-  const Descriptor w = channels_last(kW, problem.w, problem.dtype);
+  const Descriptor w = channels_last(kW, problem.w, problem.w_dtype);
   const Descriptor y = channels_last(kY, problem.y, problem.dtype);
   const Descriptor conv = convolution(problem);
   Descriptor result(names.type);

@@ -60,7 +60,8 @@ struct ConvProblem {
   ConvKind kind;
   Shape x, w, y;  // NHWC, OHWI, NHWC
   Conv2dParams params;
-  DType dtype;
+  DType dtype;    // of x and y
+  DType w_dtype;  // of w: the weight gradient of bf16 images may be f32
   bool allow_tf32;
 };
 

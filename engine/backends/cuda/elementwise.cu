@@ -37,6 +37,11 @@ void CudaBackend::dropout(const Tensor& x, double p, const RandomKey& key, const
   cuda::dropout(DeviceLaunch(context_->stream.get(), "dropout", x.shape()), x, p, key, context_->step_values, y);
 }
 
+void CudaBackend::multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) {
+  cuda::multinomial(DeviceLaunch(context_->stream.get(), "multinomial", weights.shape()), weights, key,
+                    context_->step_values, y);
+}
+
 void CudaBackend::permute(const Tensor& x, std::span<const int> axes, const Tensor& y) {
   cuda::permute(DeviceLaunch(context_->stream.get(), "permute", x.shape()), x, axes, y);
 }

@@ -23,14 +23,16 @@ using LayoutDesc = cuda::Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestr
 using PreferenceDesc = cuda::Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
 
 struct MatmulTypes {
-  cudaDataType_t data, scale;
+  cudaDataType_t data, result, scale;
   cublasComputeType_t compute;
 };
 
-MatmulTypes types_of(DType dtype, bool allow_tf32) {
-  if (dtype == DType::f64) return {CUDA_R_64F, CUDA_R_64F, CUBLAS_COMPUTE_64F};
-  if (dtype == DType::bf16) return {CUDA_R_16BF, CUDA_R_32F, CUBLAS_COMPUTE_32F};
-  return {CUDA_R_32F, CUDA_R_32F, allow_tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F};
+// For factors in `dtype`; bf16 is multiplied and summed in f32, and the result is either.
+MatmulTypes types_of(DType dtype, DType result, bool allow_tf32) {
+  if (dtype == DType::f64) return {CUDA_R_64F, CUDA_R_64F, CUDA_R_64F, CUBLAS_COMPUTE_64F};
+  if (dtype == DType::bf16)
+    return {CUDA_R_16BF, result == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F, CUDA_R_32F, CUBLAS_COMPUTE_32F};
+  return {CUDA_R_32F, CUDA_R_32F, CUDA_R_32F, allow_tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F};
 }
 
 // cuBLAS is column-major: a row-major (rows, columns) matrix is its transpose, (columns, rows).
@@ -86,13 +88,21 @@ MatmulPlan choose(cublasLtHandle_t handle, const MatmulDesc& desc, const LayoutD
 
 bool CudaBackend::Context::multiply(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
                                     const Tensor& bias, const Tensor& y) {
-  const bool fuse_bias = bias.defined() && y.dtype() != DType::f64;
-  const MatmulTypes types = types_of(y.dtype(), allow_tf32);
+  // cuBLASLt adds a bias of the result's type only.
+  const bool fuse_bias = bias.defined() && y.dtype() == DType::f32 && a.dtype() == DType::f32;
+  const MatmulTypes types = types_of(a.dtype(), y.dtype(), allow_tf32);
   const MatmulDesc desc = describe(types, transpose_a, transpose_b, fuse_bias ? bias : Tensor());
   const LayoutDesc left = layout_of(types.data, b.shape()), right = layout_of(types.data, a.shape());
-  const LayoutDesc result = layout_of(types.data, y.shape());
-  const std::vector<int64_t> key{a.dim(0),    a.dim(1),    b.dim(0),  b.dim(1),
-                                 transpose_a, transpose_b, fuse_bias, static_cast<int64_t>(y.dtype()),
+  const LayoutDesc result = layout_of(types.result, y.shape());
+  const std::vector<int64_t> key{a.dim(0),
+                                 a.dim(1),
+                                 b.dim(0),
+                                 b.dim(1),
+                                 transpose_a,
+                                 transpose_b,
+                                 fuse_bias,
+                                 static_cast<int64_t>(a.dtype()),
+                                 static_cast<int64_t>(y.dtype()),
                                  allow_tf32};
   auto found = products.find(key);
   if (found == products.end())

@@ -74,6 +74,7 @@ class ReferenceBackend : public Backend {
                       const Tensor& dscale, const Tensor& dshift, const Tensor& dresidual) override;
 
   void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override;
+  void multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) override;
 
   void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) override;
   void adam_step(std::span<const AdamSlot> slots, const AdamParams& params) override;

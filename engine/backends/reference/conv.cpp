@@ -46,7 +46,7 @@ void for_each_tap(const Extents& e, const Conv2dParams& p, Body&& body) {
 
 template <class T>
 void store(const std::vector<double>& sums, T* to) {
-  for (size_t i = 0; i < sums.size(); ++i) to[i] = static_cast<T>(sums[i]);
+  for (size_t i = 0; i < sums.size(); ++i) to[i] = convert<T>(sums[i]);
 }
 
 }  // namespace
@@ -56,19 +56,20 @@ void ReferenceBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
                               const Tensor& y) {
   const Extents e = extents_of(x.shape(), w.shape(), y.shape());
   const int64_t taps = e.kh * e.kw;
-  dispatch_float(x.dtype(), "conv2d", [&]<class T>() {
+  dispatch_floating(x.dtype(), "conv2d", [&]<class T>() {
     const T* in = x.data<T>();
     const T* weight = w.data<T>();
     std::vector<double> sums(static_cast<size_t>(y.numel()), 0.0);
     for_each_tap(e, params, [&](int64_t x_pixel, int64_t tap, int64_t y_pixel) {
       for (int64_t o = 0; o < e.out; ++o) {
         double sum = 0.0;
-        for (int64_t i = 0; i < e.in; ++i) sum += double{in[x_pixel * e.in + i]} * weight[(o * taps + tap) * e.in + i];
+        for (int64_t i = 0; i < e.in; ++i)
+          sum += double{widen(in[x_pixel * e.in + i])} * widen(weight[(o * taps + tap) * e.in + i]);
         sums[static_cast<size_t>(y_pixel * e.out + o)] += sum;
       }
     });
     for (size_t i = 0; i < sums.size(); ++i) {
-      if (b.defined()) sums[i] += b.data<T>()[i % static_cast<size_t>(e.out)];
+      if (b.defined()) sums[i] += b.data<Compute<T>>()[i % static_cast<size_t>(e.out)];
       if (params.activation == Activation::relu) sums[i] = scalar::unary<UnaryOp::relu>(sums[i], 0.0);
     }
     store(sums, y.data<T>());
@@ -79,14 +80,15 @@ void ReferenceBackend::conv2d_vjp_input(const Tensor& grad, const Tensor& w, con
                                         const Tensor& dx) {
   const Extents e = extents_of(dx.shape(), w.shape(), grad.shape());
   const int64_t taps = e.kh * e.kw;
-  dispatch_float(grad.dtype(), "conv2d", [&]<class T>() {
+  dispatch_floating(grad.dtype(), "conv2d", [&]<class T>() {
     const T* g = grad.data<T>();
     const T* weight = w.data<T>();
     std::vector<double> sums(static_cast<size_t>(dx.numel()), 0.0);
     for_each_tap(e, params, [&](int64_t x_pixel, int64_t tap, int64_t y_pixel) {
       double* d = sums.data() + x_pixel * e.in;
       for (int64_t o = 0; o < e.out; ++o)
-        for (int64_t i = 0; i < e.in; ++i) d[i] += double{g[y_pixel * e.out + o]} * weight[(o * taps + tap) * e.in + i];
+        for (int64_t i = 0; i < e.in; ++i)
+          d[i] += double{widen(g[y_pixel * e.out + o])} * widen(weight[(o * taps + tap) * e.in + i]);
     });
     store(sums, dx.data<T>());
   });
@@ -97,22 +99,23 @@ void ReferenceBackend::conv2d_vjp_weights(const Tensor& x, const Tensor& grad, c
                                           const Tensor& dw, const Tensor& db) {
   const Extents e = extents_of(x.shape(), dw.shape(), grad.shape());
   const int64_t taps = e.kh * e.kw;
-  dispatch_float(x.dtype(), "conv2d", [&]<class T>() {
+  dispatch_floating(x.dtype(), "conv2d", [&]<class T>() {
     const T* in = x.data<T>();
     const T* g = grad.data<T>();
     std::vector<double> sums(static_cast<size_t>(dw.numel()), 0.0);
     for_each_tap(e, params, [&](int64_t x_pixel, int64_t tap, int64_t y_pixel) {
       for (int64_t o = 0; o < e.out; ++o) {
         double* d = sums.data() + (o * taps + tap) * e.in;
-        for (int64_t i = 0; i < e.in; ++i) d[i] += double{g[y_pixel * e.out + o]} * in[x_pixel * e.in + i];
+        for (int64_t i = 0; i < e.in; ++i)
+          d[i] += double{widen(g[y_pixel * e.out + o])} * widen(in[x_pixel * e.in + i]);
       }
     });
-    store(sums, dw.data<T>());
+    store(sums, dw.data<Compute<T>>());
     if (!db.defined()) return;
     std::vector<double> bias_sums(static_cast<size_t>(e.out), 0.0);
     for (int64_t y_pixel = 0; y_pixel < e.n * e.oh * e.ow; ++y_pixel)
-      for (int64_t o = 0; o < e.out; ++o) bias_sums[static_cast<size_t>(o)] += g[y_pixel * e.out + o];
-    store(bias_sums, db.data<T>());
+      for (int64_t o = 0; o < e.out; ++o) bias_sums[static_cast<size_t>(o)] += widen(g[y_pixel * e.out + o]);
+    store(bias_sums, db.data<Compute<T>>());
   });
 }
 

@@ -32,12 +32,13 @@ void ReferenceBackend::fill(const Tensor& y, double value) {
 
 // y_i = op(x_i, a)
 void ReferenceBackend::unary(UnaryOp op, const Tensor& x, double a, const Tensor& y) {
-  dispatch_float(x.dtype(), name_of(op), [&]<class T>() {
+  dispatch_floating(x.dtype(), name_of(op), [&]<class T>() {
     dispatch_unary(op, [&]<UnaryOp kOp>() {
       const T* in = x.data<T>();
       T* out = y.data<T>();
       const int64_t count = y.numel();
-      for (int64_t i = 0; i < count; ++i) out[i] = scalar::unary<kOp>(in[i], static_cast<T>(a));
+      for (int64_t i = 0; i < count; ++i)
+        out[i] = convert<T>(scalar::unary<kOp>(widen(in[i]), static_cast<Compute<T>>(a)));
     });
   });
 }
@@ -45,7 +46,7 @@ void ReferenceBackend::unary(UnaryOp op, const Tensor& x, double a, const Tensor
 // dx_i = op'(x_i, y_i, a) * g_i; what the formula does not read is not there, and 0 stands in for it.
 void ReferenceBackend::unary_vjp(UnaryOp op, const Tensor& x, const Tensor& y, const Tensor& grad, double a,
                                  const Tensor& dx) {
-  dispatch_float(grad.dtype(), name_of(op), [&]<class T>() {
+  dispatch_floating(grad.dtype(), name_of(op), [&]<class T>() {
     dispatch_unary(op, [&]<UnaryOp kOp>() {
       const T* in = scalar::vjp_reads_input(kOp) ? x.data<T>() : nullptr;
       const T* out = scalar::vjp_reads_output(kOp) ? y.data<T>() : nullptr;
@@ -53,7 +54,8 @@ void ReferenceBackend::unary_vjp(UnaryOp op, const Tensor& x, const Tensor& y, c
       T* d = dx.data<T>();
       const int64_t count = dx.numel();
       for (int64_t i = 0; i < count; ++i)
-        d[i] = scalar::unary_vjp<kOp>(in ? in[i] : T(0), out ? out[i] : T(0), g[i], static_cast<T>(a));
+        d[i] = convert<T>(scalar::unary_vjp<kOp>(in ? widen(in[i]) : Compute<T>(0), out ? widen(out[i]) : Compute<T>(0),
+                                                 widen(g[i]), static_cast<Compute<T>>(a)));
     });
   });
 }
@@ -62,15 +64,15 @@ void ReferenceBackend::unary_vjp(UnaryOp op, const Tensor& x, const Tensor& y, c
 void ReferenceBackend::binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y) {
   const Strides a_strides = broadcast_strides(a.shape(), y.shape());
   const Strides b_strides = broadcast_strides(b.shape(), y.shape());
-  dispatch_float(y.dtype(), name_of(op), [&]<class T>() {
+  dispatch_floating(y.dtype(), name_of(op), [&]<class T>() {
     dispatch_binary(op, [&]<BinaryOp kOp>() {
       const T* left = a.data<T>();
       const T* right = b.data<T>();
       T* out = y.data<T>();
       const int64_t count = y.numel();
       for (int64_t i = 0; i < count; ++i)
-        out[i] =
-            scalar::binary<kOp>(left[offset_of(i, y.shape(), a_strides)], right[offset_of(i, y.shape(), b_strides)]);
+        out[i] = convert<T>(scalar::binary<kOp>(widen(left[offset_of(i, y.shape(), a_strides)]),
+                                                widen(right[offset_of(i, y.shape(), b_strides)])));
     });
   });
 }
@@ -101,13 +103,25 @@ void ReferenceBackend::permute(const Tensor& x, std::span<const int> axes, const
 
 // y_i = x_i / (1 - p) where draw number i of the key's stream is at least p, else 0.
 void ReferenceBackend::dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) {
-  dispatch_float(x.dtype(), "dropout", [&]<class T>() {
+  dispatch_floating(x.dtype(), "dropout", [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.data<T>();
-    const auto keep = static_cast<T>(1.0 - p);
+    const auto kept = static_cast<Compute<T>>(1.0 - p);
     const int64_t count = y.numel();
     for (int64_t i = 0; i < count; ++i)
-      out[i] = unit_float(random_word(key, static_cast<uint64_t>(i))) >= p ? in[i] / keep : T(0);
+      out[i] = unit_float(random_word(key, static_cast<uint64_t>(i))) >= p ? convert<T>(widen(in[i]) / kept) : T{};
+  });
+}
+
+// y_n = the class of row n on which draw number n of the key's stream falls.
+void ReferenceBackend::multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) {
+  const int64_t classes = weights.dim(1);
+  dispatch_float(weights.dtype(), "multinomial", [&]<class T>() {
+    const T* in = weights.data<T>();
+    int32_t* out = y.data<int32_t>();
+    const int64_t count = y.numel();
+    for (int64_t n = 0; n < count; ++n)
+      out[n] = draw_class(in + n * classes, classes, unit_float(random_word(key, static_cast<uint64_t>(n))));
   });
 }
 

@@ -178,17 +178,20 @@ Svd decompose(Matrix g) {
 void ReferenceBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
                               const Tensor& y) {
   const int64_t rows = y.dim(0), columns = y.dim(1), inner = a.dim(transpose_a ? 0 : 1);
-  dispatch_float(a.dtype(), "matmul", [&]<class T>() {
+  dispatch_floating(a.dtype(), "matmul", [&]<class T>() {
     const T* left = a.data<T>();
     const T* right = b.data<T>();
-    T* out = y.data<T>();
+    const auto* added = bias.defined() ? bias.data<Compute<T>>() : nullptr;
     for (int64_t m = 0; m < rows; ++m) {
       for (int64_t n = 0; n < columns; ++n) {
-        double sum = bias.defined() ? bias.data<T>()[n] : T(0);
+        double sum = added ? added[n] : 0.0;
         for (int64_t k = 0; k < inner; ++k)
-          sum += double{left[transpose_a ? k * rows + m : m * inner + k]} *
-                 right[transpose_b ? n * inner + k : k * columns + n];
-        out[m * columns + n] = static_cast<T>(sum);
+          sum += double{widen(left[transpose_a ? k * rows + m : m * inner + k])} *
+                 widen(right[transpose_b ? n * inner + k : k * columns + n]);
+        if (y.dtype() == a.dtype())
+          y.data<T>()[m * columns + n] = convert<T>(sum);
+        else
+          y.data<Compute<T>>()[m * columns + n] = convert<Compute<T>>(sum);
       }
     }
   });

@@ -51,19 +51,19 @@ void max_pool(const Tensor& x, const Pool2dParams& params, const Tensor& y, int3
   int64_t at = 0;  // walks over y in memory order
   for_each_window(x.shape(), y.shape(), params, [&](int64_t n, int64_t, int64_t, Span rows, Span columns) {
     for (int64_t c = 0; c < channels; ++c, ++at) {
-      T best = -std::numeric_limits<T>::infinity();
+      auto best = -std::numeric_limits<Compute<T>>::infinity();
       int64_t place = rows.begin * width + columns.begin;
       for (int64_t ih = rows.begin; ih < rows.end; ++ih) {
         for (int64_t iw = columns.begin; iw < columns.end; ++iw) {
-          const T value = in[((n * height + ih) * width + iw) * channels + c];
+          const auto value = widen(in[((n * height + ih) * width + iw) * channels + c]);
           if (value > best || std::isnan(value)) {
             best = value;
             place = ih * width + iw;
           }
         }
       }
-      const bool passes = params.activation == Activation::none || best > T(0);
-      out[at] = passes || std::isnan(best) ? best : T(0);
+      const bool passes = params.activation == Activation::none || best > 0;
+      out[at] = passes || std::isnan(best) ? convert<T>(best) : T{};
       if (places) places[at] = passes ? static_cast<int32_t>(place) : -1;
     }
   });
@@ -81,8 +81,8 @@ void average_pool(const Tensor& x, const Pool2dParams& params, const Tensor& y) 
       double sum = 0.0;
       for (int64_t ih = rows.begin; ih < rows.end; ++ih)
         for (int64_t iw = columns.begin; iw < columns.end; ++iw)
-          sum += in[((n * height + ih) * width + iw) * channels + c];
-      out[at] = static_cast<T>(sum / divisor(params, rows, columns));
+          sum += widen(in[((n * height + ih) * width + iw) * channels + c]);
+      out[at] = convert<T>(sum / divisor(params, rows, columns));
     }
   });
 }
@@ -94,7 +94,7 @@ size_t ReferenceBackend::pool2d_workspace(const Shape&, const Shape& y, DType, c
 }
 
 void ReferenceBackend::pool2d(const Tensor& x, const Pool2dParams& params, const Tensor& y, const Tensor& workspace) {
-  dispatch_float(x.dtype(), "pool2d", [&]<class T>() {
+  dispatch_floating(x.dtype(), "pool2d", [&]<class T>() {
     if (params.kind == PoolKind::average) return average_pool<T>(x, params, y);
     max_pool<T>(x, params, y, workspace.defined() ? static_cast<int32_t*>(workspace.raw_data()) : nullptr);
   });
@@ -107,7 +107,7 @@ void ReferenceBackend::pool2d_vjp(const Tensor& grad, const Tensor& workspace, c
   const int64_t height = dx.dim(1), width = dx.dim(2), channels = dx.dim(3);
   const bool is_max = params.kind == PoolKind::max;
   const auto* places = is_max ? static_cast<const int32_t*>(workspace.raw_data()) : nullptr;
-  dispatch_float(grad.dtype(), "pool2d", [&]<class T>() {
+  dispatch_floating(grad.dtype(), "pool2d", [&]<class T>() {
     const T* g = grad.data<T>();
     std::vector<double> sums(static_cast<size_t>(dx.numel()), 0.0);
     int64_t at = 0;
@@ -115,15 +115,15 @@ void ReferenceBackend::pool2d_vjp(const Tensor& grad, const Tensor& workspace, c
       for (int64_t c = 0; c < channels; ++c, ++at) {
         double* image = sums.data() + n * height * width * channels + c;
         if (is_max) {
-          if (places[at] >= 0) image[places[at] * channels] += g[at];
+          if (places[at] >= 0) image[places[at] * channels] += widen(g[at]);
           continue;
         }
         for (int64_t ih = rows.begin; ih < rows.end; ++ih)
           for (int64_t iw = columns.begin; iw < columns.end; ++iw)
-            image[(ih * width + iw) * channels] += g[at] / divisor(params, rows, columns);
+            image[(ih * width + iw) * channels] += widen(g[at]) / divisor(params, rows, columns);
       }
     });
-    for (size_t i = 0; i < sums.size(); ++i) dx.data<T>()[i] = static_cast<T>(sums[i]);
+    for (size_t i = 0; i < sums.size(); ++i) dx.data<T>()[i] = convert<T>(sums[i]);
   });
 }
 

@@ -19,7 +19,7 @@ using reference::Strides;
 void ReferenceBackend::reduce(ReduceOp op, const Tensor& x, const Tensor& y) {
   const Strides y_strides = broadcast_strides(y.shape(), x.shape());
   const double start = op == ReduceOp::max ? -std::numeric_limits<double>::infinity() : 0.0;
-  dispatch_float(x.dtype(), "reduce", [&]<class T>() {
+  dispatch_floating(x.dtype(), "reduce", [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.data<T>();
     const int64_t in_count = x.numel();
@@ -27,7 +27,7 @@ void ReferenceBackend::reduce(ReduceOp op, const Tensor& x, const Tensor& y) {
     std::vector<double> result(static_cast<size_t>(out_count), start);
     for (int64_t i = 0; i < in_count; ++i) {
       double& r = result[static_cast<size_t>(offset_of(i, x.shape(), y_strides))];
-      const double value = in[i];
+      const double value = widen(in[i]);
       if (op == ReduceOp::max) {
         if (value > r || std::isnan(value)) r = value;
       } else {
@@ -35,7 +35,7 @@ void ReferenceBackend::reduce(ReduceOp op, const Tensor& x, const Tensor& y) {
       }
     }
     const double divisor = op == ReduceOp::mean ? static_cast<double>(in_count) / static_cast<double>(out_count) : 1.0;
-    for (int64_t j = 0; j < out_count; ++j) out[j] = static_cast<T>(result[static_cast<size_t>(j)] / divisor);
+    for (int64_t j = 0; j < out_count; ++j) out[j] = convert<T>(result[static_cast<size_t>(j)] / divisor);
   });
 }
 
@@ -43,13 +43,13 @@ void ReferenceBackend::reduce(ReduceOp op, const Tensor& x, const Tensor& y) {
 void ReferenceBackend::argmax(const Tensor& x, const Tensor& y) {
   const int64_t rows = x.dim(0);
   const int64_t columns = x.dim(1);
-  dispatch_float(x.dtype(), "argmax", [&]<class T>() {
+  dispatch_floating(x.dtype(), "argmax", [&]<class T>() {
     int32_t* out = y.data<int32_t>();
     for (int64_t n = 0; n < rows; ++n) {
       const T* row = x.data<T>() + n * columns;
       int64_t best = 0;
       for (int64_t c = 1; c < columns; ++c)
-        if (row[c] > row[best] || (std::isnan(row[c]) && !std::isnan(row[best]))) best = c;
+        if (widen(row[c]) > widen(row[best]) || (std::isnan(widen(row[c])) && !std::isnan(widen(row[best])))) best = c;
       out[n] = static_cast<int32_t>(best);
     }
   });
@@ -59,16 +59,16 @@ void ReferenceBackend::argmax(const Tensor& x, const Tensor& y) {
 void ReferenceBackend::softmax(const Tensor& x, bool log, const Tensor& y) {
   const int64_t columns = x.dim(-1);
   const int64_t rows = columns == 0 ? 0 : x.numel() / columns;
-  dispatch_float(x.dtype(), log ? "log_softmax" : "softmax", [&]<class T>() {
+  dispatch_floating(x.dtype(), log ? "log_softmax" : "softmax", [&]<class T>() {
     for (int64_t n = 0; n < rows; ++n) {
       const T* in = x.data<T>() + n * columns;
       T* out = y.data<T>() + n * columns;
-      double largest = in[0];
-      for (int64_t c = 1; c < columns; ++c) largest = std::max<double>(largest, in[c]);
+      double largest = widen(in[0]);
+      for (int64_t c = 1; c < columns; ++c) largest = std::max<double>(largest, widen(in[c]));
       double sum = 0.0;
-      for (int64_t c = 0; c < columns; ++c) sum += std::exp(in[c] - largest);
+      for (int64_t c = 0; c < columns; ++c) sum += std::exp(widen(in[c]) - largest);
       for (int64_t c = 0; c < columns; ++c)
-        out[c] = static_cast<T>(log ? in[c] - largest - std::log(sum) : std::exp(in[c] - largest) / sum);
+        out[c] = convert<T>(log ? widen(in[c]) - largest - std::log(sum) : std::exp(widen(in[c]) - largest) / sum);
     }
   });
 }
@@ -77,15 +77,16 @@ void ReferenceBackend::softmax(const Tensor& x, bool log, const Tensor& y) {
 void ReferenceBackend::softmax_vjp(const Tensor& y, const Tensor& grad, bool log, const Tensor& dx) {
   const int64_t columns = y.dim(-1);
   const int64_t rows = columns == 0 ? 0 : y.numel() / columns;
-  dispatch_float(y.dtype(), log ? "log_softmax" : "softmax", [&]<class T>() {
+  dispatch_floating(y.dtype(), log ? "log_softmax" : "softmax", [&]<class T>() {
     for (int64_t n = 0; n < rows; ++n) {
       const T* out = y.data<T>() + n * columns;
       const T* g = grad.data<T>() + n * columns;
       T* d = dx.data<T>() + n * columns;
       double sum = 0.0;
-      for (int64_t c = 0; c < columns; ++c) sum += log ? double{g[c]} : double{g[c]} * out[c];
+      for (int64_t c = 0; c < columns; ++c) sum += log ? double{widen(g[c])} : double{widen(g[c])} * widen(out[c]);
       for (int64_t c = 0; c < columns; ++c)
-        d[c] = static_cast<T>(log ? g[c] - std::exp(double{out[c]}) * sum : out[c] * (g[c] - sum));
+        d[c] =
+            convert<T>(log ? widen(g[c]) - std::exp(double{widen(out[c])}) * sum : widen(out[c]) * (widen(g[c]) - sum));
     }
   });
 }

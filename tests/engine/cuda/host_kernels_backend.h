@@ -89,6 +89,9 @@ class HostKernelsBackend : public ReferenceBackend {
   void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override {
     cuda::dropout(launch_, x, p, key, step_values_, y);
   }
+  void multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) override {
+    cuda::multinomial(launch_, weights, key, step_values_, y);
+  }
 
   void permute(const Tensor& x, std::span<const int> axes, const Tensor& y) override {
     cuda::permute(launch_, x, axes, y);

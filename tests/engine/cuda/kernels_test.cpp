@@ -191,6 +191,12 @@ TEST_SUITE("unit") {
     x.backend().dropout(x, 0.5, later, expected);
     CHECK(y.to_vector<double>() == expected.to_vector<double>());
 
+    const Tensor weights = random_tensor({50, 4}, 5, 0.0, 1.0);
+    const Tensor drawn = Tensor::empty({50}, DType::i32, x.device()), drawn_later = drawn.clone();
+    cuda::multinomial(HostLaunch(), weights, key, &now, drawn);
+    x.backend().multinomial(weights, later, drawn_later);
+    CHECK(drawn.to_vector<int32_t>() == drawn_later.to_vector<int32_t>());
+
     const Tensor p = random_tensor({7}, 2), q = p.clone(), grad = random_tensor({7}, 3);
     const SgdSlot slot{p, grad, {}}, same{q, grad, {}};
     cuda::sgd_step(HostLaunch(), std::span(&slot, 1), {.lr = 100.0}, &now);

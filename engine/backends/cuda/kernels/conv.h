@@ -94,7 +94,7 @@ template <class T>
 struct DirectConvWeights {
   const T *x, *grad;
   ConvGeometry g;
-  T* dw;
+  Compute<T>* dw;
   template <class Group>
   COFACTOR_HD void operator()(const Group& group, int64_t at) const {
     const Place p(at, g.kernel_h, g.kernel_w, g.in_channels);  // n: the output channel, h and w: the kernel's cell
@@ -106,20 +106,20 @@ struct DirectConvWeights {
       if (g.inside(ih, iw)) sum += widen(x[g.x_at(n, ih, iw) + p.c]) * widen(grad[g.y_at(n, oh, ow) + p.n]);
     }
     sum = group.sum(sum);
-    if (group.rank() == 0) dw[at] = T(sum);
+    if (group.rank() == 0) dw[at] = sum;
   }
 };
 
 // y = activation(y + b), in place; b is null where there is none. Keeps NaN.
 template <class T>
 struct BiasActivation {
-  const T* b;
+  const Compute<T>* b;
   int64_t channels;
   bool relu;
   T* y;
   COFACTOR_HD void operator()(int64_t i) const {
     Compute<T> value = widen(y[i]);
-    if (b) value += widen(b[i % channels]);
+    if (b) value += b[i % channels];
     y[i] = T(relu && value < Compute<T>(0) ? Compute<T>(0) : value);
   }
 };
@@ -147,7 +147,7 @@ void direct_conv2d_weights(const Launch& launch, const Tensor& x, const Tensor& 
                            const Tensor& dw) {
   const ConvGeometry g(x.shape(), dw.shape(), grad.shape(), params);
   dispatch_floating(x.dtype(), "conv2d", [&]<class T>() {
-    launch.groups(dw.numel(), DirectConvWeights<T>{x.data<T>(), grad.data<T>(), g, dw.data<T>()});
+    launch.groups(dw.numel(), DirectConvWeights<T>{x.data<T>(), grad.data<T>(), g, dw.data<Compute<T>>()});
   });
 }
 
@@ -156,7 +156,7 @@ template <class Launch>
 void bias_activation(const Launch& launch, const Tensor& b, Activation activation, const Tensor& y) {
   if (!b.defined() && activation == Activation::none) return;
   dispatch_floating(y.dtype(), "conv2d", [&]<class T>() {
-    launch.each(y.numel(), BiasActivation<T>{b.defined() ? b.data<T>() : nullptr, y.dim(-1),
+    launch.each(y.numel(), BiasActivation<T>{b.defined() ? b.data<Compute<T>>() : nullptr, y.dim(-1),
                                              activation == Activation::relu, y.data<T>()});
   });
 }
@@ -164,7 +164,10 @@ void bias_activation(const Launch& launch, const Tensor& b, Activation activatio
 // db (O): the sum of grad (..., O) over all axes but the last.
 template <class Launch>
 void bias_gradient(const Launch& launch, const Tensor& grad, const Tensor& db) {
-  reduce(launch, ReduceOp::sum, grad.view({grad.numel() / grad.dim(-1), grad.dim(-1)}), db.view({1, db.numel()}));
+  const MiddleAxis view{.found = true, .outer = 1, .length = grad.numel() / grad.dim(-1), .inner = grad.dim(-1)};
+  dispatch_floating(grad.dtype(), "conv2d", [&]<class T>() {
+    reduce_middle<ReduceOp::sum, T, Compute<T>>(launch, grad, view, Compute<T>(1), db);
+  });
 }
 
 }  // namespace cofactor::cuda

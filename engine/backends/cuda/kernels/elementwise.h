@@ -1,4 +1,4 @@
-// Elementwise kernels: the formulas of scalar_functions.h, an element a thread.
+// Elementwise kernels: the formulas of scalar_functions.h, an element a thread. Random draws.
 #pragma once
 
 #include "engine/backends/cuda/kernels/launch.h"
@@ -76,6 +76,21 @@ struct Dropout {
   }
 };
 
+// y_n: a class of row n, drawn with probability proportional to its weight; a row a thread.
+template <class T>
+struct Multinomial {
+  const T* weights;
+  int64_t classes;
+  RandomKey key;
+  const StepValues* captured;  // in a captured step: where the step's number is read
+  int32_t* y;
+  COFACTOR_HD void operator()(int64_t n) const {
+    RandomKey now = key;
+    if (captured) now.step = captured->random_step;
+    y[n] = draw_class(weights + n * classes, classes, unit_float(random_word(now, static_cast<uint64_t>(n))));
+  }
+};
+
 template <class Launch>
 void fill(const Launch& launch, const Tensor& y, double value) {
   dispatch_any(y.dtype(), [&]<class T>() { launch.each(y.numel(), Fill<T>{convert<T>(value), y.data<T>()}); });
@@ -124,6 +139,14 @@ void dropout(const Launch& launch, const Tensor& x, double p, const RandomKey& k
              const Tensor& y) {
   dispatch_floating(x.dtype(), "dropout", [&]<class T>() {
     launch.each((y.numel() + 3) / 4, Dropout<T>{x.data<T>(), y.numel(), p, key, captured, y.data<T>()});
+  });
+}
+
+template <class Launch>
+void multinomial(const Launch& launch, const Tensor& weights, const RandomKey& key, const StepValues* captured,
+                 const Tensor& y) {
+  dispatch_floating(weights.dtype(), "multinomial", [&]<class T>() {
+    launch.each(y.numel(), Multinomial<T>{weights.data<T>(), weights.dim(1), key, captured, y.data<int32_t>()});
   });
 }
 

@@ -11,8 +11,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <string_view>
-#include <type_traits>
 
 #include "engine/dtype.h"
 
@@ -25,26 +23,6 @@ inline constexpr int64_t kMostBlocks = 1 << 20;  // beyond, a thread takes sever
 // Blocks for `count` indices, a thread each; one where there are none, since a launch of no block is an error.
 constexpr int64_t blocks_for(int64_t count) {
   return std::clamp<int64_t>((count + kBlockThreads - 1) / kBlockThreads, 1, kMostBlocks);
-}
-
-// What a stored element is computed in: bf16 in float, the others in themselves.
-template <class T>
-using Compute = std::conditional_t<std::is_same_v<T, bf16>, float, T>;
-
-template <class T>
-COFACTOR_HD inline Compute<T> widen(T value) {
-  return static_cast<Compute<T>>(value);
-}
-
-// Calls `body.template operator()<T>()` with the C++ type of a floating dtype; any other is an Error naming `op`.
-template <class Body>
-decltype(auto) dispatch_floating(DType dtype, std::string_view op, Body&& body) {
-  switch (dtype) {
-    case DType::f32: return body.template operator()<float>();
-    case DType::f64: return body.template operator()<double>();
-    case DType::bf16: return body.template operator()<bf16>();
-    default: fail("{}: computes in f32, f64 and bf16, not in {}", op, dtype);
-  }
 }
 
 // Calls `body.template operator()<T>()` with an unsigned integer of the element's size, for kernels that only move.

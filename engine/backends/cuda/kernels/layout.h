@@ -54,13 +54,13 @@ struct GatherVjp {
 };
 
 // y[n, d] = table[indices_n, d]
-template <class T>
+template <class Table, class T>
 struct Embedding {
-  const T* table;
+  const Table* table;
   const int32_t* indices;
   int64_t dims;
   T* y;
-  COFACTOR_HD void operator()(int64_t i) const { y[i] = table[indices[i / dims] * dims + i % dims]; }
+  COFACTOR_HD void operator()(int64_t i) const { y[i] = convert<T>(table[indices[i / dims] * dims + i % dims]); }
 };
 
 struct Iota {
@@ -70,18 +70,18 @@ struct Iota {
 
 // Thread (p, d): where position p begins a run of equal sorted indices, dtable[index, d] is the sum of its rows of g,
 // in the order of the places. dtable is 0 beforehand.
-template <class T>
+template <class T, class Out>
 struct SumRuns {
   const T* grad;
   const int32_t *sorted, *places;
   int64_t count, dims;
-  T* dtable;
+  Out* dtable;
   COFACTOR_HD void operator()(int64_t i) const {
     const int64_t p = i / dims, d = i % dims;
     if (p > 0 && sorted[p - 1] == sorted[p]) return;
     Compute<T> sum = 0;
     for (int64_t k = p; k < count && sorted[k] == sorted[p]; ++k) sum += widen(grad[places[k] * dims + d]);
-    dtable[sorted[p] * dims + d] = T(sum);
+    dtable[sorted[p] * dims + d] = Out(sum);
   }
 };
 
@@ -136,8 +136,13 @@ void gather_vjp(const Launch& launch, const Tensor& grad, const Tensor& labels, 
 
 template <class Launch>
 void embedding(const Launch& launch, const Tensor& table, const Tensor& indices, const Tensor& y) {
-  dispatch_size(table.dtype(), [&]<class T>() {
-    launch.each(y.numel(), Embedding<T>{as<T>(table), indices.data<int32_t>(), table.dim(1), as<T>(y)});
+  const int32_t* index = indices.data<int32_t>();
+  dispatch_floating(y.dtype(), "embedding", [&]<class T>() {
+    if (table.dtype() == y.dtype()) {
+      launch.each(y.numel(), Embedding<T, T>{table.data<T>(), index, table.dim(1), y.data<T>()});
+    } else {
+      launch.each(y.numel(), Embedding<Compute<T>, T>{table.data<Compute<T>>(), index, table.dim(1), y.data<T>()});
+    }
   });
 }
 
@@ -151,9 +156,17 @@ void embedding_vjp(const Launch& launch, const Tensor& grad, const Tensor& indic
   launch.sort_pairs(indices.data<int32_t>(), order.data<int32_t>(), count, sorted.data<int32_t>(),
                     places.data<int32_t>());
   dispatch_floating(grad.dtype(), "embedding", [&]<class T>() {
-    launch.each(dtable.numel(), Fill<T>{T(Compute<T>(0)), dtable.data<T>()});
-    launch.each(count * dims, SumRuns<T>{grad.data<T>(), sorted.data<int32_t>(), places.data<int32_t>(), count, dims,
-                                         dtable.data<T>()});
+    const auto sum_into = [&](auto* out) {
+      using Out = std::remove_pointer_t<decltype(out)>;
+      launch.each(dtable.numel(), Fill<Out>{convert<Out>(0.0), out});
+      launch.each(count * dims,
+                  SumRuns<T, Out>{grad.data<T>(), sorted.data<int32_t>(), places.data<int32_t>(), count, dims, out});
+    };
+    if (dtable.dtype() == grad.dtype()) {
+      sum_into(dtable.data<T>());
+    } else {
+      sum_into(dtable.data<Compute<T>>());
+    }
   });
 }
 

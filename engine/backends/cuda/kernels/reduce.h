@@ -112,18 +112,19 @@ inline int64_t chunks_for(const MiddleAxis& view) {
   return std::clamp<int64_t>(view.length / kLeastChunk, 1, wanted);
 }
 
-template <ReduceOp op, class T, class Launch>
+// y in T, or in what T is computed in.
+template <ReduceOp op, class T, class Y = T, class Launch>
 void reduce_middle(const Launch& launch, const Tensor& x, const MiddleAxis& view, Compute<T> scale, const Tensor& y) {
   using C = Compute<T>;
   const int64_t chunks = chunks_for(view);
   if (chunks == 1) {
-    launch.each(y.numel(), ReduceMiddle<op, T, T>{x.data<T>(), view.length, view.inner, 1, scale, y.data<T>()});
+    launch.each(y.numel(), ReduceMiddle<op, T, Y>{x.data<T>(), view.length, view.inner, 1, scale, y.data<Y>()});
     return;
   }
   const Tensor parts = Tensor::empty({view.outer, chunks, view.inner}, dtype_of<C>, x.device());
   launch.each(parts.numel(),
               ReduceMiddle<op, T, C>{x.data<T>(), view.length, view.inner, chunks, C(1), parts.data<C>()});
-  launch.each(y.numel(), ReduceMiddle<op, C, T>{parts.data<C>(), chunks, view.inner, 1, scale, y.data<T>()});
+  launch.each(y.numel(), ReduceMiddle<op, C, Y>{parts.data<C>(), chunks, view.inner, 1, scale, y.data<Y>()});
 }
 
 template <ReduceOp op, class T, class Launch>

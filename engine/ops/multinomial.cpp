@@ -1,0 +1,16 @@
+#include "engine/ops/multinomial.h"
+
+#include "engine/ops/checks.h"
+
+namespace cofactor {
+
+Tensor multinomial(const Tensor& weights, const RandomKey& key) {
+  check_floating(weights, "multinomial", "weights");
+  check_rank(weights, 2, "multinomial", "weights");
+  check(weights.dim(1) > 0, "multinomial: the rows of weights, shape {}, hold no classes", weights.shape());
+  const Tensor y = Tensor::empty({weights.dim(0)}, DType::i32, weights.device());
+  weights.backend().multinomial(weights, key, y);
+  return y;
+}
+
+}  // namespace cofactor

@@ -1,0 +1,48 @@
+// The latent labels of the training samples, on the host, and how often each occurs with each noisy label.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/named_tensor.h"
+#include "engine/state_reader.h"
+#include "losses/transition.h"
+
+namespace cofactor {
+
+class LatentLabels {
+ public:
+  explicit LatentLabels(int64_t classes = 0);
+
+  // Sample `index` (its place in the data set: any number from 0 up, in any order) has a noisy and now this latent
+  // label. One that it had before counts no more. Throws Error for labels outside [0, classes), a sample that had
+  // another noisy label, and an index that i32, which the state holds, cannot.
+  void set(int64_t index, int32_t noisy, int32_t latent);
+
+  int64_t samples() const { return static_cast<int64_t>(samples_.size()); }
+  // How many samples have the latent label c and the noisy label y.
+  int64_t count(int64_t c, int64_t y) const { return counts_[static_cast<size_t>(c * classes_ + y)]; }
+  // The counts plus alpha > 0, each row divided by its sum.
+  Transition transition(double alpha) const;
+
+  // "indices", "noisy_labels" and "latent_labels", each (samples) in i32.
+  std::vector<NamedTensor> state() const;
+  static LatentLabels from_state(int64_t classes, StateReader& reader);
+
+ private:
+  struct Sample {
+    int32_t index, noisy, latent;
+  };
+
+  int64_t classes_;
+  std::vector<Sample> samples_;  // in the order in which they came
+  std::unordered_map<int64_t, size_t> places_;
+  std::vector<int64_t> counts_;  // (classes, classes): latent, noisy
+};
+
+// (weights + alpha), each row divided by its sum, for row-major weights (classes, classes) from 0 up.
+Transition normalised_rows(int64_t classes, std::vector<double> weights, double alpha);
+
+}  // namespace cofactor

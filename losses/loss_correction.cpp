@@ -1,0 +1,47 @@
+#include "losses/loss_correction.h"
+
+#include "engine/state_reader.h"
+#include "losses/checks.h"
+
+namespace cofactor {
+
+LossCorrection::LossCorrection(std::optional<Transition> given, MakeTable make_table)
+    : given_(given.has_value()), make_table_(make_table) {
+  if (given) set(std::move(*given));
+}
+
+void LossCorrection::set(Transition transition) {
+  table_.set(transition.classes(), make_table_(transition));
+  transition_ = std::move(transition);
+}
+
+void LossCorrection::prepare(const Tensor& logits, const Batch& batch) {
+  if (given_) return;
+  check_logits_and_labels(name(), logits, batch.labels, 2);
+  set(estimate_transition(name(), logits));
+}
+
+std::vector<NamedTensor> LossCorrection::state() const {
+  if (given_ || !transition_) return {};
+  const int64_t classes = transition_->classes();
+  return {{"transition", Tensor::from(transition_->values(), {classes, classes}, Device::reference)}};
+}
+
+void LossCorrection::load_state(const std::vector<NamedTensor>& state) {
+  if (given_) return Loss::load_state(state);
+  StateReader reader(name(), state);
+  const Tensor saved = reader.take("transition");
+  reader.check_finished();
+  set(transition_of(name(), saved));
+}
+
+Tensor LossCorrection::table_rows(const Tensor& logits, const Tensor& labels) {
+  check_logits_and_labels(name(), logits, labels, 2);
+  check(transition_.has_value(),
+        "{}: there is no transition matrix yet; it is given, or estimated by prepare() before the first step", name());
+  check(logits.dim(1) == transition_->classes(), "{}: logits of shape {} have {} classes, the transition matrix has {}",
+        name(), logits.shape(), logits.dim(1), transition_->classes());
+  return table_.rows(labels, logits.dtype());
+}
+
+}  // namespace cofactor

@@ -1,0 +1,45 @@
+// What forward and backward correction share (Patrini, Rozza, Menon, Nock, Qu, Making Deep Neural Networks Robust to
+// Label Noise: a Loss Correction Approach, CVPR 2017): a transition matrix, given or estimated from the network that
+// training starts from, and a table made of it, with a row for each label.
+#pragma once
+
+#include <optional>
+
+#include "losses/device_matrix.h"
+#include "losses/loss.h"
+#include "losses/transition.h"
+
+namespace cofactor {
+
+class LossCorrection : public Loss {
+ public:
+  // Only an estimated matrix needs them.
+  bool needs_training_outputs() const override { return !given_; }
+  // Estimates the matrix (estimate_transition); no effect where it is given.
+  void prepare(const Tensor& logits, const Batch& batch) override;
+  // An estimated matrix: "transition" (C, C) in f64. A given one is none of the state.
+  std::vector<NamedTensor> state() const override;
+  void load_state(const std::vector<NamedTensor>& state) override;
+
+  // None before prepare().
+  const std::optional<Transition>& transition() const { return transition_; }
+
+ protected:
+  // Row y of the table, (C, C) row-major, is what the loss reads for label y.
+  using MakeTable = std::vector<double> (*)(const Transition& transition);
+  LossCorrection(std::optional<Transition> given, MakeTable make_table);
+
+  // (N, C): the table's rows of the labels, in the logits' dtype. Throws Error without a matrix, and where its classes
+  // are not the logits'.
+  Tensor table_rows(const Tensor& logits, const Tensor& labels);
+
+ private:
+  void set(Transition transition);
+
+  bool given_;
+  MakeTable make_table_;
+  std::optional<Transition> transition_;
+  DeviceMatrix table_;
+};
+
+}  // namespace cofactor
