@@ -77,14 +77,14 @@ TEST_SUITE("experiment") {
     write_file_atomically(bad, "no weights");
     const Outcome outcome = place.run(sweep({"--jobs", "2"}));
     CHECK(outcome.code == 1);
-    CHECK(contains(outcome.err, "fashion_mnist: " + bad.string()));
+    CHECK(contains(outcome.err, bad.string()));
     CHECK(contains(outcome.err, "a run failed"));
     CHECK(read_results(place.out() / "results.jsonl").results.size() == 4);
   }
 
   TEST_CASE("jobs: a process that dies is named and the others go on") {
     const Workplace place({.train = 300, .test = 50});
-    Process sweeping(place.command(sweep({"--jobs", "3", "--epochs", "40", "--method", "ce"})), place.path());
+    Process sweeping(place.command(sweep({"--jobs", "3", "--epochs", "25", "--method", "ce"})), place.path());
     for (const std::string& cell : kCells) REQUIRE(appears(place.out() / cell / "ce" / "checkpoint.safetensors"));
     const std::vector<pid_t> children = children_of(sweeping.pid());
     REQUIRE(children.size() == 3);
@@ -93,7 +93,7 @@ TEST_SUITE("experiment") {
     CHECK(outcome.code == 1);
     CHECK(contains(outcome.err, "its process ended by signal 9 before it was done"));
     CHECK(read_results(place.out() / "results.jsonl").results.size() == 2);
-    const Outcome resumed = place.run(sweep({"--jobs", "3", "--epochs", "40", "--method", "ce"}));
+    const Outcome resumed = place.run(sweep({"--jobs", "3", "--epochs", "25", "--method", "ce"}));
     CHECK(resumed.code == 0);
     CHECK(contains(resumed.out, "resumed after epoch"));
     CHECK(read_results(place.out() / "results.jsonl").results.size() == 3);
@@ -101,10 +101,10 @@ TEST_SUITE("experiment") {
 
   TEST_CASE("jobs: with the sweep its processes end and a second sweep waits for none of them") {
     const Workplace place({.train = 300, .test = 50});
-    const auto flags = sweep({"--jobs", "2", "--epochs", "60", "--method", "ce"});
+    const auto flags = sweep({"--jobs", "2", "--epochs", "30", "--method", "ce"});
     const auto peaceful = place.path() / "peaceful";
     REQUIRE(
-        Process(place.command_in(peaceful, sweep({"--epochs", "60", "--method", "ce"})), place.path()).wait().code ==
+        Process(place.command_in(peaceful, sweep({"--epochs", "30", "--method", "ce"})), place.path()).wait().code ==
         0);
     for (const int signal : {SIGKILL, SIGTERM, SIGINT}) {
       CAPTURE(signal);
