@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -87,6 +88,13 @@ struct AdamSlot {
   Tensor exp_avg, exp_avg_sq;  // m and v
 };
 
+// What sample n of images_from_bytes shows: row n of its `windows`.
+struct ImageWindow {
+  int32_t image = 0;            // which one
+  int32_t row = 0, column = 0;  // of the image at the window's first pixel, before mirroring; may lie outside
+  int32_t mirrored = 0;         // not 0: left and right are exchanged within the window
+};
+
 struct MemoryStats {
   size_t in_use = 0;           // bytes held by live tensors
   size_t peak = 0;             // the most that in_use has been
@@ -112,6 +120,8 @@ class Backend {
   virtual void* allocate(size_t bytes) = 0;
   virtual void deallocate(void* data, size_t bytes) noexcept = 0;
   virtual MemoryStats memory_stats() const = 0;
+  // How many bytes the device has left, where it has memory of its own; nothing where it works in the host's.
+  virtual std::optional<size_t> free_device_memory() const { return std::nullopt; }
   virtual void copy_from_host(void* device_data, const void* host_data, size_t bytes) = 0;
   virtual void copy_to_host(void* host_data, const void* device_data, size_t bytes) = 0;
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
@@ -184,6 +194,13 @@ class Backend {
   // grad's dtype, or wide.
   virtual void embedding_vjp(const Tensor& grad, const Tensor& indices, const Tensor& dtable) = 0;
 
+  // ---- images that stay on the device as bytes: bytes (S, H, W, C) u8, windows (N, 4) i32 (see ImageWindow), scale
+  // and shift (C) f32, y (N, OH, OW, C) f32. What lies outside the image counts as byte 0, before scale and shift: y[n,
+  // h, w, c] = fma(bytes[image, row + h, column + (mirrored ? OW - 1 - w : w), c], scale_c, shift_c), the same bits on
+  // every device. An image outside the bytes is undefined behaviour: callers check on the host.
+  virtual void images_from_bytes(const Tensor& bytes, const Tensor& windows, const Tensor& scale, const Tensor& shift,
+                                 const Tensor& y) = 0;
+
   // ---- convolution. x (N, H, W, I), w (O, KH, KW, I), b (O) or undefined, y (N, OH, OW, O); b, dw and db are wide.
   virtual void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
                       const Tensor& y) = 0;
@@ -200,19 +217,24 @@ class Backend {
   virtual void pool2d_vjp(const Tensor& grad, const Tensor& workspace, const Pool2dParams& params,
                           const Tensor& dx) = 0;
 
-  // ---- batch norm over all axes but the last. x, y (..., C); scale, shift and the statistics (C).
-  virtual size_t batch_norm_workspace(const Shape& x, DType dtype, const BatchNormParams& params) = 0;
+  // ---- batch norm over all axes but the last: y = activation(batch_norm(x) + residual). x, residual and y (..., C),
+  // all of one dtype; scale, shift and the statistics (C), f32 where that dtype is bf16, else of that dtype too.
+  // dtype: x's. residual: whether the forward adds one.
+  virtual size_t batch_norm_workspace(const Shape& x, DType dtype, const BatchNormParams& params, bool residual) = 0;
   // Training: writes the batch's mean and biased variance to saved_mean, saved_variance and updates the running ones.
-  // Otherwise reads running_mean and running_variance, and saved_* are undefined. An undefined workspace asks for y
-  // alone.
+  // Otherwise reads running_mean and running_variance, and saved_* are undefined. residual may be undefined. An
+  // undefined workspace asks for y alone.
   virtual void batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
-                          const Tensor& running_variance, const BatchNormParams& params, const Tensor& y,
-                          const Tensor& saved_mean, const Tensor& saved_variance, const Tensor& workspace) = 0;
-  // mean and variance are the ones that forward normalised with. y is the forward's output.
+                          const Tensor& running_variance, const Tensor& residual, const BatchNormParams& params,
+                          const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance,
+                          const Tensor& workspace) = 0;
+  // mean and variance are the ones that forward normalised with. y is the forward's output, undefined where there is no
+  // activation. dresidual (undefined: not wanted) is the gradient that the activation lets through: grad where y > 0
+  // for ReLU. grad, dx and dresidual have x's dtype; dscale and dshift have scale's.
   virtual void batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale,
                               const Tensor& mean, const Tensor& variance, const BatchNormParams& params,
-                              const Tensor& workspace, const Tensor& dx, const Tensor& dscale,
-                              const Tensor& dshift) = 0;
+                              const Tensor& workspace, const Tensor& dx, const Tensor& dscale, const Tensor& dshift,
+                              const Tensor& dresidual) = 0;
 
   // ---- random draws. Dropout: y_i = x_i / (1 - p) where unit_float(random_word(key, i)) >= p, else 0. The same call
   // with grad for x is the vjp: the mask is drawn again, not stored.

@@ -15,6 +15,12 @@ enum class BinaryOp { add, sub, mul, div, equal };
 
 namespace scalar {
 
+// A pixel from its byte: byte * scale + shift. Rounded once, so that the host and every device give the same bits.
+COFACTOR_HD inline float pixel(uint8_t byte, float scale, float shift) {
+  using std::fma;
+  return fma(static_cast<float>(byte), scale, shift);
+}
+
 template <UnaryOp op, class T>
 COFACTOR_HD inline T unary(T x, T a) {
   using std::abs, std::exp, std::log, std::pow, std::sqrt, std::tanh;

@@ -46,6 +46,7 @@ int64_t samples_of(const Experiment& experiment, const RunOptions& options, cons
 int CellRunner::run(const Cell& cell, const std::vector<std::string>& methods) {
   const NoisyData noisy = add_noise(data_.splits, experiment_.transition(cell.noise, cell.rate), cell.seed);
   const auto model = data_.make_model(cell.seed, options_.device);
+  model->compute_in_bf16(options_.precision == "bf16");
   int failed = 0;
   std::vector<NamedTensor> pretrained;
   const bool ready = guarded(failed, [&] {

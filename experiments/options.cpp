@@ -185,9 +185,13 @@ void resolve_precision(const RunOptions& run) {
   if (run.precision != "tf32" && run.precision != "bf16") {
     usage("--precision {}: unknown name; there are f32, tf32, bf16", run.precision);
   }
-  if (run.precision == "bf16") usage("--precision bf16: no network offers it yet");
-  as_usage("--precision", run.precision, [&](std::string_view) {
-    backend_of(run.device).set_allow_tf32(true);
+  as_usage("--precision", run.precision, [&](std::string_view name) {
+    Backend& backend = backend_of(run.device);
+    if (name == "bf16") {
+      backend.check_bf16();
+    } else {
+      backend.set_allow_tf32(true);
+    }
     return true;
   });
 }

@@ -15,11 +15,15 @@ BatchNorm::BatchNorm(Initializer& init, const BatchNormOptions& options) : optio
 }
 
 Tensor BatchNorm::forward(const Tensor& x) {
+  return forward(x, {});
+}
+
+Tensor BatchNorm::forward(const Tensor& x, const Tensor& residual) {
   const BatchNormParams params{.training = training(),
                                .momentum = options_.momentum,
                                .epsilon = options_.epsilon,
                                .activation = options_.activation};
-  const Tensor y = batch_norm(x, scale_, shift_, running_mean_, running_variance_, params);
+  const Tensor y = batch_norm(x, scale_, shift_, running_mean_, running_variance_, params, residual);
   if (training()) ++*batches_.data<int32_t>();
   return y;
 }

@@ -21,6 +21,8 @@ class BatchNorm : public Module {
  public:
   BatchNorm(Initializer& init, const BatchNormOptions& options);
   Tensor forward(const Tensor& x) override;
+  // The same with `residual`, of x's shape, added before the activation: the end of a residual block (He et al. 2016).
+  Tensor forward(const Tensor& x, const Tensor& residual);
 
  private:
   BatchNormOptions options_;

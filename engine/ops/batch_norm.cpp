@@ -31,38 +31,46 @@ void check_batch_norm(const Tensor& x, std::initializer_list<std::pair<std::stri
         x.numel() / x.dim(-1));
 }
 
+void check_residual(const Tensor& x, const Tensor& residual) {
+  check(residual.shape() == x.shape(), "batch_norm: residual has shape {}, x has {}", residual.shape(), x.shape());
+  check_alike(x, "x", residual, "residual", "batch_norm");
+}
+
 }  // namespace
 
 Tensor batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
-                  const Tensor& running_variance, const BatchNormParams& params) {
+                  const Tensor& running_variance, const BatchNormParams& params, const Tensor& residual) {
   check_batch_norm(
       x, {{"scale", scale}, {"shift", shift}, {"running_mean", running_mean}, {"running_variance", running_variance}},
       params);
+  if (residual.defined()) check_residual(x, residual);
   const Tensor y = empty_like(x);
-  const bool tracked = tracks(x) || tracks(scale) || tracks(shift);
+  const bool tracked = tracks(x) || tracks(scale) || tracks(shift) || tracks(residual);
   Tensor saved_mean, saved_variance, workspace;
   if (params.training) {
     saved_mean = empty_like(running_mean);
     saved_variance = empty_like(running_variance);
   }
   if (tracked) {
-    const size_t bytes = x.backend().batch_norm_workspace(x.shape(), x.dtype(), params);
+    const size_t bytes = x.backend().batch_norm_workspace(x.shape(), x.dtype(), params, residual.defined());
     workspace = Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, x.device());
   }
-  x.backend().batch_norm(x, scale, shift, running_mean, running_variance, params, y, saved_mean, saved_variance,
-                         workspace);
+  x.backend().batch_norm(x, scale, shift, running_mean, running_variance, residual, params, y, saved_mean,
+                         saved_variance, workspace);
 
   const Tensor mean = params.training ? saved_mean : keep(running_mean, tracked);
   const Tensor variance = params.training ? saved_variance : keep(running_variance, tracked);
-  return record(y, "batch_norm", {x, scale, shift},
-                [=, kept_x = keep(x, tracked), kept_y = keep(y, tracked),
-                 kept_scale = keep(scale, tracked)](const Tensor& grad) -> std::vector<Tensor> {
-                  const Tensor dx = empty_like(kept_x), dscale = empty_like(kept_scale),
-                               dshift = empty_like(kept_scale);
-                  grad.backend().batch_norm_vjp(grad, kept_x, kept_y, kept_scale, mean, variance, params, workspace, dx,
-                                                dscale, dshift);
-                  return {dx, dscale, dshift};
-                });
+  const bool activated = params.activation != Activation::none;
+  return record(
+      y, "batch_norm", {x, scale, shift, residual},
+      [=, kept_x = keep(x, tracked), kept_y = keep(y, tracked && activated), kept_scale = keep(scale, tracked),
+       need_residual = tracks(residual)](const Tensor& grad) -> std::vector<Tensor> {
+        const Tensor dx = empty_like(kept_x), dscale = empty_like(kept_scale), dshift = empty_like(kept_scale);
+        const Tensor masked = need_residual && activated ? empty_like(grad) : Tensor();
+        grad.backend().batch_norm_vjp(grad, kept_x, kept_y, kept_scale, mean, variance, params, workspace, dx, dscale,
+                                      dshift, masked);
+        return {dx, dscale, dshift, activated ? masked : grad};
+      });
 }
 
 }  // namespace cofactor

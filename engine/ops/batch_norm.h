@@ -5,11 +5,12 @@
 
 namespace cofactor {
 
-// y = activation((x - mean) / sqrt(variance + epsilon) * scale + shift); x, y (..., C), all others (C).
+// y = activation((x - mean) / sqrt(variance + epsilon) * scale + shift + residual); x, y and residual (which may be
+// undefined: none) (..., C) of one dtype, all others (C), in f32 where x is bf16 and else in x's dtype.
 // Training: mean and (biased) variance are the batch's, and the running ones are updated in place (the running
 // variance takes the unbiased estimate). Otherwise they are the running ones.
-// Throws Error where shapes do not fit, and in training where a channel has a single value.
+// Throws Error where shapes or dtypes do not fit, and in training where a channel has a single value.
 Tensor batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
-                  const Tensor& running_variance, const BatchNormParams& params = {});
+                  const Tensor& running_variance, const BatchNormParams& params = {}, const Tensor& residual = {});
 
 }  // namespace cofactor

@@ -375,16 +375,18 @@ TEST_SUITE("gradient") {
       const Tensor shift = random_tensor(channels, index++);
       const Tensor mean_before = random_tensor(channels, index++);
       const Tensor variance_before = random_tensor(channels, index++, 0.5, 2.0);
+      const Tensor residual = random_tensor(shape, index++);
       for (const bool training : {true, false}) {
         for (const Activation activation : {Activation::none, Activation::relu}) {
           CAPTURE(shape);
           CAPTURE(training);
           const BatchNormParams params{.training = training, .epsilon = 1e-3, .activation = activation};
-          check_gradients(
-              [&](const Tensors& in) {
-                return batch_norm(in[0], in[1], in[2], mean_before.clone(), variance_before.clone(), params);
-              },
-              {x, scale, shift});
+          const auto norm = [&](const Tensors& in) {
+            return batch_norm(in[0], in[1], in[2], mean_before.clone(), variance_before.clone(), params, in[3]);
+          };
+          check_gradients(norm, {x, scale, shift, {}});
+          check_gradients(norm, {x, scale, shift, residual});
+          check_gradients([&](const Tensors& in) { return norm({in[0], scale, shift, in[0]}); }, {x});
         }
       }
     }

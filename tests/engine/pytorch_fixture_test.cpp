@@ -107,6 +107,18 @@ TEST_SUITE("parity") {
     });
   }
 
+  TEST_CASE("PyTorch's batch norm with a residual and ReLU") {
+    for (const bool training : {true, false})
+      check_case(training ? "batch_norm.residual_train" : "batch_norm.residual_eval",
+                 {"x", "scale", "shift", "residual"}, [&](Leaves& in, const Setting& setting) {
+                   const Tensor mean = ops().get("batch_norm.residual_running_mean", setting).clone();
+                   const Tensor variance = ops().get("batch_norm.residual_running_var", setting).clone();
+                   return batch_norm(in["x"], in["scale"], in["shift"], mean, variance,
+                                     {.training = training, .epsilon = 1e-3, .activation = Activation::relu},
+                                     in["residual"]);
+                 });
+  }
+
   TEST_CASE("PyTorch's batch norm in evaluation") {
     check_case("batch_norm.eval", {"x", "scale", "shift"}, [](Leaves& in, const Setting& setting) {
       return batch_norm(in["x"], in["scale"], in["shift"], ops().get("batch_norm.running_mean", setting),

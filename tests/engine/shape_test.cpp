@@ -13,6 +13,7 @@
 #include "engine/ops/dropout.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/embedding.h"
+#include "engine/ops/images.h"
 #include "engine/ops/layout.h"
 #include "engine/ops/log_abs_det.h"
 #include "engine/ops/matmul.h"
@@ -277,6 +278,32 @@ TEST_SUITE("unit") {
     check_error("batch_norm", {"epsilon", "-1"}, [&] { batch_norm(x, c, c, c, c, {.epsilon = -1.0}); });
     check_error("batch_norm", {"momentum", "2"}, [&] { batch_norm(x, c, c, c, c, {.momentum = 2.0}); });
     CHECK(batch_norm(zeros({1, 3}), c, c, c, c, {.training = false}).shape() == Shape{1, 3});
+    check_error("batch_norm", {"residual", "(1, 3)", "(4, 3)"}, [&] { batch_norm(x, c, c, c, c, {}, zeros({1, 3})); });
+    check_error("batch_norm", {"residual", "bf16", "f32"}, [&] {
+      batch_norm(x, c, c, c, c, {}, zeros({4, 3}, DType::bf16));
+    });
+    const Tensor narrow = zeros({4, 3}, DType::bf16), narrow_c = zeros({3}, DType::bf16);
+    CHECK(batch_norm(narrow, c, c, c, c, {}, narrow).dtype() == DType::bf16);
+    check_error("batch_norm", {"scale", "bf16", "f32"}, [&] { batch_norm(narrow, narrow_c, c, c, c); });
+  }
+
+  TEST_CASE("images_from_bytes names itself and what does not fit") {
+    const Tensor bytes = zeros({5, 6, 7, 3}, DType::u8), windows = zeros({2, 4}, DType::i32), c = zeros({3});
+    CHECK(images_from_bytes(bytes, windows, c, c, 8, 4).shape() == Shape{2, 8, 4, 3});
+    CHECK(images_from_bytes(bytes, zeros({0, 4}, DType::i32), c, c, 8, 4).shape() == Shape{0, 8, 4, 3});
+    const auto expect = [&](const std::vector<std::string>& parts, const Tensor& b, const Tensor& w,
+                            const Tensor& scale, const Tensor& shift, int64_t height, int64_t width) {
+      check_error("images_from_bytes", parts, [&] { images_from_bytes(b, w, scale, shift, height, width); });
+    };
+    expect({"bytes", "undefined"}, {}, windows, c, c, 8, 4);
+    expect({"bytes", "f32", "u8"}, zeros({5, 6, 7, 3}), windows, c, c, 8, 4);
+    expect({"bytes", "(6, 7, 3)"}, zeros({6, 7, 3}, DType::u8), windows, c, c, 8, 4);
+    expect({"windows", "(2, 3)"}, bytes, zeros({2, 3}, DType::i32), c, c, 8, 4);
+    expect({"windows", "f32", "i32"}, bytes, zeros({2, 4}), c, c, 8, 4);
+    expect({"scale", "(2)", "(3)"}, bytes, windows, zeros({2}), c, 8, 4);
+    expect({"shift", "f64", "f32"}, bytes, windows, c, zeros({3}, DType::f64), 8, 4);
+    expect({"shift", "undefined"}, bytes, windows, c, {}, 8, 4);
+    expect({"0 x 4"}, bytes, windows, c, c, 0, 4);
   }
 
   TEST_CASE("log_abs_det names itself and what does not fit") {

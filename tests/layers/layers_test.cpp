@@ -117,6 +117,24 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("batch norm layer: a residual is added before the activation and the batch counted") {
+    for (const Device device : available_devices()) {
+      Initializer init(device, 3);
+      BatchNorm layer(init, {.features = 2, .momentum = 0.5, .epsilon = 0.0, .activation = Activation::relu});
+      const Tensor x = Tensor::from<float>({1, 0, 3, 8}, {2, 2}, device);  // normalised: -1, -1, 1, 1
+      const Tensor residual = Tensor::from<float>({0.5f, 3, -2, 1}, {2, 2}, device);
+      CHECK(layer.forward(x, residual).to_vector<float>() == Values{0, 2, 0, 2});
+      CHECK(layer.buffers()[0].tensor.to_vector<float>() == Values{1, 2});
+      CHECK(layer.buffers()[2].tensor.to_vector<int32_t>() == std::vector<int32_t>{1});
+      CHECK(layer.forward(x, {}).to_vector<float>() == Values{0, 0, 1, 1});
+      layer.eval();
+      const auto y = layer.forward(x, residual).to_vector<float>();
+      const auto plain = layer(x).to_vector<float>();
+      CHECK(y[1] == doctest::Approx(3.0 + (0 - 3.0) / std::sqrt(24.25)));  // running mean 3, variance 24.25
+      CHECK(plain[1] == 0.0f);
+    }
+  }
+
   TEST_CASE("embedding layer: rows of its table") {
     for (const Device device : available_devices()) {
       Initializer init(device, 3);
@@ -207,6 +225,16 @@ TEST_SUITE("gradient") {
     norm.eval();
     for (const auto& [name, tensor] : norm.parameters()) tensor.set_grad({});
     check_parameter_gradients(norm, random_tensor({4, 2, 3}, 3));
+  }
+
+  TEST_CASE("batch norm layer: gradients of x and of the residual") {
+    Initializer init(Device::reference, 3, DType::f64);
+    BatchNorm norm(init, {.features = 3, .activation = Activation::relu});
+    for (const bool training : {true, false}) {
+      norm.train(training);
+      check_gradients([&](const std::vector<Tensor>& in) { return norm.forward(in[0], in[1]); },
+                      {random_tensor({4, 2, 3}, 5), random_tensor({4, 2, 3}, 6)});
+    }
   }
 
   TEST_CASE("layers: a whole network's gradient by its input") {

@@ -22,7 +22,8 @@ void CpuBackend::set_num_threads(int threads) {
 }
 
 void CpuBackend::check_bf16() const {
-  check(onednn::has_bf16(), "precision bf16: this processor has no AVX-512, without which oneDNN has no bf16 kernels");
+  check(onednn::computes_bf16(),
+        "precision bf16: this processor has no AVX-512, without which oneDNN has no bf16 kernels");
 }
 
 }  // namespace cofactor

@@ -6,7 +6,6 @@
 #include <limits>
 #include <vector>
 
-#include "engine/backends/cpu/dispatch.h"
 #include "engine/backends/cpu/primitives.h"
 
 namespace cofactor {
@@ -17,7 +16,7 @@ using onednn::view;
 // y (M, N) = op(a) op(b) + bias.
 void CpuBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
                         const Tensor& y) {
-  if (!cpu::serves(a.dtype()) || y.numel() == 0 || a.numel() == 0)
+  if (!onednn::serves(a.dtype()) || y.numel() == 0 || a.numel() == 0)
     return ReferenceBackend::matmul(a, transpose_a, b, transpose_b, bias, y);
   onednn::guarded("matmul", a.shape(), [&] {
     const onednn::Product product{

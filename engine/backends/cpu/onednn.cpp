@@ -93,16 +93,6 @@ Shape as_image(const Shape& x) {
 
 }  // namespace
 
-bool has_bf16() {
-  switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::avx512_core:
-    case dnnl::cpu_isa::avx512_core_vnni:
-    case dnnl::cpu_isa::avx512_core_bf16:
-    case dnnl::cpu_isa::avx512_core_amx: return true;
-    default: return false;
-  }
-}
-
 const dnnl::engine& cpu_engine() {
   static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   return engine;
@@ -111,6 +101,13 @@ const dnnl::engine& cpu_engine() {
 dnnl::stream& cpu_stream() {
   static dnnl::stream stream(cpu_engine());
   return stream;
+}
+
+bool computes_bf16() {
+  // Sets of instructions are masks: a set that contains avx512_core has its bits.
+  const auto core = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
+  static const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  return (isa & core) == core;
 }
 
 memory view(const memory::desc& desc, const Tensor& tensor) {
@@ -222,17 +219,19 @@ dnnl::pooling_backward::primitive_desc pooling_backward(const Shape& x, const Po
   return {desc, attributes(), cpu_engine(), pooling_forward(x, params, y, dtype)};
 }
 
-dnnl::batch_normalization_forward::primitive_desc batch_norm_forward(const Shape& x, const BatchNormParams& params) {
-  const dnnl::batch_normalization_forward::desc desc(dnnl::prop_kind::forward_training, image_desc(as_image(x)),
+dnnl::batch_normalization_forward::primitive_desc batch_norm_forward(const Shape& x, DType dtype,
+                                                                     const BatchNormParams& params) {
+  const dnnl::batch_normalization_forward::desc desc(dnnl::prop_kind::forward_training, image_desc(as_image(x), dtype),
                                                      static_cast<float>(params.epsilon), flags_of(params));
   return {desc, attributes(), cpu_engine()};
 }
 
-dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const Shape& x, const BatchNormParams& params) {
-  const memory::desc image = image_desc(as_image(x));
+dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const Shape& x, DType dtype,
+                                                                       const BatchNormParams& params) {
+  const memory::desc image = image_desc(as_image(x), dtype);
   const dnnl::batch_normalization_backward::desc desc(dnnl::prop_kind::backward, image, image,
                                                       static_cast<float>(params.epsilon), flags_of(params));
-  return {desc, attributes(), cpu_engine(), batch_norm_forward(x, params)};
+  return {desc, attributes(), cpu_engine(), batch_norm_forward(x, dtype, params)};
 }
 
 dnnl::matmul::primitive_desc matmul(const Product& p) {

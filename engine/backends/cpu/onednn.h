@@ -14,9 +14,6 @@
 
 namespace cofactor::onednn {
 
-// Whether this processor has bf16 kernels (by AMX, AVX-512's bf16 instructions, or its others in their place).
-bool has_bf16();
-
 const dnnl::engine& cpu_engine();
 dnnl::stream& cpu_stream();
 
@@ -30,6 +27,14 @@ dnnl::memory::desc image_desc(const Shape& nhwc, DType dtype = DType::f32);
 dnnl::memory::desc vector_desc(int64_t size);
 dnnl::memory::desc matrix_desc(int64_t rows, int64_t columns, bool transposed, DType dtype);
 dnnl::memory::desc weights_desc(const Shape& ohwi, DType dtype);
+
+// Whether this processor and oneDNN have kernels in bf16: by AMX, AVX-512's bf16 instructions, or its others in their
+// place, which is slower than f32.
+bool computes_bf16();
+// f32, and bf16 where there are kernels.
+inline bool serves(DType dtype) {
+  return dtype == DType::f32 || (dtype == DType::bf16 && computes_bf16());
+}
 
 // Runs `make` (which calls oneDNN) and turns its exceptions into Errors: "conv2d: oneDNN could not ... (<its text>)".
 template <class Make>
@@ -91,8 +96,11 @@ dnnl::pooling_forward::primitive_desc pooling_forward(const Shape& x, const Pool
                                                       DType dtype);
 dnnl::pooling_backward::primitive_desc pooling_backward(const Shape& x, const Pool2dParams& params, const Shape& y,
                                                         DType dtype);
-dnnl::batch_normalization_forward::primitive_desc batch_norm_forward(const Shape& x, const BatchNormParams& params);
-dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const Shape& x, const BatchNormParams& params);
+// x in f32 or bf16; scale, shift and statistics in f32.
+dnnl::batch_normalization_forward::primitive_desc batch_norm_forward(const Shape& x, DType dtype,
+                                                                     const BatchNormParams& params);
+dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const Shape& x, DType dtype,
+                                                                       const BatchNormParams& params);
 // y (M, N) = op(a) op(b) + bias; the bias is f32.
 struct Product {
   int64_t m, k, n;

@@ -21,14 +21,14 @@ Pool2dParams without_adaptive(const Shape& x, const Shape& y, Pool2dParams param
   return params;
 }
 
-bool onednn_serves(const Pool2dParams& params) {
+bool is_plain_average(const Pool2dParams& params) {
   return params.kind == PoolKind::average && !params.adaptive;
 }
 
 // oneDNN adds up the gradients of overlapping windows in bf16; they are to be summed in f32.
 bool onednn_serves_vjp(const Pool2dParams& params, DType dtype) {
   const bool overlap = params.stride_h < params.kernel_h || params.stride_w < params.kernel_w;
-  return onednn_serves(params) && cpu::serves(dtype) && !(dtype == DType::bf16 && overlap);
+  return is_plain_average(params) && onednn::serves(dtype) && !(dtype == DType::bf16 && overlap);
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ bool onednn_serves_vjp(const Pool2dParams& params, DType dtype) {
 size_t CpuBackend::pool2d_workspace(const Shape& x, const Shape& y, DType dtype, const Pool2dParams& given) {
   const Pool2dParams params = without_adaptive(x, y, given);
   if (cpu::serves(dtype) && cpu::max_pool_serves(params)) return cpu::max_pool_workspace(y);
-  if (cpu::serves(dtype) && onednn_serves(params)) return 0;
+  if (onednn::serves(dtype) && is_plain_average(params)) return 0;
   return ReferenceBackend::pool2d_workspace(x, y, dtype, given);
 }
 
@@ -44,7 +44,7 @@ size_t CpuBackend::pool2d_workspace(const Shape& x, const Shape& y, DType dtype,
 void CpuBackend::pool2d(const Tensor& x, const Pool2dParams& given, const Tensor& y, const Tensor& workspace) {
   const Pool2dParams params = without_adaptive(x.shape(), y.shape(), given);
   if (cpu::serves(x.dtype()) && cpu::max_pool_serves(params)) return cpu::max_pool(x, params, y, workspace);
-  if (!cpu::serves(x.dtype()) || !onednn_serves(params)) return ReferenceBackend::pool2d(x, given, y, workspace);
+  if (!onednn::serves(x.dtype()) || !is_plain_average(params)) return ReferenceBackend::pool2d(x, given, y, workspace);
   onednn::guarded("pool2d", x.shape(), [&] {
     auto& cached = primitives_->pool_forward.get(Key() << x.shape() << y.shape() << params << x.dtype(), [&] {
       const auto desc = onednn::pooling_forward(x.shape(), params, y.shape(), x.dtype());

@@ -41,6 +41,12 @@ MemoryStats CudaBackend::memory_stats() const {
   return context_->device.stats();
 }
 
+std::optional<size_t> CudaBackend::free_device_memory() const {
+  size_t free = 0, total = 0;
+  check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  return free;
+}
+
 // By way of page-locked memory and a stream of its own. The copy waits for the kernels queued before it, which may
 // still use the block's former contents, and the kernels queued after it wait for the copy.
 void CudaBackend::copy_from_host(void* device_data, const void* host_data, size_t bytes) {

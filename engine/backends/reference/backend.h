@@ -50,6 +50,9 @@ class ReferenceBackend : public Backend {
   void embedding(const Tensor& table, const Tensor& indices, const Tensor& y) override;
   void embedding_vjp(const Tensor& grad, const Tensor& indices, const Tensor& dtable) override;
 
+  void images_from_bytes(const Tensor& bytes, const Tensor& windows, const Tensor& scale, const Tensor& shift,
+                         const Tensor& y) override;
+
   void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params, const Tensor& y) override;
   void conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) override;
   void conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
@@ -61,13 +64,14 @@ class ReferenceBackend : public Backend {
   void pool2d_vjp(const Tensor& grad, const Tensor& workspace, const Pool2dParams& params, const Tensor& dx) override;
 
   // Nothing beyond the saved statistics.
-  size_t batch_norm_workspace(const Shape& x, DType dtype, const BatchNormParams& params) override;
+  size_t batch_norm_workspace(const Shape& x, DType dtype, const BatchNormParams& params, bool residual) override;
   void batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
-                  const Tensor& running_variance, const BatchNormParams& params, const Tensor& y,
-                  const Tensor& saved_mean, const Tensor& saved_variance, const Tensor& workspace) override;
+                  const Tensor& running_variance, const Tensor& residual, const BatchNormParams& params,
+                  const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance,
+                  const Tensor& workspace) override;
   void batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale, const Tensor& mean,
                       const Tensor& variance, const BatchNormParams& params, const Tensor& workspace, const Tensor& dx,
-                      const Tensor& dscale, const Tensor& dshift) override;
+                      const Tensor& dscale, const Tensor& dshift, const Tensor& dresidual) override;
 
   void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override;
   void multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) override;

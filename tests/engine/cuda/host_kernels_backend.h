@@ -6,6 +6,7 @@
 #include "engine/backends/cuda/kernels/batch_norm.h"
 #include "engine/backends/cuda/kernels/conv.h"
 #include "engine/backends/cuda/kernels/elementwise.h"
+#include "engine/backends/cuda/kernels/images.h"
 #include "engine/backends/cuda/kernels/layout.h"
 #include "engine/backends/cuda/kernels/linear_algebra.h"
 #include "engine/backends/cuda/kernels/lu.h"
@@ -38,6 +39,7 @@ class HostKernelsBackend : public ReferenceBackend {
   void* allocate(size_t bytes) override { return pools_.allocate(bytes); }
   void deallocate(void* data, size_t bytes) noexcept override { pools_.deallocate(data, bytes); }
   MemoryStats memory_stats() const override { return pools_.stats(); }
+  std::optional<size_t> free_device_memory() const override { return free_bytes; }
   void copy_from_host(void* device_data, const void* host_data, size_t bytes) override {
     check(recording_ == nullptr, "capture: a copy from the host within a recorded step");
     ReferenceBackend::copy_from_host(device_data, host_data, bytes);
@@ -49,6 +51,8 @@ class HostKernelsBackend : public ReferenceBackend {
   void copy(void* to, const void* from, size_t bytes) override {
     launch_.run_or_record([=, this] { ReferenceBackend::copy(to, from, bytes); });
   }
+
+  size_t free_bytes = size_t{1} << 30;  // what the device says that it has left
 
   // As the GPU does it: launches are noted with the addresses that they were given, in an arena of their own.
   std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) override {
@@ -107,6 +111,11 @@ class HostKernelsBackend : public ReferenceBackend {
     cuda::embedding_vjp(launch_, grad, indices, dtable);
   }
 
+  void images_from_bytes(const Tensor& bytes, const Tensor& windows, const Tensor& scale, const Tensor& shift,
+                         const Tensor& y) override {
+    cuda::images_from_bytes(launch_, bytes, windows, scale, shift, y);
+  }
+
   void reduce(ReduceOp op, const Tensor& x, const Tensor& y) override { cuda::reduce(launch_, op, x, y); }
   void argmax(const Tensor& x, const Tensor& y) override { cuda::argmax(launch_, x, y); }
   void softmax(const Tensor& x, bool log, const Tensor& y) override { cuda::softmax(launch_, x, log, y); }
@@ -153,14 +162,15 @@ class HostKernelsBackend : public ReferenceBackend {
   }
 
   void batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
-                  const Tensor& running_variance, const BatchNormParams& params, const Tensor& y,
-                  const Tensor& saved_mean, const Tensor& saved_variance, const Tensor&) override {
-    cuda::batch_norm(launch_, x, scale, shift, running_mean, running_variance, params, y, saved_mean, saved_variance);
+                  const Tensor& running_variance, const Tensor& residual, const BatchNormParams& params,
+                  const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance, const Tensor&) override {
+    cuda::batch_norm(launch_, x, scale, shift, running_mean, running_variance, residual, params, y, saved_mean,
+                     saved_variance);
   }
   void batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale, const Tensor& mean,
                       const Tensor& variance, const BatchNormParams& params, const Tensor&, const Tensor& dx,
-                      const Tensor& dscale, const Tensor& dshift) override {
-    cuda::batch_norm_vjp(launch_, grad, x, y, scale, mean, variance, params, dx, dscale, dshift);
+                      const Tensor& dscale, const Tensor& dshift, const Tensor& dresidual) override {
+    cuda::batch_norm_vjp(launch_, grad, x, y, scale, mean, variance, params, dx, dscale, dshift, dresidual);
   }
 
   void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) override {

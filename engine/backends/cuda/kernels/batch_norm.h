@@ -1,6 +1,7 @@
 // Batch normalisation of x seen as (rows, channels). Own kernels: cuDNN's graph API has no engine for batch norm with
-// ReLU in NHWC that serves f32, bf16, training and evaluation alike. Three launches: the moments of chunks of rows, the
-// channels' moments from them, and the normalisation; and so the gradient.
+// residual and ReLU in NHWC that serves f32, bf16, training and evaluation alike. T is x's element, S the statistics'.
+// Three launches: the moments of chunks of rows, the channels' moments from them, and the normalisation; and so the
+// gradient.
 #pragma once
 
 #include <cmath>
@@ -70,10 +71,10 @@ struct ChannelMoments {
   }
 };
 
-// y = activation((x - mean) / sqrt(variance + epsilon) * scale + shift); keeps NaN.
+// y = activation((x - mean) / sqrt(variance + epsilon) * scale + shift + residual); keeps NaN.
 template <class T, class S>
 struct Normalize {
-  const T* x;
+  const T *x, *residual;  // null for no residual
   const S *mean, *variance, *scale, *shift;
   int64_t channels;
   S epsilon;
@@ -83,7 +84,8 @@ struct Normalize {
     using std::sqrt;
     const int64_t c = i % channels;
     const S normal = (static_cast<S>(widen(x[i])) - mean[c]) / sqrt(variance[c] + epsilon);
-    const S value = normal * scale[c] + shift[c];
+    S value = normal * scale[c] + shift[c];
+    if (residual) value += static_cast<S>(widen(residual[i]));
     y[i] = T(static_cast<Compute<T>>(relu && value < S(0) ? S(0) : value));
   }
 };
@@ -91,13 +93,12 @@ struct Normalize {
 // What the gradient's kernels read: g = grad where the activation passed, and the normalised x.
 template <class T, class S>
 struct NormVjpInput {
-  const T *grad, *x, *y;
+  const T *grad, *x, *y;  // y is null where there was no ReLU
   const S *mean, *variance;
   S epsilon;
-  bool relu;
 
   COFACTOR_HD S gradient(int64_t i) const {
-    return relu && !(widen(y[i]) > Compute<T>(0)) ? S(0) : static_cast<S>(widen(grad[i]));
+    return y && !(widen(y[i]) > Compute<T>(0)) ? S(0) : static_cast<S>(widen(grad[i]));
   }
   COFACTOR_HD S inverse_deviation(int64_t c) const {
     using std::sqrt;
@@ -143,17 +144,19 @@ struct ChannelGradients {
   }
 };
 
-// dx = scale / deviation * (g - (sum g + n sum(g n)) / R); without the sums where the moments were given.
+// dx = scale / deviation * (g - (sum g + n sum(g n)) / R), without the sums where the moments were given; and g is the
+// residual's gradient.
 template <class T, class S>
 struct NormVjp {
   NormVjpInput<T, S> in;
   const S *scale, *dscale, *dshift;
   int64_t rows, channels;
   bool training;
-  T* dx;
+  T *dx, *dresidual;  // null for no residual
   COFACTOR_HD void operator()(int64_t i) const {
     const int64_t c = i % channels;
     S g = in.gradient(i);
+    if (dresidual) dresidual[i] = T(static_cast<Compute<T>>(g));
     if (training) g -= (dshift[c] + in.normal(i, c) * dscale[c]) / static_cast<S>(rows);
     dx[i] = T(static_cast<Compute<T>>(scale[c] * in.inverse_deviation(c) * g));
   }
@@ -161,8 +164,9 @@ struct NormVjp {
 
 template <class Launch>
 void batch_norm(const Launch& launch, const Tensor& x, const Tensor& scale, const Tensor& shift,
-                const Tensor& running_mean, const Tensor& running_variance, const BatchNormParams& params,
-                const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance) {
+                const Tensor& running_mean, const Tensor& running_variance, const Tensor& residual,
+                const BatchNormParams& params, const Tensor& y, const Tensor& saved_mean,
+                const Tensor& saved_variance) {
   dispatch_floating(x.dtype(), "batch_norm", [&]<class T>() {
     using S = Compute<T>;  // of the statistics: f32 where x is bf16
     const int64_t channels = x.dim(-1);
@@ -178,31 +182,29 @@ void batch_norm(const Launch& launch, const Tensor& x, const Tensor& scale, cons
       variance = saved_variance.data<S>();
     }
     launch.each(y.numel(),
-                Normalize<T, S>{x.data<T>(), mean, variance, scale.data<S>(), shift.data<S>(), channels,
-                                static_cast<S>(params.epsilon), params.activation == Activation::relu, y.data<T>()});
+                Normalize<T, S>{x.data<T>(), residual.defined() ? residual.data<T>() : nullptr, mean, variance,
+                                scale.data<S>(), shift.data<S>(), channels, static_cast<S>(params.epsilon),
+                                params.activation == Activation::relu, y.data<T>()});
   });
 }
 
 template <class Launch>
 void batch_norm_vjp(const Launch& launch, const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale,
                     const Tensor& mean, const Tensor& variance, const BatchNormParams& params, const Tensor& dx,
-                    const Tensor& dscale, const Tensor& dshift) {
+                    const Tensor& dscale, const Tensor& dshift, const Tensor& dresidual) {
   dispatch_floating(x.dtype(), "batch_norm", [&]<class T>() {
     using S = Compute<T>;
     const int64_t channels = x.dim(-1), rows = x.numel() / channels;
     const Chunks chunks(rows, channels);
-    const NormVjpInput<T, S> in{grad.data<T>(),
-                                x.data<T>(),
-                                y.data<T>(),
-                                mean.data<S>(),
-                                variance.data<S>(),
-                                static_cast<S>(params.epsilon),
-                                params.activation == Activation::relu};
+    const NormVjpInput<T, S> in{
+        grad.data<T>(), x.data<T>(),        params.activation == Activation::relu ? y.data<T>() : nullptr,
+        mean.data<S>(), variance.data<S>(), static_cast<S>(params.epsilon)};
     const Tensor parts = Tensor::empty({2, chunks.count, channels}, dtype_of<S>, x.device());
     launch.each(chunks.count * channels, ChunkGradients<T, S>{in, chunks, parts.data<S>()});
     launch.each(channels, ChannelGradients<S>{parts.data<S>(), chunks, dscale.data<S>(), dshift.data<S>()});
-    launch.each(dx.numel(), NormVjp<T, S>{in, scale.data<S>(), dscale.data<S>(), dshift.data<S>(), rows, channels,
-                                          params.training, dx.data<T>()});
+    launch.each(dx.numel(),
+                NormVjp<T, S>{in, scale.data<S>(), dscale.data<S>(), dshift.data<S>(), rows, channels, params.training,
+                              dx.data<T>(), dresidual.defined() ? dresidual.data<T>() : nullptr});
   });
 }
 
