@@ -113,7 +113,7 @@ CellRunner::Trained CellRunner::search(const Cell& cell, const std::string& meth
     Phase phase = whole;
     phase.plan = with_candidate(phase.plan, candidate);
     phase.label += fmt::format(", lr {:g}, batch size {}", candidate.lr, candidate.batch_size);
-    phase.folder /= fmt::format("search-lr{:g}-batch{}", candidate.lr, candidate.batch_size);
+    phase.folder /= fmt::format("search-lr{}-batch{}", candidate.lr, candidate.batch_size);
     phase.settings = settings_of(experiment_, options_, cell, method, data_, phase.plan);
     model.load_state(pretrained);
     try {

@@ -20,8 +20,8 @@ Experiment fashion_mnist() {
   table.paper =
       "--case 1,2,3 --rate 0 to 1, ce and dmi, five seeds;\n"
       "  Adam with default parameters and learning rate 1e-4, batch size 128 (20 epochs each in the published code).\n"
-      "  The other methods it has only for other data sets: here they have dmi's schedule, and lccn the steps that\n"
-      "  the published code gives it for two classes";
+      "  It has no other method on these data: they take dmi's schedule here, and lccn the steps that the published\n"
+      "  code has for its data sets of two classes.";
   table.class_names = {"bag", "clothes"};
   table.noises.assign(kFashionMnistNoises.begin(), kFashionMnistNoises.end());
   table.transition = fashion_mnist_noise;

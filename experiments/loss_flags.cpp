@@ -31,9 +31,10 @@ LossFlags::LossFlags(CLI::App& app, LossOptions& options) : options_(options) {
       ->capture_default_str();
   add(app, "--transition", transition_, "file of T: a line a class, its label probabilities", {"fw", "bw"})
       ->default_str("estimated from ce");
-  add(app, "--warmup-steps", options.lccn.warmup_steps, "steps before T is counted anew", {"lccn"})
+  add(app, "--warmup-steps", options.lccn.warmup_steps, "first steps, whose T is that of ce's outputs", {"lccn"})
       ->capture_default_str();
-  add(app, "--update-every", options.lccn.update_every, "steps from one T to the next", {"lccn"})
+  add(app, "--update-every", options.lccn.update_every, "steps from one T to the next, counted from drawn labels",
+      {"lccn"})
       ->capture_default_str();
   add(app, "--lccn-alpha", options.lccn.alpha, "added to each count of T", {"lccn"})->capture_default_str();
   add(app, "--soft-beta", options.bootstrap.soft_beta, "the label's weight", {"bootstrap-soft"})->capture_default_str();

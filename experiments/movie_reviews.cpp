@@ -126,7 +126,10 @@ Experiment movie_reviews() {
   table.paper =
       "--rate 0 to 0.9, ce, dmi, gce, fw and lccn, five seeds; vectors of 128 random values; what the\n"
       "  published code has: ce with Adam 1e-3, lccn with SGD 1e-4, the others with Adam 1e-4, batch size 128, 50\n"
-      "  epochs each. The methods that the paper does not have take gce's schedule.";
+      "  epochs each. The methods that the paper does not have take gce's schedule.\n"
+      "The data: rt-polarity.neg and rt-polarity.pos of the sentence polarity data set v1.0, rt-polaritydata.tar.gz "
+      "from\n"
+      "  https://www.cs.cornell.edu/people/pabo/movie-review-data/";
   table.class_names = {"negative", "positive"};
   table.noises.assign(kMovieReviewsNoises.begin(), kMovieReviewsNoises.end());
   table.transition = movie_reviews_noise;

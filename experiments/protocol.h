@@ -8,7 +8,8 @@
 //
 //   OUT/results.jsonl                            one line for each finished run (results.h)
 //   OUT/<noise>-rate<r>-seed<s>/<method>/        metrics.jsonl, weights.safetensors; while it runs
-//   checkpoint.safetensors
+//                                                checkpoint.safetensors
+//   .../<method>/search-lr<rate>-batch<size>/    the same of each candidate of --search
 #pragma once
 
 #include "experiments/experiment.h"

@@ -49,6 +49,7 @@ class Process {
     if (!waited_) kill_and_wait();
   }
 
+  pid_t pid() const { return pid_; }
   Outcome wait() {
     int status = 0;
     while (waitpid(pid_, &status, 0) < 0) check(errno == EINTR, "test: lost process {}", pid_);
@@ -102,6 +103,14 @@ class Workplace {
  private:
   TemporaryFolder folder_;
 };
+
+// Waits up to 15 seconds for a file; whether it came.
+inline bool appears(const std::filesystem::path& path) {
+  for (int wait = 0; wait < 3000 && !std::filesystem::exists(path); ++wait) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return std::filesystem::exists(path);
+}
 
 // Every file below a folder, by its path from there, with its bytes.
 inline std::map<std::string, std::string> files_below(const std::filesystem::path& folder) {

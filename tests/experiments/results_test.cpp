@@ -53,6 +53,16 @@ TEST_SUITE("unit") {
     CHECK(!contains(to_json(result), "\n"));
   }
 
+  TEST_CASE("results: a search is part of the line and lines without one are read as before") {
+    Result result = example_result();
+    const std::string without = to_json(result);
+    CHECK(!contains(without, "search"));
+    CHECK(parse_result(without).search.empty());
+    result.search = {{1e-4, 128, 0.5, true}, {1e-5, 256, INFINITY, false}};
+    CHECK(parse_result(to_json(result)).search == result.search);
+    CHECK(contains(to_json(result), R"("search":[{"lr":0.0001,"batch_size":128,"valid_loss":0.5,"chosen":true},)"));
+  }
+
   TEST_CASE("results: an infinite validation loss survives though JSON has no infinity") {
     Result result = example_result();
     result.valid_loss = INFINITY;
