@@ -3,14 +3,18 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "data/image_bytes.h"
 #include "engine/dtype.h"
 #include "engine/random.h"
 #include "engine/shape.h"
 
 namespace cofactor {
+
+class ImageArray;
 
 // A fixed collection of samples with integer labels. Reading is thread-safe.
 class Dataset {
@@ -28,6 +32,15 @@ class Dataset {
   // `augmentation` is a stream of its own for each sample and epoch; a data set that augments draws from it at
   // positions 0, 1, ... Throws Error where there is no such sample.
   virtual void read(int64_t index, const RandomKey& augmentation, void* out) const = 0;
+  // This data set as images that are held as bytes, where it is that: a loader may then make its batches on the device.
+  virtual const ImageArray* images() const { return nullptr; }
+};
+
+// What each reading of an image draws anew: torchvision's RandomCrop with padding, then its RandomHorizontalFlip.
+struct ImageAugmentation {
+  int pad = 0;                 // rows and columns of byte 0 on every side, before normalisation
+  int crop_h = 0, crop_w = 0;  // the size of the window, anywhere in the padded image; 0: the image's own
+  bool flip = false;           // left and right exchanged, with probability 1/2
 };
 
 // Images of one size, held as bytes: value = (byte / 255 - mean) / std, by channel.
@@ -42,13 +55,24 @@ class ImageArray : public Dataset {
   const std::vector<int32_t>& labels() const override { return labels_; }
   int64_t classes() const override { return classes_; }
   void read(int64_t index, const RandomKey& augmentation, void* out) const override;
+  const ImageArray* images() const override { return this; }
+
+  // The same images and labels, read with `augmentation`: a training split's data set beside a validation split's. They
+  // share the bytes, those on devices too. Throws Error for negative sizes and a crop that the padded image does not
+  // hold.
+  std::shared_ptr<const ImageArray> augmented(const ImageAugmentation& augmentation) const;
+
+  // Which window of its image sample `index` is; sample_shape() has its size. Draws the row at position 0, the column
+  // at 1 and the flip at 2. Throws Error where there is no such sample.
+  ImageWindow window(int64_t index, const RandomKey& augmentation) const;
+  const ImageBytes& bytes() const { return *bytes_; }
 
  private:
-  std::vector<uint8_t> pixels_;
+  std::shared_ptr<const ImageBytes> bytes_;
   Shape sample_shape_;
   std::vector<int32_t> labels_;
   int64_t classes_;
-  std::vector<float> scale_, shift_;  // value = byte * scale + shift; the channels' values in turn, many times over
+  std::optional<ImageAugmentation> augmentation_;
 };
 
 // Part of a data set, with labels of its own (noisy ones, say).

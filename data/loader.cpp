@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "engine/backend.h"
+#include "engine/ops/images.h"
 
 namespace cofactor {
 
@@ -29,6 +30,21 @@ void check_split(const Split& split) {
   }
 }
 
+constexpr size_t kShareOfFreeMemory = 4;  // a resident data set takes one part of so many
+
+bool wants_residence(const Dataset& data, const LoaderOptions& options) {
+  const ImageArray* images = data.images();
+  if (options.resident == Resident::off) return false;
+  if (options.resident == Resident::on) {
+    check(images != nullptr, "loader: the data set holds no images as bytes that could stay on device {}",
+          options.device);
+    return true;
+  }
+  const auto free = backend_of(options.device).free_device_memory();
+  if (!images || !free) return false;
+  return images->bytes().is_on(options.device) || images->bytes().bytes() <= *free / kShareOfFreeMemory;
+}
+
 }  // namespace
 
 RandomKey augmentation_key(uint64_t seed, int epoch, int64_t index) {
@@ -40,6 +56,7 @@ class Loader::Impl {
   Impl(Split split, const LoaderOptions& options);
   void start_epoch(int epoch);
   std::optional<Batch> next();
+  bool resident() const { return resident_.has_value(); }
   int64_t batches_per_epoch() const { return batch_count(split_.size(), options_.batch_size, options_.last_batch); }
 
  private:
@@ -49,19 +66,30 @@ class Loader::Impl {
     std::vector<std::vector<int64_t>> batches;  // positions in the split
   };
 
+  // A batch as it is made ready ahead. Of resident images it has the windows, not yet the inputs: kernels are the
+  // business of the thread that calls next().
+  struct Prepared {
+    Batch batch;
+    Tensor windows;
+  };
+
   // What has become of a batch that a worker took on: nothing yet, the batch, or an error.
   struct Slot {
-    std::optional<Batch> batch;
+    std::optional<Prepared> batch;
     std::exception_ptr error;
     bool done() const { return batch.has_value() || error; }
   };
 
-  Batch read(const Epoch& epoch, size_t number, std::vector<std::byte>& staging) const;
+  Prepared prepare(const Epoch& epoch, size_t number, std::vector<std::byte>& staging) const;
+  Tensor read_samples(const std::vector<int64_t>& indices, int epoch, std::vector<std::byte>& staging) const;
+  Tensor draw_windows(const std::vector<int64_t>& indices, int epoch) const;
+  Batch finish(Prepared prepared) const;
   void work(const std::stop_token& stop);
-  std::optional<Batch> take_ready();
+  Prepared take_ready();
 
   const Split split_;
   const LoaderOptions options_;
+  std::optional<ImageBytes::OnDevice> resident_;
   std::vector<std::byte> staging_;  // of the caller's thread, where there are no workers
 
   std::mutex mutex_;                        // guards all below
@@ -82,6 +110,7 @@ Loader::Impl::Impl(Split split, const LoaderOptions& options) : split_(std::move
   check(options.workers >= 0, "loader: {} is not a number of worker threads", options.workers);
   check(options.workers == 0 || options.prefetch >= 1, "loader: worker threads cannot hold {} batches ready",
         options.prefetch);
+  if (wants_residence(*split_.data, options)) resident_ = split_.data->images()->bytes().on(options.device);
   if (options.workers > 0) slots_.resize(static_cast<size_t>(options.prefetch));
   for (int i = 0; i < options.workers; ++i) {
     try {
@@ -109,14 +138,14 @@ void Loader::Impl::start_epoch(int number) {
 std::optional<Batch> Loader::Impl::next() {
   check(epoch_ != nullptr, "loader: start_epoch comes before next");
   if (delivered_ == epoch_->batches.size()) return std::nullopt;
-  if (!workers_.empty()) return take_ready();
-  Batch batch = read(*epoch_, delivered_, staging_);
+  if (!workers_.empty()) return finish(take_ready());
+  Prepared prepared = prepare(*epoch_, delivered_, staging_);
   ++delivered_;
-  return batch;
+  return finish(std::move(prepared));
 }
 
-std::optional<Batch> Loader::Impl::take_ready() {
-  std::optional<Batch> batch;
+Loader::Impl::Prepared Loader::Impl::take_ready() {
+  std::optional<Prepared> batch;
   {
     std::unique_lock lock(mutex_);
     Slot& slot = slots_[delivered_ % slots_.size()];
@@ -126,7 +155,7 @@ std::optional<Batch> Loader::Impl::take_ready() {
     ++delivered_;
   }
   work_there_.notify_one();
-  return batch;
+  return std::move(*batch);
 }
 
 void Loader::Impl::work(const std::stop_token& stop) {
@@ -141,7 +170,7 @@ void Loader::Impl::work(const std::stop_token& stop) {
     lock.unlock();
     Slot slot;
     try {
-      slot.batch = read(*epoch, number, staging);
+      slot.batch = prepare(*epoch, number, staging);
     } catch (...) {
       slot.error = std::current_exception();
     }
@@ -152,29 +181,59 @@ void Loader::Impl::work(const std::stop_token& stop) {
   }
 }
 
-Batch Loader::Impl::read(const Epoch& epoch, size_t number, std::vector<std::byte>& staging) const {
+Loader::Impl::Prepared Loader::Impl::prepare(const Epoch& epoch, size_t number, std::vector<std::byte>& staging) const {
   const std::vector<int64_t>& positions = epoch.batches[number];
+  Prepared prepared;
+  Batch& batch = prepared.batch;
+  batch.host_labels.reserve(positions.size());
+  batch.indices.reserve(positions.size());
+  for (int64_t position : positions) {
+    batch.host_labels.push_back(split_.labels[static_cast<size_t>(position)]);
+    batch.indices.push_back(split_.indices[static_cast<size_t>(position)]);
+  }
+  if (resident_)
+    prepared.windows = draw_windows(batch.indices, epoch.number);
+  else
+    batch.inputs = read_samples(batch.indices, epoch.number, staging);
+  batch.labels = Tensor::from(batch.host_labels, {batch.size()}, options_.device);
+  return prepared;
+}
+
+Tensor Loader::Impl::read_samples(const std::vector<int64_t>& indices, int epoch,
+                                  std::vector<std::byte>& staging) const {
   const Shape sample = split_.data->sample_shape();
   const DType dtype = split_.data->dtype();
   const auto sample_bytes = static_cast<size_t>(sample.numel()) * size_of(dtype);
-  Shape shape{static_cast<int64_t>(positions.size())};
+  Shape shape{static_cast<int64_t>(indices.size())};
   for (int64_t extent : sample) shape.push_back(extent);
-  Batch batch;
-  batch.host_labels.reserve(positions.size());
-  batch.indices.reserve(positions.size());
-  staging.resize(positions.size() * sample_bytes);
+  staging.resize(indices.size() * sample_bytes);
   std::byte* out = staging.data();
-  for (int64_t position : positions) {
-    const int64_t index = split_.indices[static_cast<size_t>(position)];
-    split_.data->read(index, augmentation_key(options_.seed, epoch.number, index), out);
+  for (int64_t index : indices) {
+    split_.data->read(index, augmentation_key(options_.seed, epoch, index), out);
     out += sample_bytes;
-    batch.host_labels.push_back(split_.labels[static_cast<size_t>(position)]);
-    batch.indices.push_back(index);
   }
-  batch.inputs = Tensor::empty(shape, dtype, options_.device);
-  batch.inputs.backend().copy_from_host(batch.inputs.raw_data(), staging.data(), staging.size());
-  batch.labels = Tensor::from(batch.host_labels, {batch.size()}, options_.device);
-  return batch;
+  const Tensor inputs = Tensor::empty(shape, dtype, options_.device);
+  inputs.backend().copy_from_host(inputs.raw_data(), staging.data(), staging.size());
+  return inputs;
+}
+
+Tensor Loader::Impl::draw_windows(const std::vector<int64_t>& indices, int epoch) const {
+  std::vector<int32_t> windows;
+  windows.reserve(4 * indices.size());
+  for (int64_t index : indices) {
+    const ImageWindow window = split_.data->images()->window(index, augmentation_key(options_.seed, epoch, index));
+    windows.insert(windows.end(), {window.image, window.row, window.column, window.mirrored});
+  }
+  return Tensor::from(windows, {static_cast<int64_t>(indices.size()), 4}, options_.device);
+}
+
+Batch Loader::Impl::finish(Prepared prepared) const {
+  if (resident_) {
+    const Shape sample = split_.data->sample_shape();
+    prepared.batch.inputs = images_from_bytes(resident_->pixels, prepared.windows, resident_->scale, resident_->shift,
+                                              sample[0], sample[1]);
+  }
+  return std::move(prepared.batch);
 }
 
 Loader::Loader(Split split, const LoaderOptions& options) : impl_(std::make_unique<Impl>(std::move(split), options)) {}
@@ -184,6 +243,9 @@ void Loader::start_epoch(int epoch) {
 }
 std::optional<Batch> Loader::next() {
   return impl_->next();
+}
+bool Loader::resident() const {
+  return impl_->resident();
 }
 int64_t Loader::batches_per_epoch() const {
   return impl_->batches_per_epoch();

@@ -10,6 +10,14 @@
 
 namespace cofactor {
 
+// Whether a data set's images are copied to the device as bytes, once, and batches made of them there. Data sets that
+// hold no such images, and devices that work in the host's memory, have their samples made on the host.
+enum class Resident {
+  automatic,  // where the device has memory of its own and the bytes take at most a quarter of what is free
+  on,         // on any device
+  off
+};
+
 struct LoaderOptions {
   int64_t batch_size = 128;
   SamplerKind sampler = SamplerKind::shuffled;
@@ -18,6 +26,7 @@ struct LoaderOptions {
   Device device = Device::cpu;
   int workers = 1;   // threads that read ahead; 0 reads in the caller's thread
   int prefetch = 4;  // batches held ready
+  Resident resident = Resident::automatic;
 };
 
 // The stream of a sample's augmentation draws in an epoch: {seed, augmentation, 0, epoch * 2^32 + index}, so that the
@@ -28,13 +37,14 @@ RandomKey augmentation_key(uint64_t seed, int epoch, int64_t index);
 //   Loader loader(split, options);
 //   loader.start_epoch(epoch);
 //   while (auto batch = loader.next()) ...
-// The batches of an epoch depend on the split, the options and the epoch's number alone, not on workers or prefetch.
+// The batches of an epoch depend on the split, the options and the epoch's number alone, not on workers, prefetch or
+// residence, and are the same on every device, to the bit.
 // A loader is used by one thread at a time.
 class Loader {
  public:
   // Throws Error where the split is empty or does not fit its data set (an index outside it, a label outside
-  // [0, classes), labels that are more or fewer than the indices), for options that make no batches, and where the
-  // device is not available.
+  // [0, classes), labels that are more or fewer than the indices), for options that make no batches, where the
+  // device is not available, and where Resident::on meets a data set that holds no images as bytes.
   Loader(Split split, const LoaderOptions& options);
   // Does not wait for the end of the epoch, only for the batches that are being read.
   ~Loader();
@@ -45,6 +55,8 @@ class Loader {
   // here when that batch is due; the epoch does not go on behind it.
   std::optional<Batch> next();
   int64_t batches_per_epoch() const;
+  // Whether the images lie on the device as bytes.
+  bool resident() const;
 
  private:
   class Impl;
