@@ -167,7 +167,14 @@ class Jobs {
       if (outputs[i].revents == 0) continue;
       const auto lines = workers_[i]->read_lines();
       if (lines) {
-        for (const std::string& line : *lines) heed(*workers_[i], parse_json(line));
+        for (const std::string& line : *lines) {
+          // A library may print too: DNNL_VERBOSE does.
+          if (line.starts_with('{')) {
+            heed(*workers_[i], parse_json(line));
+          } else {
+            progress_.note(line);
+          }
+        }
       } else {
         end(*workers_[i]);
         workers_[i].reset();

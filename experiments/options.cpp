@@ -104,7 +104,9 @@ void add_machine_flags(CLI::App& app, const Experiment& experiment, RawOptions& 
       ->capture_default_str();
   app.add_option("--threads", raw.threads, "Threads of the host's kernels")
       ->default_str(fmt::format("all cores: {}", usable_cores()));
-  app.add_option("--jobs", raw.run.jobs, "Cells trained at once, each in a process with its share of the threads")
+  app.add_option(
+         "--jobs", raw.run.jobs,
+         "Cells trained at once, each in a process with its share of the threads; a GPU's memory is not shared out")
       ->capture_default_str();
   app.add_option("--worker", raw.run.worker)->group("");  // of the processes that --jobs starts
   app.add_option("--cuda-graph", raw.cuda_graph, "on: a training step is recorded once and replayed, on cuda; off")

@@ -72,10 +72,9 @@ class Sweep {
                               splits.train.size(), splits.validation.size(), splits.test.size(),
                               options_.out.string()));
     if (options_.jobs == 1) return;
-    progress.note(fmt::format("{} cells at once, each in a process with --threads {}{}{}", options_.jobs,
+    progress.note(fmt::format("{} cells at once, each in a process with --threads {}{}", options_.jobs,
                               threads_per_job(options_),
-                              options_.jobs > options_.threads ? ": there are more of them than threads" : "",
-                              options_.device == Device::cuda ? "; the GPU's memory is theirs to share" : ""));
+                              options_.jobs > options_.threads ? ": there are more of them than threads" : ""));
   }
 
   // What has no result yet, by cell. Throws Error where a result was made with other settings.

@@ -206,7 +206,12 @@ class Trainer {
       value = loss.item();
       check_loss(value, mark, [&] { return likely_cause(batch, runner_->logits(), loss_.name()); });
     }
-    loss_.step_done(batch);
+    try {
+      loss_.step_done(batch);
+    } catch (const Error& error) {
+      read_losses();  // one that is not finite is the better reason
+      throw RunFailed(fmt::format("{}: after step {}: {}", phase_.label, step, error.what()));
+    }
     return value;
   }
 

@@ -45,7 +45,7 @@ TEST_SUITE("experiment") {
     refused({"--noise", "loud"}, {"--noise loud", "bags-to-clothes"});
     refused({"--case", "4"}, {"--case 4"});
     refused({"--device", "abacus"}, {"--device abacus"});
-    refused({"--precision", "bf16"}, {"--precision bf16"});
+    refused({"--precision", "f8"}, {"--precision f8"});
     refused({"--rate", "1"}, {"--rate 1", "clothes-to-bags", "singular"});
     refused({"--rate", "1", "--noise", "uniform"}, {"singular"});
     refused({"--batch-size", "1"}, {"--batch-size 1"});

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "experiments/figure.h"
 #include "tests/experiments/process.h"
 #include "tests/fixtures/errors.h"
@@ -81,6 +83,20 @@ TEST_SUITE("unit") {
     CHECK(contains(script, "0.8 98 1\n"));
     CHECK(contains(script, "-0.03 90\n0.5 90\n0.5 10\n1.03 10\n"));
     CHECK(contains(script, "set title 'it''s `touch x`system(''touch y'')' noenhanced\n"));
+  }
+}
+
+TEST_SUITE("unit") {
+  TEST_CASE("figure: ten methods have ten looks") {
+    std::vector<Result> results;
+    for (int method = 0; method < 10; ++method)
+      results.push_back(result("a", 0.5, fmt::format("m{}", method), 1, 90.0));
+    const std::string script = figure_script(aggregate(results));
+    std::set<std::string> looks;
+    for (size_t at = 0; (at = script.find("with yerrorlines", at)) != std::string::npos; ++at) {
+      looks.insert(script.substr(at, script.find(" rgb '#", at) + std::string(" rgb '#000000'").size() - at));
+    }
+    CHECK(looks.size() == 10);
   }
 }
 

@@ -68,6 +68,7 @@ class Remembering : public Loss {
   }
   void set_random(uint64_t seed, uint64_t step) override { draw_ = seed + step; }
   void step_done(const Batch& batch) override {
+    if (calls_ - 1 == refuse_step) fail("remembering: a label that is none");
     for (const int64_t index : batch.indices) weight_ += 1e-4 * static_cast<double>(index);
   }
   std::vector<NamedTensor> state() const override {
@@ -78,7 +79,7 @@ class Remembering : public Loss {
     weight_ = state[0].tensor.item();
   }
 
-  int64_t fail_at = -1;  // a training call, from 0
+  int64_t fail_at = -1, refuse_step = -1;  // training calls, from 0
   std::string refusal;
   int preparations = 0, evaluations = 0;
   std::vector<int64_t> prepared_with;
@@ -220,6 +221,18 @@ TEST_SUITE("unit") {
     CHECK_THROWS_AS(bench.train(model, loss), RunFailed);
     CHECK(contains(error_of([&] { bench.train(model, loss); }),
                    "the run: before the first step: remembering: nobody answers class 1"));
+  }
+
+  TEST_CASE("trainer: a loss that cannot follow a step fails its run alone") {
+    Bench bench;
+    SmallNetwork model(1, Device::reference);
+    Remembering loss;
+    loss.refuse_step = 4;
+    CHECK_THROWS_AS(bench.train(model, loss), RunFailed);
+    Remembering again;
+    again.refuse_step = 1;  // of the second epoch, to which it is resumed
+    CHECK(contains(error_of([&] { bench.train(model, again); }),
+                   "the run: after step 4: remembering: a label that is none"));
   }
 
   TEST_CASE("trainer: a checkpoint without the loss's state is an error that names the file") {
