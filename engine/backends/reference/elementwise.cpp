@@ -116,7 +116,7 @@ void ReferenceBackend::dropout(const Tensor& x, double p, const RandomKey& key, 
 // y_n = the class of row n on which draw number n of the key's stream falls.
 void ReferenceBackend::multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) {
   const int64_t classes = weights.dim(1);
-  dispatch_float(weights.dtype(), "multinomial", [&]<class T>() {
+  dispatch_floating(weights.dtype(), "multinomial", [&]<class T>() {
     const T* in = weights.data<T>();
     int32_t* out = y.data<int32_t>();
     const int64_t count = y.numel();
