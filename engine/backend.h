@@ -40,6 +40,15 @@ struct Conv2dParams {
   bool operator==(const Conv2dParams&) const = default;
 };
 
+// The shape of conv2d's y: each extent is floor((extent + 2 pad - dilation (kernel - 1) - 1) / stride) + 1.
+inline Shape conv2d_output(const Shape& x, const Shape& w, const Conv2dParams& p) {
+  const auto windows = [](int64_t extent, int64_t kernel, int stride, int pad, int dilation) {
+    return (extent + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
+  };
+  return {x[0], windows(x[1], w[1], p.stride_h, p.pad_h, p.dilation_h),
+          windows(x[2], w[2], p.stride_w, p.pad_w, p.dilation_w), w[0]};
+}
+
 struct Pool2dParams {
   PoolKind kind = PoolKind::max;
   // adaptive: the extents of the output decide the windows, window i of n over H rows being
@@ -209,6 +218,15 @@ class Backend {
   // dw as w; db (O) or undefined.
   virtual void conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
                                   const Tensor& db) = 0;
+  // The maximum over all places of what conv2d gives: y (N, O), and places (N, O) i32: oh * OW + ow of the first
+  // largest value, -1 where ReLU stops the gradient. NaN wins over any number.
+  virtual void conv2d_global_max(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
+                                 const Tensor& y, const Tensor& places) = 0;
+  // Of each image and filter one place alone has a gradient, so this is OH * OW times less work than the convolution's
+  // own gradients. grad (N, O) is dL/dy. dx as x; dw, db as in conv2d_vjp_weights; each may be undefined: not wanted.
+  virtual void conv2d_global_max_vjp(const Tensor& grad, const Tensor& places, const Tensor& x, const Tensor& w,
+                                     const Conv2dParams& params, const Tensor& dx, const Tensor& dw,
+                                     const Tensor& db) = 0;
 
   // ---- pooling. x (N, H, W, C), y (N, OH, OW, C). Max pooling pads with -infinity.
   virtual size_t pool2d_workspace(const Shape& x, const Shape& y, DType dtype, const Pool2dParams& params) = 0;

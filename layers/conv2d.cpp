@@ -27,4 +27,8 @@ Tensor Conv2d::forward(const Tensor& x) {
   return conv2d(x, weight_, bias_, params_);
 }
 
+Tensor Conv2d::forward_global_max(const Tensor& x) {
+  return conv2d_global_max(x, weight_, bias_, params_);
+}
+
 }  // namespace cofactor

@@ -24,6 +24,8 @@ class Conv2d : public Module {
  public:
   Conv2d(Initializer& init, const Conv2dOptions& options);
   Tensor forward(const Tensor& x) override;
+  // The maximum over all places of what forward gives, (N, O); see engine/ops/conv.h.
+  Tensor forward_global_max(const Tensor& x);
 
  private:
   Conv2dParams params_;

@@ -4,7 +4,6 @@
 
 #include "engine/ops/elementwise.h"
 #include "engine/ops/layout.h"
-#include "engine/ops/pool.h"
 #include "layers/sequential.h"
 
 namespace cofactor {
@@ -22,11 +21,15 @@ WordCnn::WordCnn(Initializer& init, const WordCnnOptions& options) : activation_
   tables_.push_back(register_module("embed", table(mode != EmbeddingMode::fixed)));
   if (mode == EmbeddingMode::multichannel) tables_.push_back(register_module("embed_fixed", table(false)));
   const int64_t channels = dimension * static_cast<int64_t>(tables_.size());
+  const bool relu = activation == WordActivation::relu;
   const auto list = register_module("convs", std::make_shared<Sequential>());
   for (const int64_t width : widths) {
     convs_.push_back(std::make_shared<Conv2d>(
-        init, Conv2dOptions{
-                  .in_channels = channels, .out_channels = maps, .kernel_h = 1, .kernel_w = static_cast<int>(width)}));
+        init, Conv2dOptions{.in_channels = channels,
+                            .out_channels = maps,
+                            .kernel_h = 1,
+                            .kernel_w = static_cast<int>(width),
+                            .params = {.activation = relu ? Activation::relu : Activation::none}}));
     list->append(convs_.back());
   }
   dropout_ = register_module("dropout", std::make_shared<Dropout>(p));
@@ -51,15 +54,8 @@ Tensor WordCnn::forward(const Tensor& x) {
   const Tensor words = embed(x);
   // Both activations are monotone, so they commute with the maximum, gradients included: on the maxima they are L times
   // cheaper.
-  const bool relu_on_maxima = activation_ == WordActivation::relu;
   std::vector<Tensor> features;
-  for (const auto& conv : convs_) {
-    const Tensor y = (*conv)(words);  // (N, 1, L - width + 1, maps)
-    const Tensor maxima = pool2d(y, {.kernel_w = static_cast<int>(y.dim(2)),
-                                     .stride_w = static_cast<int>(y.dim(2)),
-                                     .activation = relu_on_maxima ? Activation::relu : Activation::none});
-    features.push_back(flatten(maxima));
-  }
+  for (const auto& conv : convs_) features.push_back(conv->forward_global_max(words));
   Tensor y = concatenate(features, 1);
   if (activation_ == WordActivation::tanh) y = tanh(y);
   return leave((*fc_)((*dropout_)(y)));

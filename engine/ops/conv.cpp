@@ -65,4 +65,26 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dPar
                 });
 }
 
+Tensor conv2d_global_max(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params) {
+  const Shape all = conv2d_shape(x, w, b, params);
+  const DType wide = compute_dtype(x.dtype());
+  const Tensor weights = converted(w, x.dtype());
+  const Tensor y = Tensor::empty({all[0], all[3]}, x.dtype(), x.device());
+  const Tensor places = Tensor::empty(y.shape(), DType::i32, x.device());
+  x.backend().conv2d_global_max(x, weights, converted(b, wide), params, y, places);
+
+  const bool need_x = tracks(x), need_w = tracks(w), need_b = tracks(b);
+  const bool needed = need_x || need_w || need_b;
+  return record(y, "conv2d_global_max", {x, w, b},
+                [=, kept_x = keep(x, needed), kept_w = keep(weights, needed), w_dtype = w.dtype(),
+                 b_dtype = b.defined() ? b.dtype() : wide](const Tensor& grad) -> std::vector<Tensor> {
+                  Tensor dx, dw, db;
+                  if (need_x) dx = empty_like(kept_x);
+                  if (need_w) dw = Tensor::empty(kept_w.shape(), wide, grad.device());
+                  if (need_b) db = Tensor::empty({kept_w.dim(0)}, wide, grad.device());
+                  grad.backend().conv2d_global_max_vjp(grad, places, kept_x, kept_w, params, dx, dw, db);
+                  return {dx, converted(dw, w_dtype), converted(db, b_dtype)};
+                });
+}
+
 }  // namespace cofactor

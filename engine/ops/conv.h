@@ -13,4 +13,10 @@ namespace cofactor {
 // image.
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params = {});
 
+// y[n, o] = the maximum over all places (oh, ow) of conv2d(x, w, b, params), (N, O), as a word convolution ends (Kim
+// 2014): the same values and gradients as max pooling over the whole image after it, at a fraction of the backward's
+// work, since of each image and filter one place alone has a gradient; nor is the convolution's output kept. Throws
+// Error as conv2d does.
+Tensor conv2d_global_max(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params = {});
+
 }  // namespace cofactor

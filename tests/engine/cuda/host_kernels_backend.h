@@ -4,7 +4,7 @@
 
 #include "engine/backends/capture_pools.h"
 #include "engine/backends/cuda/kernels/batch_norm.h"
-#include "engine/backends/cuda/kernels/conv.h"
+#include "engine/backends/cuda/kernels/conv_global_max.h"
 #include "engine/backends/cuda/kernels/elementwise.h"
 #include "engine/backends/cuda/kernels/images.h"
 #include "engine/backends/cuda/kernels/layout.h"
@@ -149,6 +149,19 @@ class HostKernelsBackend : public ReferenceBackend {
                           const Tensor& db) override {
     cuda::direct_conv2d_weights(launch_, x, grad, params, dw);
     if (db.defined()) cuda::bias_gradient(launch_, grad, db);
+  }
+
+  void conv2d_global_max(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params, const Tensor& y,
+                         const Tensor& places) override {
+    const Tensor values = Tensor::empty(conv2d_output(x.shape(), w.shape(), params), x.dtype(), device());
+    cuda::direct_conv2d(launch_, x, w, params, values);
+    cuda::bias_activation(launch_, b, Activation::none, values);
+    cuda::global_max(launch_, values, params.activation, y, places);
+  }
+  void conv2d_global_max_vjp(const Tensor& grad, const Tensor& places, const Tensor& x, const Tensor& w,
+                             const Conv2dParams& params, const Tensor& dx, const Tensor& dw,
+                             const Tensor& db) override {
+    cuda::global_max_vjp(launch_, grad, places, x, w, params, dx, dw, db);
   }
 
   size_t pool2d_workspace(const Shape&, const Shape& y, DType, const Pool2dParams& params) override {
