@@ -27,7 +27,7 @@ Tensor host_copy(const Tensor& tensor) {
 // pass through here at every checkpoint, and a general permutation takes several times as long.
 Tensor transposed(const Tensor& tensor, int64_t count, int64_t rows, int64_t columns, const Shape& shape) {
   const Tensor host = tensor.detach().to(Device::reference);
-  const Tensor result = Tensor::empty(shape, tensor.dtype(), Device::reference);
+  Tensor result = Tensor::empty(shape, tensor.dtype(), Device::reference);
   dispatch_any(tensor.dtype(), [&]<class T>() {
     const T* from = host.data<T>();
     T* to = result.data<T>();

@@ -32,7 +32,7 @@ std::array<int, 5> vgg_blocks(int depth) {
 // The convolutional part, numbered as nn.Sequential(conv, batch norm, ReLU, ..., pool, ...). A ReLU is fused with the
 // batch norm before it, or with the pooling after it: they commute, and the pooling's output is a quarter of the size.
 std::shared_ptr<Sequential> vgg_features(Initializer& init, int depth, int64_t width) {
-  const auto features = std::make_shared<Sequential>();
+  auto features = std::make_shared<Sequential>();
   int64_t in = 3;
   int place = 0;
   const std::array<int, 5> blocks = vgg_blocks(depth);
@@ -70,7 +70,7 @@ std::shared_ptr<Module> vgg_head(Initializer& init, const VggOptions& options) {
     const int64_t height = options.image_height / kVggReduction, width = options.image_width / kVggReduction;
     return vgg_linear(init, channels * height * width, options.classes, height, width);
   }
-  const auto head = std::make_shared<Sequential>();
+  auto head = std::make_shared<Sequential>();
   head->append(vgg_linear(init, channels * kVggPooled * kVggPooled, options.hidden, kVggPooled, kVggPooled));
   head->append(std::make_shared<Relu>()).append(std::make_shared<Dropout>(options.dropout));
   head->append(vgg_linear(init, options.hidden, options.hidden));
