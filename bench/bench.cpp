@@ -20,9 +20,11 @@
 #include "engine/backend.h"
 #include "engine/ops/reduce.h"
 #include "engine/optim/adam.h"
+#include "engine/optim/sgd.h"
 #include "experiments/options.h"
 #include "experiments/step_runner.h"
 #include "losses/cross_entropy.h"
+#include "models/make_model.h"
 #include "models/two_layer_cnn.h"
 #include "models/word_cnn.h"
 
@@ -39,7 +41,16 @@ struct Workload {
   int64_t batch_size;  // unless the command line says otherwise
   std::function<std::shared_ptr<const Dataset>()> make_data;
   std::function<std::unique_ptr<Module>(Device device)> make_model;
+  std::function<std::unique_ptr<Optimizer>(std::vector<NamedTensor> parameters)> make_optimizer;
 };
+
+std::unique_ptr<Optimizer> make_adam(std::vector<NamedTensor> parameters) {
+  return std::make_unique<Adam>(std::move(parameters), AdamOptions{});
+}
+
+std::unique_ptr<Optimizer> make_sgd(std::vector<NamedTensor> parameters) {
+  return std::make_unique<Sgd>(std::move(parameters), SgdOptions{.lr = 0.01, .momentum = 0.9, .weight_decay = 1e-4});
+}
 
 // Random bytes as images, with random labels.
 std::shared_ptr<const Dataset> random_images(int64_t count, const Shape& shape, int64_t classes, float mean,
@@ -66,6 +77,21 @@ std::shared_ptr<const Dataset> random_sentences(int64_t count, int64_t length, i
   return std::make_shared<TextArray>(std::move(sentences), vocabulary, std::move(labels), classes);
 }
 
+// Training one of the networks by name on square random images in colour.
+Workload image_network(std::string_view name, int64_t batch_size, int64_t size, const NetworkOptions& options) {
+  return {name,
+          true,
+          batch_size,
+          [=] {
+            return random_images(10 * batch_size, Shape{size, size, 3}, options.classes, 0.5f, 0.25f);
+          },
+          [=](Device device) {
+            Initializer init(device, kSeed);
+            return make_network(name, init, options);
+          },
+          make_sgd};
+}
+
 std::vector<Workload> workloads() {
   const auto fashion_images = [](int64_t count) {
     return [count] { return random_images(count, Shape{28, 28, 1}, 2, 0.1307f, 0.3081f); };
@@ -80,9 +106,12 @@ std::vector<Workload> workloads() {
     return std::make_unique<WordCnn>(init, WordCnnOptions{.vocabulary = 20000});
   };
   return {
-      {"fashion_cnn", true, 128, fashion_images(5120), fashion_cnn},
-      {"fashion_cnn_eval", false, 1000, fashion_images(10000), fashion_cnn},
-      {"word_cnn", true, 128, sentences, word_cnn},
+      {"fashion_cnn", true, 128, fashion_images(5120), fashion_cnn, make_adam},
+      {"fashion_cnn_eval", false, 1000, fashion_images(10000), fashion_cnn, make_adam},
+      {"word_cnn", true, 128, sentences, word_cnn, make_adam},
+      image_network("resnet34", 128, 32, {.classes = 10, .stem = ResNetStem::cifar}),
+      image_network("vgg16", 32, 150, {.classes = 2, .image_height = 150, .image_width = 150, .head = VggHead::linear}),
+      image_network("resnet50", 32, 224, {.classes = 14}),
   };
 }
 
@@ -117,8 +146,10 @@ class Batches {
 // Everything that training does with a batch, its arrival included.
 class TrainingStep {
  public:
-  TrainingStep(Batches& batches, Module& model)
-      : batches_(batches), adam_(model.parameters(), {}), runner_(model, loss_, adam_, true) {
+  TrainingStep(Batches& batches, Module& model, const Workload& workload)
+      : batches_(batches),
+        optimizer_(workload.make_optimizer(model.parameters())),
+        runner_(model, loss_, *optimizer_, true) {
     model.train();
   }
   TrainingStep(const TrainingStep&) = delete;
@@ -128,7 +159,7 @@ class TrainingStep {
  private:
   Batches& batches_;
   CrossEntropyLoss loss_;
-  Adam adam_;
+  std::unique_ptr<Optimizer> optimizer_;
   StepRunner runner_;
   uint64_t step_ = 0;
 };
@@ -197,7 +228,7 @@ void run(const Workload& workload, const Options& options) {
   Batches batches(workload.make_data(), loader);
   const std::unique_ptr<Module> model = workload.make_model(device);
   model->compute_in_bf16(bf16);
-  const std::vector<double> times = workload.training ? time_steps(TrainingStep(batches, *model), options)
+  const std::vector<double> times = workload.training ? time_steps(TrainingStep(batches, *model, workload), options)
                                                       : time_steps(EvaluationStep(batches, *model), options);
   const double step_ms = median(times);
   const double mean_ms = std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size());

@@ -1,7 +1,7 @@
 """One workload in PyTorch, timed: the other half of scripts/bench.
 
 The workloads are those of bench.cpp, and the keys that are printed are the same. PyTorch runs in the fastest of a few
-reasonable settings (memory format or form of the network, implementation of Adam): `--variant choose` tries them and prints the best, and
+reasonable settings (memory format or form of the network, implementation of the optimizer): `--variant choose` tries them and prints the best, and
 `--variant NAME` times that one.
 """
 
@@ -16,8 +16,13 @@ import time
 import torch
 from torch import nn
 
-# `words` is the vocabulary's size where the data are sentences, else 0.
-Workload = collections.namedtuple("Workload", "training batch_size samples shape classes mean std words make_model")
+import pytorch_networks
+
+# `words` is the vocabulary's size where the data are sentences, else 0; `trial_steps` is how many steps a setting is
+# tried for.
+Workload = collections.namedtuple(
+    "Workload", "training batch_size samples shape classes mean std words make_model optimizer trial_steps",
+    defaults=("adam", 25))
 
 
 class TwoLayerCnn(nn.Module):
@@ -80,11 +85,18 @@ WORKLOADS = {
     "fashion_cnn": Workload(True, 128, 5120, (1, 28, 28), 2, 0.1307, 0.3081, 0, TwoLayerCnn),
     "fashion_cnn_eval": Workload(False, 1000, 10000, (1, 28, 28), 2, 0.1307, 0.3081, 0, TwoLayerCnn),
     "word_cnn": Workload(True, 128, 7680, (56,), 2, 0, 1, 20000, WordCnn),
+    "resnet34": Workload(True, 128, 1280, (3, 32, 32), 10, 0.5, 0.25, 0, pytorch_networks.resnet34, "sgd", 3),
+    "vgg16": Workload(True, 32, 320, (3, 150, 150), 2, 0.5, 0.25, 0, pytorch_networks.vgg16, "sgd", 3),
+    "resnet50": Workload(True, 32, 320, (3, 224, 224), 14, 0.5, 0.25, 0, pytorch_networks.resnet50, "sgd", 3),
 }
 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 WORD_LAYOUTS = ["conv1d", "conv2d", "kim"]
-ADAMS = {"plain": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}
+IMPLEMENTATIONS = {"plain": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}
+OPTIMIZERS = {
+    "adam": lambda parameters, how: torch.optim.Adam(parameters, lr=1e-3, **how),
+    "sgd": lambda parameters, how: torch.optim.SGD(parameters, lr=0.01, momentum=0.9, weight_decay=1e-4, **how),
+}
 
 
 def parse():
@@ -141,13 +153,14 @@ class Batches:
 
 def make_step(workload, options, variant):
     """The step as a function of nothing that returns the loss."""
-    layout, adam = variant.split("+")
+    layout, implementation = variant.split("+")
     memory_format = MEMORY_FORMATS.get(layout, torch.preserve_format)
     torch.manual_seed(1)
     batches = Batches(workload, options, memory_format)
     model = workload.make_model(options, layout).train(workload.training)
     model = model.to(options.device, memory_format=memory_format)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **ADAMS[adam]) if workload.training else None
+    if workload.training:
+        optimizer = OPTIMIZERS[workload.optimizer](model.parameters(), IMPLEMENTATIONS[implementation])
     network = torch.compile(model) if options.compile else model
 
     def logits_of(inputs):
@@ -189,11 +202,11 @@ def choose_variant(workload, options):
     """The fastest variant; those that this PyTorch or device cannot do do not count."""
     medians = {}
     layouts = WORD_LAYOUTS if workload.words else MEMORY_FORMATS
-    for layout, adam in itertools.product(layouts, ADAMS if workload.training else ["plain"]):
-        variant = f"{layout}+{adam}"
+    for layout, implementation in itertools.product(layouts, IMPLEMENTATIONS if workload.training else ["plain"]):
+        variant = f"{layout}+{implementation}"
         try:
             step = make_step(workload, options, variant)
-            medians[variant] = statistics.median(time_steps(step, 5, 25))
+            medians[variant] = statistics.median(time_steps(step, min(5, workload.trial_steps), workload.trial_steps))
         except (RuntimeError, TypeError, ValueError):
             continue
     if not medians:

@@ -13,14 +13,16 @@ Conv2dOptions Conv2dOptions::square(int64_t in_channels, int64_t out_channels, i
 }
 
 Conv2d::Conv2d(Initializer& init, const Conv2dOptions& options) : params_(options.params) {
-  const auto& [in, out, height, width, bias, params] = options;
+  const auto& [in, out, height, width, bias, params, deviation] = options;
   check(in >= 1 && out >= 1 && height >= 1 && width >= 1,
         "conv2d layer: {} channels to {} with a kernel of {} x {}, expected at least 1 of each", in, out, height,
         width);
   const double bound = Initializer::bound(in * height * width);
   const FileLayout layout{.kind = FileLayout::Kind::conv_weight};
-  weight_ = register_parameter("weight", init.uniform({out, height, width, in}, bound, layout), layout);
-  if (bias) bias_ = register_parameter("bias", init.uniform({out}, bound));
+  const Shape shape{out, height, width, in};
+  weight_ = register_parameter(
+      "weight", deviation ? init.normal(shape, *deviation, layout) : init.uniform(shape, bound, layout), layout);
+  if (bias) bias_ = register_parameter("bias", deviation ? init.constant({out}, 0.0) : init.uniform({out}, bound));
 }
 
 Tensor Conv2d::forward(const Tensor& x) {

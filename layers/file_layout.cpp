@@ -1,7 +1,6 @@
 #include "layers/file_layout.h"
 
-#include "engine/autograd.h"
-#include "engine/ops/layout.h"
+#include "engine/error.h"
 
 namespace cofactor {
 
@@ -24,6 +23,21 @@ Tensor host_copy(const Tensor& tensor) {
   return tensor.clone().to(Device::reference);
 }
 
+// A copy, on the host, with each of `count` matrices (rows, columns) transposed; its shape is `shape`. Large networks
+// pass through here at every checkpoint, and a general permutation takes several times as long.
+Tensor transposed(const Tensor& tensor, int64_t count, int64_t rows, int64_t columns, const Shape& shape) {
+  const Tensor host = tensor.detach().to(Device::reference);
+  Tensor result = Tensor::empty(shape, tensor.dtype(), Device::reference);
+  dispatch_any(tensor.dtype(), [&]<class T>() {
+    const T* from = host.data<T>();
+    T* to = result.data<T>();
+    for (int64_t matrix = 0; matrix < count; ++matrix, from += rows * columns)
+      for (int64_t column = 0; column < columns; ++column)
+        for (int64_t row = 0; row < rows; ++row) *to++ = from[row * columns + column];
+  });
+  return result;
+}
+
 }  // namespace
 
 Shape file_shape(const Shape& shape, const FileLayout& layout) {
@@ -34,20 +48,17 @@ Shape file_shape(const Shape& shape, const FileLayout& layout) {
 }
 
 Tensor to_file_layout(const Tensor& tensor, const FileLayout& layout) {
-  const NoGrad no_grad;
   if (layout.kind == FileLayout::Kind::same) return host_copy(tensor);
-  const Tensor host = tensor.detach().to(Device::reference);
-  return permute(host.view(image_shape(tensor.shape(), layout)), {0, 3, 1, 2}).view(file_shape(tensor.shape(), layout));
+  const Shape image = image_shape(tensor.shape(), layout);
+  return transposed(tensor, image[0], image[1] * image[2], image[3], file_shape(tensor.shape(), layout));
 }
 
 Tensor from_file_layout(const Tensor& tensor, const Shape& shape, const FileLayout& layout) {
   const Shape expected = file_shape(shape, layout);
   check(tensor.shape() == expected, "file layout: a tensor of shape {}, expected {}", tensor.shape(), expected);
-  const NoGrad no_grad;
   if (layout.kind == FileLayout::Kind::same) return host_copy(tensor);
-  const Tensor host = tensor.detach().to(Device::reference);
   const Shape image = image_shape(shape, layout);
-  return permute(host.view({image[0], image[3], image[1], image[2]}), {0, 2, 3, 1}).view(shape);
+  return transposed(tensor, image[0], image[3], image[1] * image[2], shape);
 }
 
 }  // namespace cofactor

@@ -38,4 +38,9 @@ double Initializer::bound(int64_t fan_in) {
   return 1.0 / std::sqrt(static_cast<double>(fan_in));
 }
 
+double Initializer::kaiming_deviation(int64_t fan_out) {
+  check(fan_out >= 1, "initializer: a layer with {} outputs for each input", fan_out);
+  return std::sqrt(2.0 / static_cast<double>(fan_out));
+}
+
 }  // namespace cofactor

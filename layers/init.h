@@ -30,6 +30,10 @@ class Initializer {
   // the inputs of one output. (torch.nn writes it as kaiming_uniform with a = sqrt(5): He et al. 2015, equation 14,
   // bound = sqrt(6 / ((1 + a^2) fan_in)).) Throws Error for a fan_in below 1.
   static double bound(int64_t fan_in);
+  // The deviation of torchvision's convolutions, sqrt(2 / fan_out), fan_out being the outputs that one input reaches
+  // but for the stride, O KH KW: it keeps the size of gradients through ReLU (torch.nn.init.kaiming_normal_ with
+  // mode="fan_out"; He et al. 2015, equation 14). Throws Error for a fan_out below 1.
+  static double kaiming_deviation(int64_t fan_out);
 
  private:
   // Draw i of the next stream is draw(key, i).

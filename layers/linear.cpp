@@ -5,13 +5,15 @@
 namespace cofactor {
 
 Linear::Linear(Initializer& init, const LinearOptions& options) {
-  const auto& [in, out, bias, height, width] = options;
+  const auto& [in, out, bias, height, width, deviation] = options;
   check(in >= 1 && out >= 1, "linear layer: {} features to {}, expected at least 1 of each", in, out);
   const double bound = Initializer::bound(in);
   FileLayout layout;
   if (height != 0 || width != 0) layout = {FileLayout::Kind::flattened_weight, height, width};
-  weight_ = register_parameter("weight", init.uniform({out, in}, bound, layout), layout);
-  if (bias) bias_ = register_parameter("bias", init.uniform({out}, bound));
+  const Shape shape{out, in};
+  weight_ = register_parameter(
+      "weight", deviation ? init.normal(shape, *deviation, layout) : init.uniform(shape, bound, layout), layout);
+  if (bias) bias_ = register_parameter("bias", deviation ? init.constant({out}, 0.0) : init.uniform({out}, bound));
 }
 
 Tensor Linear::forward(const Tensor& x) {

@@ -44,7 +44,7 @@ void check_uniform(const Tensor& tensor, double bound) {
   CHECK(m.lowest < -0.99 * bound);
   CHECK(m.highest > 0.99 * bound);
   CHECK(std::abs(m.mean) < 5.0 * bound / std::sqrt(3.0) / root);
-  CHECK(m.variance == doctest::Approx(bound * bound / 3.0).epsilon(5.0 * 0.9 / root));
+  CHECK(std::abs(m.variance / (bound * bound / 3.0) - 1.0) < 5.0 * 0.9 / root);
 }
 
 std::vector<Tensor> tensors_of(const Module& module) {
@@ -70,6 +70,28 @@ TEST_SUITE("unit") {
     CHECK(l[0].shape() == Shape{3000, 40});
     check_uniform(l[0], 1.0 / std::sqrt(40.0));
     check_uniform(l[1], 1.0 / std::sqrt(40.0));
+  }
+
+  TEST_CASE("init: convolutions and linear layers with a deviation are normal and have no bias at first") {
+    Initializer init(Device::reference, 5);
+    Conv2dOptions options = Conv2dOptions::square(30, 64, 3);
+    options.initial_deviation = Initializer::kaiming_deviation(64 * 3 * 3);
+    CHECK(*options.initial_deviation == std::sqrt(2.0 / 576.0));
+    const Conv2d conv(init, options);
+    const Linear linear(init, {.in_features = 40, .out_features = 300, .initial_deviation = 0.01});
+    for (const auto& [module, deviation] : {std::pair{static_cast<const Module*>(&conv), *options.initial_deviation},
+                                            std::pair{static_cast<const Module*>(&linear), 0.01}}) {
+      const auto tensors = tensors_of(*module);
+      const Moments weight = moments_of(tensors[0]), bias = moments_of(tensors[1]);
+      const double root = std::sqrt(static_cast<double>(tensors[0].numel())), variance = deviation * deviation;
+      CHECK(std::abs(weight.mean) < 5.0 * deviation / root);
+      CHECK(std::abs(weight.variance / variance - 1.0) < 5.0 * std::sqrt(2.0) / root);
+      // Not uniform, whose fourth moment is 1.8 of this kind.
+      CHECK(std::abs(weight.fourth / (3.0 * variance * variance) - 1.0) < 5.0 * std::sqrt(96.0) / 3.0 / root);
+      CHECK(bias.lowest == 0.0);
+      CHECK(bias.highest == 0.0);
+    }
+    CHECK(throws_saying("0 outputs for each input", [] { Initializer::kaiming_deviation(0); }));
   }
 
   TEST_CASE("init: embeddings are standard normal") {

@@ -1,0 +1,134 @@
+// Weights from another network: what is loaded, what may differ, what is refused.
+#include "layers/pretrained.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "layers/batch_norm.h"
+#include "layers/conv2d.h"
+#include "layers/linear.h"
+#include "layers/sequential.h"
+#include "tests/fixtures/errors.h"
+
+namespace cofactor::testing {
+
+namespace {
+
+// conv, batch norm, linear ("fc.0"), and the classifier "fc.3" after it.
+std::shared_ptr<Sequential> pretrainable(int64_t classes, uint64_t seed, Device device = Device::reference) {
+  Initializer init(device, seed);
+  const auto head = std::make_shared<Sequential>();
+  head->append("0", std::make_shared<Linear>(init, LinearOptions{.in_features = 4, .out_features = 4}));
+  head->append("3", std::make_shared<Linear>(init, LinearOptions{.in_features = 4, .out_features = classes}));
+  const auto network = std::make_shared<Sequential>();
+  network->append("conv", std::make_shared<Conv2d>(init, Conv2dOptions::square(2, 4, 3)));
+  network->append("bn", std::make_shared<BatchNorm>(init, BatchNormOptions{.features = 4}));
+  network->append("fc", head);
+  return network;
+}
+
+using State = std::vector<NamedTensor>;
+
+Tensor& find(State& state, const std::string& name) {
+  return std::ranges::find(state, name, &NamedTensor::name)->tensor;
+}
+
+bool equal(const Tensor& a, const Tensor& b) {
+  if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
+  return a.dtype() == DType::i32 ? a.to_vector<int32_t>() == b.to_vector<int32_t>()
+                                 : a.to_vector<float>() == b.to_vector<float>();
+}
+
+bool equal(const State& a, const State& b) {
+  return std::ranges::equal(a, b, [](const NamedTensor& left, const NamedTensor& right) {
+    return left.name == right.name && equal(left.tensor, right.tensor);
+  });
+}
+
+// Another network's state, for these classes, with moved batch statistics.
+State foreign_state(int64_t classes) {
+  State state = pretrainable(classes, 1)->state();
+  find(state, "bn.running_mean") = Tensor::full({4}, 0.5, DType::f32, Device::reference);
+  find(state, "bn.num_batches_tracked") = Tensor::full({}, 7.0, DType::i32, Device::reference);
+  return state;
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("pretrained: a state for the same classes is loaded whole") {
+    for (const Device device : available_devices()) {
+      const auto network = pretrainable(3, 2, device);
+      CHECK(load_pretrained(*network, foreign_state(3)) == "loaded 11 of 11 tensors");
+      CHECK(equal(network->state(), foreign_state(3)));
+    }
+  }
+
+  TEST_CASE("pretrained: a classifier for other classes stays as it is and the rest is loaded") {
+    const auto network = pretrainable(3, 2);
+    const State before = network->state(), given = foreign_state(1000);
+    CHECK(load_pretrained(*network, given) ==
+          "loaded 9 of 11 tensors; fc.3 starts anew: fc.3.weight is (1000, 4) in the state and (3, 4) in the network, "
+          "fc.3.bias is (1000) in the state and (3) in the network");
+    const State after = network->state();
+    for (size_t i = 0; i < after.size(); ++i) {
+      CAPTURE(after[i].name);
+      CHECK(equal(after[i].tensor, (after[i].name.starts_with("fc.3") ? before : given)[i].tensor));
+    }
+  }
+
+  TEST_CASE("pretrained: counters that old files lack start at 0") {
+    const auto network = pretrainable(3, 2);
+    network->load_state(foreign_state(3));
+    State given = foreign_state(3);
+    std::erase_if(given, [](const NamedTensor& named) { return named.name == "bn.num_batches_tracked"; });
+    CHECK(load_pretrained(*network, given) ==
+          "loaded 10 of 11 tensors; 1 num_batches_tracked are not in the state and start at 0");
+    State after = network->state();
+    CHECK(find(after, "bn.num_batches_tracked").to_vector<int32_t>() == std::vector<int32_t>{0});
+  }
+
+  TEST_CASE("pretrained: all else that does not fit is an error and changes nothing") {
+    const auto network = pretrainable(3, 2);
+    const State before = network->state();
+    const auto zeros = [](const Shape& shape, DType dtype = DType::f32) {
+      return Tensor::zeros(shape, dtype, Device::reference);
+    };
+    const auto changed = [](const std::string& name, const Tensor& tensor, int64_t classes = 3) {
+      State state = foreign_state(classes);
+      find(state, name) = tensor;
+      return state;
+    };
+    const auto without = [](const std::string& name, int64_t classes) {
+      State state = foreign_state(classes);
+      std::erase_if(state, [&](const NamedTensor& named) { return named.name == name; });
+      return state;
+    };
+    State longer = foreign_state(1000);
+    longer.push_back({"aux.weight", zeros({1})});
+    const std::vector<std::pair<std::string, State>> bad{
+        {"'conv.weight' is missing", without("conv.weight", 1000)},
+        {"'bn.running_var' is missing", without("bn.running_var", 3)},
+        {"'fc.3.bias' is missing", without("fc.3.bias", 3)},
+        {"'fc.3.weight' is (1000, 4)", without("fc.3.bias", 1000)},
+        {"'aux.weight' is unknown", longer},
+        {"'fc.0.weight' is (5, 4)", changed("fc.0.weight", zeros({5, 4}))},  // not the classifier
+        {"'conv.weight' is (8, 2, 3, 3)", changed("conv.weight", zeros({8, 2, 3, 3}))},
+        // Another number of inputs, of classes in one of two tensors only, and another dtype.
+        {"'fc.3.weight' is (1000, 5)", changed("fc.3.weight", zeros({1000, 5}), 1000)},
+        {"'fc.3.weight' is (5, 4)", changed("fc.3.weight", zeros({5, 4}))},
+        {"'fc.3.weight' is (1000, 4)", changed("fc.3.bias", zeros({999}), 1000)},
+        {"'fc.3.weight' is (1000, 4) in f64", changed("fc.3.weight", zeros({1000, 4}, DType::f64), 1000)},
+        {"'fc.3.bias' is undefined", changed("fc.3.bias", {}, 1000)}};
+    for (const auto& [part, state] : bad) {
+      CAPTURE(part);
+      CHECK(throws_saying(part, [&] { load_pretrained(*network, state); }));
+      CHECK(equal(network->state(), before));
+    }
+    Sequential empty;
+    CHECK(throws_saying("has no parameters", [&] { load_pretrained(empty, {}); }));
+  }
+}
+
+}  // namespace cofactor::testing
