@@ -85,24 +85,22 @@ RgbFloatImage rotate(const RgbFloatImage& image, double degrees) {
   return out;
 }
 
-RgbFloatImage adjust_brightness(const RgbFloatImage& image, double factor) {
+RgbFloatImage adjust_brightness(RgbFloatImage image, double factor) {
   check(factor >= 0, "augment: {} is no factor of brightness", factor);
-  RgbFloatImage out = image;
   const auto times = static_cast<float>(factor);
-  for (float& value : out.pixels) value = held(times * value);
-  return out;
+  for (float& value : image.pixels) value = held(times * value);
+  return image;
 }
 
-RgbFloatImage adjust_saturation(const RgbFloatImage& image, double factor) {
+RgbFloatImage adjust_saturation(RgbFloatImage image, double factor) {
   check(factor >= 0, "augment: {} is no factor of saturation", factor);
-  RgbFloatImage out = image;
   const auto times = static_cast<float>(factor);
-  for (size_t i = 0; i < out.pixels.size(); i += kRgb) {
-    float* rgb = out.pixels.data() + i;
+  for (size_t i = 0; i < image.pixels.size(); i += kRgb) {
+    float* rgb = image.pixels.data() + i;
     const float gray = (1 - times) * (0.2989f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2]);
     for (int64_t c = 0; c < kRgb; ++c) rgb[c] = held(times * rgb[c] + gray);
   }
-  return out;
+  return image;
 }
 
 }  // namespace cofactor

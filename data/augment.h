@@ -25,10 +25,10 @@ RgbFloatImage to_floats(const RgbImage& image);
 RgbFloatImage rotate(const RgbFloatImage& image, double degrees);
 
 // value * factor, held in [0, 255] (torchvision's adjust_brightness). Throws Error for a negative factor.
-RgbFloatImage adjust_brightness(const RgbFloatImage& image, double factor);
+RgbFloatImage adjust_brightness(RgbFloatImage image, double factor);
 
 // factor * value + (1 - factor) * gray, held in [0, 255], gray = 0.2989 R + 0.587 G + 0.114 B (torchvision's
 // adjust_saturation): 0 leaves a gray image, 1 the image as it is. Throws Error for a negative factor.
-RgbFloatImage adjust_saturation(const RgbFloatImage& image, double factor);
+RgbFloatImage adjust_saturation(RgbFloatImage image, double factor);
 
 }  // namespace cofactor

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "data/augment.h"
 #include "data/resize.h"
@@ -78,8 +79,10 @@ RgbImage resized_window(const RgbImage& image, int64_t height, int64_t width, co
 
 RgbFloatImage jitter(const ImageTransform& t, RgbFloatImage image, const RandomKey& draws) {
   if (t.max_rotation > 0) image = rotate(image, uniform_between(-t.max_rotation, t.max_rotation, draws, kAngleDraw));
-  if (t.brightness > 0) image = adjust_brightness(image, jitter_factor(t.brightness, draws, kBrightnessDraw));
-  if (t.saturation > 0) image = adjust_saturation(image, jitter_factor(t.saturation, draws, kSaturationDraw));
+  if (t.brightness > 0)
+    image = adjust_brightness(std::move(image), jitter_factor(t.brightness, draws, kBrightnessDraw));
+  if (t.saturation > 0)
+    image = adjust_saturation(std::move(image), jitter_factor(t.saturation, draws, kSaturationDraw));
   return image;
 }
 

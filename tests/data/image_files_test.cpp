@@ -15,15 +15,15 @@ namespace cofactor::testing {
 
 namespace {
 
-constexpr int kImages = 24;
+constexpr int kFolderImages = 24;
 
 // Folders a and b with twelve images each, of differing sizes; image i was drawn with seed i.
 class FolderOfImages {
  public:
   FolderOfImages() {
-    for (int i = 0; i < kImages; ++i) write_image(folder_ / name(i), drawn(i));
+    for (int i = 0; i < kFolderImages; ++i) write_image(folder_ / name(i), drawn(i));
   }
-  static std::string name(int i) { return fmt::format("{}/{:02}.png", i < kImages / 2 ? "a" : "b", i); }
+  static std::string name(int i) { return fmt::format("{}/{:02}.png", i < kFolderImages / 2 ? "a" : "b", i); }
   static RgbImage drawn(int i) { return random_image(8 + i % 3, 9 + i % 4, static_cast<uint64_t>(i)); }
   void damage(int i) const { write_file_atomically(folder_ / name(i), "no image"); }
   std::shared_ptr<const ImageList> list() const {
@@ -69,7 +69,7 @@ TEST_SUITE("data") {
   TEST_CASE("image files are decoded and transformed when they are read") {
     const FolderOfImages folder;
     const ImageFiles data(folder.list(), kPlainTransform);
-    CHECK(data.size() == kImages);
+    CHECK(data.size() == kFolderImages);
     CHECK(data.classes() == 2);
     CHECK(data.sample_shape() == Shape{8, 8, 3});
     CHECK(data.dtype() == DType::f32);
@@ -79,7 +79,7 @@ TEST_SUITE("data") {
     const auto random = data.with(kRandomTransform);
     CHECK(random->sample_shape() == Shape{8, 7, 3});
     CHECK(&random->list() == &data.list());
-    for (int i = 0; i < kImages; ++i) {
+    for (int i = 0; i < kFolderImages; ++i) {
       for (const auto& [set, transform] :
            {std::pair<const Dataset*, ImageTransform>{&data, kPlainTransform}, {random.get(), kRandomTransform}}) {
         std::vector<float> expected(static_cast<size_t>(transformed_shape(transform).numel()));
@@ -110,9 +110,9 @@ TEST_SUITE("data") {
     CHECK(error_of([&] { sample_of(data, 7); }) == "image: '" + folder.path(7).string() +
                                                        "' cannot be decoded as JPEG, PNG or BMP: unknown "
                                                        "image type");
-    CHECK(contains(error_of([&] { sample_of(data, kImages - 1); }), "b/99.png"));
+    CHECK(contains(error_of([&] { sample_of(data, kFolderImages - 1); }), "b/99.png"));
     CHECK(sample_of(data, 8).size() == 8 * 8 * 3);
-    CHECK(error_of([&] { sample_of(data, kImages); }) == "images: sample 24 does not exist among 24");
+    CHECK(error_of([&] { sample_of(data, kFolderImages); }) == "images: sample 24 does not exist among 24");
     CHECK_THROWS_AS(sample_of(data, -1), Error);
     for (const int workers : {0, 2})
       CHECK(contains(error_of([&] { batches_of(make_split(std::make_shared<ImageFiles>(data), 5, 4), workers); }),
@@ -145,8 +145,8 @@ TEST_SUITE("data") {
     CHECK(intact.labels == std::vector<int32_t>{1, 0, 1});
     CHECK(without_broken(split, {}).indices == split.indices);
 
-    const Split rest = without_broken(make_split(data, 0, kImages), broken);
-    CHECK(rest.size() == kImages - 4);
+    const Split rest = without_broken(make_split(data, 0, kFolderImages), broken);
+    CHECK(rest.size() == kFolderImages - 4);
     CHECK(batches_of(rest, 3) == batches_of(rest, 0));
     CHECK(contains(error_of([&] { without_broken(make_split(data, 14, 2), broken); }),
                    "images: all 2 images of a split are broken"));

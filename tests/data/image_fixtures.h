@@ -60,9 +60,9 @@ inline std::string bmp_bytes(const RgbImage& image) {
   append(40, 4);  // of the header that follows
   append(static_cast<size_t>(image.width), 4);
   append(static_cast<size_t>(image.height), 4);
-  append(1, 2);   // plane
-  append(24, 2);  // bits a pixel
-  append(0, 24);  // not compressed, no palette
+  append(1, 2);            // plane
+  append(24, 2);           // bits a pixel
+  bytes.append(24, '\0');  // not compressed, no palette
   for (int64_t row = image.height - 1; row >= 0; --row) {
     const uint8_t* pixel = image.pixels.data() + row * image.width * kRgb;
     for (int64_t column = 0; column < image.width; ++column, pixel += kRgb)
