@@ -87,4 +87,21 @@ Split make_split(std::shared_ptr<const Dataset> data, int64_t first, int64_t cou
   return split;
 }
 
+Split make_split(std::shared_ptr<const Dataset> data, const std::vector<int64_t>& order, int64_t first, int64_t count) {
+  check(data != nullptr, "split: there is no data set");
+  const auto ordered = static_cast<int64_t>(order.size());
+  check(first >= 0 && count >= 0 && first <= ordered && count <= ordered - first,
+        "split: {} samples from place {} on do not exist in an order of {}", count, first, ordered);
+  Split split;
+  split.indices.assign(order.begin() + first, order.begin() + first + count);
+  split.labels.reserve(split.indices.size());
+  for (const int64_t index : split.indices) {
+    check(index >= 0 && index < data->size(), "split: sample {} does not exist in a data set of {}", index,
+          data->size());
+    split.labels.push_back(data->labels()[static_cast<size_t>(index)]);
+  }
+  split.data = std::move(data);
+  return split;
+}
+
 }  // namespace cofactor

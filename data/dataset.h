@@ -88,5 +88,8 @@ struct Split {
 
 // Samples first .. first + count - 1 with the data set's own labels. Throws Error where there are not as many.
 Split make_split(std::shared_ptr<const Dataset> data, int64_t first, int64_t count);
+// The samples at order[first] .. order[first + count - 1], likewise. Throws Error where order has not as many, and
+// where one of them is no sample of the data set.
+Split make_split(std::shared_ptr<const Dataset> data, const std::vector<int64_t>& order, int64_t first, int64_t count);
 
 }  // namespace cofactor

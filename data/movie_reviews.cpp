@@ -108,15 +108,6 @@ void read_sentences(const std::filesystem::path& directory, const char* name, st
   }
 }
 
-Split part_of(const std::shared_ptr<const Dataset>& data, const std::vector<int64_t>& order, int64_t first,
-              int64_t count) {
-  Split part;
-  part.data = data;
-  part.indices.assign(order.begin() + first, order.begin() + first + count);
-  for (const int64_t index : part.indices) part.labels.push_back(data->labels()[static_cast<size_t>(index)]);
-  return part;
-}
-
 }  // namespace
 
 MovieReviews load_movie_reviews(const std::filesystem::path& directory, const MovieReviewsOptions& options) {
@@ -143,8 +134,8 @@ MovieReviews load_movie_reviews(const std::filesystem::path& directory, const Mo
   check(train > 0, "movie_reviews: {} sentences in '{}' leave none to train on beside validation's and test's",
         data->size(), directory.string());
   const auto order = random_permutation({options.split_seed, Purpose::split, 0, 0}, data->size());
-  return {part_of(data, order, 0, train), part_of(data, order, train, validation),
-          part_of(data, order, train + validation, test), std::move(vocabulary)};
+  return {make_split(data, order, 0, train), make_split(data, order, train, validation),
+          make_split(data, order, train + validation, test), std::move(vocabulary)};
 }
 
 std::filesystem::path movie_reviews_default_directory() {

@@ -82,6 +82,14 @@ TEST_SUITE("data") {
       CHECK(error_of([&] { make_split(images, first, count); }) ==
             fmt::format("split: {} samples from sample {} on do not exist in a data set of 5", count, first));
     CHECK_THROWS_AS(make_split(nullptr, 0, 0), Error);
+
+    const Split ordered = make_split(images, {4, 3, 0, 2}, 1, 2);
+    CHECK(ordered.indices == std::vector<int64_t>{3, 0});
+    CHECK(ordered.labels == std::vector<int32_t>{2, 0});
+    CHECK(error_of([&] {
+            make_split(images, {4, 3}, 1, 2);
+          }) == "split: 2 samples from place 1 on do not exist in an order of 2");
+    CHECK(error_of([&] { make_split(images, {4, 5}, 0, 2); }) == "split: sample 5 does not exist in a data set of 5");
   }
 }
 

@@ -1,0 +1,131 @@
+#include "data/cifar10.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "data/image_files.h"
+#include "engine/io/file.h"
+
+namespace cofactor {
+
+namespace {
+
+constexpr int64_t kCifarSide = 32;
+constexpr size_t kPlane = kCifarSide * kCifarSide;  // bytes of one channel
+constexpr size_t kRecord = 1 + kRgb * kPlane;
+constexpr auto kCifarClasses = static_cast<int64_t>(kCifar10Classes.size());
+constexpr const char* kTestBatch = "test_batch.bin";
+
+std::string training_batch(int number) {
+  return fmt::format("data_batch_{}.bin", number);
+}
+
+int32_t class_named(std::string_view name) {
+  return static_cast<int32_t>(std::ranges::find(kCifar10Classes, name) - kCifar10Classes.begin());
+}
+
+std::shared_ptr<const ImageArray> to_array(std::vector<uint8_t> pixels, std::vector<int32_t> labels) {
+  return std::make_shared<ImageArray>(std::move(pixels), Shape{kCifarSide, kCifarSide, kRgb}, std::move(labels),
+                                      kCifarClasses, std::vector<float>(kCifar10Mean.begin(), kCifar10Mean.end()),
+                                      std::vector<float>(kCifar10Std.begin(), kCifar10Std.end()));
+}
+
+// Appends the images of one file, their planes interleaved.
+void read_batch(const std::filesystem::path& path, std::vector<uint8_t>& pixels, std::vector<int32_t>& labels) {
+  std::error_code error;
+  check(std::filesystem::status(path, error).type() != std::filesystem::file_type::not_found,
+        "cifar10: there is no '{}', which the binary version of CIFAR-10 has (cifar-10-binary.tar.gz at "
+        "https://www.cs.toronto.edu/~kriz/cifar.html)",
+        path.string());
+  const std::string bytes = read_file(path);
+  check(!bytes.empty(), "cifar10: '{}' is empty", path.string());
+  check(bytes.size() % kRecord == 0, "cifar10: '{}' is cut short: the record of {} bytes at byte {} has only {}",
+        path.string(), kRecord, bytes.size() / kRecord * kRecord, bytes.size() % kRecord);
+  for (size_t at = 0; at < bytes.size(); at += kRecord) {
+    const auto label = static_cast<uint8_t>(bytes[at]);
+    check(label < kCifarClasses, "cifar10: '{}': label {} at byte {} does not lie in [0, {})", path.string(), label, at,
+          kCifarClasses);
+    labels.push_back(label);
+    for (size_t i = 0; i < kPlane; ++i)
+      for (size_t c = 0; c < kRgb; ++c) pixels.push_back(static_cast<uint8_t>(bytes[at + 1 + c * kPlane + i]));
+  }
+}
+
+Cifar10 load_binary(const std::filesystem::path& directory) {
+  std::vector<uint8_t> pixels;
+  std::vector<int32_t> labels;
+  for (int number = 1; number <= 4; ++number) read_batch(directory / training_batch(number), pixels, labels);
+  const auto train = static_cast<int64_t>(labels.size());
+  read_batch(directory / training_batch(5), pixels, labels);
+  const auto all = static_cast<int64_t>(labels.size());
+  const auto training = to_array(std::move(pixels), std::move(labels));
+  pixels = {}, labels = {};
+  read_batch(directory / kTestBatch, pixels, labels);
+  const auto tested = static_cast<int64_t>(labels.size());
+  return {make_split(training, 0, train), make_split(training, train, all - train),
+          make_split(to_array(std::move(pixels), std::move(labels)), 0, tested)};
+}
+
+std::shared_ptr<const ImageArray> load_folders(const std::filesystem::path& directory, int threads) {
+  const ImageList list = list_class_folders(directory);
+  check(std::ranges::equal(list.classes, kCifar10Classes), "cifar10: the folders in '{}' are {}, not {}",
+        directory.string(), fmt::join(list.classes, ", "), fmt::join(kCifar10Classes, ", "));
+  auto array = load_image_array(list, {kCifar10Mean.begin(), kCifar10Mean.end()},
+                                {kCifar10Std.begin(), kCifar10Std.end()}, threads);
+  check(array->sample_shape() == Shape{kCifarSide, kCifarSide, kRgb},
+        "cifar10: the images in '{}' are of shape {}, not 32 x 32 pixels", directory.string(), array->sample_shape());
+  return array;
+}
+
+Cifar10 load_class_folders(const std::filesystem::path& directory, const Cifar10Options& options) {
+  const auto training = load_folders(directory / "train", options.threads);
+  const auto test = load_folders(directory / "test", options.threads);
+  const int64_t all = training->size(), train = all * 4 / 5;
+  const auto order = random_permutation({options.split_seed, Purpose::split, 0, 0}, all);
+  return {make_split(training, order, 0, train), make_split(training, order, train, all - train),
+          make_split(test, 0, test->size())};
+}
+
+// What the folder holds: the one that the batches lie in, or nothing.
+std::filesystem::path find_batches(const std::filesystem::path& directory) {
+  std::error_code ignored;
+  for (const auto& folder : {directory, directory / "cifar-10-batches-bin"})
+    for (const std::string& name : {training_batch(1), std::string(kTestBatch)})
+      if (std::filesystem::exists(folder / name, ignored)) return folder;
+  return {};
+}
+
+}  // namespace
+
+Cifar10 load_cifar10(const std::filesystem::path& directory, const Cifar10Options& options) {
+  std::error_code ignored;
+  const auto batches = find_batches(directory);
+  check(!batches.empty() || std::filesystem::is_directory(directory / "train", ignored),
+        "cifar10: '{}' holds neither data_batch_1.bin to data_batch_5.bin and test_batch.bin (the binary version, "
+        "cifar-10-binary.tar.gz at https://www.cs.toronto.edu/~kriz/cifar.html) nor folders train/<class> and "
+        "test/<class> of images",
+        directory.string());
+  Cifar10 cifar = batches.empty() ? load_class_folders(directory, options) : load_binary(batches);
+  if (options.augment)
+    cifar.train.data =
+        cifar.train.data->images()->augmented({.pad = 4, .crop_h = kCifarSide, .crop_w = kCifarSide, .flip = true});
+  return cifar;
+}
+
+TransitionMatrix cifar10_noise(std::string_view name, double rate) {
+  if (name == "similar-classes") {
+    const auto flip = [](std::string_view from, std::string_view to) {
+      return LabelFlip{class_named(from), class_named(to)};
+    };
+    return flip_noise(
+        kCifarClasses,
+        {flip("truck", "automobile"), flip("bird", "airplane"), flip("deer", "horse"), flip("cat", "dog")}, rate);
+  }
+  if (name == "uniform") return uniform_noise(kCifarClasses, rate);
+  if (name == "symmetric") return symmetric_noise(kCifarClasses, rate);
+  fail("cifar10: the noise '{}' is none of {}", name, fmt::join(kCifar10Noises, ", "));
+}
+
+}  // namespace cofactor

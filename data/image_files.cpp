@@ -1,0 +1,80 @@
+#include "data/image_files.h"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "data/image_file.h"
+#include "data/parallel_for.h"
+
+namespace cofactor {
+
+ImageFiles::ImageFiles(std::shared_ptr<const ImageList> list, const ImageTransform& transform)
+    : list_(std::move(list)), transform_(transform), shape_(transformed_shape(transform)) {
+  check(list_ != nullptr && list_->size() > 0, "images: the list holds no image");
+  check(list_->labels.size() == list_->names.size(), "images: the list has {} files but {} labels", list_->names.size(),
+        list_->labels.size());
+  for (int64_t i = 0; i < size(); ++i)
+    check(labels()[static_cast<size_t>(i)] >= 0 && labels()[static_cast<size_t>(i)] < classes(),
+          "images: label {} of '{}' does not lie in [0, {})", labels()[static_cast<size_t>(i)], list_->path(i).string(),
+          classes());
+}
+
+void ImageFiles::read(int64_t index, const RandomKey& augmentation, void* out) const {
+  check(index >= 0 && index < size(), "images: sample {} does not exist among {}", index, size());
+  transform_image(transform_, read_image(list_->path(index)), augmentation, static_cast<float*>(out));
+}
+
+std::shared_ptr<const ImageFiles> ImageFiles::with(const ImageTransform& transform) const {
+  return std::make_shared<ImageFiles>(list_, transform);
+}
+
+std::shared_ptr<const ImageArray> load_image_array(const ImageList& list, const std::vector<float>& mean,
+                                                   const std::vector<float>& std, int threads) {
+  check(list.size() > 0, "images: the list holds no image");
+  const RgbImage first = read_image(list.path(0));
+  const size_t bytes = first.pixels.size();
+  std::vector<uint8_t> pixels(bytes * static_cast<size_t>(list.size()));
+  parallel_for(list.size(), threads, [&](int64_t i) {
+    const RgbImage image = read_image(list.path(i));
+    check(image.height == first.height && image.width == first.width, "images: '{}' has {} x {} pixels, '{}' {} x {}",
+          list.path(i).string(), image.height, image.width, list.path(0).string(), first.height, first.width);
+    std::ranges::copy(image.pixels, pixels.begin() + i * static_cast<int64_t>(bytes));
+  });
+  return std::make_shared<ImageArray>(std::move(pixels), Shape{first.height, first.width, kRgb}, list.labels,
+                                      static_cast<int64_t>(list.classes.size()), mean, std);
+}
+
+std::vector<BrokenImage> find_broken_images(const ImageList& list, int threads) {
+  std::mutex mutex;  // guards broken
+  std::vector<BrokenImage> broken;
+  parallel_for(list.size(), threads, [&](int64_t i) {
+    try {
+      read_image(list.path(i));
+    } catch (const Error& error) {
+      const std::scoped_lock lock(mutex);
+      broken.push_back({i, error.what()});
+    }
+  });
+  std::ranges::sort(broken, {}, &BrokenImage::index);
+  return broken;
+}
+
+Split without_broken(const Split& split, const std::vector<BrokenImage>& broken) {
+  Split intact{.data = split.data, .indices = {}, .labels = {}};
+  const BrokenImage* first = nullptr;  // of those in the split
+  for (size_t i = 0; i < split.indices.size(); ++i) {
+    const auto found = std::ranges::lower_bound(broken, split.indices[i], {}, &BrokenImage::index);
+    if (found != broken.end() && found->index == split.indices[i]) {
+      if (first == nullptr) first = &*found;
+      continue;
+    }
+    intact.indices.push_back(split.indices[i]);
+    intact.labels.push_back(split.labels[i]);
+  }
+  if (first != nullptr && intact.size() == 0)
+    fail("images: all {} images of a split are broken; of the first is said: {}", split.size(), first->reason);
+  return intact;
+}
+
+}  // namespace cofactor

@@ -1,0 +1,40 @@
+#include "data/parallel_for.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <vector>
+
+#include "tests/fixtures/errors.h"
+
+namespace cofactor::testing {
+
+TEST_SUITE("data") {
+  TEST_CASE("threads do each piece of work once") {
+    for (const int threads : {1, 2, 5})
+      for (const int64_t count : {int64_t{0}, int64_t{1}, int64_t{3}, int64_t{1000}}) {
+        std::vector<std::atomic<int>> times(static_cast<size_t>(count));
+        parallel_for(count, threads, [&](int64_t i) { ++times[static_cast<size_t>(i)]; });
+        for (const auto& n : times) CHECK(n == 1);
+      }
+  }
+
+  TEST_CASE("of the pieces of work that fail the first tells why") {
+    for (const int threads : {1, 4})
+      for (int round = 0; round < 20; ++round) {
+        std::atomic<int> done = 0;
+        const std::string message = error_of([&] {
+          parallel_for(100'000, threads, [&](int64_t i) {
+            check(i < 70 || i % 3 != 0, "number {} fails", i);
+            ++done;
+          });
+        });
+        CHECK(message == "number 72 fails");
+        CHECK(done >= 72);
+        CHECK(done < 100'000 * 2 / 3);  // the others stop
+      }
+    CHECK(error_of([] { parallel_for(1, 0, [](int64_t) {}); }) == "threads: 0 of them can do no work");
+  }
+}
+
+}  // namespace cofactor::testing
