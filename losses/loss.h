@@ -1,5 +1,5 @@
-// What every training loss offers: one call from logits and a batch to a scalar. A method that keeps state between steps
-// (a transition matrix, latent labels) offers the same call, and the hooks below it.
+// What every training loss offers: one call from logits and a batch to a scalar. A method that keeps state between
+// steps (a transition matrix, latent labels) offers the same call, and the hooks below it.
 #pragma once
 
 #include <string_view>

@@ -34,15 +34,15 @@ Tensor& find(State& state, const std::string& name) {
   return std::ranges::find(state, name, &NamedTensor::name)->tensor;
 }
 
-bool equal(const Tensor& a, const Tensor& b) {
+bool same_values(const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
   return a.dtype() == DType::i32 ? a.to_vector<int32_t>() == b.to_vector<int32_t>()
                                  : a.to_vector<float>() == b.to_vector<float>();
 }
 
-bool equal(const State& a, const State& b) {
+bool same_values(const State& a, const State& b) {
   return std::ranges::equal(a, b, [](const NamedTensor& left, const NamedTensor& right) {
-    return left.name == right.name && equal(left.tensor, right.tensor);
+    return left.name == right.name && same_values(left.tensor, right.tensor);
   });
 }
 
@@ -61,7 +61,7 @@ TEST_SUITE("unit") {
     for (const Device device : available_devices()) {
       const auto network = pretrainable(3, 2, device);
       CHECK(load_pretrained(*network, foreign_state(3)) == "loaded 11 of 11 tensors");
-      CHECK(equal(network->state(), foreign_state(3)));
+      CHECK(same_values(network->state(), foreign_state(3)));
     }
   }
 
@@ -74,7 +74,7 @@ TEST_SUITE("unit") {
     const State after = network->state();
     for (size_t i = 0; i < after.size(); ++i) {
       CAPTURE(after[i].name);
-      CHECK(equal(after[i].tensor, (after[i].name.starts_with("fc.3") ? before : given)[i].tensor));
+      CHECK(same_values(after[i].tensor, (after[i].name.starts_with("fc.3") ? before : given)[i].tensor));
     }
   }
 
@@ -124,7 +124,7 @@ TEST_SUITE("unit") {
     for (const auto& [part, state] : bad) {
       CAPTURE(part);
       CHECK(throws_saying(part, [&] { load_pretrained(*network, state); }));
-      CHECK(equal(network->state(), before));
+      CHECK(same_values(network->state(), before));
     }
     Sequential empty;
     CHECK(throws_saying("has no parameters", [&] { load_pretrained(empty, {}); }));
