@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "data/jpeg_tables.h"
 #include "engine/error.h"
 #include "engine/io/file.h"
 
@@ -64,6 +65,7 @@ void check_size(std::string_view bytes, const std::filesystem::path& path) {
 
 RgbImage decode_image(std::string_view bytes, const std::filesystem::path& path) {
   check(!bytes.empty(), "image: '{}' is empty", path.string());
+  check_jpeg_tables(bytes, path);
   check_size(bytes, path);
   EncodedImage encoded(bytes);
   const stbi_io_callbacks callbacks = {&EncodedImage::read, &EncodedImage::skip, &EncodedImage::at_end};

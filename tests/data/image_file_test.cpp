@@ -100,6 +100,27 @@ TEST_SUITE("data") {
     CHECK(decoded > 100);
   }
 
+  TEST_CASE("a JPEG's table that is larger than any can be is an error and metadata that look like one are not") {
+    const ImageFixtures fixtures;
+    for (const std::string name : {"jpeg", "jpeg_progressive"}) {
+      const std::string whole = fixtures.encoded(name);
+      const size_t first = whole.find("\xFF\xC4"), last = whole.rfind("\xFF\xC4");
+      REQUIRE(first < last);
+      for (const size_t at : {first, last}) {
+        std::string bytes = whole;
+        bytes.replace(at + 5, 2, "\xFF\xFF");  // symbols with codes of 1 and of 2 bits
+        const std::string message = decoding_error(bytes);
+        CHECK(contains(message, fmt::format("the Huffman table at byte {} has ", at + 4)));
+        CHECK(contains(message, " symbols, more than 256"));
+      }
+      const std::string table = "\xFF\xC4\xFF" + std::string(30, '\xFE');
+      const std::string comment = std::string("\xFF\xFE\0\x23", 4) + table;
+      REQUIRE(comment.size() == 2 + 0x23);
+      const std::string with_comment = whole.substr(0, 2) + comment + whole.substr(2) + table;
+      CHECK(decode_image(with_comment, name).pixels == decode_image(whole, name).pixels);
+    }
+  }
+
   TEST_CASE("what is no image is an error with the decoder's reason") {
     CHECK(decoding_error("") == "image: 'some/image.jpg' is empty");
     CHECK(decoding_error("an image, surely") ==
