@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "experiments/evaluate.h"
+#include "experiments/noises.h"
 #include "experiments/version.h"
 #include "losses/make_loss.h"
 
@@ -44,7 +45,8 @@ int64_t samples_of(const Experiment& experiment, const RunOptions& options, cons
 }
 
 int CellRunner::run(const Cell& cell, const std::vector<std::string>& methods) {
-  const NoisyData noisy = add_noise(data_.splits, experiment_.transition(cell.noise, cell.rate), cell.seed);
+  const NoisyData noisy =
+      add_noise(data_.splits, transition_of(experiment_, options_, cell.noise, cell.rate), cell.seed);
   const auto model = data_.make_model(cell.seed, options_.device);
   model->compute_in_bf16(options_.precision == "bf16");
   int failed = 0;
@@ -167,6 +169,7 @@ void CellRunner::finish(const Cell& cell, const std::string& method, const Noisy
     result.batches += epoch.batches;
     result.seconds += epoch.seconds;
   }
+  if (data_.report) data_.report({result, model, noisy, options_, phase_of(cell, method).folder, progress_});
   finished_(result);
   announce(result, looks_permuted(test));
 }

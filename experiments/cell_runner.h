@@ -25,6 +25,16 @@ int64_t samples_of(const Experiment& experiment, const RunOptions& options, cons
 // The training and validation labels under a cell's noise. Depends on the seed and on each sample alone.
 NoisyData add_noise(const DataSplits& data, const TransitionMatrix& transition, uint64_t seed);
 
+// A run whose weights are on the disk, for an experiment's own report of it.
+struct FinishedRun {
+  const Result& result;
+  Module& model;           // with the selected weights
+  const NoisyData& noisy;  // the labels that it was trained and selected by
+  const RunOptions& options;
+  std::filesystem::path folder;  // of the run
+  Progress& progress;
+};
+
 // Throws RunFailed, naming the class, where the training or validation labels leave the loss nothing to learn from.
 void check_teachable(const Loss& loss, const NoisyData& data, const Experiment& experiment, const std::string& label);
 

@@ -1,6 +1,7 @@
 // An experiment is a table: data, network, noise, hyperparameters. The protocol (protocol.h) is the same for all.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -34,9 +35,21 @@ struct TrainingPlan {
   int64_t batch_size = 128;
 };
 
+// SGD as the paper has it for images: momentum 0.9, weight decay 1e-4, batch size 128 (section 5.2).
+inline TrainingPlan sgd_plan(double lr, int epochs) {
+  return {.optimizer = OptimizerKind::sgd,
+          .lr = lr,
+          .momentum = 0.9,
+          .weight_decay = 1e-4,
+          .epochs = epochs,
+          .batch_size = 128};
+}
+
 struct DataSplits {
-  Split train, validation, test;  // with clean labels
+  Split train, validation, test;  // before noise
 };
+
+struct FinishedRun;  // cell_runner.h
 
 // What an experiment runs on.
 struct ExperimentData {
@@ -45,6 +58,10 @@ struct ExperimentData {
   std::function<std::unique_ptr<Module>(uint64_t seed, Device device)> make_model;
   // A JSON object: what decides results beside the splits' sizes and labels, from the experiment's own flags; or empty.
   std::string settings{};
+  // What a person should know of the data before the sweep, a line each: images that were left out, say.
+  std::vector<std::string> notes{};
+  // An experiment's own report of a run, written before its result is; or empty.
+  std::function<void(const FinishedRun&)> report{};
 };
 
 // The learning rates and batch sizes of fine-tuning among which --search chooses.
@@ -58,7 +75,10 @@ struct Experiment {
   std::string description;  // one line for --help
   std::string paper;        // the paper's values, for --help
   std::vector<std::string> class_names;
-  std::vector<std::string> noises;  // in the paper's order: --case 1 is the first
+  // Where they depend on the data: finds them in the folder of --data, and class_names is empty until then. Reads
+  // names only. Throws UsageError and Error.
+  std::function<std::vector<std::string>(const std::filesystem::path& directory)> find_classes{};
+  std::vector<std::string> noises;  // in the paper's order: --case 1 is the first; noises.h has those of all
   // T(y, y~) of a noise at a rate; called with names from `noises` and rates in [0, 1] only.
   std::function<TransitionMatrix(std::string_view noise, double rate)> transition;
   std::function<ExperimentData(const std::filesystem::path& directory)> load;
@@ -77,12 +97,26 @@ struct Experiment {
   std::vector<std::string> default_noises, default_methods;
   std::vector<double> default_rates;
   std::vector<uint64_t> default_seeds = {1};
+  int default_workers = 1;
 
   // "ce" and the methods that fine-tune.
   std::vector<std::string> methods() const {
     std::vector<std::string> names = {"ce"};
     for (const auto& [method, plan] : finetuning) names.push_back(method);
     return names;
+  }
+
+  // The class names, wherever they come from.
+  std::vector<std::string> classes_in(const std::filesystem::path& directory) const {
+    return find_classes ? find_classes(directory) : class_names;
+  }
+
+  // Gives every method that has no plan so far, of all that there are, this one.
+  void finetune_others(const TrainingPlan& plan) {
+    const std::vector<std::string> planned = methods();
+    for (const std::string& method : loss_names()) {
+      if (std::ranges::find(planned, method) == planned.end()) finetuning.push_back({method, plan});
+    }
   }
 };
 

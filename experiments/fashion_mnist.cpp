@@ -30,9 +30,7 @@ Experiment fashion_mnist() {
     return ExperimentData{{std::move(data.train), std::move(data.validation), std::move(data.test)}, make_network};
   };
   table.pretraining = {.optimizer = OptimizerKind::adam, .lr = 1e-4, .epochs = 20, .batch_size = 128};
-  for (const auto* method : {"dmi", "gce", "fw", "lccn", "mae", "bw", "bootstrap-soft", "bootstrap-hard", "sce"}) {
-    table.finetuning.push_back({method, table.pretraining});
-  }
+  table.finetune_others(table.pretraining);
   table.loss.lccn = {.warmup_steps = 1000, .update_every = 100};
   table.default_data = fashion_mnist_default_directory();
   table.default_noises = {"clothes-to-bags"};

@@ -5,10 +5,16 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "experiments/noises.h"
 #include "experiments/program.h"
 #include "experiments/transition_file.h"
 
 namespace cofactor {
+namespace {
+
+const std::string kGivenNoiseFlag = fmt::format("--noise {}", kGivenNoise);
+
+}  // namespace
 
 template <class T>
 CLI::Option* LossFlags::add(CLI::App& app, const std::string& name, T& value, const std::string& text,
@@ -29,7 +35,8 @@ LossFlags::LossFlags(CLI::App& app, LossOptions& options) : options_(options) {
   add(app, "--q", options.gce.q, "the loss is (1 - p^q) / q", {"gce"})->capture_default_str();
   add(app, "--truncation", options.gce.truncation, "constant where p is at most this; 0: nowhere", {"gce"})
       ->capture_default_str();
-  add(app, "--transition", transition_, "file of T: a line a class, its label probabilities", {"fw", "bw"})
+  add(app, "--transition", transition_, "file of T: a line a class, its label probabilities",
+      {"fw", "bw", kGivenNoiseFlag})
       ->default_str("estimated from ce");
   add(app, "--warmup-steps", options.lccn.warmup_steps, "first steps, whose T is that of ce's outputs", {"lccn"})
       ->capture_default_str();
@@ -44,9 +51,15 @@ LossFlags::LossFlags(CLI::App& app, LossOptions& options) : options_(options) {
   add(app, "--sce-log-zero", options.sce.log_zero, "stands for log 0", {"sce"})->capture_default_str();
 }
 
-void LossFlags::resolve(const std::vector<std::string>& methods, int64_t classes) {
+void LossFlags::resolve(const std::vector<std::string>& methods, const std::vector<std::string>& noises,
+                        int64_t classes) {
   options_.dmi.normalize = options_.dmi.normalize && !no_normalize_;
-  check_read(methods);
+  std::vector<std::string> readers = methods;
+  if (std::ranges::find(noises, kGivenNoise) != noises.end()) {
+    if (transition_.empty()) usage("{}: --transition names the file of its matrix", kGivenNoiseFlag);
+    readers.emplace_back(kGivenNoiseFlag);
+  }
+  check_read(readers);
   if (!transition_.empty()) {
     try {
       options_.transition = read_transition(transition_, classes);

@@ -22,14 +22,14 @@ class LossFlags {
   LossFlags(CLI::App& app, LossOptions& options);
 
   // Completes `options` once all is parsed, reading --transition's file. Throws UsageError for a flag that none of the
-  // methods reads, for a value that its loss does not take, and for a file that is no transition matrix of as many
-  // classes; with bw also where it is singular.
-  void resolve(const std::vector<std::string>& methods, int64_t classes);
+  // methods reads, for a value that its loss does not take, for a file that is no transition matrix of as many classes,
+  // with bw also where it is singular, and for the noise "transition" without a file.
+  void resolve(const std::vector<std::string>& methods, const std::vector<std::string>& noises, int64_t classes);
 
  private:
   struct Flag {
     CLI::Option* option;
-    std::vector<std::string> methods;  // that read it
+    std::vector<std::string> methods;  // that read it; a noise stands as "--noise NAME"
   };
   template <class T>
   CLI::Option* add(CLI::App& app, const std::string& name, T& value, const std::string& text,

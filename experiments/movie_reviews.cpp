@@ -113,9 +113,8 @@ void add_hyperparameters(Experiment& table) {
   sgd.optimizer = OptimizerKind::sgd;
   table.pretraining = adam;
   table.pretraining.lr = 1e-3;
-  for (const auto* method : {"dmi", "gce", "fw", "lccn", "mae", "bw", "bootstrap-soft", "bootstrap-hard", "sce"}) {
-    table.finetuning.push_back({method, std::string_view(method) == "lccn" ? sgd : adam});
-  }
+  table.finetuning = {{"dmi", adam}, {"gce", adam}, {"fw", adam}, {"lccn", sgd}};
+  table.finetune_others(adam);
   table.loss.lccn = {.warmup_steps = 1000, .update_every = 100};
 }
 

@@ -9,6 +9,7 @@
 
 #include "engine/backend.h"
 #include "experiments/loss_flags.h"
+#include "experiments/noises.h"
 
 namespace cofactor {
 namespace {
@@ -59,14 +60,17 @@ std::string footer(const Experiment& experiment) {
 }
 
 void add_sweep_flags(CLI::App& app, const Experiment& experiment, RawOptions& raw) {
-  auto* noise =
-      app.add_option("--noise", raw.run.noises, "Noises: " + fmt::format("{}", fmt::join(experiment.noises, ", ")));
+  auto* noise = app.add_option("--noise", raw.run.noises,
+                               fmt::format("Noises: {}; none and transition (the matrix of --transition) take no rate",
+                                           fmt::join(noise_names(experiment), ", ")));
   noise->delimiter(',')->default_str(fmt::format("{}", fmt::join(experiment.default_noises, ",")));
   std::string numbered;
   for (size_t i = 0; i < experiment.noises.size(); ++i) {
     numbered += fmt::format("{}{} {}", i ? ", " : "", i + 1, experiment.noises[i]);
   }
-  app.add_option("--case", raw.cases, "Noises by the paper's numbers: " + numbered)->delimiter(',')->excludes(noise);
+  if (!experiment.noises.empty()) {
+    app.add_option("--case", raw.cases, "Noises by the paper's numbers: " + numbered)->delimiter(',')->excludes(noise);
+  }
   app.add_option("--rate", raw.run.rates, "Noise rates, each in [0, 1]")
       ->delimiter(',')
       ->default_str(fmt::format("{}", fmt::join(experiment.default_rates, ",")));
@@ -90,6 +94,7 @@ void add_training_flags(CLI::App& app, const Experiment& experiment, RawOptions&
                            fmt::join(experiment.search.lrs, ","), fmt::join(experiment.search.batch_sizes, ",")));
   app.add_option("--pretrain-lr", raw.run.pretrain_lr, "Learning rate of pre-training, and so of ce [likewise]");
   app.add_option("--limit", raw.run.limit, "Train on the first N training samples [all]");
+  app.add_option("--validation-limit", raw.run.validation_limit, "Validate on the first N validation samples [all]");
   app.add_option("--sampler", raw.sampler, "shuffled, or stratified: every batch has its share of each noisy class")
       ->capture_default_str();
 }
@@ -97,6 +102,7 @@ void add_training_flags(CLI::App& app, const Experiment& experiment, RawOptions&
 void add_machine_flags(CLI::App& app, const Experiment& experiment, RawOptions& raw) {
   raw.run.data = experiment.default_data;
   raw.run.out = std::filesystem::path("runs") / experiment.name;
+  raw.run.workers = experiment.default_workers;
   app.add_option("--data", raw.run.data, "Folder of the data set")->capture_default_str();
   app.add_option("--out", raw.run.out, "Folder for results, metrics and weights")->capture_default_str();
   app.add_option("--device", raw.device, "auto, cpu, cuda or reference")->capture_default_str();
@@ -124,8 +130,11 @@ void resolve_noises(const Experiment& experiment, RawOptions& raw) {
     noises.push_back(experiment.noises[static_cast<size_t>(number - 1)]);
   }
   if (noises.empty()) noises = experiment.default_noises;
-  check_names(noises, experiment.noises, "--noise");
+  check_names(noises, noise_names(experiment), "--noise");
   noises = distinct(noises);
+  if (!raw.run.rates.empty() && std::ranges::none_of(noises, has_rate)) {
+    usage("--rate {:g}: --noise {} has no rate", fmt::join(raw.run.rates, ","), fmt::join(noises, ","));
+  }
 }
 
 void check_rate(std::string_view flag, double lr) {
@@ -161,6 +170,9 @@ void check_numbers(const RunOptions& run) {
   }
   if (run.epochs && *run.epochs < 1) usage("--epochs {}: expected at least 1", *run.epochs);
   if (run.limit && *run.limit < 1) usage("--limit {}: expected at least 1", *run.limit);
+  if (run.validation_limit && *run.validation_limit < 1) {
+    usage("--validation-limit {}: expected at least 1", *run.validation_limit);
+  }
   if (run.pretrain_lr) check_rate("--pretrain-lr", *run.pretrain_lr);
   if (run.threads < 1) usage("--threads {}: expected at least 1", run.threads);
   if (run.jobs < 1) usage("--jobs {}: expected at least 1", run.jobs);
@@ -215,7 +227,7 @@ RunOptions validate(const Experiment& experiment, RawOptions& raw, LossFlags& lo
   run.device = as_usage("--device", raw.device, parse_device);
   run.cuda_graph = raw.cuda_graph == "on";
   resolve_precision(run);
-  loss_flags.resolve(run.methods, static_cast<int64_t>(experiment.class_names.size()));
+  loss_flags.resolve(run.methods, run.noises, static_cast<int64_t>(experiment.classes_in(run.data).size()));
   return run;
 }
 

@@ -24,12 +24,13 @@ struct RunOptions {
   std::vector<double> rates;
   std::vector<uint64_t> seeds;
   // Where set, these replace the experiment's hyperparameters.
-  std::optional<int> epochs;          // of pre-training and of fine-tuning
-  std::optional<int64_t> batch_size;  // of both
-  std::optional<SearchGrid> search;   // fine-tuning chooses among these; lr and batch_size are then not set
-  std::optional<double> lr;           // of fine-tuning; later steps of a schedule keep their proportion
-  std::optional<double> pretrain_lr;  // of pre-training, likewise
-  std::optional<int64_t> limit;       // the first N training samples
+  std::optional<int> epochs;                // of pre-training and of fine-tuning
+  std::optional<int64_t> batch_size;        // of both
+  std::optional<SearchGrid> search;         // fine-tuning chooses among these; lr and batch_size are then not set
+  std::optional<double> lr;                 // of fine-tuning; later steps of a schedule keep their proportion
+  std::optional<double> pretrain_lr;        // of pre-training, likewise
+  std::optional<int64_t> limit;             // the first N training samples
+  std::optional<int64_t> validation_limit;  // the first N validation samples
   Device device = Device::cpu;
   std::string precision = "f32";
   bool cuda_graph = true;  // training steps are recorded and replayed where the device can

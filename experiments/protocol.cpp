@@ -6,6 +6,7 @@
 #include "experiments/cell_runner.h"
 #include "experiments/figure.h"
 #include "experiments/jobs.h"
+#include "experiments/noises.h"
 #include "experiments/report.h"
 #include "experiments/results.h"
 
@@ -15,6 +16,13 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kSingular = 1e-12;  // |det T| below this is rounding
+
+// The first `limit` samples.
+void cut(Split& split, int64_t limit, std::string_view flag, std::string_view what) {
+  if (limit > split.size()) usage("{} {}: there are {} {} samples", flag, limit, split.size(), what);
+  split.indices.resize(static_cast<size_t>(limit));
+  split.labels.resize(static_cast<size_t>(limit));
+}
 
 // Files that a killed process was writing: nobody else writes here while the lock is held.
 void remove_leftovers(const fs::path& directory) {
@@ -71,6 +79,7 @@ class Sweep {
                               experiment_.name, options_.device, options_.precision, options_.threads,
                               splits.train.size(), splits.validation.size(), splits.test.size(),
                               options_.out.string()));
+    for (const std::string& note : data_.notes) progress.note(note);
     if (options_.jobs == 1) return;
     progress.note(fmt::format("{} cells at once, each in a process with --threads {}{}", options_.jobs,
                               threads_per_job(options_),
@@ -81,7 +90,7 @@ class Sweep {
   std::vector<CellTodo> plan() const {
     std::vector<CellTodo> todo;
     for (const std::string& noise : options_.noises) {
-      for (const double rate : options_.rates) {
+      for (const double rate : rates_of(options_, noise)) {
         for (const uint64_t seed : options_.seeds) {
           CellTodo item{{noise, rate, seed}, {}};
           for (const std::string& method : experiment_.methods()) {
@@ -131,9 +140,10 @@ class Sweep {
 
 }  // namespace
 
-int run_experiment(const Experiment& experiment, int argc, const char* const* argv) {
+int run_experiment(Experiment experiment, int argc, const char* const* argv) {
   const auto options = parse_options(experiment, argc, argv);
   if (!options) return 0;
+  experiment.class_names = experiment.classes_in(options->data);
   if (!options->worker.empty()) end_with_parent(*options);
   check_feasible(experiment, *options);
   set_num_threads(options->threads);
@@ -153,24 +163,19 @@ void check_feasible(const Experiment& experiment, const RunOptions& options) {
         fmt::format("--batch-size {}: dmi needs every class in a batch, and there are {}", batch_size, classes));
   }
   for (const std::string& noise : options.noises) {
-    for (const double rate : options.rates) {
-      if (std::abs(experiment.transition(noise, rate).determinant()) > kSingular) continue;
-      throw UsageError(
-          fmt::format("--rate {:g} with --noise {}: the transition matrix is singular, so the noisy labels "
-                      "do not tell the classes apart and dmi's loss is infinite for every network; leave "
-                      "out the rate or the method",
-                      rate, noise));
+    for (const double rate : rates_of(options, noise)) {
+      if (std::abs(transition_of(experiment, options, noise, rate).determinant()) > kSingular) continue;
+      usage(
+          "{}--noise {}: the transition matrix is singular, so the noisy labels do not tell the classes apart and "
+          "dmi's loss is infinite for every network; leave out the {} or the method",
+          has_rate(noise) ? fmt::format("--rate {:g} with ", rate) : "", noise, has_rate(noise) ? "rate" : "noise");
     }
   }
 }
 
 DataSplits limited(DataSplits data, const RunOptions& options) {
-  if (!options.limit) return data;
-  if (*options.limit > data.train.size()) {
-    throw UsageError(fmt::format("--limit {}: there are {} training samples", *options.limit, data.train.size()));
-  }
-  data.train.indices.resize(static_cast<size_t>(*options.limit));
-  data.train.labels.resize(static_cast<size_t>(*options.limit));
+  if (options.limit) cut(data.train, *options.limit, "--limit", "training");
+  if (options.validation_limit) cut(data.validation, *options.validation_limit, "--validation-limit", "validation");
   return data;
 }
 

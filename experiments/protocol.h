@@ -20,13 +20,14 @@ namespace cofactor {
 // Runs what the command line asks for, and prints the table of the results. Finished runs are skipped, interrupted ones
 // resumed. Returns the exit code: 0, or 1 where a run failed (the others are finished first). Throws UsageError and
 // Error.
-int run_experiment(const Experiment& experiment, int argc, const char* const* argv);
+int run_experiment(Experiment experiment, int argc, const char* const* argv);
 
 // What can be refused before any data is read: DMI where the labels carry nothing (det T = 0, as at rate 1), or where a
 // batch is too small to hold every class. Throws UsageError.
 void check_feasible(const Experiment& experiment, const RunOptions& options);
 
-// The first `limit` training samples, where one is set. Throws UsageError where there are not as many.
+// The first training and validation samples, as many as --limit and --validation-limit say, where they are given.
+// Throws UsageError where there are not as many.
 DataSplits limited(DataSplits data, const RunOptions& options);
 
 }  // namespace cofactor

@@ -6,6 +6,7 @@
 #include "engine/io/json.h"
 #include "experiments/checksum.h"
 #include "experiments/loss_flags.h"
+#include "experiments/noises.h"
 
 namespace cofactor {
 namespace {
@@ -55,6 +56,7 @@ std::string settings_of(const Experiment& experiment, const RunOptions& options,
                                                                             : "shuffled"},
                    {"pretraining", to_json(plan_of(experiment, options, "ce"))}};
   if (!data.settings.empty()) settings["options"] = parse_json(data.settings);
+  if (cell.noise == kGivenNoise) settings["transition"] = options.loss.transition->values();
   if (method != "ce") {
     settings["method"] = method;
     settings["finetuning"] = to_json(candidate ? *candidate : plan_of(experiment, options, method));

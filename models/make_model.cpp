@@ -17,7 +17,8 @@ struct KnownNetwork {
 };
 
 constexpr std::array kNetworks{
-    KnownNetwork{"resnet18", Family::resnet, 18}, KnownNetwork{"resnet34", Family::resnet, 34},
+    KnownNetwork{"resnet18", Family::resnet, 18}, KnownNetwork{"resnet20", Family::resnet, 20},
+    KnownNetwork{"resnet34", Family::resnet, 34},
     KnownNetwork{"resnet50", Family::resnet, 50}, KnownNetwork{"vgg11", Family::vgg, 11},
     KnownNetwork{"vgg13", Family::vgg, 13},       KnownNetwork{"vgg16", Family::vgg, 16},
     KnownNetwork{"vgg19", Family::vgg, 19},

@@ -24,7 +24,7 @@ struct NetworkOptions {
 // than network_names(), listing them, and for options outside their ranges.
 std::unique_ptr<Module> make_network(std::string_view name, Initializer& init, const NetworkOptions& options = {});
 
-// "resnet18", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19" (VGG with batch norm).
+// "resnet18", "resnet20", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19" (VGG with batch norm).
 std::vector<std::string> network_names();
 
 }  // namespace cofactor

@@ -1,5 +1,7 @@
 #include "models/resnet.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <map>
 
@@ -70,16 +72,21 @@ class ResidualBlock : public Module {
 }  // namespace
 
 ResNetOptions ResNetOptions::of_depth(int depth, int64_t classes, ResNetStem stem) {
-  static const std::map<int, std::array<int, 4>> kBlocks{{18, {2, 2, 2, 2}}, {34, {3, 4, 6, 3}}, {50, {3, 4, 6, 3}}};
+  static const std::map<int, std::vector<int>> kBlocks{
+      {18, {2, 2, 2, 2}}, {20, {3, 3, 3}}, {34, {3, 4, 6, 3}}, {50, {3, 4, 6, 3}}};
   const auto found = kBlocks.find(depth);
-  check(found != kBlocks.end(), "ResNet: there is none of {} layers, expected 18, 34 or 50", depth);
-  return {.blocks = found->second, .bottleneck = depth >= 50, .classes = classes, .stem = stem};
+  check(found != kBlocks.end(), "ResNet: there is none of {} layers, expected 18, 20, 34 or 50", depth);
+  return {.blocks = found->second,
+          .bottleneck = depth >= 50,
+          .classes = classes,
+          .stem = stem,
+          .width = depth == 20 ? 16 : 64};
 }
 
 ResNet::ResNet(Initializer& init, const ResNetOptions& options) : stem_(options.stem) {
   const auto& [blocks, bottleneck, classes, stem, width] = options;
-  check(std::ranges::min(blocks) >= 1, "ResNet: the stages have {}, {}, {} and {} blocks, expected at least 1 each",
-        blocks[0], blocks[1], blocks[2], blocks[3]);
+  check(!blocks.empty() && std::ranges::min(blocks) >= 1,
+        "ResNet: the stages have {} blocks, expected stages of at least 1 each", fmt::join(blocks, ", "));
   check(width >= 1 && classes >= 1,
         "ResNet: {} channels in the first stage and {} classes, expected at least 1 of each", width, classes);
   const bool small = stem == ResNetStem::cifar;
@@ -89,7 +96,7 @@ ResNet::ResNet(Initializer& init, const ResNetOptions& options) : stem_(options.
   int64_t in = width;
   for (size_t stage = 0; stage < blocks.size(); ++stage) {
     const int64_t middle = width << stage, out = bottleneck ? kBottleneckExpansion * middle : middle;
-    stages_[stage] = register_module("layer" + std::to_string(stage + 1), std::make_shared<Sequential>());
+    stages_.push_back(register_module("layer" + std::to_string(stage + 1), std::make_shared<Sequential>()));
     for (int block = 0; block < blocks[stage]; ++block) {
       const int stride = stage > 0 && block == 0 ? 2 : 1;
       stages_[stage]->append(

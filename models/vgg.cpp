@@ -86,9 +86,9 @@ Vgg::Vgg(Initializer& init, const VggOptions& options)
   check(options.width >= 1 && options.hidden >= 1 && options.classes >= 1,
         "VGG: {} channels in the first block, {} hidden units and {} classes, expected at least 1 of each",
         options.width, options.hidden, options.classes);
-  check(head_ != VggHead::linear || (image_height_ >= kVggReduction && image_width_ >= kVggReduction),
-        "VGG: a linear head for images of {} x {}, expected at least {} x {}", image_height_, image_width_,
-        kVggReduction, kVggReduction);
+  check(image_height_ >= kVggReduction && image_width_ >= kVggReduction,
+        "VGG: for images of {} x {}, expected at least {} x {}", image_height_, image_width_, kVggReduction,
+        kVggReduction);
   features_ = register_module("features", vgg_features(init, options.depth, options.width));
   classifier_ = register_module("classifier", vgg_head(init, options));
 }

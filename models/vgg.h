@@ -18,7 +18,7 @@ struct VggOptions {
   int depth = 16;  // 11, 13, 16 or 19: the convolutions, and three
   int64_t classes = 1000;
   VggHead head = VggHead::torchvision;
-  int64_t image_height = 224, image_width = 224;  // of the linear head
+  int64_t image_height = 224, image_width = 224;  // the linear head takes no other
   double dropout = 0.5;                           // of torchvision's head
   int64_t width = 64;     // channels of the first block; the further ones have 2, 4, 8 and 8 times as many
   int64_t hidden = 4096;  // units of each hidden layer of torchvision's head

@@ -37,21 +37,15 @@ class Cifar10Place {
     write_file_atomically(data / "test_batch.bin", cifar_records(20, 6));
   }
   Outcome run(const std::string& model, const std::string& data, const std::vector<std::string>& extra) const {
-    std::vector<std::string> all = {program("cifar10"),
-                                    "--threads",
-                                    "1",
-                                    "--data",
-                                    (folder_ / data).string(),
-                                    "--out",
-                                    out().string(),
-                                    "--model",
-                                    model,
-                                    "--rate",
-                                    "0.2",
-                                    "--epochs",
-                                    "1"};
-    all.insert(all.end(), extra.begin(), extra.end());
-    return Process(all, folder_.path()).wait();
+    const auto command = command_line("cifar10",
+                                      {{"--data", (folder_ / data).string()},
+                                       {"--out", out().string()},
+                                       {"--threads", "1"},
+                                       {"--model", model},
+                                       {"--rate", "0.2"},
+                                       {"--epochs", "1"}},
+                                      extra);
+    return Process(command, folder_.path()).wait();
   }
   std::filesystem::path out() const { return folder_ / "out"; }
 

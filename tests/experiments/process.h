@@ -71,6 +71,18 @@ inline std::string program(const std::string& name) {
   return std::string(COFACTOR_BINARY_DIR) + "/" + name;
 }
 
+// A command line with the flags of `defaults` that are not among `extra`, and then those.
+inline std::vector<std::string> command_line(const std::string& name,
+                                             const std::map<std::string, std::string>& defaults,
+                                             const std::vector<std::string>& extra) {
+  std::vector<std::string> all = {program(name)};
+  for (const auto& [flag, value] : defaults) {
+    if (std::ranges::find(extra, flag) == extra.end()) all.insert(all.end(), {flag, value});
+  }
+  all.insert(all.end(), extra.begin(), extra.end());
+  return all;
+}
+
 // A folder with tiny data, and fashion_mnist on it with small settings; `extra` flags come last.
 class Workplace {
  public:
@@ -86,17 +98,14 @@ class Workplace {
     return command_in(out(), extra);
   }
   std::vector<std::string> command_in(const std::filesystem::path& out, const std::vector<std::string>& extra) const {
-    std::vector<std::string> all = {program("fashion_mnist"), "--threads", "1"};
-    const std::map<std::string, std::string> defaults = {{"--data", data().string()},
-                                                         {"--out", out.string()},
-                                                         {"--rate", "0.2"},
-                                                         {"--epochs", "2"},
-                                                         {"--batch-size", "50"}};
-    for (const auto& [flag, value] : defaults) {
-      if (std::ranges::find(extra, flag) == extra.end()) all.insert(all.end(), {flag, value});
-    }
-    all.insert(all.end(), extra.begin(), extra.end());
-    return all;
+    return command_line("fashion_mnist",
+                        {{"--data", data().string()},
+                         {"--out", out.string()},
+                         {"--threads", "1"},
+                         {"--rate", "0.2"},
+                         {"--epochs", "2"},
+                         {"--batch-size", "50"}},
+                        extra);
   }
   Outcome run(const std::vector<std::string>& extra = {}) const { return Process(command(extra), path()).wait(); }
 

@@ -141,14 +141,14 @@ TEST_SUITE("unit") {
       change(options);
       return error_of([&] { Vgg(init, options); });
     };
-    CHECK(contains(resnet([](auto& o) { o.blocks[2] = 0; }), "the stages have 1, 1, 0 and 1 blocks"));
+    CHECK(contains(resnet([](auto& o) { o.blocks[2] = 0; }), "the stages have 1, 1, 0, 1 blocks"));
     CHECK(contains(resnet([](auto& o) { o.width = 0; }), "0 channels in the first stage and 3 classes"));
     CHECK(contains(resnet([](auto& o) { o.classes = -1; }), "and -1 classes"));
     CHECK(contains(vgg([](auto& o) { o.depth = 12; }), "none of 12 layers, expected 11, 13, 16 or 19"));
     CHECK(contains(vgg([](auto& o) { o.image_width = 31; }), "for images of 64 x 31, expected at least 32 x 32"));
     CHECK(contains(vgg([](auto& o) { o.classes = 0; }), "0 classes"));
     CHECK(contains(vgg([](auto& o) { o.head = VggHead::torchvision, o.dropout = 1.0; }), "p is 1"));
-    CHECK(throws_saying("none of 101 layers, expected 18, 34 or 50",
+    CHECK(throws_saying("none of 101 layers, expected 18, 20, 34 or 50",
                         [] { ResNetOptions::of_depth(101, 2, ResNetStem::cifar); }));
   }
 
@@ -219,6 +219,12 @@ TEST_SUITE("unit") {
     const auto resnet = make_network("resnet18", init, published)->parameters();
     CHECK(resnet.front().tensor.shape() == Shape{64, 3, 3, 3});
     CHECK(resnet[resnet.size() - 2].tensor.shape() == Shape{2, 512});
+    // 16, 32 and 64 channels: 432 + 6 * 2304 + (4608 + 5 * 9216) + (18432 + 5 * 36864) weights of 3x3 convolutions,
+    // 512 + 2048 of the shortcuts, 2 * 784 of batch norms and 650 of the classifier.
+    int64_t parameters = 0;
+    for (const auto& [name, tensor] : make_network("resnet20", init, {.classes = 10})->parameters())
+      parameters += tensor.numel();
+    CHECK(parameters == 272474 + (49 - 9) * 3 * 16);  // the stem is 7x7 here
     const std::string error = error_of([&] { make_network("resnet35", init); });
     CHECK(contains(error, "there is no network \"resnet35\""));
     for (const std::string& name : network_names()) CHECK(contains(error, name));

@@ -89,6 +89,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("torchvision: every network has its names shapes and dtypes in its order") {
     for (const std::string& name : network_names()) {
+      if (name == "resnet20") continue;  // torchvision has none
       CAPTURE(name);
       Initializer init(Device::reference);
       const auto state = torchvision_form(name, init)->state();

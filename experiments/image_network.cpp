@@ -1,0 +1,139 @@
+#include "experiments/image_network.h"
+
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+
+#include "engine/io/safetensors.h"
+#include "experiments/checksum.h"
+#include "experiments/program.h"
+#include "layers/pretrained.h"
+
+namespace cofactor {
+namespace {
+
+constexpr int64_t kSmallImage = 64;  // pixels of a side, up to which a ResNet has the stem for small images
+constexpr size_t kMostNamed = 3;     // broken images that a note names
+
+const std::map<std::string, VggHead> kHeads = {{"torchvision", VggHead::torchvision}, {"linear", VggHead::linear}};
+const std::map<std::string, ResNetStem> kStems = {{"imagenet", ResNetStem::imagenet}, {"cifar", ResNetStem::cifar}};
+
+template <class Value>
+std::string name_in(const std::map<std::string, Value>& names, Value value) {
+  for (const auto& [name, known] : names)
+    if (known == value) return name;
+  fail("image_network: a choice without a name");
+}
+
+// Over names and bytes.
+std::string checksum_of(const std::vector<NamedTensor>& state) {
+  Checksum sum;
+  for (const auto& [name, tensor] : state) {
+    for (const char c : name) sum.mix(static_cast<uint64_t>(c));
+    const auto* bytes = static_cast<const unsigned char*>(tensor.raw_data());
+    const size_t size = static_cast<size_t>(tensor.numel()) * size_of(tensor.dtype());
+    for (size_t i = 0; i < size; ++i) sum.mix(bytes[i]);
+  }
+  return sum.text();
+}
+
+// Whether the network can be, and what --init does to it.
+std::vector<std::string> try_out(const ImageFlags& flags, const NetworkOptions& options,
+                                 const std::vector<NamedTensor>& state) {
+  std::unique_ptr<Module> network;
+  try {
+    Initializer init(Device::reference, 0);
+    network = make_network(flags.model, init, options);
+  } catch (const Error& error) {
+    usage("--model {} for images of {} x {}: {}", flags.model, options.image_height, options.image_width, error.what());
+  }
+  if (flags.init.empty()) return {};
+  try {
+    return {fmt::format("--init {}: {}", flags.init, load_pretrained(*network, state))};
+  } catch (const Error& error) {
+    fail("--init {}: {}", flags.init, error.what());
+  }
+}
+
+}  // namespace
+
+void add_network_flags(CLI::App& app, ImageFlags& flags) {
+  app.add_option("--model", flags.model, fmt::format("{}", fmt::join(network_names(), ", ")))
+      ->check(CLI::IsMember(network_names()))
+      ->capture_default_str()
+      ->group("Images");
+  app.add_option("--init", flags.init,
+                 "Weights to start from, a .safetensors file with torchvision's names; a classifier for other classes "
+                 "starts anew [random weights]")
+      ->group("Images");
+  app.add_option("--head", flags.head, "Of VGG: torchvision's three linear layers, or the published code's one, linear")
+      ->check(CLI::IsMember({"torchvision", "linear"}))
+      ->capture_default_str()
+      ->group("Images");
+  app.add_option("--stem", flags.stem, "Of ResNet: imagenet, torchvision's, or cifar, for small images")
+      ->check(CLI::IsMember({"imagenet", "cifar"}))
+      ->default_str("cifar up to 64 pixels")
+      ->group("Images");
+  app.add_flag("--no-augmentation", flags.no_augmentation, "Train on the images as validation reads them")
+      ->group("Images");
+}
+
+void add_file_flags(CLI::App& app, ImageFlags& flags, const std::string& default_size) {
+  app.add_option("--image-size", flags.image_size, "Pixels of a side of what the network sees")
+      ->default_str(default_size)
+      ->group("Images");
+  app.add_flag("--skip-broken", flags.skip_broken,
+               "Leave out images that cannot be read, and count them; each is decoded once before training")
+      ->group("Images");
+}
+
+void add_split_seed_flag(CLI::App& app, ImageFlags& flags, const std::string& text) {
+  app.add_option("--split-seed", flags.split_seed, text)->capture_default_str()->group("Images");
+}
+
+void check_image_flags(const ImageFlags& flags) {
+  constexpr int kLargest = 4096;
+  if (flags.image_size && (*flags.image_size < 1 || *flags.image_size > kLargest)) {
+    usage("--image-size {}: expected 1 to {} pixels", *flags.image_size, kLargest);
+  }
+}
+
+ImageNetwork image_network(const ImageFlags& flags, int64_t classes, int64_t height, int64_t width) {
+  const bool small = std::max(height, width) <= kSmallImage;
+  const NetworkOptions options{.classes = classes,
+                               .image_height = height,
+                               .image_width = width,
+                               .stem = kStems.at(!flags.stem.empty() ? flags.stem
+                                                 : small             ? "cifar"
+                                                                     : "imagenet"),
+                               .head = kHeads.at(flags.head)};
+  std::vector<NamedTensor> state;
+  if (!flags.init.empty()) state = load_safetensors(flags.init, Device::reference).tensors;
+  ImageNetwork network;
+  network.notes = try_out(flags, options, state);
+  const bool vgg = flags.model.starts_with("vgg");
+  network.settings = {{"model", flags.model},
+                      {vgg ? "head" : "stem", vgg ? name_in(kHeads, options.head) : name_in(kStems, options.stem)}};
+  if (!state.empty()) network.settings["init"] = checksum_of(state);
+  network.make = [options, model = flags.model, state = std::move(state)](uint64_t seed, Device device) {
+    Initializer init(device, seed);
+    auto made = make_network(model, init, options);
+    if (!state.empty()) load_pretrained(*made, state);
+    return made;
+  };
+  return network;
+}
+
+std::vector<std::string> notes_of(const std::vector<BrokenImage>& broken) {
+  if (broken.empty()) return {};
+  std::string note = fmt::format("{} cannot be read and {} left out",
+                                 broken.size() == 1 ? "1 image" : fmt::format("{} images", broken.size()),
+                                 broken.size() == 1 ? "is" : "are");
+  std::vector<std::string> notes = {note};
+  for (size_t i = 0; i < std::min(broken.size(), kMostNamed); ++i) notes.push_back("  " + broken[i].reason);
+  if (broken.size() > kMostNamed) notes.push_back(fmt::format("  and {} more", broken.size() - kMostNamed));
+  return notes;
+}
+
+}  // namespace cofactor

@@ -1,0 +1,174 @@
+// dogs_vs_cats, clothing1m and train, end to end, as a person would start them, on a few small images.
+#include <doctest/doctest.h>
+
+#include <sstream>
+
+#include "engine/io/file.h"
+#include "engine/io/safetensors.h"
+#include "experiments/results.h"
+#include "tests/data/tiny_images.h"
+#include "tests/experiments/process.h"
+#include "tests/fixtures/errors.h"
+
+using namespace cofactor;
+using namespace cofactor::testing;
+
+namespace {
+
+// A folder with "data" in it, where a program runs with settings that make it quick.
+class ImagePlace {
+ public:
+  explicit ImagePlace(std::string name) : name_(std::move(name)) {}
+  std::filesystem::path data() const { return folder_ / "data"; }
+  std::filesystem::path out() const { return folder_ / "out"; }
+  Outcome run(const std::vector<std::string>& extra) const {
+    const auto command = command_line(name_,
+                                      {{"--data", data().string()},
+                                       {"--out", out().string()},
+                                       {"--threads", "1"},
+                                       {"--epochs", "1"},
+                                       {"--batch-size", "30"},
+                                       {"--model", "resnet20"},
+                                       {"--image-size", "8"}},
+                                      extra);
+    return Process(command, folder_.path()).wait();
+  }
+  std::vector<Result> results() const { return read_results(out() / "results.jsonl").results; }
+
+ private:
+  std::string name_;
+  TemporaryFolder folder_;
+};
+
+std::vector<std::string> lines_of(const std::filesystem::path& path) {
+  std::istringstream text(read_file(path));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  return lines;
+}
+
+// Class folders of images that show their class.
+void write_photos(const std::filesystem::path& directory, int each, uint64_t seed = 0) {
+  for (const auto& [label, name] : {std::pair{0, "apple"}, std::pair{1, "pear"}})
+    for (int i = 0; i < each; ++i, ++seed)
+      write_image(directory / name / fmt::format("{}.png", i), tiny_class_image(10 + i % 3, label, seed));
+}
+
+}  // namespace
+
+TEST_SUITE("experiment") {
+  TEST_CASE("train: a person's own images end in a report of their labels") {
+    const ImagePlace place("train");
+    write_photos(place.data(), 30);
+    // Two labels that are wrong.
+    std::filesystem::rename(place.data() / "apple/3.png", place.data() / "pear/wrong.png");
+    std::filesystem::rename(place.data() / "pear/3.png", place.data() / "apple/wrong.png");
+    const Outcome outcome = place.run({"--epochs", "8", "--pretrain-lr", "0.003"});
+    CAPTURE(outcome.err);
+    CAPTURE(outcome.out);
+    REQUIRE(outcome.code == 0);
+    const std::vector<Result> results = place.results();
+    REQUIRE(results.size() == 2);
+    CHECK(results[0].noise == "none");
+    CHECK(results[1].method == "dmi");
+    CHECK(contains(results[0].settings, "\"classes\":[\"apple\",\"pear\"]"));
+    CHECK(contains(outcome.out, "no test folder"));
+    CHECK(contains(outcome.out, "labels look wrong"));
+
+    for (const char* method : {"ce", "dmi"}) {
+      const auto run = place.out() / "none-rate0-seed1" / method;
+      const auto suspects = lines_of(run / "suspects.csv");
+      CHECK(suspects.at(0) == "file,given_label,predicted_label,probability,part");
+      const auto joint = lines_of(run / "joint_matrix.csv");
+      REQUIRE(joint.size() == 3);
+      CHECK(joint[0] == "predicted \\ given,apple,pear");
+      const auto scores = lines_of(run / "per_class.csv");
+      REQUIRE(scores.size() == 3);
+      CHECK(scores[1].starts_with("apple,3,"));
+      // A network that tells the classes apart names the two, and few others.
+      CHECK(suspects.size() <= 1 + 8);
+      CHECK(contains(read_file(run / "suspects.csv"), "pear/wrong.png,pear,apple,"));
+      CHECK(contains(read_file(run / "suspects.csv"), "apple/wrong.png,apple,pear,"));
+    }
+    CHECK(results[0].test_accuracy >= 80.0);
+  }
+
+  TEST_CASE("train: a test folder and broken images and weights to start from") {
+    const ImagePlace place("train");
+    write_photos(place.data() / "train", 20);
+    write_photos(place.data() / "test", 5, 1000);
+    write_file_atomically(place.data() / "train/pear/broken.jpg", "none");
+    const Outcome refused = place.run({"--method", "ce"});
+    CHECK(refused.code == 1);
+    CHECK(contains(refused.err, "broken.jpg"));
+
+    const std::vector<std::string> flags = {"--method", "ce", "--skip-broken"};
+    const Outcome outcome = place.run(flags);
+    CAPTURE(outcome.err);
+    REQUIRE(outcome.code == 0);
+    CHECK(contains(outcome.out, "1 image cannot be read and is left out"));
+    CHECK(contains(outcome.out, "10 test samples"));
+    const auto run = place.out() / "none-rate0-seed1/ce";
+    CHECK(lines_of(run / "per_class.csv").at(1).starts_with("apple,5,"));
+
+    const std::string weights = (run / "weights.safetensors").string();
+    const std::string elsewhere = (place.out().parent_path() / "next").string();
+    auto with_init = flags;
+    with_init.insert(with_init.end(), {"--init", weights, "--out", elsewhere});
+    const Outcome second = place.run(with_init);
+    CAPTURE(second.err);
+    REQUIRE(second.code == 0);
+    CHECK(contains(second.out, "--init " + weights + ": loaded 128 of 128 tensors"));
+    const Outcome other = place.run({"--init", weights, "--skip-broken", "--stem", "imagenet", "--out", elsewhere});
+    CHECK(other.code == 1);
+    CHECK(contains(other.err, "conv1.weight"));
+  }
+
+  TEST_CASE("train: what cannot be meant is bad usage and what cannot be read is named") {
+    const ImagePlace place("train");
+    write_photos(place.data(), 5);
+    const auto refused = [&](const std::vector<std::string>& flags, int code, const std::string& part) {
+      const Outcome outcome = place.run(flags);
+      CAPTURE(outcome.err);
+      CHECK(outcome.code == code);
+      CHECK(contains(outcome.err, part));
+      CHECK(!std::filesystem::exists(place.out()));
+    };
+    refused({"--image-size", "0"}, 2, "--image-size 0");
+    refused({"--model", "vgg16", "--image-size", "16"}, 2, "--model vgg16 for images of 16 x 16");
+    refused({"--noise", "similar-classes"}, 2, "CIFAR-10");
+    refused({"--noise", "none", "--rate", "0.2"}, 2, "has no rate");
+    refused({"--data", (place.data() / "nowhere").string()}, 1, "nowhere");
+    refused({"--data", (place.data() / "pear").string()}, 1, "0 folders");
+    refused({"--data", ""}, 2, "--data");
+    refused({"--init", (place.data() / "pear/1.png").string()}, 1, "1.png");
+  }
+
+  TEST_CASE("dogs_vs_cats: trains under the paper's noise") {
+    const ImagePlace place("dogs_vs_cats");
+    write_tiny_dogs_vs_cats(place.data(), 20);
+    const Outcome outcome = place.run({"--method", "ce,dmi", "--rate", "0.2", "--pretrain-lr", "0.01"});
+    CAPTURE(outcome.err);
+    REQUIRE(outcome.code == 0);
+    const std::vector<Result> results = place.results();
+    REQUIRE(results.size() == 2);
+    CHECK(results[0].noise == "cat-to-dog");
+    CHECK(contains(results[1].settings, "\"stem\":\"cifar\""));
+    CHECK(contains(results[1].settings, "\"image_size\":8"));
+    CHECK(contains(outcome.out, "20 training, 10 validation, 10 test"));
+  }
+
+  TEST_CASE("clothing1m: trains on its own noise alone") {
+    const ImagePlace place("clothing1m");
+    write_tiny_clothing1m(place.data(), {.side = 12});
+    const Outcome outcome = place.run({"--method", "ce,dmi", "--batch-size", "56", "--sampler", "stratified"});
+    CAPTURE(outcome.err);
+    REQUIRE(outcome.code == 0);
+    REQUIRE(place.results().size() == 2);
+    CHECK(place.results()[0].noise == "none");
+    CHECK(contains(place.results()[1].settings, "\"weight_decay\":0.001"));
+    const Outcome rate = place.run({"--rate", "0.4"});
+    CHECK(rate.code == 2);
+    CHECK(contains(rate.err, "no rate"));
+  }
+}
