@@ -50,6 +50,13 @@ const std::vector<ConvCase>& conv_cases() {
 
 constexpr Tolerance kSums{5e-5, 1e-5};
 
+// Random values, every eleventh of them NaN.
+Tensor with_nan(Run& run, const Shape& shape) {
+  std::vector<double> values = values_of(run.random(shape));
+  for (size_t i = 0; i < values.size(); i += 11) values[i] = kNan;
+  return run.values(values, shape);
+}
+
 TEST_SUITE("parity") {
   TEST_CASE("conv2d: forward with and without bias and ReLU") {
     const Parity parity("conv2d");
@@ -102,6 +109,23 @@ TEST_SUITE("parity") {
             run.keep("dw", dw);
             if (bias) run.keep("db", db);
           });
+  }
+
+  TEST_CASE("conv2d: NaN goes where its value would have gone through the ReLU and both gradients") {
+    const Parity parity("conv2d");
+    for (const ConvCase& c : conv_cases())
+      parity.check(c.text() + ", NaN", kSums, [&](Run& run) {
+        Conv2dParams params = c.params;
+        params.activation = Activation::relu;
+        const Tensor x = with_nan(run, c.x()), grad = with_nan(run, c.y()), w = run.random(c.weights());
+        const Tensor y = run.output(c.y()), dx = run.output(c.x()), dw = run.output_wide(c.weights());
+        run.backend().conv2d(x, w, {}, params, y);
+        run.backend().conv2d_vjp_input(grad, w, params, dx);
+        run.backend().conv2d_vjp_weights(x, run.random(c.y()), params, dw, {});
+        run.keep("y", y);
+        run.keep("dx", dx);
+        run.keep("dw", dw);
+      });
   }
 }
 
