@@ -16,11 +16,7 @@ struct ConvCase {
 
   Shape x() const { return {n, h, w, in}; }
   Shape weights() const { return {out, kh, kw, in}; }
-  Shape y() const {
-    const int64_t oh = (h + 2 * params.pad_h - params.dilation_h * (kh - 1) - 1) / params.stride_h + 1;
-    const int64_t ow = (w + 2 * params.pad_w - params.dilation_w * (kw - 1) - 1) / params.stride_w + 1;
-    return {n, oh, ow, out};
-  }
+  Shape y() const { return conv2d_output(x(), weights(), params); }
   std::string text() const {
     return fmt::format("x {} w {} stride {}x{} pad {}x{} dilation {}x{}", x(), weights(), params.stride_h,
                        params.stride_w, params.pad_h, params.pad_w, params.dilation_h, params.dilation_w);
