@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/captured_step.h"
@@ -122,8 +123,10 @@ class Backend {
     check(!allow, "precision tf32: device {} has none, it computes in f32", device());
   }
 
-  // Throws Error where this device does not compute in bf16 faster than in f32, saying what it lacks.
+  // Throws Error where this device does not compute in bf16, saying what it lacks.
   virtual void check_bf16() const {}
+  // Where bf16 saves no time on this device, why: a clause without a full stop, for who asks for it. Else empty.
+  virtual std::string bf16_note() const { return {}; }
 
   // ---- memory. Thread-safe; pooled: a freed block serves the next request of its size.
   virtual void* allocate(size_t bytes) = 0;

@@ -83,18 +83,23 @@ COFACTOR_HD inline int32_t draw_class(const T* weights, int64_t classes, float u
   return static_cast<int32_t>(drawn);
 }
 
+// A number in [0, 1) with 53 random bits.
+inline double unit_double(uint32_t high, uint32_t low) {
+  return static_cast<double>((uint64_t{high} << 32 | low) >> 11) * 0x1p-53;
+}
+
 // Draw number `position` of a stream, uniform in [0, 1), 53 random bits.
 inline double random_uniform(const RandomKey& key, uint64_t position) {
   const auto words = random_words(key, position / 2);
-  const size_t half = 2 * (position % 2);
-  const uint64_t bits = (uint64_t{words[half]} << 32 | words[half + 1]) >> 11;
-  return static_cast<double>(bits) * 0x1p-53;
+  return position % 2 == 0 ? unit_double(words[0], words[1]) : unit_double(words[2], words[3]);
 }
 
-// Draw number `position` of a stream from the standard normal distribution (Box-Muller).
+// Draw number `position` of a stream from the standard normal distribution (Box-Muller), of one block: the uniform
+// draws 2 position and 2 position + 1.
 inline double random_normal(const RandomKey& key, uint64_t position) {
-  const double radius = std::sqrt(-2.0 * std::log1p(-random_uniform(key, 2 * position)));
-  return radius * std::cos(2.0 * 3.14159265358979323846 * random_uniform(key, 2 * position + 1));
+  const auto words = random_words(key, position);
+  const double radius = std::sqrt(-2.0 * std::log1p(-unit_double(words[0], words[1])));
+  return radius * std::cos(2.0 * 3.14159265358979323846 * unit_double(words[2], words[3]));
 }
 
 // An integer in [0, bound), by draw number `position`. Bias below bound / 2^53.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/autograd.h"
+#include "engine/named_tensor.h"
 #include "engine/random.h"
 #include "engine/tensor.h"
 
@@ -133,6 +134,31 @@ inline void check_gradients(const TensorFunction& f, const std::vector<Tensor>& 
   const NoGrad no_grad;
   const std::vector<double> untracked = f(inputs).to_vector<double>();
   CHECK(tracked == untracked);
+}
+
+// The same of a layer or a whole network: the derivatives of loss(), one number, by each of `inputs` in a random
+// direction. These are tensors that it reads, parameters among them, which collect gradients; their values are moved in
+// place and put back.
+inline void check_network_gradients(const std::function<Tensor()>& loss, const std::vector<NamedTensor>& inputs,
+                                    double tolerance) {
+  backward(loss());
+  const NoGrad no_grad;
+  for (uint32_t k = 0; k < inputs.size(); ++k) {
+    const auto& [name, tensor] = inputs[k];
+    CAPTURE(name);
+    const std::vector<double> start = tensor.to_vector<double>(), direction = random_values(tensor.numel(), 50 + k);
+    const auto shifted = [&](double step) {
+      std::vector<double> moved = start;
+      for (size_t i = 0; i < moved.size(); ++i) moved[i] += step * direction[i];
+      tensor.copy_from(Tensor::from(moved, tensor.shape(), tensor.device()));
+      return loss().item();
+    };
+    constexpr double kStep = 1e-6;  // small, so that no maximum and no ReLU changes sides
+    const double difference = (shifted(kStep) - shifted(-kStep)) / (2.0 * kStep);
+    tensor.copy_from(Tensor::from(start, tensor.shape(), tensor.device()));
+    const std::vector<double> gradient = tensor.grad().to_vector<double>();
+    CHECK(detail::relative_error(detail::dot(gradient, direction), difference, gradient) < tolerance);
+  }
 }
 
 }  // namespace cofactor::testing

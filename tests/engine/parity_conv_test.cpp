@@ -16,11 +16,7 @@ struct ConvCase {
 
   Shape x() const { return {n, h, w, in}; }
   Shape weights() const { return {out, kh, kw, in}; }
-  Shape y() const {
-    const int64_t oh = (h + 2 * params.pad_h - params.dilation_h * (kh - 1) - 1) / params.stride_h + 1;
-    const int64_t ow = (w + 2 * params.pad_w - params.dilation_w * (kw - 1) - 1) / params.stride_w + 1;
-    return {n, oh, ow, out};
-  }
+  Shape y() const { return conv2d_output(x(), weights(), params); }
   std::string text() const {
     return fmt::format("x {} w {} stride {}x{} pad {}x{} dilation {}x{}", x(), weights(), params.stride_h,
                        params.stride_w, params.pad_h, params.pad_w, params.dilation_h, params.dilation_w);
@@ -49,6 +45,13 @@ const std::vector<ConvCase>& conv_cases() {
 }
 
 constexpr Tolerance kSums{5e-5, 1e-5};
+
+// Random values, every eleventh of them NaN.
+Tensor with_nan(Run& run, const Shape& shape) {
+  std::vector<double> values = values_of(run.random(shape));
+  for (size_t i = 0; i < values.size(); i += 11) values[i] = kNan;
+  return run.values(values, shape);
+}
 
 TEST_SUITE("parity") {
   TEST_CASE("conv2d: forward with and without bias and ReLU") {
@@ -102,6 +105,23 @@ TEST_SUITE("parity") {
             run.keep("dw", dw);
             if (bias) run.keep("db", db);
           });
+  }
+
+  TEST_CASE("conv2d: NaN goes where its value would have gone through the ReLU and both gradients") {
+    const Parity parity("conv2d");
+    for (const ConvCase& c : conv_cases())
+      parity.check(c.text() + ", NaN", kSums, [&](Run& run) {
+        Conv2dParams params = c.params;
+        params.activation = Activation::relu;
+        const Tensor x = with_nan(run, c.x()), grad = with_nan(run, c.y()), w = run.random(c.weights());
+        const Tensor y = run.output(c.y()), dx = run.output(c.x()), dw = run.output_wide(c.weights());
+        run.backend().conv2d(x, w, {}, params, y);
+        run.backend().conv2d_vjp_input(grad, w, params, dx);
+        run.backend().conv2d_vjp_weights(x, run.random(c.y()), params, dw, {});
+        run.keep("y", y);
+        run.keep("dx", dx);
+        run.keep("dw", dw);
+      });
   }
 }
 

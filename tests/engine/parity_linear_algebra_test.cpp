@@ -129,6 +129,16 @@ TEST_SUITE("parity") {
       }
   }
 
+  TEST_CASE("matmul: a NaN fills its row") {
+    Parity("matmul").check("NaN", {2e-5, 1e-5}, [](Run& run) {
+      std::vector<double> values = values_of(run.random({3, 17}));
+      values[20] = testing::kNan;
+      const Tensor y = run.output({3, 5});
+      run.backend().matmul(run.values(values, {3, 17}), false, run.random({5, 17}), true, {}, y);
+      run.keep("y", y);
+    });
+  }
+
   TEST_CASE("lu_log_abs_det") {
     const Parity parity("lu_log_abs_det");
     std::vector<Values> matrices{{-3}, {0}, {1, 2, 2, 4}, {0, 1, 1, 0}, {1e-200, 0, 0, 1e-200}, Values(9, 0.0)};

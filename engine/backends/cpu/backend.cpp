@@ -21,9 +21,10 @@ void CpuBackend::set_num_threads(int threads) {
   omp_set_num_threads(threads);
 }
 
-void CpuBackend::check_bf16() const {
-  check(onednn::computes_bf16(),
-        "precision bf16: this processor has no AVX-512, without which oneDNN has no bf16 kernels");
+std::string CpuBackend::bf16_note() const {
+  if (onednn::multiplies_bf16()) return {};
+  return "this processor has no bf16 instructions (AVX512_BF16 or AMX): bf16 is computed in f32 and rounded, which "
+         "saves no time";
 }
 
 }  // namespace cofactor

@@ -1,6 +1,6 @@
 // The cpu backend: oneDNN for convolution, pooling, batch norm and matmul, LAPACKE for the small factorisations, and
-// threaded, vectorised loops of its own (the formulas of scalar_functions.h) for the rest. Computes in f32; what it has
-// no faster code for (other dtypes, rare shapes), the reference backend's loops do.
+// threaded, vectorised loops of its own (the formulas of scalar_functions.h) for the rest. Computes in f32 and bf16;
+// what it has no faster code for (other dtypes, rare shapes), the reference backend's loops do.
 #pragma once
 
 #include <memory>
@@ -19,8 +19,8 @@ class CpuBackend : public ReferenceBackend {
   // Threads of the one OpenMP runtime, which oneDNN shares.
   static void set_num_threads(int threads);
 
-  // oneDNN has bf16 kernels from AVX-512 on.
-  void check_bf16() const override;
+  // Where the processor does not multiply bf16 itself, it is computed in f32 (in_f32.h).
+  std::string bf16_note() const override;
 
   void fill(const Tensor& y, double value) override;
   void cast(const Tensor& x, const Tensor& y) override;

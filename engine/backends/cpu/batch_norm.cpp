@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "engine/backends/cpu/dispatch.h"
+#include "engine/backends/cpu/in_f32.h"
 #include "engine/backends/cpu/parallel.h"
 #include "engine/backends/cpu/primitives.h"
 
@@ -91,10 +92,11 @@ void update_running(const Tensor& running, const Tensor& batch, double momentum,
 }  // namespace
 
 size_t CpuBackend::batch_norm_workspace(const Shape& x, DType dtype, const BatchNormParams& params, bool residual) {
-  if (!onednn::serves(dtype)) return ReferenceBackend::batch_norm_workspace(x, dtype, params, residual);
+  if (!cpu::serves(dtype)) return ReferenceBackend::batch_norm_workspace(x, dtype, params, residual);
   if (!fuses_relu(params, residual)) return 0;  // oneDNN keeps the signs of the output for ReLU alone
+  const DType computed = cpu::widens(dtype) ? DType::f32 : dtype;
   return onednn::guarded("batch_norm", x,
-                         [&] { return onednn::batch_norm_forward(x, dtype, params).workspace_desc().get_size(); });
+                         [&] { return onednn::batch_norm_forward(x, computed, params).workspace_desc().get_size(); });
 }
 
 // y = activation((x - mean) / sqrt(variance + epsilon) * scale + shift + residual), by channel.
@@ -102,9 +104,14 @@ void CpuBackend::batch_norm(const Tensor& x, const Tensor& scale, const Tensor& 
                             const Tensor& running_variance, const Tensor& residual, const BatchNormParams& params,
                             const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance,
                             const Tensor& workspace) {
-  if (!onednn::serves(x.dtype()))
+  if (!cpu::serves(x.dtype()))
     return ReferenceBackend::batch_norm(x, scale, shift, running_mean, running_variance, residual, params, y,
                                         saved_mean, saved_variance, workspace);
+  if (cpu::widens(x.dtype()))
+    return cpu::in_f32(*this, [&](auto& f32) {
+      batch_norm(f32.input(x), scale, shift, running_mean, running_variance, f32.input(residual), params, f32.output(y),
+                 saved_mean, saved_variance, workspace);
+    });
   const bool fused = fuses_relu(params, residual.defined());
   const BatchNormParams asked = with_relu(params, fused);
   onednn::guarded("batch_norm", x.shape(), [&] {
@@ -138,12 +145,17 @@ void CpuBackend::batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tenso
                                 const Tensor& mean, const Tensor& variance, const BatchNormParams& params,
                                 const Tensor& workspace, const Tensor& dx, const Tensor& dscale, const Tensor& dshift,
                                 const Tensor& dresidual) {
-  if (!onednn::serves(x.dtype()))
+  if (!cpu::serves(x.dtype()))
     return ReferenceBackend::batch_norm_vjp(grad, x, y, scale, mean, variance, params, workspace, dx, dscale, dshift,
                                             dresidual);
   // A forward that left the ReLU to oneDNN has a workspace. The others mask the gradient here: into dresidual, or into
   // dx, which oneDNN then computes in place.
   const bool fused = has_relu(params) && workspace.defined() && workspace.numel() > 0;
+  if (cpu::widens(x.dtype()))
+    return cpu::in_f32(*this, [&](auto& f32) {
+      batch_norm_vjp(f32.input(grad), f32.input(x), fused ? Tensor() : f32.input(y), scale, mean, variance, params,
+                     workspace, f32.output(dx), dscale, dshift, f32.output(dresidual));
+    });
   const BatchNormParams asked = with_relu(params, fused);
   Tensor g = grad;
   if (has_relu(params) && !fused) {

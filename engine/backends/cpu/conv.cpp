@@ -1,5 +1,7 @@
 // Convolution by oneDNN. Images are NHWC; the weights are brought from OHWI into the layout that oneDNN's kernel wants
 // (and their gradient back), which costs microseconds beside the convolution.
+#include "engine/backends/cpu/dispatch.h"
+#include "engine/backends/cpu/in_f32.h"
 #include "engine/backends/cpu/primitives.h"
 
 namespace cofactor {
@@ -10,7 +12,9 @@ using onednn::view;
 // y = activation(conv(x, w) + b): x (N, H, W, I), w (O, KH, KW, I), b (O), y (N, OH, OW, O).
 void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
                         const Tensor& y) {
-  if (!onednn::serves(x.dtype())) return ReferenceBackend::conv2d(x, w, b, params, y);
+  if (!cpu::serves(x.dtype())) return ReferenceBackend::conv2d(x, w, b, params, y);
+  if (cpu::widens(x.dtype()))
+    return cpu::in_f32(*this, [&](auto& f32) { conv2d(f32.input(x), f32.input(w), b, params, f32.output(y)); });
   onednn::guarded("conv2d", x.shape(), [&] {
     const onednn::Convolution conv{x.shape(), w.shape(), y.shape(), params, b.defined(), x.dtype()};
     const auto plain_weights = onednn::weights_desc(conv.w, conv.dtype);
@@ -33,7 +37,10 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const
 
 // dx[n, ih, iw, i] = sum over the outputs that read it of grad * w.
 void CpuBackend::conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) {
-  if (!onednn::serves(grad.dtype())) return ReferenceBackend::conv2d_vjp_input(grad, w, params, dx);
+  if (!cpu::serves(grad.dtype())) return ReferenceBackend::conv2d_vjp_input(grad, w, params, dx);
+  if (cpu::widens(grad.dtype()))
+    return cpu::in_f32(*this,
+                       [&](auto& f32) { conv2d_vjp_input(f32.input(grad), f32.input(w), params, f32.output(dx)); });
   onednn::guarded("conv2d backward by the input", grad.shape(), [&] {
     const onednn::Convolution conv{dx.shape(), w.shape(), grad.shape(), params, false, dx.dtype()};
     const auto plain_weights = onednn::weights_desc(conv.w, conv.dtype);
@@ -54,7 +61,9 @@ void CpuBackend::conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Con
 // dw[o, kh, kw, i] = sum over images and outputs of grad * x; db[o] = sum of grad.
 void CpuBackend::conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
                                     const Tensor& db) {
-  if (!onednn::serves(x.dtype())) return ReferenceBackend::conv2d_vjp_weights(x, grad, params, dw, db);
+  if (!cpu::serves(x.dtype())) return ReferenceBackend::conv2d_vjp_weights(x, grad, params, dw, db);
+  if (cpu::widens(x.dtype()))
+    return cpu::in_f32(*this, [&](auto& f32) { conv2d_vjp_weights(f32.input(x), f32.input(grad), params, dw, db); });
   onednn::guarded("conv2d backward by the weights", x.shape(), [&] {
     const onednn::Convolution conv{x.shape(), dw.shape(), grad.shape(), params, db.defined(), x.dtype()};
     const auto plain_weights = onednn::weights_desc(conv.w, DType::f32);

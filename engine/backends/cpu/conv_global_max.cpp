@@ -5,6 +5,7 @@
 
 #include "engine/backends/cpu/backend.h"
 #include "engine/backends/cpu/dispatch.h"
+#include "engine/backends/cpu/in_f32.h"
 #include "engine/backends/cpu/parallel.h"
 
 namespace cofactor {
@@ -128,6 +129,9 @@ void sum_weights(const Tensor& grad, const Tensor& places, const Tensor& x, cons
 void CpuBackend::conv2d_global_max(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
                                    const Tensor& y, const Tensor& places) {
   if (!cpu::serves(x.dtype()) || y.numel() == 0) return ReferenceBackend::conv2d_global_max(x, w, b, params, y, places);
+  if (cpu::widens(x.dtype()))
+    return cpu::in_f32(
+        *this, [&](auto& f32) { conv2d_global_max(f32.input(x), f32.input(w), b, params, f32.output(y), places); });
   const Shape all = conv2d_output(x.shape(), w.shape(), params);
   const Tensor values = Tensor::empty(all, x.dtype(), device());
   Conv2dParams plain = params;

@@ -1,15 +1,18 @@
 // Elementwise kernels: the formulas of scalar_functions.h in loops that the compiler vectorises.
-#ifdef __AVX512F__
+#ifdef __AVX2__
 #include <immintrin.h>
 #endif
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstring>
 #include <optional>
 
 #include "engine/backends/cpu/backend.h"
 #include "engine/backends/cpu/dispatch.h"
 #include "engine/backends/cpu/parallel.h"
+#include "engine/backends/cpu/vector_width.h"
 
 namespace cofactor {
 
@@ -171,17 +174,35 @@ void CpuBackend::binary(BinaryOp op, const Tensor& a, const Tensor& b, const Ten
 
 namespace {
 
-// Eight 64-bit lanes (GCC's and Clang's vector types), of which Philox uses the lower halves: one AVX-512 register.
-using Lanes = uint64_t __attribute__((vector_size(64)));
-constexpr int kGroups = 2;               // registers in flight, so that one's multiplications hide the other's
-constexpr int kBlocks = 8 * kGroups;     // Philox blocks side by side
-constexpr int64_t kWords = 4 * kBlocks;  // the words they make
+// A register of 64-bit lanes (GCC's and Clang's vector types), of which Philox uses the lower halves.
+using Lanes = uint64_t __attribute__((vector_size(cpu::kVectorBytes)));
+constexpr int kBlockLanes = cpu::kVectorBytes / 8;
+constexpr int kGroups = 2;                      // registers in flight, so that one's multiplications hide the other's
+constexpr int kBlocks = kBlockLanes * kGroups;  // Philox blocks side by side
+constexpr int64_t kWords = 4 * kBlocks;         // the words they make
 
-// a * b of the lower halves. (AVX-512 has an instruction for it, which GCC 12 does not find by itself.)
+// 0, 1, 2, ...
+inline Lanes lane_numbers() {
+  std::array<uint64_t, kBlockLanes> numbers{};
+  for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
+  return std::bit_cast<Lanes>(numbers);
+}
+
+// The lanes of a and b in turn, from lane `first` of both: a[first], b[first], a[first + 1], b[first + 1], ...
+inline Lanes interleave(Lanes a, Lanes b, size_t first) {
+  std::array<uint64_t, kBlockLanes> chosen{};
+  for (size_t i = 0; i < chosen.size(); ++i) chosen[i] = first + i / 2 + (i % 2) * kBlockLanes;
+  return __builtin_shuffle(a, b, std::bit_cast<Lanes>(chosen));
+}
+
+// a * b of the lower halves. (There is an instruction for it, which GCC 12 does not find by itself.)
 inline Lanes multiply(Lanes a, uint64_t b) {
-#ifdef __AVX512F__
+#if defined(__AVX512F__)
   return reinterpret_cast<Lanes>(
       _mm512_maskz_mul_epu32(0xff, reinterpret_cast<__m512i>(a), _mm512_set1_epi64(static_cast<int64_t>(b))));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Lanes>(
+      _mm256_mul_epu32(reinterpret_cast<__m256i>(a), _mm256_set1_epi64x(static_cast<int64_t>(b))));
 #else
   return (a & 0xffffffffu) * b;
 #endif
@@ -192,7 +213,7 @@ inline void random_words_from(const RandomKey& key, uint64_t first, uint32_t* wo
   const uint64_t stream = static_cast<uint32_t>(static_cast<uint32_t>(key.purpose) << 24 ^ key.index);
   Lanes c0[kGroups], c1[kGroups], c2[kGroups], c3[kGroups];
   for (int g = 0; g < kGroups; ++g) {
-    const Lanes block = Lanes{0, 1, 2, 3, 4, 5, 6, 7} + (first + 8 * static_cast<uint64_t>(g));
+    const Lanes block = lane_numbers() + (first + kBlockLanes * static_cast<uint64_t>(g));
     c0[g] = block & 0xffffffffu;
     c1[g] = (block >> 32) ^ stream;
     c2[g] = Lanes{} + (key.step & 0xffffffffu);
@@ -215,9 +236,8 @@ inline void random_words_from(const RandomKey& key, uint64_t first, uint32_t* wo
   for (int g = 0; g < kGroups; ++g) {  // from one register a word's number to the words of one block after another
     const Lanes front = c0[g] | (c1[g] << 32);
     const Lanes back = c2[g] | (c3[g] << 32);
-    const Lanes halves[2] = {__builtin_shuffle(front, back, Lanes{0, 8, 1, 9, 2, 10, 3, 11}),
-                             __builtin_shuffle(front, back, Lanes{4, 12, 5, 13, 6, 14, 7, 15})};
-    std::memcpy(words + 32 * g, halves, sizeof(halves));
+    const Lanes halves[2] = {interleave(front, back, 0), interleave(front, back, kBlockLanes / 2)};
+    std::memcpy(words + 4 * kBlockLanes * g, halves, sizeof(halves));
   }
 }
 
@@ -240,9 +260,11 @@ void CpuBackend::dropout(const Tensor& x, double p, const RandomKey& key, const 
         const int64_t first = part * kWords;
         const int64_t size = std::min(kWords, count - first);
         for (int64_t i = 0; i < size; ++i) {
-          const float scaled = widen(in[first + i]) * scale;
-          out[first + i] = convert<T>(unit_float(words[i]) >= threshold ? scaled : 0.0f);
+          // A mask of bits: of a choice GCC makes a branch around the product, and no vector code without AVX-512.
+          const uint32_t kept = unit_float(words[i]) >= threshold ? ~0u : 0u;
+          words[i] = std::bit_cast<uint32_t>(widen(in[first + i]) * scale) & kept;
         }
+        for (int64_t i = 0; i < size; ++i) out[first + i] = convert<T>(std::bit_cast<float>(words[i]));
       }
     });
   });

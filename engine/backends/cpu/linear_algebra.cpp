@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "engine/backends/cpu/dispatch.h"
+#include "engine/backends/cpu/in_f32.h"
 #include "engine/backends/cpu/primitives.h"
 
 namespace cofactor {
@@ -16,8 +18,11 @@ using onednn::view;
 // y (M, N) = op(a) op(b) + bias.
 void CpuBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
                         const Tensor& y) {
-  if (!onednn::serves(a.dtype()) || y.numel() == 0 || a.numel() == 0)
+  if (!cpu::serves(a.dtype()) || y.numel() == 0 || a.numel() == 0)
     return ReferenceBackend::matmul(a, transpose_a, b, transpose_b, bias, y);
+  if (cpu::widens(a.dtype()))
+    return cpu::in_f32(
+        *this, [&](auto& f32) { matmul(f32.input(a), transpose_a, f32.input(b), transpose_b, bias, f32.output(y)); });
   onednn::guarded("matmul", a.shape(), [&] {
     const onednn::Product product{
         y.dim(0), a.dim(transpose_a ? 0 : 1), y.dim(1), transpose_a, transpose_b, bias.defined(), a.dtype(), y.dtype()};

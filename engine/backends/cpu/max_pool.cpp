@@ -4,6 +4,7 @@
 #include "engine/backends/cpu/max_pool.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <limits>
 #include <type_traits>
@@ -11,17 +12,19 @@
 
 #include "engine/backends/cpu/dispatch.h"
 #include "engine/backends/cpu/parallel.h"
+#include "engine/backends/cpu/vector_width.h"
 
 namespace cofactor::cpu {
 
 namespace {
 
-// Sixteen channels side by side (GCC's and Clang's vector types: one AVX-512 register, or several smaller ones), or
-// one.
-constexpr int64_t kLanes = 16;
-using Floats = float __attribute__((vector_size(64)));
-using Ints = int32_t __attribute__((vector_size(64)));
-using Bytes = uint8_t __attribute__((vector_size(16)));
+// Channels side by side, one register of them (GCC's and Clang's vector types), or one alone.
+constexpr int64_t kLanes = kVectorBytes / 4;
+using Floats = float __attribute__((vector_size(kVectorBytes)));
+using Ints = int32_t __attribute__((vector_size(kVectorBytes)));
+using Words = uint32_t __attribute__((vector_size(kVectorBytes)));
+using Halves = uint16_t __attribute__((vector_size(kVectorBytes / 2)));
+using Bytes = uint8_t __attribute__((vector_size(kLanes)));
 
 template <class T>
 T load(const void* from) {
@@ -35,25 +38,26 @@ void store(void* to, const T& value) {
   std::memcpy(to, &value, sizeof(T));
 }
 
-// Sixteen elements, computed in f32.
+// kLanes elements, computed in f32.
 Floats load_wide(const float* from) {
   return load<Floats>(from);
 }
 Floats load_wide(const bf16* from) {
-  alignas(64) uint32_t wide[kLanes];
-  for (int64_t c = 0; c < kLanes; ++c) wide[c] = uint32_t{from[c].bits} << 16;
-  return load<Floats>(wide);
+  return std::bit_cast<Floats>(__builtin_convertvector(load<Halves>(from), Words) << 16);
 }
 void store_narrow(float* to, const Floats& values) {
   store(to, values);
 }
 void store_narrow(bf16* to, const Floats& values) {
-  for (int64_t c = 0; c < kLanes; ++c) to[c] = bf16(values[c]);
+  // bf16's own rounding (engine/dtype.h), which GCC takes apart into branches here.
+  const Words words = std::bit_cast<Words>(values);
+  const Words nearest = (words + 0x7fffu + ((words >> 16) & 1u)) >> 16, nan = (words >> 16) | 0x40u;
+  store(to, __builtin_convertvector((words & 0x7fffffffu) > 0x7f800000u ? nan : nearest, Halves));
 }
 
-// Sixteen bytes as integers. (A loop: the compiler widens it in one instruction, but not __builtin_convertvector.)
+// kLanes bytes as integers. (A loop: the compiler widens it in one instruction, but not __builtin_convertvector.)
 Ints load_places(const uint8_t* from) {
-  alignas(64) int32_t wide[kLanes];
+  alignas(kVectorBytes) int32_t wide[kLanes];
   for (int64_t c = 0; c < kLanes; ++c) wide[c] = from[c];
   return load<Ints>(wide);
 }
@@ -101,7 +105,7 @@ inline void for_each_cell(const Window& w, int kernel_w, Float* image, int64_t w
 // The place of a maximum that a ReLU has set to 0.
 constexpr int32_t kStopped = 255;
 
-// The maximum of one window and its place, for the sixteen channels (or the one) that Value and Place hold.
+// The maximum of one window and its place, for the kLanes channels (or the one) that Value and Place hold.
 template <class T, class Value, class Place>
 inline void pool_window(const T* image, int64_t width, int64_t channels, const Window& w, int kernel_w, bool relu,
                         Value& best, Place& where) {

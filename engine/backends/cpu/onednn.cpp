@@ -103,11 +103,11 @@ dnnl::stream& cpu_stream() {
   return stream;
 }
 
-bool computes_bf16() {
-  // Sets of instructions are masks: a set that contains avx512_core has its bits.
-  const auto core = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
+bool multiplies_bf16() {
+  // Sets of instructions are masks: a set that contains AVX512_BF16, as AMX's does, has its bits.
+  const auto native = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
   static const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
-  return (isa & core) == core;
+  return (isa & native) == native;
 }
 
 memory view(const memory::desc& desc, const Tensor& tensor) {

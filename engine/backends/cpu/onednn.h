@@ -28,13 +28,9 @@ dnnl::memory::desc vector_desc(int64_t size);
 dnnl::memory::desc matrix_desc(int64_t rows, int64_t columns, bool transposed, DType dtype);
 dnnl::memory::desc weights_desc(const Shape& ohwi, DType dtype);
 
-// Whether this processor and oneDNN have kernels in bf16: by AMX, AVX-512's bf16 instructions, or its others in their
-// place, which is slower than f32.
-bool computes_bf16();
-// f32, and bf16 where there are kernels.
-inline bool serves(DType dtype) {
-  return dtype == DType::f32 || (dtype == DType::bf16 && computes_bf16());
-}
+// Whether this processor multiplies bf16 itself (AVX512_BF16, AMX). Elsewhere oneDNN has no kernels in bf16, or, with
+// AVX-512, ones with other instructions in their place, which take several times as long as f32.
+bool multiplies_bf16();
 
 // Runs `make` (which calls oneDNN) and turns its exceptions into Errors: "conv2d: oneDNN could not ... (<its text>)".
 template <class Make>

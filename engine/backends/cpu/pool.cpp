@@ -1,6 +1,7 @@
 // Average pooling by oneDNN, max pooling by max_pool.cpp. Adaptive pooling goes the same way where all windows are
 // alike, else to the reference's loops.
 #include "engine/backends/cpu/dispatch.h"
+#include "engine/backends/cpu/in_f32.h"
 #include "engine/backends/cpu/max_pool.h"
 #include "engine/backends/cpu/primitives.h"
 
@@ -25,10 +26,9 @@ bool is_plain_average(const Pool2dParams& params) {
   return params.kind == PoolKind::average && !params.adaptive;
 }
 
-// oneDNN adds up the gradients of overlapping windows in bf16; they are to be summed in f32.
-bool onednn_serves_vjp(const Pool2dParams& params, DType dtype) {
-  const bool overlap = params.stride_h < params.kernel_h || params.stride_w < params.kernel_w;
-  return is_plain_average(params) && onednn::serves(dtype) && !(dtype == DType::bf16 && overlap);
+// oneDNN adds up the gradients of overlapping windows in their dtype; bf16 is to be summed in f32.
+bool sums_gradients(const Pool2dParams& params) {
+  return params.stride_h < params.kernel_h || params.stride_w < params.kernel_w;
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ bool onednn_serves_vjp(const Pool2dParams& params, DType dtype) {
 size_t CpuBackend::pool2d_workspace(const Shape& x, const Shape& y, DType dtype, const Pool2dParams& given) {
   const Pool2dParams params = without_adaptive(x, y, given);
   if (cpu::serves(dtype) && cpu::max_pool_serves(params)) return cpu::max_pool_workspace(y);
-  if (onednn::serves(dtype) && is_plain_average(params)) return 0;
+  if (cpu::serves(dtype) && is_plain_average(params)) return 0;
   return ReferenceBackend::pool2d_workspace(x, y, dtype, given);
 }
 
@@ -44,7 +44,9 @@ size_t CpuBackend::pool2d_workspace(const Shape& x, const Shape& y, DType dtype,
 void CpuBackend::pool2d(const Tensor& x, const Pool2dParams& given, const Tensor& y, const Tensor& workspace) {
   const Pool2dParams params = without_adaptive(x.shape(), y.shape(), given);
   if (cpu::serves(x.dtype()) && cpu::max_pool_serves(params)) return cpu::max_pool(x, params, y, workspace);
-  if (!onednn::serves(x.dtype()) || !is_plain_average(params)) return ReferenceBackend::pool2d(x, given, y, workspace);
+  if (!cpu::serves(x.dtype()) || !is_plain_average(params)) return ReferenceBackend::pool2d(x, given, y, workspace);
+  if (cpu::widens(x.dtype()))
+    return cpu::in_f32(*this, [&](auto& f32) { pool2d(f32.input(x), params, f32.output(y), workspace); });
   onednn::guarded("pool2d", x.shape(), [&] {
     auto& cached = primitives_->pool_forward.get(Key() << x.shape() << y.shape() << params << x.dtype(), [&] {
       const auto desc = onednn::pooling_forward(x.shape(), params, y.shape(), x.dtype());
@@ -59,7 +61,10 @@ void CpuBackend::pool2d(const Tensor& x, const Pool2dParams& given, const Tensor
 void CpuBackend::pool2d_vjp(const Tensor& grad, const Tensor& workspace, const Pool2dParams& given, const Tensor& dx) {
   const Pool2dParams params = without_adaptive(dx.shape(), grad.shape(), given);
   if (cpu::serves(grad.dtype()) && cpu::max_pool_serves(params)) return cpu::max_pool_vjp(grad, workspace, params, dx);
-  if (!onednn_serves_vjp(params, grad.dtype())) return ReferenceBackend::pool2d_vjp(grad, workspace, given, dx);
+  if (!cpu::serves(grad.dtype()) || !is_plain_average(params))
+    return ReferenceBackend::pool2d_vjp(grad, workspace, given, dx);
+  if (cpu::widens(grad.dtype()) || (grad.dtype() == DType::bf16 && sums_gradients(params)))
+    return cpu::in_f32(*this, [&](auto& f32) { pool2d_vjp(f32.input(grad), workspace, params, f32.output(dx)); });
   onednn::guarded("pool2d backward", dx.shape(), [&] {
     auto& cached = primitives_->pool_backward.get(Key() << dx.shape() << grad.shape() << params << dx.dtype(), [&] {
       const auto desc = onednn::pooling_backward(dx.shape(), params, grad.shape(), dx.dtype());

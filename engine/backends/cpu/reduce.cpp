@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/backends/cpu/backend.h"
+#include "engine/backends/cpu/in_f32.h"
 #include "engine/backends/cpu/parallel.h"
 
 namespace cofactor {
@@ -76,6 +77,7 @@ void reduce_rows(Combine combine, bool is_max, const float* x, int64_t rows, int
 
 // y = sum, mean or max of x over the axes in which y has extent 1.
 void CpuBackend::reduce(ReduceOp op, const Tensor& x, const Tensor& y) {
+  if (x.dtype() == DType::bf16) return cpu::in_f32(*this, [&](auto& f32) { reduce(op, f32.input(x), f32.output(y)); });
   const auto block = x.dtype() == DType::f32 ? reduced_block(x.shape(), y.shape()) : std::nullopt;
   if (!block || x.numel() == 0) return ReferenceBackend::reduce(op, x, y);
   const float* in = x.data<float>();
@@ -100,6 +102,8 @@ void CpuBackend::reduce(ReduceOp op, const Tensor& x, const Tensor& y) {
 
 // y = exp(x - max) / sum exp(x - max), or its logarithm x - max - log sum exp(x - max), by row.
 void CpuBackend::softmax(const Tensor& x, bool log, const Tensor& y) {
+  if (x.dtype() == DType::bf16)
+    return cpu::in_f32(*this, [&](auto& f32) { softmax(f32.input(x), log, f32.output(y)); });
   if (x.dtype() != DType::f32 || x.numel() == 0) return ReferenceBackend::softmax(x, log, y);
   const int64_t classes = x.dim(-1);
   const float* in = x.data<float>();
@@ -119,6 +123,8 @@ void CpuBackend::softmax(const Tensor& x, bool log, const Tensor& y) {
 
 // dx = y * (g - sum(g y)), or g - exp(y) * sum(g) for the logarithm, by row.
 void CpuBackend::softmax_vjp(const Tensor& y, const Tensor& grad, bool log, const Tensor& dx) {
+  if (y.dtype() == DType::bf16)
+    return cpu::in_f32(*this, [&](auto& f32) { softmax_vjp(f32.input(y), f32.input(grad), log, f32.output(dx)); });
   if (y.dtype() != DType::f32 || y.numel() == 0) return ReferenceBackend::softmax_vjp(y, grad, log, dx);
   const int64_t classes = y.dim(-1);
   const float* result = y.data<float>();
