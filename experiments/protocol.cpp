@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/backend.h"
 #include "experiments/cell_runner.h"
 #include "experiments/figure.h"
 #include "experiments/jobs.h"
@@ -79,6 +80,9 @@ class Sweep {
                               experiment_.name, options_.device, options_.precision, options_.threads,
                               splits.train.size(), splits.validation.size(), splits.test.size(),
                               options_.out.string()));
+    if (options_.precision == "bf16") {
+      if (const std::string note = backend_of(options_.device).bf16_note(); !note.empty()) progress.note(note);
+    }
     for (const std::string& note : data_.notes) progress.note(note);
     if (options_.jobs == 1) return;
     progress.note(fmt::format("{} cells at once, each in a process with --threads {}{}", options_.jobs,
