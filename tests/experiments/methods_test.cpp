@@ -18,7 +18,7 @@ using namespace cofactor::testing;
 namespace {
 
 const std::vector<std::string> kEveryMethod = {
-    "ce", "dmi", "gce", "fw", "lccn", "mae", "bw", "bootstrap-soft", "bootstrap-hard", "sce"};
+    "ce", "dmi", "gce", "fw", "lccn", "bw", "mae", "bootstrap-soft", "bootstrap-hard", "sce"};
 
 Experiment with_every_method() {
   Experiment table = small_experiment();
