@@ -19,12 +19,8 @@ ExperimentData load(const std::filesystem::path& directory, const ImageFlags& fl
   const ImageNetwork network = image_network(flags, 10, 32, 32);
   Cifar10 data = load_cifar10(
       directory, {.augment = !flags.no_augmentation, .split_seed = flags.split_seed, .threads = usable_cores()});
-  Json settings = network.settings;
-  settings["augmentation"] = !flags.no_augmentation;
-  ExperimentData result{{std::move(data.train), std::move(data.validation), std::move(data.test)}, network.make};
-  result.settings = write_json(settings);
-  result.notes = network.notes;
-  return result;
+  return image_data({std::move(data.train), std::move(data.validation), std::move(data.test)}, network, flags,
+                    Json::object());
 }
 
 // With its rate a tenth from epoch 40 and a hundredth from 80.

@@ -32,16 +32,11 @@ ExperimentData load(const std::filesystem::path& directory, const ImageFlags& fl
   const Shape shape = transformed_shape(options.evaluation);
   const ImageNetwork network = image_network(flags, kClothing1mClasses.size(), shape[0], shape[1]);
   Clothing1m data = load_clothing1m(directory, options);
-  Json settings = network.settings;
-  settings["image_size"] = shape[0];
-  settings["augmentation"] = !flags.no_augmentation;
-  ExperimentData result{{std::move(data.train), std::move(data.validation), std::move(data.test)}, network.make};
-  result.settings = write_json(settings);
-  result.notes = network.notes;
-  for (const auto* broken : {&data.broken_train, &data.broken_validation, &data.broken_test}) {
-    for (std::string& note : notes_of(*broken)) result.notes.push_back(std::move(note));
-  }
-  return result;
+  std::vector<BrokenImage> broken = std::move(data.broken_train);
+  for (const auto* more : {&data.broken_validation, &data.broken_test})
+    broken.insert(broken.end(), more->begin(), more->end());
+  return image_data({std::move(data.train), std::move(data.validation), std::move(data.test)}, network, flags,
+                    {{"image_size", shape[0]}}, broken);
 }
 
 Experiment clothing1m() {

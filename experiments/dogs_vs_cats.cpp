@@ -40,15 +40,8 @@ ExperimentData load(const std::filesystem::path& directory, const Flags& flags) 
                                                   .split_seed = images.split_seed,
                                                   .skip_broken = images.skip_broken,
                                                   .threads = usable_cores()});
-  Json settings = network.settings;
-  settings["input"] = flags.input;
-  settings["image_size"] = shape[0];
-  settings["augmentation"] = !images.no_augmentation;
-  ExperimentData result{{std::move(data.train), std::move(data.validation), std::move(data.test)}, network.make};
-  result.settings = write_json(settings);
-  result.notes = network.notes;
-  for (std::string& note : notes_of(data.broken)) result.notes.push_back(std::move(note));
-  return result;
+  return image_data({std::move(data.train), std::move(data.validation), std::move(data.test)}, network, images,
+                    {{"input", flags.input}, {"image_size", shape[0]}}, data.broken);
 }
 
 Experiment dogs_vs_cats() {

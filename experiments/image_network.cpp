@@ -38,22 +38,26 @@ std::string checksum_of(const std::vector<NamedTensor>& state) {
   return sum.text();
 }
 
-// Whether the network can be, and what --init does to it.
-std::vector<std::string> try_out(const ImageFlags& flags, const NetworkOptions& options,
-                                 const std::vector<NamedTensor>& state) {
-  std::unique_ptr<Module> network;
+// Loads the weights of --init into a network of the kind: what there is to say of it.
+std::string try_init(const ImageFlags& flags, const NetworkOptions& options, const std::vector<NamedTensor>& state) {
   try {
     Initializer init(Device::reference, 0);
-    network = make_network(flags.model, init, options);
-  } catch (const Error& error) {
-    usage("--model {} for images of {} x {}: {}", flags.model, options.image_height, options.image_width, error.what());
-  }
-  if (flags.init.empty()) return {};
-  try {
-    return {fmt::format("--init {}: {}", flags.init, load_pretrained(*network, state))};
+    return fmt::format("--init {}: {}", flags.init, load_pretrained(*make_network(flags.model, init, options), state));
   } catch (const Error& error) {
     fail("--init {}: {}", flags.init, error.what());
   }
+}
+
+// "2 images cannot be read and are left out", and the reasons of the first few; nothing where there are none.
+std::vector<std::string> notes_of(const std::vector<BrokenImage>& broken) {
+  if (broken.empty()) return {};
+  std::string note = fmt::format("{} cannot be read and {} left out",
+                                 broken.size() == 1 ? "1 image" : fmt::format("{} images", broken.size()),
+                                 broken.size() == 1 ? "is" : "are");
+  std::vector<std::string> notes = {note};
+  for (size_t i = 0; i < std::min(broken.size(), kMostNamed); ++i) notes.push_back("  " + broken[i].reason);
+  if (broken.size() > kMostNamed) notes.push_back(fmt::format("  and {} more", broken.size() - kMostNamed));
+  return notes;
 }
 
 }  // namespace
@@ -108,10 +112,15 @@ ImageNetwork image_network(const ImageFlags& flags, int64_t classes, int64_t hei
                                                  : small             ? "cifar"
                                                                      : "imagenet"),
                                .head = kHeads.at(flags.head)};
-  std::vector<NamedTensor> state;
-  if (!flags.init.empty()) state = load_safetensors(flags.init, Device::reference).tensors;
+  if (const int64_t least = smallest_image(flags.model); std::min(height, width) < least) {
+    usage("--model {}: it takes images of at least {} x {}, not of {} x {}", flags.model, least, least, height, width);
+  }
   ImageNetwork network;
-  network.notes = try_out(flags, options, state);
+  std::vector<NamedTensor> state;
+  if (!flags.init.empty()) {
+    state = load_safetensors(flags.init, Device::reference).tensors;
+    network.notes.push_back(try_init(flags, options, state));
+  }
   const bool vgg = flags.model.starts_with("vgg");
   network.settings = {{"model", flags.model},
                       {vgg ? "head" : "stem", vgg ? name_in(kHeads, options.head) : name_in(kStems, options.stem)}};
@@ -125,15 +134,15 @@ ImageNetwork image_network(const ImageFlags& flags, int64_t classes, int64_t hei
   return network;
 }
 
-std::vector<std::string> notes_of(const std::vector<BrokenImage>& broken) {
-  if (broken.empty()) return {};
-  std::string note = fmt::format("{} cannot be read and {} left out",
-                                 broken.size() == 1 ? "1 image" : fmt::format("{} images", broken.size()),
-                                 broken.size() == 1 ? "is" : "are");
-  std::vector<std::string> notes = {note};
-  for (size_t i = 0; i < std::min(broken.size(), kMostNamed); ++i) notes.push_back("  " + broken[i].reason);
-  if (broken.size() > kMostNamed) notes.push_back(fmt::format("  and {} more", broken.size() - kMostNamed));
-  return notes;
+ExperimentData image_data(DataSplits splits, const ImageNetwork& network, const ImageFlags& flags, Json settings,
+                          const std::vector<BrokenImage>& broken) {
+  settings.update(network.settings);
+  settings["augmentation"] = !flags.no_augmentation;
+  ExperimentData data{std::move(splits), network.make};
+  data.settings = write_json(settings);
+  data.notes = network.notes;
+  for (std::string& note : notes_of(broken)) data.notes.push_back(std::move(note));
+  return data;
 }
 
 }  // namespace cofactor

@@ -10,6 +10,7 @@
 
 #include "data/image_files.h"
 #include "engine/io/json.h"
+#include "experiments/experiment.h"
 #include "models/make_model.h"
 
 namespace CLI {
@@ -47,7 +48,9 @@ struct ImageNetwork {
 };
 ImageNetwork image_network(const ImageFlags& flags, int64_t classes, int64_t height, int64_t width);
 
-// "2 images cannot be read and are left out: 'a.jpg' is ..." of the first few; nothing where there are none.
-std::vector<std::string> notes_of(const std::vector<BrokenImage>& broken);
+// What an image experiment runs on: its splits and the network; `settings`, an object, gets the network's and those of
+// the flags that all share; `broken` images are said to be left out, by the first few of their names.
+ExperimentData image_data(DataSplits splits, const ImageNetwork& network, const ImageFlags& flags, Json settings,
+                          const std::vector<BrokenImage>& broken = {});
 
 }  // namespace cofactor

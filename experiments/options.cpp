@@ -106,8 +106,7 @@ void add_machine_flags(CLI::App& app, const Experiment& experiment, RawOptions& 
   app.add_option("--data", raw.run.data, "Folder of the data set")->capture_default_str();
   app.add_option("--out", raw.run.out, "Folder for results, metrics and weights")->capture_default_str();
   app.add_option("--device", raw.device, "auto, cpu, cuda or reference")->capture_default_str();
-  app.add_option("--precision", raw.run.precision, "f32, or bf16; tf32 where the device has it")
-      ->capture_default_str();
+  app.add_option("--precision", raw.run.precision, "f32, or bf16; tf32 where the device has it")->capture_default_str();
   app.add_option("--threads", raw.threads, "Threads of the host's kernels")
       ->default_str(fmt::format("all cores: {}", usable_cores()));
   app.add_option(

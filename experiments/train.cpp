@@ -69,14 +69,8 @@ ExperimentData load(const fs::path& directory, const Flags& flags) {
   const int side = options.evaluation.crop_h;
   const ImageNetwork network = image_network(flags.images, static_cast<int64_t>(classes.size()), side, side);
   ImageFolder folder = load_image_folder(directory, options);
-  Json settings = network.settings;
-  settings["classes"] = classes;
-  settings["image_size"] = side;
-  settings["augmentation"] = !flags.images.no_augmentation;
-  ExperimentData result{{folder.train, folder.validation, folder.test}, network.make};
-  result.settings = write_json(settings);
-  result.notes = network.notes;
-  for (std::string& note : notes_of(folder.broken)) result.notes.push_back(std::move(note));
+  ExperimentData result = image_data({folder.train, folder.validation, folder.test}, network, flags.images,
+                                     {{"classes", classes}, {"image_size", side}}, folder.broken);
   if (!folder.clean_test) {
     result.notes.emplace_back(
         "no test folder: a tenth of the images tests, against labels as given, which may be wrong themselves");

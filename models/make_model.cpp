@@ -18,11 +18,16 @@ struct KnownNetwork {
 
 constexpr std::array kNetworks{
     KnownNetwork{"resnet18", Family::resnet, 18}, KnownNetwork{"resnet20", Family::resnet, 20},
-    KnownNetwork{"resnet34", Family::resnet, 34},
-    KnownNetwork{"resnet50", Family::resnet, 50}, KnownNetwork{"vgg11", Family::vgg, 11},
-    KnownNetwork{"vgg13", Family::vgg, 13},       KnownNetwork{"vgg16", Family::vgg, 16},
-    KnownNetwork{"vgg19", Family::vgg, 19},
+    KnownNetwork{"resnet34", Family::resnet, 34}, KnownNetwork{"resnet50", Family::resnet, 50},
+    KnownNetwork{"vgg11", Family::vgg, 11},       KnownNetwork{"vgg13", Family::vgg, 13},
+    KnownNetwork{"vgg16", Family::vgg, 16},       KnownNetwork{"vgg19", Family::vgg, 19},
 };
+
+const KnownNetwork& find_network(std::string_view name) {
+  for (const KnownNetwork& known : kNetworks)
+    if (known.name == name) return known;
+  fail("make_network: there is no network \"{}\", expected one of: {}", name, fmt::join(network_names(), ", "));
+}
 
 std::unique_ptr<Module> make_known(const KnownNetwork& known, Initializer& init, const NetworkOptions& options) {
   if (known.family == Family::resnet)
@@ -38,9 +43,11 @@ std::unique_ptr<Module> make_known(const KnownNetwork& known, Initializer& init,
 }  // namespace
 
 std::unique_ptr<Module> make_network(std::string_view name, Initializer& init, const NetworkOptions& options) {
-  for (const KnownNetwork& known : kNetworks)
-    if (known.name == name) return make_known(known, init, options);
-  fail("make_network: there is no network \"{}\", expected one of: {}", name, fmt::join(network_names(), ", "));
+  return make_known(find_network(name), init, options);
+}
+
+int64_t smallest_image(std::string_view name) {
+  return find_network(name).family == Family::vgg ? kVggReduction : 1;
 }
 
 std::vector<std::string> network_names() {

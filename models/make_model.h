@@ -24,6 +24,9 @@ struct NetworkOptions {
 // than network_names(), listing them, and for options outside their ranges.
 std::unique_ptr<Module> make_network(std::string_view name, Initializer& init, const NetworkOptions& options = {});
 
+// Pixels of a side that the network of that name needs: 32 for VGG, 1 for ResNet. Throws Error for an unknown name.
+int64_t smallest_image(std::string_view name);
+
 // "resnet18", "resnet20", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19" (VGG with batch norm).
 std::vector<std::string> network_names();
 

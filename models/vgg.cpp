@@ -16,8 +16,7 @@ namespace cofactor {
 
 namespace {
 
-constexpr int64_t kVggReduction = 32;  // five poolings halve an image
-constexpr int64_t kVggPooled = 7;      // the extents that torchvision's head pools to
+constexpr int64_t kVggPooled = 7;  // the extents that torchvision's head pools to
 constexpr double kVggLinearDeviation = 0.01;
 
 // Simonyan & Zisserman, table 1, columns A, B, D and E: the convolutions of each block.

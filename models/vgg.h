@@ -14,6 +14,8 @@ namespace cofactor {
 // code's); for images of one size.
 enum class VggHead { torchvision, linear };
 
+inline constexpr int64_t kVggReduction = 32;  // five poolings halve an image
+
 struct VggOptions {
   int depth = 16;  // 11, 13, 16 or 19: the convolutions, and three
   int64_t classes = 1000;

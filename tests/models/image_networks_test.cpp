@@ -207,6 +207,8 @@ TEST_SUITE("unit") {
     for (const auto& [name, tensor] : make_network("resnet20", init, {.classes = 10})->parameters())
       parameters += tensor.numel();
     CHECK(parameters == 272474 + (49 - 9) * 3 * 16);  // the stem is 7x7 here
+    CHECK(smallest_image("vgg19") == 32);
+    CHECK(smallest_image("resnet20") == 1);
     const std::string error = error_of([&] { make_network("resnet35", init); });
     CHECK(contains(error, "there is no network \"resnet35\""));
     for (const std::string& name : network_names()) CHECK(contains(error, name));
