@@ -44,14 +44,12 @@ Experiment clothing1m() {
   table.name = "clothing1m";
   table.description = "Clothing1M, a million images with the noisy labels of shops (L_DMI, section 5.3, Table 1)";
   table.paper =
-      "ResNet-50 that starts from ImageNet's weights (--init; README.md has how to make the file), ce, dmi, gce, fw "
-      "and\n"
-      "  lccn, batch size 256; dmi by SGD with momentum 0.9, weight decay 1e-3 and rate 1e-6, from the sixth of ten\n"
-      "  epochs on 0.5e-6. ce is the published code's: 0.01, then 0.001. For gce, fw and lccn neither has any "
-      "settings:\n"
-      "  here they and the methods that the paper does not have take dmi's. The noise is the labels' own, so\n"
-      "  validation and test are clean. --data is the folder that has annotations/ and images/; it is given out on\n"
-      "  request: https://github.com/Cysu/noisy_label";
+      "ResNet-50, ce, dmi, gce, fw and lccn, batch size 256; dmi by SGD with momentum 0.9, weight decay 1e-3 and\n"
+      "  rate 1e-6, from the sixth of ten epochs on 0.5e-6. ce is the published code's: 0.01, then 0.001. For gce, fw\n"
+      "  and lccn neither has any settings: here they and the methods that the paper does not have take dmi's. The\n"
+      "  noise is the labels' own, so validation and test are clean. --init starts from ImageNet's weights, say\n"
+      "  (README.md has how to make the file). --data is the folder that has annotations/ and images/; it is given\n"
+      "  out on request: https://github.com/Cysu/noisy_label";
   table.class_names.assign(kClothing1mClasses.begin(), kClothing1mClasses.end());
   const auto flags = std::make_shared<ImageFlags>(ImageFlags{.model = "resnet50"});
   table.add_flags = [flags](CLI::App& app) { add_flags(app, *flags); };

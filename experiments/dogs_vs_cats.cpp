@@ -49,11 +49,10 @@ Experiment dogs_vs_cats() {
   table.name = "dogs_vs_cats";
   table.description = "Dogs vs. Cats, cats labelled as dogs (L_DMI, section 5.2, Figure 3)";
   table.paper =
-      "VGG-16, --rate 0 to 0.9, ce, dmi, gce, fw and lccn, five seeds, batch size 128, images as in CIFAR-10; SGD "
-      "with\n"
-      "  momentum 0.9, weight decay 1e-4 and rate 1e-5 for dmi; the other rates and the epochs are the published "
-      "code's.\n"
-      "  The methods that the paper does not have take gce's schedule.";
+      "VGG-16, --rate 0 to 0.9, ce, dmi, gce, fw and lccn, five seeds, batch size 128, images as in CIFAR-10; SGD\n"
+      "  with momentum 0.9, weight decay 1e-4 and rate 1e-5 for dmi; the other rates and the epochs are the published\n"
+      "  code's. The methods that the paper does not have take gce's schedule. --data is the folder that Kaggle's\n"
+      "  train.zip unpacks to: https://www.kaggle.com/c/dogs-vs-cats/data";
   table.class_names = {"cat", "dog"};
   table.noises.assign(kDogsVsCatsNoises.begin(), kDogsVsCatsNoises.end());
   table.transition = dogs_vs_cats_noise;
