@@ -1,8 +1,9 @@
-// Convolution by oneDNN. Images are NHWC; the weights are brought from OHWI into the layout that oneDNN's kernel wants
+// Convolution: by Winograd's filtering where that pays (winograd.h), else by oneDNN. Images are NHWC; the weights are brought from OHWI into the layout that oneDNN's kernel wants
 // (and their gradient back), which costs microseconds beside the convolution.
 #include "engine/backends/cpu/dispatch.h"
 #include "engine/backends/cpu/in_f32.h"
 #include "engine/backends/cpu/primitives.h"
+#include "engine/backends/cpu/winograd.h"
 
 namespace cofactor {
 
@@ -16,6 +17,8 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const
   if (cpu::widens(x.dtype()))
     return cpu::in_f32(*this, [&](auto& f32) { conv2d(f32.input(x), f32.input(w), b, params, f32.output(y)); });
   onednn::guarded("conv2d", x.shape(), [&] {
+    if (cpu::winograd_serves(w.shape(), y.shape(), params, x.dtype()))
+      return cpu::winograd_conv2d(*this, primitives_->products, x, w, b, params, y);
     const onednn::Convolution conv{x.shape(), w.shape(), y.shape(), params, b.defined(), x.dtype()};
     const auto plain_weights = onednn::weights_desc(conv.w, conv.dtype);
     auto& cached = primitives_->conv_forward.get(Key() << conv, [&] {
@@ -42,6 +45,8 @@ void CpuBackend::conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Con
     return cpu::in_f32(*this,
                        [&](auto& f32) { conv2d_vjp_input(f32.input(grad), f32.input(w), params, f32.output(dx)); });
   onednn::guarded("conv2d backward by the input", grad.shape(), [&] {
+    if (cpu::winograd_serves(w.shape(), dx.shape(), params, dx.dtype()))
+      return cpu::winograd_conv2d_vjp_input(*this, primitives_->products, grad, w, params, dx);
     const onednn::Convolution conv{dx.shape(), w.shape(), grad.shape(), params, false, dx.dtype()};
     const auto plain_weights = onednn::weights_desc(conv.w, conv.dtype);
     auto& cached = primitives_->conv_input.get(Key() << conv, [&] {
@@ -65,6 +70,10 @@ void CpuBackend::conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const C
   if (cpu::widens(x.dtype()))
     return cpu::in_f32(*this, [&](auto& f32) { conv2d_vjp_weights(f32.input(x), f32.input(grad), params, dw, db); });
   onednn::guarded("conv2d backward by the weights", x.shape(), [&] {
+    if (cpu::winograd_serves(dw.shape(), grad.shape(), params, x.dtype())) {
+      if (db.defined()) reduce(ReduceOp::sum, grad, db.view({1, 1, 1, db.numel()}));
+      return cpu::winograd_conv2d_vjp_weights(*this, primitives_->products, x, grad, params, dw);
+    }
     const onednn::Convolution conv{x.shape(), dw.shape(), grad.shape(), params, db.defined(), x.dtype()};
     const auto plain_weights = onednn::weights_desc(conv.w, DType::f32);
     auto& cached = primitives_->conv_weights.get(Key() << conv, [&] {

@@ -12,7 +12,7 @@
 #include "engine/backends/cpu/backend.h"
 #include "engine/backends/cpu/dispatch.h"
 #include "engine/backends/cpu/parallel.h"
-#include "engine/backends/cpu/vector_width.h"
+#include "engine/backends/cpu/vectors.h"
 
 namespace cofactor {
 

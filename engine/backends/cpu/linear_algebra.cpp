@@ -12,9 +12,6 @@
 
 namespace cofactor {
 
-using onednn::Key;
-using onednn::view;
-
 // y (M, N) = op(a) op(b) + bias.
 void CpuBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
                         const Tensor& y) {
@@ -26,15 +23,7 @@ void CpuBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool
   onednn::guarded("matmul", a.shape(), [&] {
     const onednn::Product product{
         y.dim(0), a.dim(transpose_a ? 0 : 1), y.dim(1), transpose_a, transpose_b, bias.defined(), a.dtype(), y.dtype()};
-    auto& cached = primitives_->matmul.get(Key() << product, [&] {
-      const auto desc = onednn::matmul(product);
-      return Primitives::Matmul{desc.src_desc(), desc.weights_desc(), desc.bias_desc(), desc.dst_desc(),
-                                onednn::Primitive(dnnl::matmul(desc), desc)};
-    });
-    cached.matmul.run(*this, {{DNNL_ARG_SRC, view(cached.a, a)},
-                              {DNNL_ARG_WEIGHTS, view(cached.b, b)},
-                              {DNNL_ARG_BIAS, view(cached.bias, bias)},
-                              {DNNL_ARG_DST, view(cached.y, y)}});
+    primitives_->products.run(*this, product, a, b, bias, y);
   });
 }
 

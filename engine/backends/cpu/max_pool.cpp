@@ -12,31 +12,16 @@
 
 #include "engine/backends/cpu/dispatch.h"
 #include "engine/backends/cpu/parallel.h"
-#include "engine/backends/cpu/vector_width.h"
+#include "engine/backends/cpu/vectors.h"
 
 namespace cofactor::cpu {
 
 namespace {
 
-// Channels side by side, one register of them (GCC's and Clang's vector types), or one alone.
-constexpr int64_t kLanes = kVectorBytes / 4;
-using Floats = float __attribute__((vector_size(kVectorBytes)));
 using Ints = int32_t __attribute__((vector_size(kVectorBytes)));
 using Words = uint32_t __attribute__((vector_size(kVectorBytes)));
 using Halves = uint16_t __attribute__((vector_size(kVectorBytes / 2)));
 using Bytes = uint8_t __attribute__((vector_size(kLanes)));
-
-template <class T>
-T load(const void* from) {
-  T value;
-  std::memcpy(&value, from, sizeof(T));
-  return value;
-}
-
-template <class T>
-void store(void* to, const T& value) {
-  std::memcpy(to, &value, sizeof(T));
-}
 
 // kLanes elements, computed in f32.
 Floats load_wide(const float* from) {

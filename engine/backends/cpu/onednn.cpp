@@ -86,6 +86,14 @@ dnnl::normalization_flags flags_of(const BatchNormParams& params) {
   return flags;
 }
 
+// The matrices of one operand of a product.
+memory::desc matrices_desc(const Product& p, int64_t rows, int64_t columns, bool transposed, int64_t stride,
+                           DType dtype) {
+  if (p.batch == 1) return {{rows, columns}, type_of(dtype), transposed ? tag::ba : tag::ab};
+  const memory::dims strides{stride, transposed ? 1 : columns, transposed ? rows : 1};
+  return {{p.batch, rows, columns}, type_of(dtype), strides};
+}
+
 // Batch norm sees (..., C) as an image of one row: (N, 1, 1, C) for a matrix, else (N, H, W, C).
 Shape as_image(const Shape& x) {
   return x.rank() == 4 ? x : Shape{x.numel() / x[-1], 1, 1, x[-1]};
@@ -130,9 +138,6 @@ memory::desc vector_desc(int64_t size) {
 }
 memory::desc weights_desc(const Shape& ohwi, DType dtype) {
   return {{ohwi[0], ohwi[3], ohwi[1], ohwi[2]}, type_of(dtype), tag::ohwi};
-}
-memory::desc matrix_desc(int64_t rows, int64_t columns, bool transposed, DType dtype) {
-  return {{rows, columns}, type_of(dtype), transposed ? tag::ba : tag::ab};
 }
 
 dnnl::primitive_attr attributes() {
@@ -236,10 +241,16 @@ dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const Sha
 
 dnnl::matmul::primitive_desc matmul(const Product& p) {
   const memory::desc bias = p.bias ? memory::desc({1, p.n}, dt::f32, tag::ab) : memory::desc{};
-  const dnnl::matmul::desc desc(matrix_desc(p.m, p.k, p.transpose_a, p.dtype),
-                                matrix_desc(p.k, p.n, p.transpose_b, p.dtype), bias,
-                                matrix_desc(p.m, p.n, false, p.result));
-  return {desc, attributes(), cpu_engine()};
+  const dnnl::matmul::desc desc(matrices_desc(p, p.m, p.k, p.transpose_a, p.stride_a, p.dtype),
+                                matrices_desc(p, p.k, p.n, p.transpose_b, p.stride_b, p.dtype), bias,
+                                matrices_desc(p, p.m, p.n, false, p.stride_y, p.result));
+  dnnl::primitive_attr attr = attributes();
+  if (p.accumulate) {
+    dnnl::post_ops sum;
+    sum.append_sum();
+    attr.set_post_ops(sum);
+  }
+  return {desc, attr, cpu_engine()};
 }
 
 Key& Key::operator<<(int64_t value) {
@@ -269,7 +280,21 @@ Key& Key::operator<<(const Convolution& conv) {
 }
 
 Key& Key::operator<<(const Product& p) {
-  return *this << p.m << p.k << p.n << p.transpose_a << p.transpose_b << p.bias << p.dtype << p.result;
+  return *this << p.m << p.k << p.n << p.transpose_a << p.transpose_b << p.bias << p.dtype << p.result << p.batch
+               << p.stride_a << p.stride_b << p.stride_y << p.accumulate;
+}
+
+void Products::run(Backend& backend, const Product& product, const Tensor& a, const Tensor& b, const Tensor& bias,
+                   const Tensor& y) {
+  const Cached& cached = cache_.get(Key() << product, [&] {
+    const auto desc = matmul(product);
+    return Cached{desc.src_desc(), desc.weights_desc(), desc.bias_desc(), desc.dst_desc(),
+                  Primitive(dnnl::matmul(desc), desc)};
+  });
+  cached.matmul.run(backend, {{DNNL_ARG_SRC, view(cached.a, a)},
+                              {DNNL_ARG_WEIGHTS, view(cached.b, b)},
+                              {DNNL_ARG_BIAS, view(cached.bias, bias)},
+                              {DNNL_ARG_DST, view(cached.y, y)}});
 }
 
 // FNV-1a over the numbers.

@@ -25,7 +25,6 @@ dnnl::memory view(const dnnl::memory::desc& desc, void* data);
 dnnl::memory::data_type type_of(DType dtype);  // f32 or bf16
 dnnl::memory::desc image_desc(const Shape& nhwc, DType dtype = DType::f32);
 dnnl::memory::desc vector_desc(int64_t size);
-dnnl::memory::desc matrix_desc(int64_t rows, int64_t columns, bool transposed, DType dtype);
 dnnl::memory::desc weights_desc(const Shape& ohwi, DType dtype);
 
 // Whether this processor multiplies bf16 itself (AVX512_BF16, AMX). Elsewhere oneDNN has no kernels in bf16, or, with
@@ -97,11 +96,14 @@ dnnl::batch_normalization_forward::primitive_desc batch_norm_forward(const Shape
                                                                      const BatchNormParams& params);
 dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const Shape& x, DType dtype,
                                                                        const BatchNormParams& params);
-// y (M, N) = op(a) op(b) + bias; the bias is f32.
+// y (M, N) = op(a) op(b) + bias; the bias is f32. Or `batch` such products at once, whose matrices lie stride_a,
+// stride_b and stride_y elements apart; `accumulate` then adds them to y.
 struct Product {
   int64_t m, k, n;
-  bool transpose_a, transpose_b, bias;
-  DType dtype, result;
+  bool transpose_a = false, transpose_b = false, bias = false;
+  DType dtype = DType::f32, result = DType::f32;
+  int64_t batch = 1, stride_a = 0, stride_b = 0, stride_y = 0;
+  bool accumulate = false;
 };
 dnnl::matmul::primitive_desc matmul(const Product& product);
 
@@ -139,6 +141,21 @@ class PrimitiveCache {
 
  private:
   std::unordered_map<Key, std::unique_ptr<Value>, KeyHash> values_;
+};
+
+// Matrix products by their primitives.
+class Products {
+ public:
+  // `bias` may be undefined.
+  void run(Backend& backend, const Product& product, const Tensor& a, const Tensor& b, const Tensor& bias,
+           const Tensor& y);
+
+ private:
+  struct Cached {
+    dnnl::memory::desc a, b, bias, y;
+    Primitive matmul;
+  };
+  PrimitiveCache<Cached> cache_;
 };
 
 }  // namespace cofactor::onednn

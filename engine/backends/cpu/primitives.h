@@ -26,16 +26,12 @@ struct CpuBackend::Primitives {
     dnnl::memory::desc x, y, workspace;
     onednn::Primitive primitive;
   };
-  struct Matmul {
-    dnnl::memory::desc a, b, bias, y;
-    onednn::Primitive matmul;
-  };
 
   onednn::PrimitiveCache<ConvForward> conv_forward;
   onednn::PrimitiveCache<ConvInput> conv_input;
   onednn::PrimitiveCache<ConvWeights> conv_weights;
   onednn::PrimitiveCache<Windowed> pool_forward, pool_backward, batch_norm_forward, batch_norm_backward;
-  onednn::PrimitiveCache<Matmul> matmul;
+  onednn::Products products;
 };
 
 }  // namespace cofactor
