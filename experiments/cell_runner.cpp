@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "experiments/evaluate.h"
 #include "experiments/noises.h"
 #include "experiments/version.h"
 #include "losses/make_loss.h"
@@ -152,7 +151,8 @@ void CellRunner::finish(const Cell& cell, const std::string& method, const Noisy
                                     .last_batch = LastBatch::keep,
                                     .device = options_.device,
                                     .workers = options_.workers});
-  const Confusion test = confusion(predict(model, loader, "test"));
+  const Predictions predictions = predict(model, loader, "test");
+  const Confusion test = confusion(predictions);
   const std::vector<int64_t> counts = noisy.train.class_counts();
   const EpochMetrics& best = trained.history[best_epoch(trained.history, selection_of(method))];
   Result result = blank_result(experiment_, options_, data_, cell, method);
@@ -169,7 +169,7 @@ void CellRunner::finish(const Cell& cell, const std::string& method, const Noisy
     result.batches += epoch.batches;
     result.seconds += epoch.seconds;
   }
-  if (data_.report) data_.report({result, model, noisy, options_, phase_of(cell, method).folder, progress_});
+  if (data_.report) data_.report({result, model, noisy, predictions, options_, phase_of(cell, method).folder, progress_});
   finished_(result);
   announce(result, looks_permuted(test));
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/evaluate.h"
 #include "experiments/experiment.h"
 #include "experiments/options.h"
 #include "experiments/progress.h"
@@ -30,6 +31,7 @@ struct FinishedRun {
   const Result& result;
   Module& model;           // with the selected weights
   const NoisyData& noisy;  // the labels that it was trained and selected by
+  const Predictions& test;
   const RunOptions& options;
   std::filesystem::path folder;  // of the run
   Progress& progress;

@@ -106,11 +106,6 @@ struct Experiment {
     return names;
   }
 
-  // The class names, wherever they come from.
-  std::vector<std::string> classes_in(const std::filesystem::path& directory) const {
-    return find_classes ? find_classes(directory) : class_names;
-  }
-
   // Gives every method that has no plan so far, of all that there are, this one.
   void finetune_others(const TrainingPlan& plan) {
     const std::vector<std::string> planned = methods();

@@ -142,7 +142,7 @@ void write_label_report(const FinishedRun& run, const LabelledParts& parts, cons
                         const std::vector<std::string>& classes) {
   const Predictions train = predict_part(run, parts.train, "training");
   const Predictions validation = predict_part(run, parts.validation, "validation");
-  const Predictions test = predict_part(run, parts.test, "test");
+  const Predictions& test = run.test;
   const std::vector<ClassScore> scores = class_scores(confusion(test));
   write_file_atomically(run.folder / "per_class.csv", class_scores_csv(classes, scores));
 

@@ -46,9 +46,9 @@ std::string suspects_csv(const std::vector<std::string>& classes, std::vector<Su
 // The first of them for people, in columns.
 std::string format_class_scores(const std::vector<std::string>& classes, const std::vector<ClassScore>& scores);
 
-// The parts of the data as they are read without augmentation, with the labels that the run saw.
+// The parts of the data that the run learned from, read without augmentation, with the labels that it saw.
 struct LabelledParts {
-  Split train, validation, test;
+  Split train, validation;
   bool clean_test = false;  // the test's labels are known to be right: it is no part of what is looked through
 };
 

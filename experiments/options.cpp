@@ -226,7 +226,8 @@ RunOptions validate(const Experiment& experiment, RawOptions& raw, LossFlags& lo
   run.device = as_usage("--device", raw.device, parse_device);
   run.cuda_graph = raw.cuda_graph == "on";
   resolve_precision(run);
-  loss_flags.resolve(run.methods, run.noises, static_cast<int64_t>(experiment.classes_in(run.data).size()));
+  run.class_names = experiment.find_classes ? experiment.find_classes(run.data) : experiment.class_names;
+  loss_flags.resolve(run.methods, run.noises, static_cast<int64_t>(run.class_names.size()));
   return run;
 }
 

@@ -19,6 +19,7 @@ namespace cofactor {
 
 struct RunOptions {
   std::filesystem::path data, out;
+  std::vector<std::string> class_names;  // the experiment's, or those found in the folder of data
   // What to run: every combination of noise, rate and seed is a cell; each cell is trained with every method.
   std::vector<std::string> noises, methods;
   std::vector<double> rates;

@@ -147,7 +147,7 @@ class Sweep {
 int run_experiment(Experiment experiment, int argc, const char* const* argv) {
   const auto options = parse_options(experiment, argc, argv);
   if (!options) return 0;
-  experiment.class_names = experiment.classes_in(options->data);
+  experiment.class_names = options->class_names;
   if (!options->worker.empty()) end_with_parent(*options);
   check_feasible(experiment, *options);
   set_num_threads(options->threads);
@@ -158,17 +158,20 @@ int run_experiment(Experiment experiment, int argc, const char* const* argv) {
 }
 
 void check_feasible(const Experiment& experiment, const RunOptions& options) {
-  if (std::ranges::find(options.methods, "dmi") == options.methods.end()) return;
+  const bool dmi = std::ranges::find(options.methods, "dmi") != options.methods.end();
   const auto classes = static_cast<int64_t>(experiment.class_names.size());
-  int64_t batch_size = plan_of(experiment, options, "dmi").batch_size;
-  if (options.search) batch_size = std::ranges::min(options.search->batch_sizes);
-  if (batch_size < classes) {
-    throw UsageError(
-        fmt::format("--batch-size {}: dmi needs every class in a batch, and there are {}", batch_size, classes));
+  if (dmi) {
+    int64_t batch_size = plan_of(experiment, options, "dmi").batch_size;
+    if (options.search) batch_size = std::ranges::min(options.search->batch_sizes);
+    if (batch_size < classes) {
+      usage("--batch-size {}: dmi needs every class in a batch, and there are {}", batch_size, classes);
+    }
   }
   for (const std::string& noise : options.noises) {
     for (const double rate : rates_of(options, noise)) {
-      if (std::abs(transition_of(experiment, options, noise, rate).determinant()) > kSingular) continue;
+      // For every method: a noise may not fit the classes.
+      const TransitionMatrix transition = transition_of(experiment, options, noise, rate);
+      if (!dmi || std::abs(transition.determinant()) > kSingular) continue;
       usage(
           "{}--noise {}: the transition matrix is singular, so the noisy labels do not tell the classes apart and "
           "dmi's loss is infinite for every network; leave out the {} or the method",

@@ -63,9 +63,8 @@ ImageFolderOptions reading(const Flags& flags) {
           .threads = usable_cores()};
 }
 
-ExperimentData load(const fs::path& directory, const Flags& flags) {
+ExperimentData load(const fs::path& directory, const std::vector<std::string>& classes, const Flags& flags) {
   const ImageFolderOptions options = reading(flags);
-  const std::vector<std::string> classes = image_folder_classes(directory);
   const int side = options.evaluation.crop_h;
   const ImageNetwork network = image_network(flags.images, static_cast<int64_t>(classes.size()), side, side);
   ImageFolder folder = load_image_folder(directory, options);
@@ -76,7 +75,7 @@ ExperimentData load(const fs::path& directory, const Flags& flags) {
         "no test folder: a tenth of the images tests, against labels as given, which may be wrong themselves");
   }
   result.report = [folder, classes](const FinishedRun& run) {
-    LabelledParts parts{run.noisy.train, run.noisy.validation, folder.test, folder.clean_test};
+    LabelledParts parts{run.noisy.train, run.noisy.validation, folder.clean_test};
     parts.train.data = folder.images;  // without augmentation
     write_label_report(run, parts, folder.images->list().names, classes);
   };
@@ -100,7 +99,7 @@ Experiment train() {
   table.transition = [classes](std::string_view noise, double rate) { return noise_between(*classes, noise, rate); };
   table.add_flags = [flags](CLI::App& app) { add_flags(app, *flags); };
   table.check_flags = [flags] { check_image_flags(flags->images); };
-  table.load = [flags](const fs::path& directory) { return load(directory, *flags); };
+  table.load = [flags, classes](const fs::path& directory) { return load(directory, *classes, *flags); };
   const TrainingPlan adam{.optimizer = OptimizerKind::adam, .lr = 1e-4, .epochs = 30, .batch_size = 128};
   table.pretraining = adam;
   table.pretraining.lr = 1e-3;

@@ -137,6 +137,7 @@ TEST_SUITE("experiment") {
     refused({"--image-size", "0"}, 2, "--image-size 0");
     refused({"--model", "vgg16", "--image-size", "16"}, 2, "--model vgg16: it takes images of at least 32 x 32");
     refused({"--noise", "similar-classes"}, 2, "CIFAR-10");
+    refused({"--noise", "similar-classes", "--method", "ce"}, 2, "CIFAR-10");
     refused({"--noise", "none", "--rate", "0.2"}, 2, "has no rate");
     refused({"--data", (place.data() / "nowhere").string()}, 1, "nowhere");
     refused({"--data", (place.data() / "pear").string()}, 1, "0 folders");

@@ -69,6 +69,7 @@ TEST_SUITE("unit") {
                                             "--noise", "transition", "--transition", file.c_str()};
     const auto options = parse_options(table, static_cast<int>(words.size()), words.data());
     CHECK(options->loss.transition->classes() == 3);
+    CHECK(options->class_names == std::vector<std::string>{"a", "b", "c"});
   }
 
   TEST_CASE("protocol: a validation limit leaves the first validation samples") {
