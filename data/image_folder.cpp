@@ -58,11 +58,14 @@ Split split_of(std::shared_ptr<const Dataset> data, const std::vector<int64_t>& 
   return without_broken(make_split(std::move(data), samples, 0, static_cast<int64_t>(samples.size())), broken);
 }
 
-Split load_test(const fs::path& folder, const ImageList& list, const ImageFolderOptions& options) {
+// The test folder's images. Those that are broken are added to `all_broken`.
+Split load_test(const fs::path& folder, const ImageList& list, const ImageFolderOptions& options,
+                std::vector<BrokenImage>& all_broken) {
   const auto test = list_of(folder);
   check(test->classes == list.classes, "images: the test's classes in '{}' are {}, those in '{}' {}", folder.string(),
         fmt::join(test->classes, ", "), list.root.string(), fmt::join(list.classes, ", "));
   const auto broken = options.skip_broken ? find_broken_images(*test, options.threads) : std::vector<BrokenImage>{};
+  all_broken.insert(all_broken.end(), broken.begin(), broken.end());
   return without_broken(make_split(std::make_shared<const ImageFiles>(test, options.evaluation), 0, test->size()),
                         broken);
 }
@@ -94,8 +97,8 @@ ImageFolder load_image_folder(const fs::path& directory, const ImageFolderOption
   const Dealt dealt = deal(*list, !folder.clean_test, options.split_seed);
   folder.train = split_of(folder.images->with(options.training), dealt.train, folder.broken);
   folder.validation = split_of(folder.images, dealt.validation, folder.broken);
-  folder.test =
-      folder.clean_test ? load_test(test, *list, options) : split_of(folder.images, dealt.test, folder.broken);
+  folder.test = folder.clean_test ? load_test(test, *list, options, folder.broken)
+                                  : split_of(folder.images, dealt.test, folder.broken);
   check(folder.train.data->sample_shape() == folder.test.data->sample_shape(),
         "images: training images become {}, but those of validation and test {}", folder.train.data->sample_shape(),
         folder.test.data->sample_shape());

@@ -24,7 +24,7 @@ struct ImageFolder {
   Split train, validation;
   Split test;                       // of another data set where there is a test folder
   bool clean_test = false;          // whether there is
-  std::vector<BrokenImage> broken;  // that skip_broken left out
+  std::vector<BrokenImage> broken;  // that skip_broken left out, those of a test folder (by its own indices) last
 };
 
 // The folder that holds the class folders: `directory`, or "train" in it where that holds folders.

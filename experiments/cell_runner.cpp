@@ -169,7 +169,8 @@ void CellRunner::finish(const Cell& cell, const std::string& method, const Noisy
     result.batches += epoch.batches;
     result.seconds += epoch.seconds;
   }
-  if (data_.report) data_.report({result, model, noisy, predictions, options_, phase_of(cell, method).folder, progress_});
+  if (data_.report)
+    data_.report({result, model, noisy, predictions, options_, phase_of(cell, method).folder, progress_});
   finished_(result);
   announce(result, looks_permuted(test));
 }

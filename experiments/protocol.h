@@ -22,8 +22,8 @@ namespace cofactor {
 // Error.
 int run_experiment(Experiment experiment, int argc, const char* const* argv);
 
-// What can be refused before any data is read: a noise that does not fit the classes; DMI where the labels carry nothing
-// (det T = 0, as at rate 1), or where a batch is too small to hold every class. Throws UsageError.
+// What can be refused before any data is read: a noise that does not fit the classes; DMI where the labels carry
+// nothing (det T = 0, as at rate 1), or where a batch is too small to hold every class. Throws UsageError.
 void check_feasible(const Experiment& experiment, const RunOptions& options);
 
 // The first training and validation samples, as many as --limit and --validation-limit say, where they are given.

@@ -98,6 +98,7 @@ TEST_SUITE("experiment") {
     write_photos(place.data() / "train", 20);
     write_photos(place.data() / "test", 5, 1000);
     write_file_atomically(place.data() / "train/pear/broken.jpg", "none");
+    write_file_atomically(place.data() / "test/apple/unreadable.jpg", "none");
     const Outcome refused = place.run({"--method", "ce"});
     CHECK(refused.code == 1);
     CHECK(contains(refused.err, "broken.jpg"));
@@ -106,7 +107,8 @@ TEST_SUITE("experiment") {
     const Outcome outcome = place.run(flags);
     CAPTURE(outcome.err);
     REQUIRE(outcome.code == 0);
-    CHECK(contains(outcome.out, "1 image cannot be read and is left out"));
+    CHECK(contains(outcome.out, "2 images cannot be read and are left out"));
+    CHECK(contains(outcome.out, "unreadable.jpg"));
     CHECK(contains(outcome.out, "10 test samples"));
     const auto run = place.out() / "none-rate0-seed1/ce";
     CHECK(lines_of(run / "per_class.csv").at(1).starts_with("apple,5,"));

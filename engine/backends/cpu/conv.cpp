@@ -1,5 +1,6 @@
-// Convolution: by Winograd's filtering where that pays (winograd.h), else by oneDNN. Images are NHWC; the weights are brought from OHWI into the layout that oneDNN's kernel wants
-// (and their gradient back), which costs microseconds beside the convolution.
+// Convolution: by Winograd's filtering where that pays (winograd.h), else by oneDNN. Images are NHWC; the weights are
+// brought from OHWI into the layout that oneDNN's kernel wants (and their gradient back), which costs microseconds
+// beside the convolution.
 #include "engine/backends/cpu/dispatch.h"
 #include "engine/backends/cpu/in_f32.h"
 #include "engine/backends/cpu/primitives.h"

@@ -25,8 +25,7 @@ struct Tiles {
 // The images of a tensor (N, H, W, C), read or written a square window at a time.
 template <class Float>
 struct Images {
-  explicit Images(const Tensor& x)
-      : data(x.data<float>()), height(x.dim(1)), width(x.dim(2)), channels(x.dim(3)) {}
+  explicit Images(const Tensor& x) : data(x.data<float>()), height(x.dim(1)), width(x.dim(2)), channels(x.dim(3)) {}
 
   // The addresses of the Side x Side cells of tile t's window, which begins `pad` cells above and left of its outputs.
   // Cells outside the image are at `outside`.
@@ -132,7 +131,8 @@ void for_each_kernel(const Tensor& w, bool turned, const Matrices& matrices, con
 // The 36 matrices (O, I) of the weights.
 Matrices transform_weights(Backend& backend, const Tensor& w, bool turned) {
   Matrices result(backend, w.dim(0), w.dim(3));
-  for_each_kernel(w, turned, result, [&](float** kernel, float** rows) { transform<kWeights>(kernel, rows, w.dim(3)); });
+  for_each_kernel(w, turned, result,
+                  [&](float** kernel, float** rows) { transform<kWeights>(kernel, rows, w.dim(3)); });
   return result;
 }
 

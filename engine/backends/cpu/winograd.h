@@ -1,5 +1,5 @@
-// Convolutions with 3 x 3 kernels and stride 1 by Winograd's minimal filtering F(4 x 4, 3 x 3), which takes a quarter of
-// the multiplications. The images are cut into tiles of 4 x 4 outputs; each of the 36 numbers that a tile becomes
+// Convolutions with 3 x 3 kernels and stride 1 by Winograd's minimal filtering F(4 x 4, 3 x 3), which takes a quarter
+// of the multiplications. The images are cut into tiles of 4 x 4 outputs; each of the 36 numbers that a tile becomes
 // (winograd_transforms.h) is multiplied over the channels by itself, and those products are matrix products.
 #pragma once
 

@@ -24,8 +24,8 @@ namespace cofactor::cpu::winograd {
 inline constexpr int kOutputs = 4, kKernel = 3, kTile = kOutputs + kKernel - 1;
 inline constexpr int kProducts = kTile * kTile;
 
-// Fractions that f32 represents. The smaller and the more alike the points' powers, the less is rounded away: in f32 the
-// error of a sum over 64 channels is 8e-7 of its standard deviation, of the direct sum 2e-7, and with the customary
+// Fractions that f32 represents. The smaller and the more alike the points' powers, the less is rounded away: in f32
+// the error of a sum over 64 channels is 8e-7 of its standard deviation, of the direct sum 2e-7, and with the customary
 // points 0, 1, -1, 2, -2 it is 2e-6.
 inline constexpr std::array<double, kTile - 1> kPoints{0.0, 0.75, -0.75, 1.5, -1.5};
 
@@ -89,11 +89,11 @@ constexpr Matrix<kTile, kKernel> kernel_transform() {
   return result;
 }
 
-inline constexpr auto kInput = input_transform();                         // B^T
-inline constexpr auto kWeights = kernel_transform();                      // G
-inline constexpr auto kWeightsVjp = transposed(kWeights);                 // G^T
-inline constexpr auto kOutputVjp = evaluation<kOutputs>();                // A
-inline constexpr auto kOutput = transposed(kOutputVjp);                   // A^T
+inline constexpr auto kInput = input_transform();           // B^T
+inline constexpr auto kWeights = kernel_transform();        // G
+inline constexpr auto kWeightsVjp = transposed(kWeights);   // G^T
+inline constexpr auto kOutputVjp = evaluation<kOutputs>();  // A
+inline constexpr auto kOutput = transposed(kOutputVjp);     // A^T
 
 // The sum of factor * x over row I of M, written out at compile time.
 template <const auto& M, size_t I, size_t... J>
@@ -118,7 +118,8 @@ inline void multiply(const Floats* x, Floats* y) {
   constexpr auto columns = std::make_index_sequence<static_cast<size_t>(M.columns)>{};
   [&]<size_t... I>(std::index_sequence<I...>) {
     ((y[I] = row_times<M, I>(x, columns)), ...);
-  }(std::make_index_sequence<static_cast<size_t>(M.rows)>{});
+  }
+  (std::make_index_sequence<static_cast<size_t>(M.rows)>{});
 }
 
 // y = M x M^T (+ bias) for every channel of `channels`, a multiple of kLanes. The addresses of the cells' channels are
