@@ -48,6 +48,7 @@ const std::vector<ConvCase>& conv_cases() {
       {2, 5, 6, 16, 32, 3, 3, {.pad_h = 2, .pad_w = 2}},
       {1, 7, 8, 64, 16, 3, 3, {.pad_h = 0, .pad_w = 2}},
       {1, 4, 4, 128, 16, 3, 3, {.pad_h = 1, .pad_w = 1}},
+      {0, 8, 8, 16, 16, 3, 3, {.pad_h = 1, .pad_w = 1}},
       {1, 123, 121, 16, 16, 3, 3, {.pad_h = 1, .pad_w = 1}, 5e-4},  // dw: sums of 15,000 products
   };
   return cases;

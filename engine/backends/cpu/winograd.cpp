@@ -165,6 +165,7 @@ bool winograd_serves(const Shape& w, const Shape& y, const Conv2dParams& params,
   const Conv2dParams same{.pad_h = params.pad_h, .pad_w = params.pad_w, .activation = params.activation};
   if (dtype != DType::f32 || w[1] != kKernel || w[2] != kKernel || !(params == same)) return false;
   if (params.pad_h >= kKernel || params.pad_w >= kKernel || w[0] % 16 != 0 || w[3] % 16 != 0) return false;
+  if (w.numel() == 0 || y.numel() == 0) return false;
   // At least 1.5 times fewer multiplications than the sum itself has.
   const int64_t sums = y[0] * y[1] * y[2] * kKernel * kKernel;
   return 2 * sums >= 3 * Tiles(y).count * kProducts;

@@ -9,7 +9,7 @@
 namespace cofactor::cpu {
 
 // Whether this way is open (f32, channels by 16) and pays: where the tiles reach far over the edge, oneDNN's direct
-// convolution is faster. w (O, KH, KW, I); y: what is computed by tiles, the output or, backward by the input, that.
+// convolution is faster. w (O, KH, KW, I); y is cut into tiles: the output, or backward by the input, the input.
 bool winograd_serves(const Shape& w, const Shape& y, const Conv2dParams& params, DType dtype);
 
 // The kernels of engine/backend.h, without the activation. A NaN or an infinity in a tile spreads over the tile.
