@@ -42,6 +42,8 @@ const std::vector<ConvCase>& conv_cases() {
       {1, 5, 5, 32, 1, 5, 5},  // one window
       {1, 2, 3, 4, 4, 3, 3, {.pad_h = 2, .pad_w = 2}},
       {1, 29, 23, 3, 16, 7, 7, {.stride_h = 2, .stride_w = 2, .pad_h = 3, .pad_w = 3}},
+      {3, 9, 8, 16, 33, 3, 3, {.pad_h = 1, .pad_w = 1}},
+      {3, 2, 2, 32, 16, 3, 3, {.pad_h = 1, .pad_w = 1}},  // too small for the tiles
       // By tiles of 4 x 4 outputs on the cpu: whole ones, cut ones, one, and more than are done at once.
       {2, 8, 12, 32, 16, 3, 3, {.pad_h = 1, .pad_w = 1}},
       {1, 9, 13, 48, 64, 3, 3},
