@@ -15,11 +15,11 @@ using onednn::view;
 void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
                         const Tensor& y) {
   if (!cpu::serves(x.dtype())) return ReferenceBackend::conv2d(x, w, b, params, y);
-  if (cpu::widens(x.dtype()))
+  const bool tiled = cpu::winograd_serves(w.shape(), y.shape(), params, x.dtype());
+  if (!tiled && cpu::widens(x.dtype()))
     return cpu::in_f32(*this, [&](auto& f32) { conv2d(f32.input(x), f32.input(w), b, params, f32.output(y)); });
   onednn::guarded("conv2d", x.shape(), [&] {
-    if (cpu::winograd_serves(w.shape(), y.shape(), params, x.dtype()))
-      return cpu::winograd_conv2d(*this, primitives_->products, x, w, b, params, y);
+    if (tiled) return cpu::winograd_conv2d(*this, primitives_->products, x, w, b, params, y);
     const onednn::Convolution conv{x.shape(), w.shape(), y.shape(), params, b.defined(), x.dtype()};
     const auto plain_weights = onednn::weights_desc(conv.w, conv.dtype);
     auto& cached = primitives_->conv_forward.get(Key() << conv, [&] {
@@ -42,12 +42,12 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const
 // dx[n, ih, iw, i] = sum over the outputs that read it of grad * w.
 void CpuBackend::conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) {
   if (!cpu::serves(grad.dtype())) return ReferenceBackend::conv2d_vjp_input(grad, w, params, dx);
-  if (cpu::widens(grad.dtype()))
+  const bool tiled = cpu::winograd_serves(w.shape(), dx.shape(), params, dx.dtype());
+  if (!tiled && cpu::widens(grad.dtype()))
     return cpu::in_f32(*this,
                        [&](auto& f32) { conv2d_vjp_input(f32.input(grad), f32.input(w), params, f32.output(dx)); });
   onednn::guarded("conv2d backward by the input", grad.shape(), [&] {
-    if (cpu::winograd_serves(w.shape(), dx.shape(), params, dx.dtype()))
-      return cpu::winograd_conv2d_vjp_input(*this, primitives_->products, grad, w, params, dx);
+    if (tiled) return cpu::winograd_conv2d_vjp_input(*this, primitives_->products, grad, w, params, dx);
     const onednn::Convolution conv{dx.shape(), w.shape(), grad.shape(), params, false, dx.dtype()};
     const auto plain_weights = onednn::weights_desc(conv.w, conv.dtype);
     auto& cached = primitives_->conv_input.get(Key() << conv, [&] {
@@ -68,10 +68,11 @@ void CpuBackend::conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Con
 void CpuBackend::conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
                                     const Tensor& db) {
   if (!cpu::serves(x.dtype())) return ReferenceBackend::conv2d_vjp_weights(x, grad, params, dw, db);
-  if (cpu::widens(x.dtype()))
+  const bool tiled = cpu::winograd_serves(dw.shape(), grad.shape(), params, x.dtype());
+  if (!tiled && cpu::widens(x.dtype()))
     return cpu::in_f32(*this, [&](auto& f32) { conv2d_vjp_weights(f32.input(x), f32.input(grad), params, dw, db); });
   onednn::guarded("conv2d backward by the weights", x.shape(), [&] {
-    if (cpu::winograd_serves(dw.shape(), grad.shape(), params, x.dtype())) {
+    if (tiled) {
       if (db.defined()) reduce(ReduceOp::sum, grad, db.view({1, 1, 1, db.numel()}));
       return cpu::winograd_conv2d_vjp_weights(*this, primitives_->products, x, grad, params, dw);
     }

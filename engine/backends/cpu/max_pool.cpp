@@ -4,8 +4,6 @@
 #include "engine/backends/cpu/max_pool.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <limits>
 #include <type_traits>
 #include <vector>
@@ -19,32 +17,28 @@ namespace cofactor::cpu {
 namespace {
 
 using Ints = int32_t __attribute__((vector_size(kVectorBytes)));
-using Words = uint32_t __attribute__((vector_size(kVectorBytes)));
-using Halves = uint16_t __attribute__((vector_size(kVectorBytes / 2)));
 using Bytes = uint8_t __attribute__((vector_size(kLanes)));
 
-// kLanes elements, computed in f32.
-Floats load_wide(const float* from) {
-  return load<Floats>(from);
-}
-Floats load_wide(const bf16* from) {
-  return std::bit_cast<Floats>(__builtin_convertvector(load<Halves>(from), Words) << 16);
-}
-void store_narrow(float* to, const Floats& values) {
-  store(to, values);
-}
-void store_narrow(bf16* to, const Floats& values) {
-  // bf16's own rounding (engine/dtype.h), which GCC takes apart into branches here.
-  const Words words = std::bit_cast<Words>(values);
-  const Words nearest = (words + 0x7fffu + ((words >> 16) & 1u)) >> 16, nan = (words >> 16) | 0x40u;
-  store(to, __builtin_convertvector((words & 0x7fffffffu) > 0x7f800000u ? nan : nearest, Halves));
-}
+// Places beside values: as many as Value holds.
+template <class Value>
+using PlacesOf = std::conditional_t<std::is_same_v<Value, Floats>, Ints, int32_t>;
 
-// kLanes bytes as integers. (A loop: the compiler widens it in one instruction, but not __builtin_convertvector.)
-Ints load_places(const uint8_t* from) {
-  alignas(kVectorBytes) int32_t wide[kLanes];
-  for (int64_t c = 0; c < kLanes; ++c) wide[c] = from[c];
-  return load<Ints>(wide);
+// Bytes as integers. (A loop: the compiler widens it in one instruction, but not __builtin_convertvector.)
+template <class Value>
+PlacesOf<Value> load_places(const uint8_t* from) {
+  if constexpr (std::is_same_v<Value, Floats>) {
+    alignas(kVectorBytes) int32_t wide[kLanes];
+    for (int64_t c = 0; c < kLanes; ++c) wide[c] = from[c];
+    return load<Ints>(wide);
+  } else {
+    return *from;
+  }
+}
+void store_places(uint8_t* to, const Ints& places) {
+  store(to, __builtin_convertvector(places, Bytes));
+}
+void store_places(uint8_t* to, int32_t place) {
+  *to = static_cast<uint8_t>(place);
 }
 
 // The cells of one window that lie inside the image: rows h0 .. h1 - 1 and columns w0 .. w1 - 1 of the kernel.
@@ -90,18 +84,15 @@ inline void for_each_cell(const Window& w, int kernel_w, Float* image, int64_t w
 // The place of a maximum that a ReLU has set to 0.
 constexpr int32_t kStopped = 255;
 
-// The maximum of one window and its place, for the kLanes channels (or the one) that Value and Place hold.
-template <class T, class Value, class Place>
+// The maximum of one window and its place, for the kLanes channels (or the one) that Value holds.
+template <class T, class Value>
 inline void pool_window(const T* image, int64_t width, int64_t channels, const Window& w, int kernel_w, bool relu,
-                        Value& best, Place& where) {
+                        Value& best, PlacesOf<Value>& where) {
+  using Place = PlacesOf<Value>;
   best = Value{} - std::numeric_limits<float>::infinity();
   where = Place{} + static_cast<int32_t>(w.h0 * kernel_w + w.w0);
   for_each_cell(w, kernel_w, image, width, channels, [&](const T* address, int32_t cell_number) {
-    Value cell;
-    if constexpr (std::is_same_v<Value, Floats>)
-      cell = load_wide(address);
-    else
-      cell = widen(*address);
+    const Value cell = load_wide<Value>(address);
     // Larger than the best so far, or NaN; and once NaN is the best, it stays.
     const auto take = (cell > best) | ((cell != cell) & (best == best));
     best = take ? cell : best;
@@ -120,15 +111,11 @@ bool tiles(const Pool2dParams& p, const Extents& x, const Extents& y) {
 }
 
 // Writes every cell of one window: grad where the maximum was, 0 elsewhere.
-template <class T, class Value, class Place>
-inline void unpool_window(const Value& grad, const Place& where, int64_t width, int64_t channels, const Window& w,
-                          int kernel_w, T* image) {
+template <class T, class Value>
+inline void unpool_window(const Value& grad, const PlacesOf<Value>& where, int64_t width, int64_t channels,
+                          const Window& w, int kernel_w, T* image) {
   for_each_cell(w, kernel_w, image, width, channels, [&](T* address, int32_t cell_number) {
-    const Value value = where == Place{} + cell_number ? grad : Value{};
-    if constexpr (std::is_same_v<Value, Floats>)
-      store_narrow(address, value);
-    else
-      *address = convert<T>(value);
+    store_narrow(address, where == PlacesOf<Value>{} + cell_number ? grad : Value{});
   });
 }
 
@@ -168,21 +155,13 @@ void pool(const T* images, const Pool2dParams& params, const Extents& in, const 
   const bool relu = params.activation == Activation::relu;
   for_each_window(params, in, out, [=](int64_t n, const Window& w, int64_t o) {
     const T* image = images + n * in.image_size();
-    int64_t c = 0;
-    for (; c + kLanes <= in.channels; c += kLanes) {
-      Floats best;
-      Ints where;
+    for_each_lane(in.channels, [=]<class Value>(int64_t c) {
+      Value best;
+      PlacesOf<Value> where;
       pool_window(image + c, in.width, in.channels, w, params.kernel_w, relu, best, where);
       store_narrow(result + o + c, best);
-      if (places) store(places + o + c, __builtin_convertvector(where, Bytes));
-    }
-    for (; c < in.channels; ++c) {
-      float best;
-      int32_t where;
-      pool_window(image + c, in.width, in.channels, w, params.kernel_w, relu, best, where);
-      result[o + c] = convert<T>(best);
-      if (places) places[o + c] = static_cast<uint8_t>(where);
-    }
+      if (places) store_places(places + o + c, where);
+    });
   });
 }
 
@@ -200,12 +179,10 @@ void unpool(const T* g, const uint8_t* places, const Pool2dParams& params, const
   }
   for_each_window(params, in, out, [=](int64_t n, const Window& w, int64_t o) {
     T* image = images + n * in.image_size();
-    int64_t c = 0;
-    for (; c + kLanes <= in.channels; c += kLanes)
-      unpool_window(load_wide(g + o + c), load_places(places + o + c), in.width, in.channels, w, params.kernel_w,
-                    image + c);
-    for (; c < in.channels; ++c)
-      unpool_window(widen(g[o + c]), int32_t{places[o + c]}, in.width, in.channels, w, params.kernel_w, image + c);
+    for_each_lane(in.channels, [=]<class Value>(int64_t c) {
+      unpool_window(load_wide<Value>(g + o + c), load_places<Value>(places + o + c), in.width, in.channels, w,
+                    params.kernel_w, image + c);
+    });
   });
 }
 

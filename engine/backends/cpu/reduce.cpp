@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/backends/cpu/backend.h"
+#include "engine/backends/cpu/dispatch.h"
 #include "engine/backends/cpu/in_f32.h"
 #include "engine/backends/cpu/parallel.h"
 
@@ -33,24 +34,28 @@ std::optional<Block> reduced_block(const Shape& x, const Shape& y) {
 }
 
 // total[i] += sum over rows of x[row, i], the rows being `inner` long. Sums are kept in double.
-void add_rows(const float* x, int64_t rows, int64_t inner, double* total) {
+template <class T>
+void add_rows(const T* x, int64_t rows, int64_t inner, double* total) {
   for (int64_t row = 0; row < rows; ++row)
-    for (int64_t i = 0; i < inner; ++i) total[i] += x[row * inner + i];
+    for (int64_t i = 0; i < inner; ++i) total[i] += widen(x[row * inner + i]);
 }
 
-void max_rows(const float* x, int64_t rows, int64_t inner, double* total) {
+template <class T>
+void max_rows(const T* x, int64_t rows, int64_t inner, double* total) {
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t i = 0; i < inner; ++i) {
-      const double value = x[row * inner + i];
+      const double value = widen(x[row * inner + i]);
       if (value > total[i] || std::isnan(value)) total[i] = value;
     }
 }
 
-using Combine = void (*)(const float*, int64_t, int64_t, double*);
+template <class T>
+using Combine = void (*)(const T*, int64_t, int64_t, double*);
 
 // The reduction of `rows` rows into total (inner), split over threads: each reduces a range, then the ranges' results
 // are combined in order, so that the result depends on the number of threads alone.
-void reduce_rows(Combine combine, bool is_max, const float* x, int64_t rows, int64_t inner, double* total) {
+template <class T>
+void reduce_rows(Combine<T> combine, bool is_max, const T* x, int64_t rows, int64_t inner, double* total) {
   const double start = is_max ? -std::numeric_limits<double>::infinity() : 0.0;
   std::fill_n(total, inner, start);
   if (rows * inner < cpu::kParallelElements || omp_in_parallel()) return combine(x, rows, inner, total);
@@ -73,31 +78,36 @@ void reduce_rows(Combine combine, bool is_max, const float* x, int64_t rows, int
     }
 }
 
+template <class T, class Y>
+void reduce_block(ReduceOp op, const T* x, const Block& b, Y* y) {
+  const bool is_max = op == ReduceOp::max;
+  const Combine<T> combine = is_max ? max_rows<T> : add_rows<T>;
+  const double factor = op == ReduceOp::mean ? 1.0 / static_cast<double>(b.reduced) : 1.0;
+  const auto reduce_outer = [=](int64_t begin, int64_t end) {
+    std::vector<double> total(static_cast<size_t>(b.inner));
+    for (int64_t o = begin; o < end; ++o) {
+      reduce_rows(combine, is_max, x + o * b.reduced * b.inner, b.reduced, b.inner, total.data());
+      for (int64_t i = 0; i < b.inner; ++i) y[o * b.inner + i] = convert<Y>(total[static_cast<size_t>(i)] * factor);
+    }
+  };
+  if (b.outer == 1) {
+    reduce_outer(0, 1);
+  } else {
+    parallel_for(b.outer, b.reduced * b.inner, reduce_outer);
+  }
+}
+
 }  // namespace
 
 // y = sum, mean or max of x over the axes in which y has extent 1.
 void CpuBackend::reduce(ReduceOp op, const Tensor& x, const Tensor& y) {
-  if (x.dtype() == DType::bf16) return cpu::in_f32(*this, [&](auto& f32) { reduce(op, f32.input(x), f32.output(y)); });
-  const auto block = x.dtype() == DType::f32 ? reduced_block(x.shape(), y.shape()) : std::nullopt;
+  const auto block = cpu::serves(x.dtype()) ? reduced_block(x.shape(), y.shape()) : std::nullopt;
+  if (x.dtype() == DType::bf16 && !block)
+    return cpu::in_f32(*this, [&](auto& f32) { reduce(op, f32.input(x), f32.output(y)); });
   if (!block || x.numel() == 0) return ReferenceBackend::reduce(op, x, y);
-  const float* in = x.data<float>();
-  float* out = y.data<float>();
-  const bool is_max = op == ReduceOp::max;
-  const Combine combine = is_max ? max_rows : add_rows;
-  const double factor = op == ReduceOp::mean ? 1.0 / static_cast<double>(block->reduced) : 1.0;
-  const auto reduce_outer = [&, b = *block](int64_t begin, int64_t end) {
-    std::vector<double> total(static_cast<size_t>(b.inner));
-    for (int64_t o = begin; o < end; ++o) {
-      reduce_rows(combine, is_max, in + o * b.reduced * b.inner, b.reduced, b.inner, total.data());
-      for (int64_t i = 0; i < b.inner; ++i)
-        out[o * b.inner + i] = static_cast<float>(total[static_cast<size_t>(i)] * factor);
-    }
-  };
-  if (block->outer == 1) {
-    reduce_outer(0, 1);
-  } else {
-    parallel_for(block->outer, block->reduced * block->inner, reduce_outer);
-  }
+  cpu::dispatch(x.dtype(), [&]<class T>() {
+    cpu::dispatch(y.dtype(), [&]<class Y>() { reduce_block(op, x.data<T>(), *block, y.data<Y>()); });
+  });
 }
 
 // y = exp(x - max) / sum exp(x - max), or its logarithm x - max - log sum exp(x - max), by row.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/backends/cpu/dispatch.h"
+#include "engine/backends/cpu/in_f32.h"
 #include "engine/backends/cpu/parallel.h"
 #include "engine/backends/cpu/winograd_transforms.h"
 
@@ -23,14 +25,15 @@ struct Tiles {
 };
 
 // The images of a tensor (N, H, W, C), read or written a square window at a time.
-template <class Float>
+template <class Element>
 struct Images {
-  explicit Images(const Tensor& x) : data(x.data<float>()), height(x.dim(1)), width(x.dim(2)), channels(x.dim(3)) {}
+  explicit Images(const Tensor& x)
+      : data(x.data<std::remove_const_t<Element>>()), height(x.dim(1)), width(x.dim(2)), channels(x.dim(3)) {}
 
   // The addresses of the Side x Side cells of tile t's window, which begins `pad` cells above and left of its outputs.
   // Cells outside the image are at `outside`.
   template <int Side>
-  void window(const Tiles& tiles, int64_t t, int64_t pad_h, int64_t pad_w, Float* outside, Float** cells) const {
+  void window(const Tiles& tiles, int64_t t, int64_t pad_h, int64_t pad_w, Element* outside, Element** cells) const {
     const int64_t column = t % tiles.columns, row = t / tiles.columns % tiles.rows;
     const int64_t image = t / tiles.columns / tiles.rows;
     const int64_t top = row * kOutputs - pad_h, left = column * kOutputs - pad_w;
@@ -41,7 +44,7 @@ struct Images {
       }
   }
 
-  Float* data;
+  Element* data;
   int64_t height, width, channels;
 };
 
@@ -80,15 +83,15 @@ void for_each_chunk(const Tiles& tiles, int64_t channels, const Body& body) {
 constexpr int64_t kTransformCost = 100;
 
 // The matrices of tiles first .. first + count - 1: M (the window) M^T, read beyond the image's edge as 0.
-template <const auto& M>
-void transform_tiles(const Images<const float>& x, const Tiles& tiles, int64_t first, int64_t count, int64_t pad_h,
+template <const auto& M, class T>
+void transform_tiles(const Images<const T>& x, const Tiles& tiles, int64_t first, int64_t count, int64_t pad_h,
                      int64_t pad_w, const Matrices& result) {
-  const std::vector<float> zeros(static_cast<size_t>(x.channels));
+  const std::vector<T> zeros(static_cast<size_t>(x.channels));
   parallel_for(count, x.channels * kTransformCost, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
-      const float* from[M.columns * M.columns];
+      const T* from[M.columns * M.columns];
       float* to[kProducts];
-      x.window<M.columns>(tiles, first + t, pad_h, pad_w, zeros.data(), from);
+      x.template window<M.columns>(tiles, first + t, pad_h, pad_w, zeros.data(), from);
       result.row(t, to);
       transform<M>(from, to, x.channels);
     }
@@ -96,15 +99,16 @@ void transform_tiles(const Images<const float>& x, const Tiles& tiles, int64_t f
 }
 
 // The outputs of tiles first .. first + count - 1 from their matrices. `bias` may be null.
+template <class T>
 void transform_back(const Matrices& products, const float* bias, const Tiles& tiles, int64_t first, int64_t count,
-                    const Images<float>& y) {
+                    const Images<T>& y) {
   parallel_for(count, y.channels * kTransformCost, [&](int64_t begin, int64_t end) {
-    std::vector<float> beyond_the_edge(static_cast<size_t>(y.channels));
+    std::vector<T> beyond_the_edge(static_cast<size_t>(y.channels));
     for (int64_t t = begin; t < end; ++t) {
       float* from[kProducts];
-      float* to[kOutputs * kOutputs];
+      T* to[kOutputs * kOutputs];
       products.row(t, from);
-      y.window<kOutputs>(tiles, first + t, 0, 0, beyond_the_edge.data(), to);
+      y.template window<kOutputs>(tiles, first + t, 0, 0, beyond_the_edge.data(), to);
       transform<kOutput>(from, to, y.channels, bias);
     }
   });
@@ -112,14 +116,14 @@ void transform_back(const Matrices& products, const float* bias, const Tiles& ti
 
 // Calls body(cells, rows) for each output channel o: the addresses of w's 3 x 3 cells (in the opposite order where
 // `turned`), and of row o of the 36 matrices.
-template <class Body>
+template <class T, class Body>
 void for_each_kernel(const Tensor& w, bool turned, const Matrices& matrices, const Body& body) {
   constexpr int64_t cells = kKernel * kKernel;
   const int64_t in = w.dim(3);
-  float* data = w.data<float>();
+  T* data = w.data<T>();
   parallel_for(w.dim(0), in * kTransformCost, [&](int64_t begin, int64_t end) {
     for (int64_t o = begin; o < end; ++o) {
-      float* kernel[cells];
+      T* kernel[cells];
       float* rows[kProducts];
       for (int64_t k = 0; k < cells; ++k) kernel[k] = data + (o * cells + (turned ? cells - 1 - k : k)) * in;
       matrices.row(o, rows);
@@ -131,12 +135,15 @@ void for_each_kernel(const Tensor& w, bool turned, const Matrices& matrices, con
 // The 36 matrices (O, I) of the weights.
 Matrices transform_weights(Backend& backend, const Tensor& w, bool turned) {
   Matrices result(backend, w.dim(0), w.dim(3));
-  for_each_kernel(w, turned, result,
-                  [&](float** kernel, float** rows) { transform<kWeights>(kernel, rows, w.dim(3)); });
+  dispatch(w.dtype(), [&]<class T>() {
+    for_each_kernel<T>(w, turned, result,
+                       [&](T** kernel, float** rows) { transform<kWeights>(kernel, rows, w.dim(3)); });
+  });
   return result;
 }
 
 // y = the correlation of x with the kernels + b. `to_inputs`: the weights take y's channels to x's, transposed.
+template <class T>
 void correlate(Backend& backend, onednn::Products& products, const Tensor& x, const Matrices& weights, bool to_inputs,
                const Tensor& b, int64_t pad_h, int64_t pad_w, const Tensor& y) {
   const Tiles tiles(y.shape());
@@ -144,7 +151,7 @@ void correlate(Backend& backend, onednn::Products& products, const Tensor& x, co
   const float* bias = b.defined() ? b.data<float>() : nullptr;
   for_each_chunk(tiles, in + out, [&](int64_t first, int64_t count) {
     const Matrices inputs(backend, count, in), outputs(backend, count, out);
-    transform_tiles<kInput>(Images<const float>(x), tiles, first, count, pad_h, pad_w, inputs);
+    transform_tiles<kInput>(Images<const T>(x), tiles, first, count, pad_h, pad_w, inputs);
     products.run(backend,
                  {.m = count,
                   .k = in,
@@ -155,7 +162,7 @@ void correlate(Backend& backend, onednn::Products& products, const Tensor& x, co
                   .stride_b = weights.stride,
                   .stride_y = outputs.stride},
                  inputs.values, weights.values, {}, outputs.values);
-    transform_back(outputs, bias, tiles, first, count, Images<float>(y));
+    transform_back(outputs, bias, tiles, first, count, Images<T>(y));
   });
 }
 
@@ -163,7 +170,7 @@ void correlate(Backend& backend, onednn::Products& products, const Tensor& x, co
 
 bool winograd_serves(const Shape& w, const Shape& y, const Conv2dParams& params, DType dtype) {
   const Conv2dParams same{.pad_h = params.pad_h, .pad_w = params.pad_w, .activation = params.activation};
-  if (dtype != DType::f32 || w[1] != kKernel || w[2] != kKernel || !(params == same)) return false;
+  if ((dtype != DType::f32 && !widens(dtype)) || w[1] != kKernel || w[2] != kKernel || !(params == same)) return false;
   if (params.pad_h >= kKernel || params.pad_w >= kKernel || w[0] % 16 != 0 || w[3] % 16 != 0) return false;
   if (w.numel() == 0 || y.numel() == 0) return false;
   // At least 1.5 times fewer multiplications than the sum itself has.
@@ -173,14 +180,18 @@ bool winograd_serves(const Shape& w, const Shape& y, const Conv2dParams& params,
 
 void winograd_conv2d(Backend& backend, onednn::Products& products, const Tensor& x, const Tensor& w, const Tensor& b,
                      const Conv2dParams& params, const Tensor& y) {
-  correlate(backend, products, x, transform_weights(backend, w, false), false, b, params.pad_h, params.pad_w, y);
+  const Matrices weights = transform_weights(backend, w, false);
+  dispatch(x.dtype(),
+           [&]<class T>() { correlate<T>(backend, products, x, weights, false, b, params.pad_h, params.pad_w, y); });
 }
 
 // A correlation with the turned kernels, padded so that each input meets all outputs that have read it.
 void winograd_conv2d_vjp_input(Backend& backend, onednn::Products& products, const Tensor& grad, const Tensor& w,
                                const Conv2dParams& params, const Tensor& dx) {
-  correlate(backend, products, grad, transform_weights(backend, w, true), true, {}, kKernel - 1 - params.pad_h,
-            kKernel - 1 - params.pad_w, dx);
+  const Matrices weights = transform_weights(backend, w, true);
+  const int64_t pad_h = kKernel - 1 - params.pad_h, pad_w = kKernel - 1 - params.pad_w;
+  dispatch(grad.dtype(),
+           [&]<class T>() { correlate<T>(backend, products, grad, weights, true, {}, pad_h, pad_w, dx); });
 }
 
 // dw = G^T [sum over the tiles of (A grad A^T) * (B^T x B)] G.
@@ -191,8 +202,10 @@ void winograd_conv2d_vjp_weights(Backend& backend, onednn::Products& products, c
   const Matrices sums(backend, out, in);
   for_each_chunk(tiles, in + out, [&](int64_t first, int64_t count) {
     const Matrices inputs(backend, count, in), grads(backend, count, out);
-    transform_tiles<kInput>(Images<const float>(x), tiles, first, count, params.pad_h, params.pad_w, inputs);
-    transform_tiles<kOutputVjp>(Images<const float>(grad), tiles, first, count, 0, 0, grads);
+    dispatch(x.dtype(), [&]<class T>() {
+      transform_tiles<kInput>(Images<const T>(x), tiles, first, count, params.pad_h, params.pad_w, inputs);
+      transform_tiles<kOutputVjp>(Images<const T>(grad), tiles, first, count, 0, 0, grads);
+    });
     products.run(backend,
                  {.m = out,
                   .k = count,
@@ -205,7 +218,8 @@ void winograd_conv2d_vjp_weights(Backend& backend, onednn::Products& products, c
                   .accumulate = first > 0},
                  grads.values, inputs.values, {}, sums.values);
   });
-  for_each_kernel(dw, false, sums, [&](float** kernel, float** rows) { transform<kWeightsVjp>(rows, kernel, in); });
+  for_each_kernel<float>(dw, false, sums,
+                         [&](float** kernel, float** rows) { transform<kWeightsVjp>(rows, kernel, in); });
 }
 
 }  // namespace cofactor::cpu

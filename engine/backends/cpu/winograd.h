@@ -8,11 +8,13 @@
 
 namespace cofactor::cpu {
 
-// Whether this way is open (f32, channels by 16) and pays: where the tiles reach far over the edge, oneDNN's direct
-// convolution is faster. w (O, KH, KW, I); y is cut into tiles: the output, or backward by the input, the input.
+// Whether this way is open (f32, or bf16 that is computed in f32; channels by 16) and pays: where the tiles reach far
+// over the edge, oneDNN's direct convolution is faster. w (O, KH, KW, I); y is cut into tiles: the output, or backward
+// by the input, the input.
 bool winograd_serves(const Shape& w, const Shape& y, const Conv2dParams& params, DType dtype);
 
-// The kernels of engine/backend.h, without the activation. A NaN or an infinity in a tile spreads over the tile.
+// The kernels of engine/backend.h, without the activation and db. bf16 is read and rounded in the transforms; what is
+// between them is f32. A NaN or an infinity in a tile spreads over the tile.
 void winograd_conv2d(Backend& backend, onednn::Products& products, const Tensor& x, const Tensor& w, const Tensor& b,
                      const Conv2dParams& params, const Tensor& y);
 void winograd_conv2d_vjp_input(Backend& backend, onednn::Products& products, const Tensor& grad, const Tensor& w,

@@ -123,15 +123,15 @@ inline void multiply(const Floats* x, Floats* y) {
 }
 
 // y = M x M^T (+ bias) for every channel of `channels`, a multiple of kLanes. The addresses of the cells' channels are
-// row by row in x and y. `bias` may be null.
-template <const auto& M>
-inline void transform(const float* const* x, float* const* y, int64_t channels, const float* bias = nullptr) {
+// row by row in x and y, whose elements are f32 or bf16. `bias` may be null.
+template <const auto& M, class From, class To>
+inline void transform(const From* const* x, To* const* y, int64_t channels, const float* bias = nullptr) {
   constexpr size_t rows = M.rows, columns = M.columns;
   for (int64_t c = 0; c < channels; c += kLanes) {
     Floats half[columns][rows];  // (M x)^T
     for (size_t j = 0; j < columns; ++j) {
       Floats column[columns];
-      for (size_t i = 0; i < columns; ++i) column[i] = load<Floats>(x[i * columns + j] + c);
+      for (size_t i = 0; i < columns; ++i) column[i] = load_wide<Floats>(x[i * columns + j] + c);
       multiply<M>(column, half[j]);
     }
     const Floats shift = bias ? load<Floats>(bias + c) : Floats{};
@@ -139,7 +139,7 @@ inline void transform(const float* const* x, float* const* y, int64_t channels, 
       Floats row[columns], result[rows];
       for (size_t j = 0; j < columns; ++j) row[j] = half[j][i];
       multiply<M>(row, result);
-      for (size_t j = 0; j < rows; ++j) store(y[i * rows + j] + c, bias ? result[j] + shift : result[j]);
+      for (size_t j = 0; j < rows; ++j) store_narrow(y[i * rows + j] + c, bias ? result[j] + shift : result[j]);
     }
   }
 }
