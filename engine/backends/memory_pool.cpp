@@ -41,6 +41,9 @@ class HostMemory : public MemorySource {
     return data;
   }
   void release(void* data, size_t) noexcept override { std::free(data); }
+  // From here on malloc hands a freed block back to the system, whatever sizes came before (M_MMAP_THRESHOLD's upper
+  // limit). Clearing its pages anew takes about as long as one pass over the block.
+  std::optional<size_t> gives_back_from() const override { return size_t{32} << 20; }
   std::string name() const override { return "the system"; }
 };
 
@@ -69,6 +72,16 @@ void MemoryPool::release_free_blocks() noexcept {
   }
 }
 
+void MemoryPool::make_room(size_t size) noexcept {
+  const std::optional<size_t> least = source_->gives_back_from();
+  const size_t limit = std::max(stats_.peak, stats_.in_use + size);
+  for (auto blocks = free_.rbegin(); least && blocks != free_.rend() && blocks->first >= *least; ++blocks)
+    for (; !blocks->second.empty() && stats_.reserved + size > limit; blocks->second.pop_back()) {
+      release(blocks->second.back(), blocks->first);
+      stats_.reserved -= blocks->first;
+    }
+}
+
 void* MemoryPool::allocate(size_t bytes) {
   const std::scoped_lock lock(mutex_);
   check(bytes <= static_cast<size_t>(PTRDIFF_MAX) / 2,
@@ -81,6 +94,7 @@ void* MemoryPool::allocate(size_t bytes) {
     blocks.pop_back();
   } else {
     ++stats_.system_requests;
+    make_room(size);
     data = source_->obtain(size);
     if (!data) {  // blocks of other sizes may stand in the way
       release_free_blocks();

@@ -121,6 +121,23 @@ TEST_SUITE("unit") {
     CHECK(pool.stats().peak == 4096 + 8192);
   }
 
+  TEST_CASE("memory pool: large free blocks make room for other sizes and small ones stay") {
+    constexpr size_t kLarge = 32 * kMiB;
+    MemoryPool pool;
+    void* small = pool.allocate(kMiB);
+    pool.deallocate(small, kMiB);
+    for (const size_t bytes : {2 * kLarge, kLarge}) pool.deallocate(pool.allocate(bytes), bytes);
+    CHECK(pool.stats().reserved == kLarge + kMiB);  // the second size was paid for with the first
+    void* a = pool.allocate(3 * kLarge);            // more than was ever in use: all large blocks go
+    CHECK(pool.stats().reserved == 3 * kLarge + kMiB);
+    pool.deallocate(a, 3 * kLarge);
+    CHECK(pool.allocate(3 * kLarge) == a);  // its own size is kept
+    pool.deallocate(a, 3 * kLarge);
+    CHECK(pool.allocate(kMiB) == small);
+    pool.deallocate(small, kMiB);
+    CHECK(pool.stats().peak == 3 * kLarge);
+  }
+
   TEST_CASE("memory pool: no class is more than an eighth larger than the request 64 bytes apart") {
     MemoryPool pool;
     for (size_t bytes = 1; bytes < 40 * kMiB; bytes += bytes / 3 + 1) {
