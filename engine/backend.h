@@ -240,21 +240,17 @@ class Backend {
 
   // ---- batch norm over all axes but the last: y = activation(batch_norm(x) + residual). x, residual and y (..., C),
   // all of one dtype; scale, shift and the statistics (C), f32 where that dtype is bf16, else of that dtype too.
-  // dtype: x's. residual: whether the forward adds one.
-  virtual size_t batch_norm_workspace(const Shape& x, DType dtype, const BatchNormParams& params, bool residual) = 0;
   // Training: writes the batch's mean and biased variance to saved_mean, saved_variance and updates the running ones.
-  // Otherwise reads running_mean and running_variance, and saved_* are undefined. residual may be undefined. An
-  // undefined workspace asks for y alone.
+  // Otherwise reads running_mean and running_variance, and saved_* are undefined. residual may be undefined.
   virtual void batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
                           const Tensor& running_variance, const Tensor& residual, const BatchNormParams& params,
-                          const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance,
-                          const Tensor& workspace) = 0;
+                          const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance) = 0;
   // mean and variance are the ones that forward normalised with. y is the forward's output, undefined where there is no
   // activation. dresidual (undefined: not wanted) is the gradient that the activation lets through: grad where y > 0
   // for ReLU. grad, dx and dresidual have x's dtype; dscale and dshift have scale's.
   virtual void batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale,
                               const Tensor& mean, const Tensor& variance, const BatchNormParams& params,
-                              const Tensor& workspace, const Tensor& dx, const Tensor& dscale, const Tensor& dshift,
+                              const Tensor& dx, const Tensor& dscale, const Tensor& dshift,
                               const Tensor& dresidual) = 0;
 
   // ---- random draws. Dropout: y_i = x_i / (1 - p) where unit_float(random_word(key, i)) >= p, else 0. The same call

@@ -46,17 +46,13 @@ Tensor batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, con
   if (residual.defined()) check_residual(x, residual);
   const Tensor y = empty_like(x);
   const bool tracked = tracks(x) || tracks(scale) || tracks(shift) || tracks(residual);
-  Tensor saved_mean, saved_variance, workspace;
+  Tensor saved_mean, saved_variance;
   if (params.training) {
     saved_mean = empty_like(running_mean);
     saved_variance = empty_like(running_variance);
   }
-  if (tracked) {
-    const size_t bytes = x.backend().batch_norm_workspace(x.shape(), x.dtype(), params, residual.defined());
-    workspace = Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, x.device());
-  }
   x.backend().batch_norm(x, scale, shift, running_mean, running_variance, residual, params, y, saved_mean,
-                         saved_variance, workspace);
+                         saved_variance);
 
   const Tensor mean = params.training ? saved_mean : keep(running_mean, tracked);
   const Tensor variance = params.training ? saved_variance : keep(running_variance, tracked);
@@ -67,8 +63,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, con
        need_residual = tracks(residual)](const Tensor& grad) -> std::vector<Tensor> {
         const Tensor dx = empty_like(kept_x), dscale = empty_like(kept_scale), dshift = empty_like(kept_scale);
         const Tensor masked = need_residual && activated ? empty_like(grad) : Tensor();
-        grad.backend().batch_norm_vjp(grad, kept_x, kept_y, kept_scale, mean, variance, params, workspace, dx, dscale,
-                                      dshift, masked);
+        grad.backend().batch_norm_vjp(grad, kept_x, kept_y, kept_scale, mean, variance, params, dx, dscale, dshift,
+                                      masked);
         return {dx, dscale, dshift, activated ? masked : grad};
       });
 }

@@ -1,187 +1,292 @@
-// Batch norm by oneDNN, which fuses ReLU but no residual. Its ReLU turns NaN into 0, and a network that has diverged
-// would look healthy: in training the moments and parameters tell whether a channel is NaN, and it is made so again; in
-// evaluation, and after a residual, ReLU is a pass of its own, one with the residual's addition.
+// Batch norm with its residual and ReLU, of x seen as (rows, channels), in loops of this backend's own. oneDNN fuses no
+// residual, its ReLU turns NaN into 0, and it has bf16 only where the processor multiplies it. All loops wait for
+// memory: forward reads x twice, backward reads grad, x and y twice, and nothing is stored between.
 #include <cmath>
-#include <cstring>
-#include <limits>
+#include <type_traits>
+#include <vector>
 
+#include "engine/backends/cpu/backend.h"
 #include "engine/backends/cpu/dispatch.h"
-#include "engine/backends/cpu/in_f32.h"
 #include "engine/backends/cpu/parallel.h"
-#include "engine/backends/cpu/primitives.h"
+#include "engine/backends/cpu/vectors.h"
 
 namespace cofactor {
 
-using onednn::Key;
-using onednn::vector_desc;
-using onednn::view;
+using namespace cpu;
 
 namespace {
 
-Key key_of(const Tensor& x, const BatchNormParams& params) {
-  int64_t epsilon_bits = 0;
-  std::memcpy(&epsilon_bits, &params.epsilon, sizeof(epsilon_bits));
-  return Key() << x.shape() << static_cast<int64_t>(x.dtype()) << params.training
-               << static_cast<int64_t>(params.activation) << epsilon_bits;
+// x as a matrix whose rows are dealt to the threads in equal parts.
+struct Rows {
+  explicit Rows(const Tensor& x)
+      : channels(x.dim(-1)), count(x.numel() / channels), parts(std::min<int64_t>(omp_get_max_threads(), count)) {}
+
+  // Calls body(part, begin, end): the rows begin .. end - 1 of each part.
+  template <class Body>
+  void for_each_part(const Body& body) const {
+    parallel_for(parts, count * channels, [&](int64_t first, int64_t last) {
+      for (int64_t part = first; part < last; ++part)
+        body(static_cast<size_t>(part), count * part / parts, count * (part + 1) / parts);
+    });
+  }
+
+  int64_t channels, count, parts;
+};
+
+// Rows whose sums are kept in f32; beyond that, sums are added up in double.
+constexpr int64_t kBlockRows = 128;
+
+// Two sums for each channel.
+struct BlockSums {
+  explicit BlockSums(int64_t channels) : first(static_cast<size_t>(channels)), second(static_cast<size_t>(channels)) {}
+
+  // Over the rows begin .. end - 1: terms(place, channel, first, second) adds one element, or kLanes side by side.
+  template <class Terms>
+  void sum(int64_t begin, int64_t end, const Terms& terms) {
+    std::fill(first.begin(), first.end(), 0.0f);
+    std::fill(second.begin(), second.end(), 0.0f);
+    int64_t row = begin;
+    for (; row + 4 <= end; row += 4) add_rows<4>(row, terms);  // so that sums stay in registers for a while
+    for (; row < end; ++row) add_rows<1>(row, terms);
+  }
+
+  std::vector<float> first, second;
+
+ private:
+  template <int64_t Count, class Terms>
+  void add_rows(int64_t row, const Terms& terms) {
+    const auto channels = static_cast<int64_t>(first.size());
+    for_each_lane(channels, [&]<class Value>(int64_t c) {
+      Value a = load_wide<Value>(&first[static_cast<size_t>(c)]), b = load_wide<Value>(&second[static_cast<size_t>(c)]);
+      for (int64_t r = 0; r < Count; ++r) terms((row + r) * channels + c, c, a, b);
+      store_narrow(&first[static_cast<size_t>(c)], a);
+      store_narrow(&second[static_cast<size_t>(c)], b);
+    });
+  }
+};
+
+// Calls body(begin, end) for the blocks of the rows begin .. end - 1.
+template <class Body>
+void for_each_block(int64_t begin, int64_t end, const Body& body) {
+  for (int64_t row = begin; row < end; row += kBlockRows) body(row, std::min(end, row + kBlockRows));
 }
 
-bool has_relu(const BatchNormParams& params) {
-  return params.activation == Activation::relu;
-}
+// Each channel's mean over some rows, and the sum of squared differences from it.
+struct Moments {
+  explicit Moments(int64_t channels) : mean(static_cast<size_t>(channels)), squares(static_cast<size_t>(channels)) {}
 
-// What oneDNN is asked for.
-BatchNormParams with_relu(BatchNormParams params, bool relu) {
-  params.activation = relu ? Activation::relu : Activation::none;
-  return params;
-}
+  // Joins those of `count` other rows (Chan, Golub, LeVeque, Updating Formulae, 1979).
+  void join(size_t channel, double count, double other_mean, double other_squares) {
+    const double share = count / (rows + count), difference = other_mean - mean[channel];
+    mean[channel] += difference * share;
+    squares[channel] += other_squares + difference * difference * rows * share;
+  }
 
-bool fuses_relu(const BatchNormParams& params, bool residual) {
-  return has_relu(params) && params.training && !residual;
-}
+  double rows = 0.0;
+  std::vector<double> mean, squares;
+};
 
-// What is not finite makes its channel's variance NaN, and by the formula all of the channel; and so a parameter.
-void restore_nan(const Tensor& variance, const Tensor& scale, const Tensor& shift, const Tensor& y) {
-  const int64_t channels = variance.numel();
-  const float *v = variance.data<float>(), *a = scale.data<float>(), *b = shift.data<float>();
-  cpu::dispatch(y.dtype(), [&]<class T>() {
-    T* out = y.data<T>();
-    for (int64_t c = 0; c < channels; ++c) {
-      if (!std::isnan(v[c]) && !std::isnan(a[c]) && !std::isnan(b[c])) continue;
-      for (int64_t i = c; i < y.numel(); i += channels) out[i] = T(std::numeric_limits<float>::quiet_NaN());
+// One pass: of each block, sums of x - m and of its square, m being near the mean, so that nothing cancels: the mean of
+// the blocks before, and for the first block its own.
+template <class T>
+Moments moments_of(const T* x, int64_t channels, int64_t begin, int64_t end) {
+  Moments moments(channels);
+  BlockSums sums(channels);
+  std::vector<float> near(static_cast<size_t>(channels));
+  const auto add_up = [&](int64_t first, int64_t last) {
+    sums.sum(first, last, [x, m = near.data()]<class Value>(int64_t at, int64_t c, Value& sum, Value& squares) {
+      const Value difference = load_wide<Value>(x + at) - load_wide<Value>(m + c);
+      sum += difference;
+      squares += difference * difference;
+    });
+  };
+  const int64_t first_end = std::min(end, begin + kBlockRows);
+  for (size_t c = 0; c < near.size(); ++c) near[c] = widen(x[begin * channels + static_cast<int64_t>(c)]);
+  add_up(begin, first_end);
+  for (size_t c = 0; c < near.size(); ++c) near[c] += sums.first[c] / static_cast<float>(first_end - begin);
+  for_each_block(begin, end, [&](int64_t first, int64_t last) {
+    add_up(first, last);
+    const auto count = static_cast<double>(last - first);
+    for (size_t c = 0; c < near.size(); ++c) {
+      const double sum = sums.first[c], squares = sums.second[c] - sum * sum / count;
+      moments.join(c, count, near[c] + sum / count, squares < 0.0 ? 0.0 : squares);  // NaN stays
+      near[c] = static_cast<float>(moments.mean[c]);
     }
+    moments.rows += count;
   });
+  return moments;
 }
 
-// y = activation(y + residual), where residual may be undefined. In bf16 y has been rounded once before.
-void add_and_activate(const Tensor& y, const Tensor& residual, bool relu) {
-  cpu::dispatch(y.dtype(), [&]<class T>() {
-    T* out = y.data<T>();
-    const T* added = residual.defined() ? residual.data<T>() : nullptr;
-    const auto each = [&](const auto& f) {
-      cpu::parallel_for(y.numel(), 1, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) out[i] = convert<T>(f(i));
-      });
-    };
-    const auto rectified = [](float value) { return scalar::unary<UnaryOp::relu>(value, 0.0f); };
-    const auto sum = [=](int64_t i) { return convert<float>(out[i]) + convert<float>(added[i]); };
-    if (!added) return each([=](int64_t i) { return rectified(convert<float>(out[i])); });
-    if (!relu) return each(sum);
-    each([=](int64_t i) { return rectified(sum(i)); });
-  });
-}
-
-// masked = grad where y > 0, else 0.
-void mask_gradient(const Tensor& grad, const Tensor& y, const Tensor& masked) {
-  cpu::dispatch(grad.dtype(), [&]<class T>() {
-    const T *g = grad.data<T>(), *result = y.data<T>();
-    T* out = masked.data<T>();
-    cpu::parallel_for(grad.numel(), 1, [=](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) out[i] = convert<float>(result[i]) > 0.0f ? g[i] : T(0.0f);
+Moments moments_of(const Tensor& x) {
+  const Rows rows(x);
+  std::vector<Moments> parts(static_cast<size_t>(rows.parts), Moments(0));
+  cpu::dispatch(x.dtype(), [&]<class T>() {
+    rows.for_each_part([&](size_t part, int64_t begin, int64_t end) {
+      parts[part] = moments_of(x.data<T>(), rows.channels, begin, end);
     });
   });
+  Moments& all = parts[0];
+  for (size_t part = 1; part < parts.size(); ++part) {
+    for (size_t c = 0; c < all.mean.size(); ++c)
+      all.join(c, parts[part].rows, parts[part].mean[c], parts[part].squares[c]);
+    all.rows += parts[part].rows;
+  }
+  return all;
 }
 
-// running = (1 - momentum) * running + momentum * batch, the variance without bias: times n / (n - 1).
-void update_running(const Tensor& running, const Tensor& batch, double momentum, double correction) {
-  float* r = running.data<float>();
-  const float* b = batch.data<float>();
-  for (int64_t c = 0; c < running.numel(); ++c)
-    r[c] = static_cast<float>((1.0 - momentum) * r[c] + momentum * correction * b[c]);
+// running = (1 - momentum) * running + momentum * batch
+void move(float& running, double batch, double momentum) {
+  running = static_cast<float>((1.0 - momentum) * running + momentum * batch);
+}
+
+float factor_of(float scale, float variance, double epsilon) {
+  return static_cast<float>(scale / std::sqrt(variance + epsilon));
+}
+
+template <class T>
+T* data_or_null(const Tensor& x) {
+  return x.defined() ? x.data<T>() : nullptr;
+}
+
+// y = activation((x - mean) * factor + shift + residual)
+template <class T>
+void normalise(const Tensor& x, const float* mean, const float* factor, const float* shift, const Tensor& residual,
+               bool relu, const Tensor& y) {
+  const T* in = x.data<T>();
+  const T* added = data_or_null<T>(residual);
+  T* out = y.data<T>();
+  const Rows rows(x);
+  rows.for_each_part([=](size_t, int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row)
+      for_each_lane(rows.channels, [=]<class Value>(int64_t c) {
+        const int64_t at = row * rows.channels + c;
+        Value value = (load_wide<Value>(in + at) - load_wide<Value>(mean + c)) * load_wide<Value>(factor + c) +
+                      load_wide<Value>(shift + c);
+        if (added) value += load_wide<Value>(added + at);
+        if (relu) value = value <= Value{} ? Value{} : value;  // keeps NaN
+        store_narrow(out + at, value);
+      });
+  });
+}
+
+// The gradient that the activation lets through, as both passes backward read it.
+template <class T>
+struct PassedGradient {
+  template <class Value>
+  Value at(int64_t place) const {
+    const Value g = load_wide<Value>(grad + place);
+    if (!y) return g;
+    return load_wide<Value>(y + place) > Value{} ? g : Value{};
+  }
+
+  const T *grad, *y;  // y null: no activation
+};
+
+// dshift = sum of g, and the sum of g (x - mean); dresidual = g where it is not null.
+template <class T>
+void sum_gradients(const Rows& rows, const PassedGradient<T>& g, const T* x, const float* mean, T* dresidual,
+                   std::vector<double>& sum_g, std::vector<double>& sum_gx) {
+  struct Part {
+    std::vector<double> g, gx;
+  };
+  std::vector<Part> parts(static_cast<size_t>(rows.parts), Part{sum_g, sum_gx});
+  rows.for_each_part([&](size_t part, int64_t begin, int64_t end) {
+    BlockSums sums(rows.channels);
+    for_each_block(begin, end, [&](int64_t first, int64_t last) {
+      sums.sum(first, last, [=]<class Value>(int64_t at, int64_t c, Value& sum, Value& weighted) {
+        const Value passed = g.template at<Value>(at);
+        if (dresidual) store_narrow(dresidual + at, passed);
+        sum += passed;
+        weighted += passed * (load_wide<Value>(x + at) - load_wide<Value>(mean + c));
+      });
+      for (size_t c = 0; c < sum_g.size(); ++c) {
+        parts[part].g[c] += sums.first[c];
+        parts[part].gx[c] += sums.second[c];
+      }
+    });
+  });
+  for (const Part& part : parts)
+    for (size_t c = 0; c < sum_g.size(); ++c) {
+      sum_g[c] += part.g[c];
+      sum_gx[c] += part.gx[c];
+    }
+}
+
+// dx = factor * (g - offset - (x - mean) * slope); without moments that move, factor * g.
+template <class T>
+void input_gradient(const Rows& rows, const PassedGradient<T>& g, const T* x, const float* mean, const float* factor,
+                    const float* offset, const float* slope, bool moving, T* dx) {
+  rows.for_each_part([=](size_t, int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row)
+      for_each_lane(rows.channels, [=]<class Value>(int64_t c) {
+        const int64_t at = row * rows.channels + c;
+        Value value = g.template at<Value>(at);
+        if (moving)
+          value -= load_wide<Value>(offset + c) +
+                   (load_wide<Value>(x + at) - load_wide<Value>(mean + c)) * load_wide<Value>(slope + c);
+        store_narrow(dx + at, value * load_wide<Value>(factor + c));
+      });
+  });
 }
 
 }  // namespace
 
-size_t CpuBackend::batch_norm_workspace(const Shape& x, DType dtype, const BatchNormParams& params, bool residual) {
-  if (!cpu::serves(dtype)) return ReferenceBackend::batch_norm_workspace(x, dtype, params, residual);
-  if (!fuses_relu(params, residual)) return 0;  // oneDNN keeps the signs of the output for ReLU alone
-  const DType computed = cpu::widens(dtype) ? DType::f32 : dtype;
-  return onednn::guarded("batch_norm", x,
-                         [&] { return onednn::batch_norm_forward(x, computed, params).workspace_desc().get_size(); });
-}
-
 // y = activation((x - mean) / sqrt(variance + epsilon) * scale + shift + residual), by channel.
 void CpuBackend::batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
                             const Tensor& running_variance, const Tensor& residual, const BatchNormParams& params,
-                            const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance,
-                            const Tensor& workspace) {
+                            const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance) {
   if (!cpu::serves(x.dtype()))
     return ReferenceBackend::batch_norm(x, scale, shift, running_mean, running_variance, residual, params, y,
-                                        saved_mean, saved_variance, workspace);
-  if (cpu::widens(x.dtype()))
-    return cpu::in_f32(*this, [&](auto& f32) {
-      batch_norm(f32.input(x), scale, shift, running_mean, running_variance, f32.input(residual), params, f32.output(y),
-                 saved_mean, saved_variance, workspace);
-    });
-  const bool fused = fuses_relu(params, residual.defined());
-  const BatchNormParams asked = with_relu(params, fused);
-  onednn::guarded("batch_norm", x.shape(), [&] {
-    auto& cached = primitives_->batch_norm_forward.get(key_of(x, asked), [&] {
-      const auto desc = onednn::batch_norm_forward(x.shape(), x.dtype(), asked);
-      return Primitives::Windowed{desc.src_desc(), desc.dst_desc(), desc.workspace_desc(),
-                                  onednn::Primitive(dnnl::batch_normalization_forward(desc), desc)};
-    });
-    Tensor own_workspace = workspace;  // oneDNN writes it whether or not a backward will read it
-    if (!workspace.defined() && cached.workspace.get_size() > 0)
-      own_workspace = Tensor::empty({static_cast<int64_t>(cached.workspace.get_size())}, DType::u8, device());
-    const auto channels = vector_desc(x.dim(-1));
-    cached.primitive.run(*this,
-                         {{DNNL_ARG_SRC, view(cached.x, x)},
-                          {DNNL_ARG_SCALE, view(channels, scale)},
-                          {DNNL_ARG_SHIFT, view(channels, shift)},
-                          {DNNL_ARG_MEAN, view(channels, params.training ? saved_mean : running_mean)},
-                          {DNNL_ARG_VARIANCE, view(channels, params.training ? saved_variance : running_variance)},
-                          {DNNL_ARG_DST, view(cached.y, y)},
-                          {DNNL_ARG_WORKSPACE, view(cached.workspace, own_workspace)}});
+                                        saved_mean, saved_variance);
+  if (params.training) {
+    const Moments moments = moments_of(x);
+    for (size_t c = 0; c < moments.mean.size(); ++c) {
+      saved_mean.data<float>()[c] = static_cast<float>(moments.mean[c]);
+      saved_variance.data<float>()[c] = static_cast<float>(moments.squares[c] / moments.rows);
+      move(running_mean.data<float>()[c], moments.mean[c], params.momentum);
+      move(running_variance.data<float>()[c], moments.squares[c] / (moments.rows - 1.0), params.momentum);
+    }
+  }
+  const float* mean = (params.training ? saved_mean : running_mean).data<float>();
+  const float* variance = (params.training ? saved_variance : running_variance).data<float>();
+  std::vector<float> factor(static_cast<size_t>(x.dim(-1)));
+  for (size_t c = 0; c < factor.size(); ++c) factor[c] = factor_of(scale.data<float>()[c], variance[c], params.epsilon);
+  cpu::dispatch(x.dtype(), [&]<class T>() {
+    normalise<T>(x, mean, factor.data(), shift.data<float>(), residual, params.activation == Activation::relu, y);
   });
-  if (fused) restore_nan(saved_variance, scale, shift, y);
-  if (residual.defined() || (has_relu(params) && !fused)) add_and_activate(y, residual, has_relu(params));
-  if (!params.training) return;
-  const auto count = static_cast<double>(x.numel() / x.dim(-1));
-  update_running(running_mean, saved_mean, params.momentum, 1.0);
-  update_running(running_variance, saved_variance, params.momentum, count / (count - 1.0));
 }
 
+// With g the gradient that the activation lets through, n = (x - mean) / sqrt(variance + epsilon) and R rows:
+//   dresidual = g,  dshift = sum g,  dscale = sum g n,
+//   dx = scale / sqrt(variance + epsilon) * (g - dshift / R - n dscale / R)    in training
 void CpuBackend::batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale,
                                 const Tensor& mean, const Tensor& variance, const BatchNormParams& params,
-                                const Tensor& workspace, const Tensor& dx, const Tensor& dscale, const Tensor& dshift,
-                                const Tensor& dresidual) {
+                                const Tensor& dx, const Tensor& dscale, const Tensor& dshift, const Tensor& dresidual) {
   if (!cpu::serves(x.dtype()))
-    return ReferenceBackend::batch_norm_vjp(grad, x, y, scale, mean, variance, params, workspace, dx, dscale, dshift,
-                                            dresidual);
-  // A forward that left the ReLU to oneDNN has a workspace. The others mask the gradient here: into dresidual, or into
-  // dx, which oneDNN then computes in place.
-  const bool fused = has_relu(params) && workspace.defined() && workspace.numel() > 0;
-  if (cpu::widens(x.dtype()))
-    return cpu::in_f32(*this, [&](auto& f32) {
-      batch_norm_vjp(f32.input(grad), f32.input(x), fused ? Tensor() : f32.input(y), scale, mean, variance, params,
-                     workspace, f32.output(dx), dscale, dshift, f32.output(dresidual));
-    });
-  const BatchNormParams asked = with_relu(params, fused);
-  Tensor g = grad;
-  if (has_relu(params) && !fused) {
-    g = dresidual.defined() ? dresidual : dx;
-    mask_gradient(grad, y, g);
-  } else if (dresidual.defined()) {
-    copy(dresidual.raw_data(), grad.raw_data(), grad.nbytes());
-  }
-  onednn::guarded("batch_norm backward", x.shape(), [&] {
-    auto& cached = primitives_->batch_norm_backward.get(key_of(x, asked), [&] {
-      const auto desc = onednn::batch_norm_backward(x.shape(), x.dtype(), asked);
-      return Primitives::Windowed{desc.src_desc(), desc.diff_dst_desc(), desc.workspace_desc(),
-                                  onednn::Primitive(dnnl::batch_normalization_backward(desc), desc)};
-    });
-    const auto channels = vector_desc(x.dim(-1));
-    cached.primitive.run(*this, {{DNNL_ARG_SRC, view(cached.x, x)},
-                                 {DNNL_ARG_MEAN, view(channels, mean)},
-                                 {DNNL_ARG_VARIANCE, view(channels, variance)},
-                                 {DNNL_ARG_SCALE, view(channels, scale)},
-                                 // 2.6 counts the shift among the inputs, but has no use for it: any vector will do.
-                                 {DNNL_ARG_SHIFT, view(channels, scale)},
-                                 {DNNL_ARG_DIFF_DST, view(cached.y, g)},
-                                 {DNNL_ARG_WORKSPACE, view(cached.workspace, workspace)},
-                                 {DNNL_ARG_DIFF_SRC, view(cached.x, dx)},
-                                 {DNNL_ARG_DIFF_SCALE, view(channels, dscale)},
-                                 {DNNL_ARG_DIFF_SHIFT, view(channels, dshift)}});
+    return ReferenceBackend::batch_norm_vjp(grad, x, y, scale, mean, variance, params, dx, dscale, dshift, dresidual);
+  const Rows rows(x);
+  const auto channels = static_cast<size_t>(rows.channels);
+  const auto count = static_cast<double>(rows.count);
+  const float* m = mean.data<float>();
+  cpu::dispatch(x.dtype(), [&]<class T>() {
+    const bool relu = params.activation == Activation::relu;
+    const T* in = x.data<T>();
+    T* d_residual = data_or_null<T>(dresidual);
+    PassedGradient<T> g{grad.data<T>(), relu ? y.data<T>() : nullptr};
+    std::vector<double> sum_g(channels), sum_gx(channels);
+    sum_gradients(rows, g, in, m, d_residual, sum_g, sum_gx);
+    if (d_residual) g = {d_residual, nullptr};
+
+    std::vector<float> factor(channels), offset(channels), slope(channels);
+    for (size_t c = 0; c < channels; ++c) {
+      const double inverse_deviation = 1.0 / std::sqrt(variance.data<float>()[c] + params.epsilon);
+      dshift.data<float>()[c] = static_cast<float>(sum_g[c]);
+      dscale.data<float>()[c] = static_cast<float>(sum_gx[c] * inverse_deviation);
+      factor[c] = factor_of(scale.data<float>()[c], variance.data<float>()[c], params.epsilon);
+      offset[c] = static_cast<float>(sum_g[c] / count);
+      slope[c] = static_cast<float>(sum_gx[c] * inverse_deviation * inverse_deviation / count);
+    }
+    input_gradient(rows, g, in, m, factor.data(), offset.data(), slope.data(), params.training, dx.data<T>());
   });
 }
 

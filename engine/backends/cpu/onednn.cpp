@@ -79,24 +79,12 @@ PoolGeometry geometry_of(const Pool2dParams& p, const Shape& x, const Shape& y) 
       {pad_end(x[1], y[1], p.kernel_h, p.stride_h, p.pad_h), pad_end(x[2], y[2], p.kernel_w, p.stride_w, p.pad_w)}};
 }
 
-dnnl::normalization_flags flags_of(const BatchNormParams& params) {
-  auto flags = dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift;
-  if (!params.training) flags = flags | dnnl::normalization_flags::use_global_stats;
-  if (params.activation == Activation::relu) flags = flags | dnnl::normalization_flags::fuse_norm_relu;
-  return flags;
-}
-
 // The matrices of one operand of a product.
 memory::desc matrices_desc(const Product& p, int64_t rows, int64_t columns, bool transposed, int64_t stride,
                            DType dtype) {
   if (p.batch == 1) return {{rows, columns}, type_of(dtype), transposed ? tag::ba : tag::ab};
   const memory::dims strides{stride, transposed ? 1 : columns, transposed ? rows : 1};
   return {{p.batch, rows, columns}, type_of(dtype), strides};
-}
-
-// Batch norm sees (..., C) as an image of one row: (N, 1, 1, C) for a matrix, else (N, H, W, C).
-Shape as_image(const Shape& x) {
-  return x.rank() == 4 ? x : Shape{x.numel() / x[-1], 1, 1, x[-1]};
 }
 
 }  // namespace
@@ -222,21 +210,6 @@ dnnl::pooling_backward::primitive_desc pooling_backward(const Shape& x, const Po
   const dnnl::pooling_backward::desc desc(g.algorithm, image_desc(x, dtype), image_desc(y, dtype), g.stride, g.kernel,
                                           g.pad_begin, g.pad_end);
   return {desc, attributes(), cpu_engine(), pooling_forward(x, params, y, dtype)};
-}
-
-dnnl::batch_normalization_forward::primitive_desc batch_norm_forward(const Shape& x, DType dtype,
-                                                                     const BatchNormParams& params) {
-  const dnnl::batch_normalization_forward::desc desc(dnnl::prop_kind::forward_training, image_desc(as_image(x), dtype),
-                                                     static_cast<float>(params.epsilon), flags_of(params));
-  return {desc, attributes(), cpu_engine()};
-}
-
-dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const Shape& x, DType dtype,
-                                                                       const BatchNormParams& params) {
-  const memory::desc image = image_desc(as_image(x), dtype);
-  const dnnl::batch_normalization_backward::desc desc(dnnl::prop_kind::backward, image, image,
-                                                      static_cast<float>(params.epsilon), flags_of(params));
-  return {desc, attributes(), cpu_engine(), batch_norm_forward(x, dtype, params)};
 }
 
 dnnl::matmul::primitive_desc matmul(const Product& p) {

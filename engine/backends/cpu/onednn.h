@@ -91,11 +91,6 @@ dnnl::pooling_forward::primitive_desc pooling_forward(const Shape& x, const Pool
                                                       DType dtype);
 dnnl::pooling_backward::primitive_desc pooling_backward(const Shape& x, const Pool2dParams& params, const Shape& y,
                                                         DType dtype);
-// x in f32 or bf16; scale, shift and statistics in f32.
-dnnl::batch_normalization_forward::primitive_desc batch_norm_forward(const Shape& x, DType dtype,
-                                                                     const BatchNormParams& params);
-dnnl::batch_normalization_backward::primitive_desc batch_norm_backward(const Shape& x, DType dtype,
-                                                                       const BatchNormParams& params);
 // y (M, N) = op(a) op(b) + bias; the bias is f32. Or `batch` such products at once, whose matrices lie stride_a,
 // stride_b and stride_y elements apart; `accumulate` then adds them to y.
 struct Product {

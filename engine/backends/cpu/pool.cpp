@@ -50,8 +50,8 @@ void CpuBackend::pool2d(const Tensor& x, const Pool2dParams& given, const Tensor
   onednn::guarded("pool2d", x.shape(), [&] {
     auto& cached = primitives_->pool_forward.get(Key() << x.shape() << y.shape() << params << x.dtype(), [&] {
       const auto desc = onednn::pooling_forward(x.shape(), params, y.shape(), x.dtype());
-      return Primitives::Windowed{
-          desc.src_desc(), desc.dst_desc(), {}, onednn::Primitive(dnnl::pooling_forward(desc), desc)};
+      return Primitives::Pooling{desc.src_desc(), desc.dst_desc(),
+                                 onednn::Primitive(dnnl::pooling_forward(desc), desc)};
     });
     cached.primitive.run(*this, {{DNNL_ARG_SRC, view(cached.x, x)}, {DNNL_ARG_DST, view(cached.y, y)}});
   });
@@ -68,8 +68,8 @@ void CpuBackend::pool2d_vjp(const Tensor& grad, const Tensor& workspace, const P
   onednn::guarded("pool2d backward", dx.shape(), [&] {
     auto& cached = primitives_->pool_backward.get(Key() << dx.shape() << grad.shape() << params << dx.dtype(), [&] {
       const auto desc = onednn::pooling_backward(dx.shape(), params, grad.shape(), dx.dtype());
-      return Primitives::Windowed{
-          desc.diff_src_desc(), desc.diff_dst_desc(), {}, onednn::Primitive(dnnl::pooling_backward(desc), desc)};
+      return Primitives::Pooling{desc.diff_src_desc(), desc.diff_dst_desc(),
+                                 onednn::Primitive(dnnl::pooling_backward(desc), desc)};
     });
     cached.primitive.run(*this, {{DNNL_ARG_DIFF_DST, view(cached.y, grad)}, {DNNL_ARG_DIFF_SRC, view(cached.x, dx)}});
   });

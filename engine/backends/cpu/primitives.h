@@ -22,15 +22,15 @@ struct CpuBackend::Primitives {
     onednn::Reorder weights;
     onednn::Primitive conv;
   };
-  struct Windowed {  // pooling and batch norm, forward and backward
-    dnnl::memory::desc x, y, workspace;
+  struct Pooling {  // forward or backward
+    dnnl::memory::desc x, y;
     onednn::Primitive primitive;
   };
 
   onednn::PrimitiveCache<ConvForward> conv_forward;
   onednn::PrimitiveCache<ConvInput> conv_input;
   onednn::PrimitiveCache<ConvWeights> conv_weights;
-  onednn::PrimitiveCache<Windowed> pool_forward, pool_backward, batch_norm_forward, batch_norm_backward;
+  onednn::PrimitiveCache<Pooling> pool_forward, pool_backward;
   onednn::Products products;
 };
 

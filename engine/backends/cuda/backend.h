@@ -78,14 +78,12 @@ class CudaBackend : public Backend {
   void pool2d(const Tensor& x, const Pool2dParams& params, const Tensor& y, const Tensor& workspace) override;
   void pool2d_vjp(const Tensor& grad, const Tensor& workspace, const Pool2dParams& params, const Tensor& dx) override;
 
-  size_t batch_norm_workspace(const Shape& x, DType dtype, const BatchNormParams& params, bool residual) override;
   void batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
                   const Tensor& running_variance, const Tensor& residual, const BatchNormParams& params,
-                  const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance,
-                  const Tensor& workspace) override;
+                  const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance) override;
   void batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale, const Tensor& mean,
-                      const Tensor& variance, const BatchNormParams& params, const Tensor& workspace, const Tensor& dx,
-                      const Tensor& dscale, const Tensor& dshift, const Tensor& dresidual) override;
+                      const Tensor& variance, const BatchNormParams& params, const Tensor& dx, const Tensor& dscale,
+                      const Tensor& dshift, const Tensor& dresidual) override;
 
   void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override;
   void multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) override;

@@ -7,21 +7,16 @@ namespace cofactor {
 
 using cuda::DeviceLaunch;
 
-// Nothing beyond the saved statistics.
-size_t CudaBackend::batch_norm_workspace(const Shape&, DType, const BatchNormParams&, bool) {
-  return 0;
-}
-
 void CudaBackend::batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
                              const Tensor& running_variance, const Tensor& residual, const BatchNormParams& params,
-                             const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance, const Tensor&) {
+                             const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance) {
   cuda::batch_norm(DeviceLaunch(context_->stream.get(), "batch_norm", x.shape()), x, scale, shift, running_mean,
                    running_variance, residual, params, y, saved_mean, saved_variance);
 }
 
 void CudaBackend::batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale,
                                  const Tensor& mean, const Tensor& variance, const BatchNormParams& params,
-                                 const Tensor&, const Tensor& dx, const Tensor& dscale, const Tensor& dshift,
+                                 const Tensor& dx, const Tensor& dscale, const Tensor& dshift,
                                  const Tensor& dresidual) {
   cuda::batch_norm_vjp(DeviceLaunch(context_->stream.get(), "batch_norm", x.shape()), grad, x, y, scale, mean, variance,
                        params, dx, dscale, dshift, dresidual);

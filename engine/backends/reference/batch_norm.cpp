@@ -39,18 +39,13 @@ T* data_or_null(const Tensor& x) {
 
 }  // namespace
 
-size_t ReferenceBackend::batch_norm_workspace(const Shape&, DType, const BatchNormParams&, bool) {
-  return 0;
-}
-
 // y[r, c] = activation((x[r, c] - mean_c) / sqrt(variance_c + epsilon) * scale_c + shift_c + residual[r, c])
 // Training: mean and variance are those of the rows, and
 //   running_mean = (1 - momentum) running_mean + momentum mean, and so the variance, from its unbiased estimate
 //   variance * R / (R - 1).
 void ReferenceBackend::batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
                                   const Tensor& running_variance, const Tensor& residual, const BatchNormParams& params,
-                                  const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance,
-                                  const Tensor&) {
+                                  const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance) {
   const int64_t channels = x.dim(-1);
   const int64_t rows = x.numel() / channels;
   dispatch_norm(x.dtype(), [&]<class T, class S>() {
@@ -86,7 +81,7 @@ void ReferenceBackend::batch_norm(const Tensor& x, const Tensor& scale, const Te
 //   dx = scale / sqrt(variance + epsilon) * g                                 otherwise
 void ReferenceBackend::batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale,
                                       const Tensor& mean, const Tensor& variance, const BatchNormParams& params,
-                                      const Tensor&, const Tensor& dx, const Tensor& dscale, const Tensor& dshift,
+                                      const Tensor& dx, const Tensor& dscale, const Tensor& dshift,
                                       const Tensor& dresidual) {
   const int64_t channels = x.dim(-1);
   const int64_t rows = x.numel() / channels;

@@ -176,13 +176,13 @@ class HostKernelsBackend : public ReferenceBackend {
 
   void batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
                   const Tensor& running_variance, const Tensor& residual, const BatchNormParams& params,
-                  const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance, const Tensor&) override {
+                  const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance) override {
     cuda::batch_norm(launch_, x, scale, shift, running_mean, running_variance, residual, params, y, saved_mean,
                      saved_variance);
   }
   void batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale, const Tensor& mean,
-                      const Tensor& variance, const BatchNormParams& params, const Tensor&, const Tensor& dx,
-                      const Tensor& dscale, const Tensor& dshift, const Tensor& dresidual) override {
+                      const Tensor& variance, const BatchNormParams& params, const Tensor& dx, const Tensor& dscale,
+                      const Tensor& dshift, const Tensor& dresidual) override {
     cuda::batch_norm_vjp(launch_, grad, x, y, scale, mean, variance, params, dx, dscale, dshift, dresidual);
   }
 
