@@ -36,11 +36,14 @@ std::vector<Suspect> find_suspects(const Predictions& predictions, const std::ve
                                    const std::string& part);
 
 // Tables as RFC 4180 has them: a head, then a line each; a field with a comma, a quote or a line break is quoted.
-//   class,labelled,predicted,correct,precision,recall,f1
-//   predicted \ given,<class>,...        U(c, y): the mean over all samples of p(c | x) 1[label is y], paper
-//   section 4.1 file,given_label,predicted_label,probability,part    the most certain first
+
+// class,labelled,predicted,correct,precision,recall,f1
 std::string class_scores_csv(const std::vector<std::string>& classes, const std::vector<ClassScore>& scores);
+// predicted \ given,<class>,...
+// U(c, y), the mean over all samples of p(c | x) 1[label is y] (paper, section 4.1).
 std::string joint_matrix_csv(const std::vector<std::string>& classes, const Tensor& joint);
+// file,given_label,predicted_label,probability,part
+// The most certain first.
 std::string suspects_csv(const std::vector<std::string>& classes, std::vector<Suspect> suspects);
 
 // The first of them for people, in columns.
