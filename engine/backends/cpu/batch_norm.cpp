@@ -1,8 +1,8 @@
 // Batch norm with its residual and ReLU, of x seen as (rows, channels), in loops of this backend's own. oneDNN fuses no
 // residual, its ReLU turns NaN into 0, and it has bf16 only where the processor multiplies it. All loops wait for
 // memory: forward reads x twice, backward reads grad, x and y twice, and nothing is stored between.
+#include <algorithm>
 #include <cmath>
-#include <type_traits>
 #include <vector>
 
 #include "engine/backends/cpu/backend.h"
@@ -12,19 +12,19 @@
 
 namespace cofactor {
 
-using namespace cpu;
+namespace cpu {
 
 namespace {
 
 // x as a matrix whose rows are dealt to the threads in equal parts.
 struct Rows {
   explicit Rows(const Tensor& x)
-      : channels(x.dim(-1)), count(x.numel() / channels), parts(std::min<int64_t>(omp_get_max_threads(), count)) {}
+      : channels(x.dim(-1)), count(x.numel() / channels), parts(std::clamp<int64_t>(count, 1, omp_get_max_threads())) {}
 
   // Calls body(part, begin, end): the rows begin .. end - 1 of each part.
   template <class Body>
   void for_each_part(const Body& body) const {
-    parallel_for(parts, count * channels, [&](int64_t first, int64_t last) {
+    parallel_for(parts, count * channels / parts, [&](int64_t first, int64_t last) {
       for (int64_t part = first; part < last; ++part)
         body(static_cast<size_t>(part), count * part / parts, count * (part + 1) / parts);
     });
@@ -120,7 +120,7 @@ Moments moments_of(const T* x, int64_t channels, int64_t begin, int64_t end) {
 Moments moments_of(const Tensor& x) {
   const Rows rows(x);
   std::vector<Moments> parts(static_cast<size_t>(rows.parts), Moments(0));
-  cpu::dispatch(x.dtype(), [&]<class T>() {
+  dispatch(x.dtype(), [&]<class T>() {
     rows.for_each_part([&](size_t part, int64_t begin, int64_t end) {
       parts[part] = moments_of(x.data<T>(), rows.channels, begin, end);
     });
@@ -231,6 +231,8 @@ void input_gradient(const Rows& rows, const PassedGradient<T>& g, const T* x, co
 
 }  // namespace
 
+}  // namespace cpu
+
 // y = activation((x - mean) / sqrt(variance + epsilon) * scale + shift + residual), by channel.
 void CpuBackend::batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
                             const Tensor& running_variance, const Tensor& residual, const BatchNormParams& params,
@@ -239,20 +241,21 @@ void CpuBackend::batch_norm(const Tensor& x, const Tensor& scale, const Tensor& 
     return ReferenceBackend::batch_norm(x, scale, shift, running_mean, running_variance, residual, params, y,
                                         saved_mean, saved_variance);
   if (params.training) {
-    const Moments moments = moments_of(x);
+    const cpu::Moments moments = cpu::moments_of(x);
     for (size_t c = 0; c < moments.mean.size(); ++c) {
       saved_mean.data<float>()[c] = static_cast<float>(moments.mean[c]);
       saved_variance.data<float>()[c] = static_cast<float>(moments.squares[c] / moments.rows);
-      move(running_mean.data<float>()[c], moments.mean[c], params.momentum);
-      move(running_variance.data<float>()[c], moments.squares[c] / (moments.rows - 1.0), params.momentum);
+      cpu::move(running_mean.data<float>()[c], moments.mean[c], params.momentum);
+      cpu::move(running_variance.data<float>()[c], moments.squares[c] / (moments.rows - 1.0), params.momentum);
     }
   }
   const float* mean = (params.training ? saved_mean : running_mean).data<float>();
   const float* variance = (params.training ? saved_variance : running_variance).data<float>();
   std::vector<float> factor(static_cast<size_t>(x.dim(-1)));
-  for (size_t c = 0; c < factor.size(); ++c) factor[c] = factor_of(scale.data<float>()[c], variance[c], params.epsilon);
+  for (size_t c = 0; c < factor.size(); ++c)
+    factor[c] = cpu::factor_of(scale.data<float>()[c], variance[c], params.epsilon);
   cpu::dispatch(x.dtype(), [&]<class T>() {
-    normalise<T>(x, mean, factor.data(), shift.data<float>(), residual, params.activation == Activation::relu, y);
+    cpu::normalise<T>(x, mean, factor.data(), shift.data<float>(), residual, params.activation == Activation::relu, y);
   });
 }
 
@@ -264,17 +267,17 @@ void CpuBackend::batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tenso
                                 const Tensor& dx, const Tensor& dscale, const Tensor& dshift, const Tensor& dresidual) {
   if (!cpu::serves(x.dtype()))
     return ReferenceBackend::batch_norm_vjp(grad, x, y, scale, mean, variance, params, dx, dscale, dshift, dresidual);
-  const Rows rows(x);
+  const cpu::Rows rows(x);
   const auto channels = static_cast<size_t>(rows.channels);
   const auto count = static_cast<double>(rows.count);
   const float* m = mean.data<float>();
   cpu::dispatch(x.dtype(), [&]<class T>() {
     const bool relu = params.activation == Activation::relu;
     const T* in = x.data<T>();
-    T* d_residual = data_or_null<T>(dresidual);
-    PassedGradient<T> g{grad.data<T>(), relu ? y.data<T>() : nullptr};
+    T* d_residual = cpu::data_or_null<T>(dresidual);
+    cpu::PassedGradient<T> g{grad.data<T>(), relu ? y.data<T>() : nullptr};
     std::vector<double> sum_g(channels), sum_gx(channels);
-    sum_gradients(rows, g, in, m, d_residual, sum_g, sum_gx);
+    cpu::sum_gradients(rows, g, in, m, d_residual, sum_g, sum_gx);
     if (d_residual) g = {d_residual, nullptr};
 
     std::vector<float> factor(channels), offset(channels), slope(channels);
@@ -282,11 +285,11 @@ void CpuBackend::batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tenso
       const double inverse_deviation = 1.0 / std::sqrt(variance.data<float>()[c] + params.epsilon);
       dshift.data<float>()[c] = static_cast<float>(sum_g[c]);
       dscale.data<float>()[c] = static_cast<float>(sum_gx[c] * inverse_deviation);
-      factor[c] = factor_of(scale.data<float>()[c], variance.data<float>()[c], params.epsilon);
+      factor[c] = cpu::factor_of(scale.data<float>()[c], variance.data<float>()[c], params.epsilon);
       offset[c] = static_cast<float>(sum_g[c] / count);
       slope[c] = static_cast<float>(sum_gx[c] * inverse_deviation * inverse_deviation / count);
     }
-    input_gradient(rows, g, in, m, factor.data(), offset.data(), slope.data(), params.training, dx.data<T>());
+    cpu::input_gradient(rows, g, in, m, factor.data(), offset.data(), slope.data(), params.training, dx.data<T>());
   });
 }
 

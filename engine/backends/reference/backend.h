@@ -67,7 +67,6 @@ class ReferenceBackend : public Backend {
   void pool2d(const Tensor& x, const Pool2dParams& params, const Tensor& y, const Tensor& workspace) override;
   void pool2d_vjp(const Tensor& grad, const Tensor& workspace, const Pool2dParams& params, const Tensor& dx) override;
 
-  // Nothing beyond the saved statistics.
   void batch_norm(const Tensor& x, const Tensor& scale, const Tensor& shift, const Tensor& running_mean,
                   const Tensor& running_variance, const Tensor& residual, const BatchNormParams& params,
                   const Tensor& y, const Tensor& saved_mean, const Tensor& saved_variance) override;
