@@ -62,12 +62,12 @@ MemoryPool::~MemoryPool() {
 void MemoryPool::release(void* data, size_t size) noexcept {
   if (source_->on_host()) ASAN_UNPOISON_MEMORY_REGION(data, size);
   source_->release(data, size);
+  stats_.reserved -= size;
 }
 
 void MemoryPool::release_free_blocks() noexcept {
   for (auto& [size, blocks] : free_) {
     for (void* block : blocks) release(block, size);
-    stats_.reserved -= size * blocks.size();
     blocks.clear();
   }
 }
@@ -76,10 +76,8 @@ void MemoryPool::make_room(size_t size) noexcept {
   const std::optional<size_t> least = source_->gives_back_from();
   const size_t limit = std::max(stats_.peak, stats_.in_use + size);
   for (auto blocks = free_.rbegin(); least && blocks != free_.rend() && blocks->first >= *least; ++blocks)
-    for (; !blocks->second.empty() && stats_.reserved + size > limit; blocks->second.pop_back()) {
+    for (; !blocks->second.empty() && stats_.reserved + size > limit; blocks->second.pop_back())
       release(blocks->second.back(), blocks->first);
-      stats_.reserved -= blocks->first;
-    }
 }
 
 void* MemoryPool::allocate(size_t bytes) {
@@ -122,7 +120,6 @@ void MemoryPool::deallocate(void* data, size_t bytes) noexcept {
     free_[size].push_back(data);
     if (source_->on_host()) ASAN_POISON_MEMORY_REGION(data, size);
   } catch (const std::bad_alloc&) {  // no room to remember the block
-    stats_.reserved -= size;
     release(data, size);
   }
 }
