@@ -143,17 +143,12 @@ float factor_of(float scale, float variance, double epsilon) {
   return static_cast<float>(scale / std::sqrt(variance + epsilon));
 }
 
-template <class T>
-T* data_or_null(const Tensor& x) {
-  return x.defined() ? x.data<T>() : nullptr;
-}
-
 // y = activation((x - mean) * factor + shift + residual)
 template <class T>
 void normalise(const Tensor& x, const float* mean, const float* factor, const float* shift, const Tensor& residual,
                bool relu, const Tensor& y) {
   const T* in = x.data<T>();
-  const T* added = data_or_null<T>(residual);
+  const T* added = residual.defined() ? residual.data<T>() : nullptr;
   T* out = y.data<T>();
   const Rows rows(x);
   rows.for_each_part([=](size_t, int64_t begin, int64_t end) {
@@ -274,7 +269,7 @@ void CpuBackend::batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tenso
   cpu::dispatch(x.dtype(), [&]<class T>() {
     const bool relu = params.activation == Activation::relu;
     const T* in = x.data<T>();
-    T* d_residual = cpu::data_or_null<T>(dresidual);
+    T* d_residual = dresidual.defined() ? dresidual.data<T>() : nullptr;
     cpu::PassedGradient<T> g{grad.data<T>(), relu ? y.data<T>() : nullptr};
     std::vector<double> sum_g(channels), sum_gx(channels);
     cpu::sum_gradients(rows, g, in, m, d_residual, sum_g, sum_gx);
