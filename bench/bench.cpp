@@ -109,6 +109,7 @@ std::vector<Workload> workloads() {
       {"fashion_cnn", true, 128, fashion_images(5120), fashion_cnn, make_adam},
       {"fashion_cnn_eval", false, 1000, fashion_images(10000), fashion_cnn, make_adam},
       {"word_cnn", true, 128, sentences, word_cnn, make_adam},
+      image_network("resnet20", 64, 32, {.classes = 10, .stem = ResNetStem::cifar}),
       image_network("resnet34", 128, 32, {.classes = 10, .stem = ResNetStem::cifar}),
       image_network("vgg16", 32, 150, {.classes = 2, .image_height = 150, .image_width = 150, .head = VggHead::linear}),
       image_network("resnet50", 32, 224, {.classes = 14}),

@@ -1,9 +1,10 @@
-// What every program of this folder shares around its work: bad usage, exit codes, the machine's cores.
+// What every program of this folder shares around its work: bad usage, exit codes.
 #pragma once
 
 #include <functional>
 #include <string_view>
 
+#include "engine/cores.h"
 #include "engine/error.h"
 
 namespace cofactor {
@@ -19,9 +20,6 @@ template <class... Args>
 [[noreturn]] void usage(fmt::format_string<Args...> format, Args&&... args) {
   throw UsageError(fmt::format(format, std::forward<Args>(args)...));
 }
-
-// How many processor cores this process may use: its affinity mask, and its control group's quota where that is less.
-int usable_cores();
 
 // Runs the body of a main(): returns its exit code, or prints "program: message" to stderr and returns 2 for a
 // UsageError and 1 for every other exception.

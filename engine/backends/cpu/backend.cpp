@@ -1,24 +1,23 @@
 #include "engine/backends/cpu/backend.h"
 
 #include <dlfcn.h>
-#include <omp.h>
 
 #include "engine/backends/cpu/primitives.h"
+#include "engine/backends/cpu/thread_pool.h"
 
 namespace cofactor {
 
 CpuBackend::CpuBackend() : primitives_(std::make_unique<Primitives>()) {
-  set_num_threads(omp_get_max_threads());
+  // LAPACK may come from OpenBLAS, which would bring threads of its own; the factorisations here are too small for any.
+  // Its OpenMP build sets that runtime's number as well, which nothing here uses.
+  using SetThreads = void (*)(int);
+  if (const auto set = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(1);
 }
 
 CpuBackend::~CpuBackend() = default;
 
 void CpuBackend::set_num_threads(int threads) {
-  // LAPACK may come from OpenBLAS, which would bring threads of its own; the factorisations here are too small for any.
-  // Its OpenMP build sets the runtime's number as well, so ours is set after it.
-  using SetThreads = void (*)(int);
-  if (const auto set = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(1);
-  omp_set_num_threads(threads);
+  cpu::ThreadPool::instance().set_threads(threads);
 }
 
 std::string CpuBackend::bf16_note() const {

@@ -19,7 +19,7 @@ namespace {
 // x as a matrix whose rows are dealt to the threads in equal parts.
 struct Rows {
   explicit Rows(const Tensor& x)
-      : channels(x.dim(-1)), count(x.numel() / channels), parts(std::clamp<int64_t>(count, 1, omp_get_max_threads())) {}
+      : channels(x.dim(-1)), count(x.numel() / channels), parts(std::clamp<int64_t>(count, 1, num_threads())) {}
 
   // Calls body(part, begin, end): the rows begin .. end - 1 of each part.
   template <class Body>

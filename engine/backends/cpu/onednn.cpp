@@ -1,6 +1,10 @@
 #include "engine/backends/cpu/onednn.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <string_view>
+
+#include "engine/backends/cpu/parallel.h"
 
 namespace cofactor::onednn {
 
@@ -79,12 +83,60 @@ PoolGeometry geometry_of(const Pool2dParams& p, const Shape& x, const Shape& y) 
       {pad_end(x[1], y[1], p.kernel_h, p.stride_h, p.pad_h), pad_end(x[2], y[2], p.kernel_w, p.stride_w, p.pad_w)}};
 }
 
-// The matrices of one operand of a product.
-memory::desc matrices_desc(const Product& p, int64_t rows, int64_t columns, bool transposed, int64_t stride,
-                           DType dtype) {
-  if (p.batch == 1) return {{rows, columns}, type_of(dtype), transposed ? tag::ba : tag::ab};
-  const memory::dims strides{stride, transposed ? 1 : columns, transposed ? rows : 1};
-  return {{p.batch, rows, columns}, type_of(dtype), strides};
+// The matrices of one operand of a product. `row`: elements from one row in memory to the next, or 0.
+memory::desc matrices_desc(const Product& p, int64_t rows, int64_t columns, bool transposed, int64_t row,
+                           int64_t stride, DType dtype) {
+  if (row == 0) row = transposed ? rows : columns;
+  const int64_t to_row = transposed ? 1 : row, to_column = transposed ? row : 1;
+  if (p.batch == 1) return {{rows, columns}, type_of(dtype), memory::dims{to_row, to_column}};
+  return {{p.batch, rows, columns}, type_of(dtype), memory::dims{stride, to_row, to_column}};
+}
+
+// What one part of a product computes: some of its products, or of its one product some rows or columns.
+struct ProductPart {
+  Product product;
+  int64_t a = 0, b = 0, bias = 0, y = 0;  // its first elements
+};
+
+// A product below this many multiplications is not worth waking the threads for.
+constexpr int64_t kParallelMultiplications = 1 << 17;
+
+// Into how many parts, decided by its size and the number of threads alone.
+int64_t parts_of(const Product& p) {
+  if (p.batch * p.m * p.n * p.k < kParallelMultiplications) return 1;
+  return std::min({cpu::num_threads(), p.batch > 1 ? p.batch : std::max(p.m, p.n), cpu::ThreadPool::kMaxParts});
+}
+
+// The longer side of y is cut, so that the smaller factor is the one that every part reads.
+ProductPart part_of(const Product& whole, int64_t part, int64_t parts) {
+  const auto begin = [=](int64_t count) { return count * part / parts; };
+  const auto size = [=](int64_t count) { return count * (part + 1) / parts - count * part / parts; };
+  ProductPart result{whole};
+  Product& p = result.product;
+  if (whole.batch > 1) {
+    p.batch = size(whole.batch);
+    result.a = begin(whole.batch) * whole.stride_a;
+    result.b = begin(whole.batch) * whole.stride_b;
+    result.y = begin(whole.batch) * whole.stride_y;
+  } else if (whole.m >= whole.n) {
+    p.m = size(whole.m);
+    if (whole.transpose_a) p.row_a = whole.m;
+    result.a = begin(whole.m) * (whole.transpose_a ? 1 : whole.k);
+    result.y = begin(whole.m) * whole.n;
+  } else {
+    p.n = size(whole.n);
+    if (!whole.transpose_b) p.row_b = whole.n;
+    p.row_y = whole.n;
+    result.b = begin(whole.n) * (whole.transpose_b ? whole.k : 1);
+    result.bias = result.y = begin(whole.n);
+  }
+  return result;
+}
+
+memory view_at(const memory::desc& desc, const Tensor& tensor, int64_t element) {
+  if (!tensor.defined()) return view(desc, nullptr);
+  return view(desc,
+              static_cast<std::byte*>(tensor.raw_data()) + element * static_cast<int64_t>(size_of(tensor.dtype())));
 }
 
 }  // namespace
@@ -95,7 +147,7 @@ const dnnl::engine& cpu_engine() {
 }
 
 dnnl::stream& cpu_stream() {
-  static dnnl::stream stream(cpu_engine());
+  thread_local dnnl::stream stream(cpu_engine());
   return stream;
 }
 
@@ -106,8 +158,10 @@ bool multiplies_bf16() {
   return (isa & native) == native;
 }
 
-memory view(const memory::desc& desc, const Tensor& tensor) {
-  return view(desc, tensor.defined() ? tensor.raw_data() : nullptr);
+memory view(const memory::desc& desc, const Tensor& tensor, int64_t first) {
+  if (!tensor.defined()) return view(desc, nullptr);
+  const auto offset = first == 0 ? 0 : static_cast<int64_t>(tensor.nbytes()) / tensor.dim(0) * first;
+  return view(desc, static_cast<std::byte*>(tensor.raw_data()) + offset);
 }
 
 memory view(const memory::desc& desc, void* data) {
@@ -214,9 +268,9 @@ dnnl::pooling_backward::primitive_desc pooling_backward(const Shape& x, const Po
 
 dnnl::matmul::primitive_desc matmul(const Product& p) {
   const memory::desc bias = p.bias ? memory::desc({1, p.n}, dt::f32, tag::ab) : memory::desc{};
-  const dnnl::matmul::desc desc(matrices_desc(p, p.m, p.k, p.transpose_a, p.stride_a, p.dtype),
-                                matrices_desc(p, p.k, p.n, p.transpose_b, p.stride_b, p.dtype), bias,
-                                matrices_desc(p, p.m, p.n, false, p.stride_y, p.result));
+  const dnnl::matmul::desc desc(matrices_desc(p, p.m, p.k, p.transpose_a, p.row_a, p.stride_a, p.dtype),
+                                matrices_desc(p, p.k, p.n, p.transpose_b, p.row_b, p.stride_b, p.dtype), bias,
+                                matrices_desc(p, p.m, p.n, false, p.row_y, p.stride_y, p.result));
   dnnl::primitive_attr attr = attributes();
   if (p.accumulate) {
     dnnl::post_ops sum;
@@ -254,20 +308,30 @@ Key& Key::operator<<(const Convolution& conv) {
 
 Key& Key::operator<<(const Product& p) {
   return *this << p.m << p.k << p.n << p.transpose_a << p.transpose_b << p.bias << p.dtype << p.result << p.batch
-               << p.stride_a << p.stride_b << p.stride_y << p.accumulate;
+               << p.stride_a << p.stride_b << p.stride_y << p.accumulate << p.row_a << p.row_b << p.row_y;
 }
 
-void Products::run(Backend& backend, const Product& product, const Tensor& a, const Tensor& b, const Tensor& bias,
-                   const Tensor& y) {
-  const Cached& cached = cache_.get(Key() << product, [&] {
+const Products::Cached& Products::cached(const Product& product) {
+  return cache_.get(Key() << product, [&] {
     const auto desc = matmul(product);
     return Cached{desc.src_desc(), desc.weights_desc(), desc.bias_desc(), desc.dst_desc(),
                   Primitive(dnnl::matmul(desc), desc)};
   });
-  cached.matmul.run(backend, {{DNNL_ARG_SRC, view(cached.a, a)},
-                              {DNNL_ARG_WEIGHTS, view(cached.b, b)},
-                              {DNNL_ARG_BIAS, view(cached.bias, bias)},
-                              {DNNL_ARG_DST, view(cached.y, y)}});
+}
+
+void Products::run(Backend& backend, const Product& product, const Tensor& a, const Tensor& b, const Tensor& bias,
+                   const Tensor& y) {
+  const int64_t parts = parts_of(product);
+  std::vector<const Cached*> primitives;  // before the threads begin, who may not change the cache
+  for (int64_t part = 0; part < parts; ++part) primitives.push_back(&cached(part_of(product, part, parts).product));
+  cpu::ThreadPool::instance().run(parts, [&](int64_t part) {
+    const ProductPart p = part_of(product, part, parts);
+    const Cached& primitive = *primitives[static_cast<size_t>(part)];
+    primitive.matmul.run(backend, {{DNNL_ARG_SRC, view_at(primitive.a, a, p.a)},
+                                   {DNNL_ARG_WEIGHTS, view_at(primitive.b, b, p.b)},
+                                   {DNNL_ARG_BIAS, view_at(primitive.bias, bias, p.bias)},
+                                   {DNNL_ARG_DST, view_at(primitive.y, y, p.y)}});
+  });
 }
 
 // FNV-1a over the numbers.

@@ -2,6 +2,8 @@
 // which drops the operation descriptors, is a small step. Kernels keep the resulting primitives in a PrimitiveCache.
 #pragma once
 
+#include <omp.h>
+
 #include <array>
 #include <memory>
 #include <optional>
@@ -15,10 +17,11 @@
 namespace cofactor::onednn {
 
 const dnnl::engine& cpu_engine();
-dnnl::stream& cpu_stream();
+dnnl::stream& cpu_stream();  // each thread's own
 
-// A view of a tensor's memory as oneDNN describes it. `tensor` may be undefined: then no data is attached.
-dnnl::memory view(const dnnl::memory::desc& desc, const Tensor& tensor);
+// A view of a tensor's memory as oneDNN describes it, from index `first` of its first axis on. `tensor` may be
+// undefined: then no data is attached.
+dnnl::memory view(const dnnl::memory::desc& desc, const Tensor& tensor, int64_t first = 0);
 dnnl::memory view(const dnnl::memory::desc& desc, void* data);
 
 // Descriptions. Extents follow oneDNN's logical order (N, C, H, W and O, I, KH, KW); the bytes stay NHWC and OHWI.
@@ -31,9 +34,24 @@ dnnl::memory::desc weights_desc(const Shape& ohwi, DType dtype);
 // AVX-512, ones with other instructions in their place, which take several times as long as f32.
 bool multiplies_bf16();
 
+// While it lives, oneDNN computes on the calling thread alone. Its own threads would wait for each other inside a
+// kernel, spinning, also for one that the machine does not let run; here a kernel is cut into parts for the pool
+// (thread_pool.h), each of which oneDNN computes on one thread.
+class OnOneThread {
+ public:
+  OnOneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OnOneThread() { omp_set_num_threads(before_); }
+  OnOneThread(const OnOneThread&) = delete;
+  OnOneThread& operator=(const OnOneThread&) = delete;
+
+ private:
+  int before_;
+};
+
 // Runs `make` (which calls oneDNN) and turns its exceptions into Errors: "conv2d: oneDNN could not ... (<its text>)".
 template <class Make>
 auto guarded(std::string_view op, const Shape& x, Make&& make) {
+  const OnOneThread scope;
   try {
     return make();
   } catch (const dnnl::error& error) {
@@ -99,6 +117,8 @@ struct Product {
   DType dtype = DType::f32, result = DType::f32;
   int64_t batch = 1, stride_a = 0, stride_b = 0, stride_y = 0;
   bool accumulate = false;
+  // Elements from one row of a matrix in memory to the next; 0: the rows lie side by side.
+  int64_t row_a = 0, row_b = 0, row_y = 0;
 };
 dnnl::matmul::primitive_desc matmul(const Product& product);
 
@@ -116,7 +136,7 @@ class Key {
   size_t hash() const;
 
  private:
-  std::array<int64_t, 32> values_{};
+  std::array<int64_t, 40> values_{};
   size_t count_ = 0;
 };
 struct KeyHash {
@@ -138,7 +158,7 @@ class PrimitiveCache {
   std::unordered_map<Key, std::unique_ptr<Value>, KeyHash> values_;
 };
 
-// Matrix products by their primitives.
+// Matrix products by their primitives, in parts for the pool's threads.
 class Products {
  public:
   // `bias` may be undefined.
@@ -150,6 +170,7 @@ class Products {
     dnnl::memory::desc a, b, bias, y;
     Primitive matmul;
   };
+  const Cached& cached(const Product& product);
   PrimitiveCache<Cached> cache_;
 };
 

@@ -1,4 +1,5 @@
 // Optimizer steps over all parameters in one parallel region.
+#include <algorithm>
 #include <cmath>
 
 #include "engine/backends/cpu/backend.h"
@@ -13,19 +14,22 @@ bool all_f32(std::span<const Slot> slots) {
   return std::ranges::all_of(slots, [](const Slot& slot) { return slot.param.dtype() == DType::f32; });
 }
 
-// Calls update(slot, begin, end) for each slot and this thread's share of its elements.
+// Calls update(slot, begin, end) for ranges that cover the elements of all slots.
 template <class Slot, class Update>
 void for_each_share(std::span<const Slot> slots, const Update& update) {
   int64_t total = 0;
   for (const Slot& slot : slots) total += slot.param.numel();
-  const bool serial = total < cpu::kParallelElements;
-#pragma omp parallel if (!serial)
-  for (const Slot& slot : slots) {
-    const int64_t count = slot.param.numel();
-    const int64_t rank = omp_get_thread_num();
-    const int64_t size = omp_get_num_threads();
-    update(slot, count * rank / size, count * (rank + 1) / size);
-  }
+  // Elements counted over all slots.
+  cpu::parallel_for(total, 1, [&](int64_t begin, int64_t end) {
+    int64_t first = 0;  // of the slot
+    for (const Slot& slot : slots) {
+      const int64_t count = slot.param.numel();
+      const int64_t from = std::clamp<int64_t>(begin - first, 0, count),
+                    to = std::clamp<int64_t>(end - first, 0, count);
+      if (from < to) update(slot, from, to);
+      first += count;
+    }
+  });
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Average pooling by oneDNN, max pooling by max_pool.cpp. Adaptive pooling goes the same way where all windows are
 // alike, else to the reference's loops.
+#include "engine/backends/cpu/batch_parts.h"
 #include "engine/backends/cpu/dispatch.h"
 #include "engine/backends/cpu/in_f32.h"
 #include "engine/backends/cpu/max_pool.h"
@@ -7,6 +8,7 @@
 
 namespace cofactor {
 
+using cpu::with_images;
 using onednn::Key;
 using onednn::view;
 
@@ -48,12 +50,17 @@ void CpuBackend::pool2d(const Tensor& x, const Pool2dParams& given, const Tensor
   if (cpu::widens(x.dtype()))
     return cpu::in_f32(*this, [&](auto& f32) { pool2d(f32.input(x), params, f32.output(y), workspace); });
   onednn::guarded("pool2d", x.shape(), [&] {
-    auto& cached = primitives_->pool_forward.get(Key() << x.shape() << y.shape() << params << x.dtype(), [&] {
-      const auto desc = onednn::pooling_forward(x.shape(), params, y.shape(), x.dtype());
-      return Primitives::Pooling{desc.src_desc(), desc.dst_desc(),
-                                 onednn::Primitive(dnnl::pooling_forward(desc), desc)};
+    const auto kernel = [&](int64_t images) -> const Primitives::Pooling& {
+      const Shape in = with_images(x, images), out = with_images(y, images);
+      return primitives_->pool_forward.get(Key() << in << out << params << x.dtype(), [&] {
+        const auto desc = onednn::pooling_forward(in, params, out, x.dtype());
+        return Primitives::Pooling{desc.src_desc(), desc.dst_desc(),
+                                   onednn::Primitive(dnnl::pooling_forward(desc), desc)};
+      });
+    };
+    cpu::BatchParts(x.dim(0)).run(kernel, [&](int64_t, int64_t first, const auto& cached) {
+      cached.primitive.run(*this, {{DNNL_ARG_SRC, view(cached.x, x, first)}, {DNNL_ARG_DST, view(cached.y, y, first)}});
     });
-    cached.primitive.run(*this, {{DNNL_ARG_SRC, view(cached.x, x)}, {DNNL_ARG_DST, view(cached.y, y)}});
   });
 }
 
@@ -66,12 +73,18 @@ void CpuBackend::pool2d_vjp(const Tensor& grad, const Tensor& workspace, const P
   if (cpu::widens(grad.dtype()) || (grad.dtype() == DType::bf16 && sums_gradients(params)))
     return cpu::in_f32(*this, [&](auto& f32) { pool2d_vjp(f32.input(grad), workspace, params, f32.output(dx)); });
   onednn::guarded("pool2d backward", dx.shape(), [&] {
-    auto& cached = primitives_->pool_backward.get(Key() << dx.shape() << grad.shape() << params << dx.dtype(), [&] {
-      const auto desc = onednn::pooling_backward(dx.shape(), params, grad.shape(), dx.dtype());
-      return Primitives::Pooling{desc.diff_src_desc(), desc.diff_dst_desc(),
-                                 onednn::Primitive(dnnl::pooling_backward(desc), desc)};
+    const auto kernel = [&](int64_t images) -> const Primitives::Pooling& {
+      const Shape in = with_images(dx, images), out = with_images(grad, images);
+      return primitives_->pool_backward.get(Key() << in << out << params << dx.dtype(), [&] {
+        const auto desc = onednn::pooling_backward(in, params, out, dx.dtype());
+        return Primitives::Pooling{desc.diff_src_desc(), desc.diff_dst_desc(),
+                                   onednn::Primitive(dnnl::pooling_backward(desc), desc)};
+      });
+    };
+    cpu::BatchParts(dx.dim(0)).run(kernel, [&](int64_t, int64_t first, const auto& cached) {
+      cached.primitive.run(
+          *this, {{DNNL_ARG_DIFF_DST, view(cached.y, grad, first)}, {DNNL_ARG_DIFF_SRC, view(cached.x, dx, first)}});
     });
-    cached.primitive.run(*this, {{DNNL_ARG_DIFF_DST, view(cached.y, grad)}, {DNNL_ARG_DIFF_SRC, view(cached.x, dx)}});
   });
 }
 

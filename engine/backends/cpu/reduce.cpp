@@ -52,14 +52,14 @@ void max_rows(const T* x, int64_t rows, int64_t inner, double* total) {
 template <class T>
 using Combine = void (*)(const T*, int64_t, int64_t, double*);
 
-// The reduction of `rows` rows into total (inner), split over threads: each reduces a range, then the ranges' results
-// are combined in order, so that the result depends on the number of threads alone.
+// The reduction of `rows` rows into total (inner). Where `split`, over threads: each reduces a range, then the ranges'
+// results are combined in order, so that the result depends on the number of threads alone.
 template <class T>
-void reduce_rows(Combine<T> combine, bool is_max, const T* x, int64_t rows, int64_t inner, double* total) {
+void reduce_rows(Combine<T> combine, bool is_max, bool split, const T* x, int64_t rows, int64_t inner, double* total) {
   const double start = is_max ? -std::numeric_limits<double>::infinity() : 0.0;
   std::fill_n(total, inner, start);
-  if (rows * inner < cpu::kParallelElements || omp_in_parallel()) return combine(x, rows, inner, total);
-  const int64_t ranges = std::min<int64_t>(omp_get_max_threads(), rows);
+  if (rows * inner < cpu::kParallelElements || !split) return combine(x, rows, inner, total);
+  const int64_t ranges = std::min(cpu::num_threads(), rows);
   std::vector<double> partial(static_cast<size_t>(ranges * inner), start);
   parallel_for(ranges, rows * inner, [&](int64_t begin, int64_t end) {
     for (int64_t range = begin; range < end; ++range) {
@@ -86,7 +86,7 @@ void reduce_block(ReduceOp op, const T* x, const Block& b, Y* y) {
   const auto reduce_outer = [=](int64_t begin, int64_t end) {
     std::vector<double> total(static_cast<size_t>(b.inner));
     for (int64_t o = begin; o < end; ++o) {
-      reduce_rows(combine, is_max, x + o * b.reduced * b.inner, b.reduced, b.inner, total.data());
+      reduce_rows(combine, is_max, b.outer == 1, x + o * b.reduced * b.inner, b.reduced, b.inner, total.data());
       for (int64_t i = 0; i < b.inner; ++i) y[o * b.inner + i] = convert<Y>(total[static_cast<size_t>(i)] * factor);
     }
   };
