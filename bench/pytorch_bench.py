@@ -85,6 +85,7 @@ WORKLOADS = {
     "fashion_cnn": Workload(True, 128, 5120, (1, 28, 28), 2, 0.1307, 0.3081, 0, TwoLayerCnn),
     "fashion_cnn_eval": Workload(False, 1000, 10000, (1, 28, 28), 2, 0.1307, 0.3081, 0, TwoLayerCnn),
     "word_cnn": Workload(True, 128, 7680, (56,), 2, 0, 1, 20000, WordCnn),
+    "resnet20": Workload(True, 64, 640, (3, 32, 32), 10, 0.5, 0.25, 0, pytorch_networks.resnet20, "sgd", 3),
     "resnet34": Workload(True, 128, 1280, (3, 32, 32), 10, 0.5, 0.25, 0, pytorch_networks.resnet34, "sgd", 3),
     "vgg16": Workload(True, 32, 320, (3, 150, 150), 2, 0.5, 0.25, 0, pytorch_networks.vgg16, "sgd", 3),
     "resnet50": Workload(True, 32, 320, (3, 224, 224), 14, 0.5, 0.25, 0, pytorch_networks.resnet50, "sgd", 3),

@@ -34,17 +34,17 @@ class ResidualBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    def __init__(self, blocks, bottleneck, cifar_stem, classes, pool_first):
+    def __init__(self, blocks, bottleneck, cifar_stem, classes, pool_first, width=64):
         super().__init__()
         if cifar_stem:
-            layers = [*conv_norm(3, 64, 3), nn.ReLU(True)]
+            layers = [*conv_norm(3, width, 3), nn.ReLU(True)]
         else:
             relu, pool = nn.ReLU(True), nn.MaxPool2d(3, 2, 1)
-            layers = [*conv_norm(3, 64, 7, 2), *((pool, relu) if pool_first else (relu, pool))]
-        channels = 64
+            layers = [*conv_norm(3, width, 7, 2), *((pool, relu) if pool_first else (relu, pool))]
+        channels = width
         for stage, count in enumerate(blocks):
             for i in range(count):
-                block = ResidualBlock(channels, 64 << stage, 2 if stage > 0 and i == 0 else 1, bottleneck)
+                block = ResidualBlock(channels, width << stage, 2 if stage > 0 and i == 0 else 1, bottleneck)
                 layers.append(block)
                 channels = block.channels_out
         self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1))
@@ -83,6 +83,10 @@ class Vgg(nn.Module):
 
 
 # For the table of workloads; the layout is a memory format, which the caller sets.
+def resnet20(options, layout):
+    return ResNet([3, 3, 3], False, True, 10, options.pool_first, width=16)
+
+
 def resnet34(options, layout):
     return ResNet([3, 4, 6, 3], False, True, 10, options.pool_first)
 

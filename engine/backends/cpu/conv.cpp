@@ -17,6 +17,13 @@ using onednn::view;
 
 namespace {
 
+// Whether oneDNN is to be given f32 in place of bf16. Where the processor multiplies bf16, it does so in pairs: of
+// channels, and in the gradient of the weights of neighbours in a row of the output. Of an odd number oneDNN pairs the
+// last with what lies behind it, whose NaN then spreads; and 2.6's gradient of the input is wrong for odd channels.
+bool conv_widens(const Shape& w, DType dtype) {
+  return cpu::widens(dtype) || (dtype == DType::bf16 && (w[0] % 2 != 0 || w[3] % 2 != 0));
+}
+
 // A kernel, and the weights in the layout that it wants.
 template <class Kernel>
 struct Packed {
@@ -65,7 +72,7 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const
                         const Tensor& y) {
   if (!cpu::serves(x.dtype())) return ReferenceBackend::conv2d(x, w, b, params, y);
   const bool tiled = cpu::winograd_serves(w.shape(), y.shape(), params, x.dtype());
-  if (!tiled && cpu::widens(x.dtype()))
+  if (!tiled && conv_widens(w.shape(), x.dtype()))
     return cpu::in_f32(*this, [&](auto& f32) { conv2d(f32.input(x), f32.input(w), b, params, f32.output(y)); });
   onednn::guarded("conv2d", x.shape(), [&] {
     if (tiled) return cpu::winograd_conv2d(*this, primitives_->products, x, w, b, params, y);
@@ -97,7 +104,7 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const
 void CpuBackend::conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) {
   if (!cpu::serves(grad.dtype())) return ReferenceBackend::conv2d_vjp_input(grad, w, params, dx);
   const bool tiled = cpu::winograd_serves(w.shape(), dx.shape(), params, dx.dtype());
-  if (!tiled && cpu::widens(grad.dtype()))
+  if (!tiled && conv_widens(w.shape(), grad.dtype()))
     return cpu::in_f32(*this,
                        [&](auto& f32) { conv2d_vjp_input(f32.input(grad), f32.input(w), params, f32.output(dx)); });
   onednn::guarded("conv2d backward by the input", grad.shape(), [&] {
@@ -128,7 +135,8 @@ void CpuBackend::conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const C
                                     const Tensor& db) {
   if (!cpu::serves(x.dtype())) return ReferenceBackend::conv2d_vjp_weights(x, grad, params, dw, db);
   const bool tiled = cpu::winograd_serves(dw.shape(), grad.shape(), params, x.dtype());
-  if (!tiled && cpu::widens(x.dtype()))
+  const bool odd_rows = x.dtype() == DType::bf16 && grad.dim(2) % 2 != 0;
+  if (!tiled && (odd_rows || conv_widens(dw.shape(), x.dtype())))
     return cpu::in_f32(*this, [&](auto& f32) { conv2d_vjp_weights(f32.input(x), f32.input(grad), params, dw, db); });
   onednn::guarded("conv2d backward by the weights", x.shape(), [&] {
     if (tiled) {

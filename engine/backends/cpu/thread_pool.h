@@ -2,8 +2,12 @@
 //
 // A kernel is cut into parts that depend on its size and the requested number of threads alone, so that load never
 // changes a bit. Who computes a part is decided while it runs: the calling thread and the pool's take whatever nobody
-// has taken yet. A thread that the machine does not let run holds nothing up that it has not begun, and without a pool
-// (no thread starts, or the process has forked) the caller does it all.
+// has taken yet. So a thread that the machine does not let run holds up only what it has begun, and where the pool has
+// no threads (none starts, or the process has forked) the caller does it all.
+//
+// Threads that wait look again and again for a fraction of a millisecond, then sleep. OMP_WAIT_POLICY and
+// GOMP_SPINCOUNT change that time as they do for OpenMP's own threads; OMP_NUM_THREADS is the number of threads until
+// another is set, OMP_THREAD_LIMIT bounds those that run, and OMP_PROC_BIND with OMP_PLACES binds them.
 #pragma once
 
 #include <atomic>
@@ -12,7 +16,6 @@
 #include <exception>
 #include <memory>
 #include <mutex>
-#include <vector>
 
 namespace cofactor::cpu {
 
@@ -21,7 +24,7 @@ class ThreadPool {
   // Never destroyed: kernels may run until the process ends.
   static ThreadPool& instance();
 
-  // Into how many threads' work kernels are cut. At most as many as there are cores compute at once.
+  // For how many threads kernels are cut. At most as many as there are cores compute at once.
   void set_threads(int threads);
   int threads() const { return threads_; }
 
@@ -36,6 +39,8 @@ class ThreadPool {
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   struct Work {
     const void* object = nullptr;
     void (*call)(const void* object, int64_t part) = nullptr;
@@ -44,14 +49,16 @@ class ThreadPool {
   ThreadPool();
   void run(int64_t parts, Work work);
   void start_threads();
-  [[noreturn]] void serve(int64_t index);
+  [[noreturn]] void serve(int index);
+  void open(int64_t parts);
   void take_parts(uint64_t open, int64_t first);
   bool claim(int64_t part, uint64_t number);
+  void watch_caller();
 
-  int threads_ = 1;
+  std::atomic<int> threads_ = 1;
   std::atomic<int> executors_ = 1;  // this many threads compute at once, the caller among them
   int started_ = 0;                 // threads of the pool
-  std::mutex busy_;                 // held by the thread whose work is open
+  std::mutex busy_;                 // held by the thread whose work is open; guards what is not atomic
 
   Work work_;
   // The number of the work that is open (48 bits) and of its parts (16 bits), so that both are read as one.
@@ -63,6 +70,11 @@ class ThreadPool {
   alignas(64) std::atomic<uint32_t> unfinished_ = 0;  // parts; the caller sleeps on it
   std::mutex failure_mutex_;
   std::exception_ptr failure_;
+
+  // Whether the caller has a core nearly to itself: see `serve`.
+  std::atomic<bool> caller_runs_ = true;
+  Clock::time_point watched_{};
+  double caller_seconds_ = 0.0;  // that it had run by then
 };
 
 }  // namespace cofactor::cpu
