@@ -68,9 +68,9 @@ program unshare util-linux
 file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring'
   unshare --mount true 2>"$scratch/unshare" ||
     die "--in mounts /proc and /dev in the new system, and may not mount here: $(<"$scratch/unshare")"
-  IN_DEBIAN_NAMESPACE=1 setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child "$BASH" "$0" "$@" &
+  IN_DEBIAN_NAMESPACE=1 TMPDIR=$scratch setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child "$BASH" "$0" "$@" &
   local inside=$! status=0
-  trap 'kill -KILL "$inside" 2>/dev/null || true; say "Stopped; what was mounted is gone"; exit 130' INT TERM HUP
+  trap 'say "Stopped; what was mounted is gone"; exec 2>/dev/null; kill -KILL "$inside"; exit 130' INT TERM HUP
   wait "$inside" || status=$?
   exit "$status"
 }
@@ -153,7 +153,7 @@ clone_repository() {
     say "Note: there are changes that are not committed; the clone is of commit $commit, without them"
   fi
   "${git[@]}" bundle create --quiet "$tree/root/cofactor.bundle" HEAD
-  inside git clone --quiet -c advice.detachedHead=false cofactor.bundle cofactor
+  inside git -c init.defaultBranch=main clone --quiet -c advice.detachedHead=false cofactor.bundle cofactor
   rm "$tree/root/cofactor.bundle"
 }
 
