@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The README's two commands in a bare Debian, made in a folder: scripts/test --in. Everything that is mounted for it is
+# The README's two commands in a bare system, made in a folder: scripts/test --in. Everything that is mounted for it is
 # mounted in a namespace of its own, which ends with its last process, however that ends.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -7,7 +7,8 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: scripts/test --in debian-12|debian-13 [--quick] [--fresh] [--mirror URL] [--folder DIR] [FLAGS OF scripts/test]
+usage: scripts/test --in debian-12|debian-13|ubuntu-24.04 [--quick] [--fresh] [--mirror URL] [--folder DIR]
+                    [FLAGS OF scripts/test]
 
 Makes a bare system (debootstrap) with nothing but git in DIR/NAME, clones this repository's last commit into it, runs
 there what the README says, scripts/run and scripts/test, and says which versions were used, how long it took and how
@@ -16,7 +17,7 @@ run, to be looked at; the packages that it took stay in DIR/NAME.cache.
 
   --quick       scripts/run trains one epoch on 2,000 images instead of the whole experiment
   --fresh       takes all packages from the mirror again
-  --mirror URL  where packages come from [what apt uses here, where this is Debian; else http://deb.debian.org/debian]
+  --mirror URL  where packages come from [what apt uses here, where this is such a system; else the distribution's own]
   --folder DIR  where the systems are made [build/in]
 
 Other flags, such as -L parity or --preset asan, are those of the scripts/test that runs inside.
@@ -28,7 +29,11 @@ bad_usage() {
   exit 2
 }
 
-declare -A suites=([debian-12]=bookworm [debian-13]=trixie)
+# Of each system: its suite; debootstrap's script for a suite that it does not know yet; the mirror; the components; the
+# Debian package with the keys that sign it, and their file.
+debian='sid http://deb.debian.org/debian main debian-archive-keyring debian-archive-keyring.gpg'
+ubuntu='gutsy http://archive.ubuntu.com/ubuntu main,universe ubuntu-keyring ubuntu-archive-keyring.gpg'
+declare -A systems=([debian-12]="bookworm $debian" [debian-13]="trixie $debian" [ubuntu-24.04]="noble $ubuntu")
 name='' mirror='' folder=$root/build/in fresh=0
 experiment=(scripts/run) tests=(scripts/test)
 parse() {
@@ -55,42 +60,46 @@ parse() {
     esac
     shift
   done
-  [[ -n ${suites[$name]:-} ]] || bad_usage "--in: there is no \"$name\", only ${!suites[*]}"
+  [[ -n $name && -n ${systems[$name]:-} ]] || bad_usage "--in: there is no \"$name\", only ${!systems[*]}"
+  read -r suite script own_mirror components key_package keys <<<"${systems[$name]}"
+  keys=/usr/share/keyrings/$keys
   [[ -z $mirror || $mirror =~ ^https?://.+ ]] || bad_usage "--mirror: \"$mirror\" is no http or https URL"
 }
 
 # Starts this script again where mounts and processes are its own: they end with it, even if it is killed.
 enter_namespace() {
   ((EUID == 0)) || die "--in makes a system in a folder, which takes root (sudo scripts/test --in $name)"
-  ensure 'program debootstrap debootstrap
+  ensure "program debootstrap debootstrap
 program git git
 program unshare util-linux
-file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring'
+file $keys $key_package"
   unshare --mount true 2>"$scratch/unshare" ||
     die "--in mounts /proc and /dev in the new system, and may not mount here: $(<"$scratch/unshare")"
-  IN_DEBIAN_NAMESPACE=1 TMPDIR=$scratch setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child "$BASH" "$0" "$@" &
+  COFACTOR_IN_NAMESPACE=1 TMPDIR=$scratch setpriv --pdeathsig KILL \
+    unshare --mount --pid --fork --kill-child "$BASH" "$0" "$@" &
   local inside=$! status=0
   trap 'say "Stopped; what was mounted is gone"; exec 2>/dev/null; kill -KILL "$inside"; exit 130' INT TERM HUP
   wait "$inside" || status=$?
   exit "$status"
 }
 
-# Where apt gets Debian's packages here, if this is Debian.
+# Where apt gets this distribution's packages here; nothing where this is another one.
 mirror_of_host() {
-  apt-get indextargets --format "\$(LABEL) \$(REPO_URI)" 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
-    sed -n 's/^Debian \(.*[^/]\)\/*$/\1/p' | head -n 1
+  local label=${name%%-*}
+  label=${label^}
+  apt-get indextargets --format "\$(LABEL) \$(REPO_URI)" 'Created-By: Packages' "Origin: $label" 2>/dev/null |
+    sed -n "s/^$label \(.*[^/]\)\/*\$/\1/p" | head -n 1
 }
 
 # The bare system as an archive, made once.
 make_archive() {
   local tree=$cache/tree folder_of_kernel
-  say "Making a bare $name (debootstrap ${suites[$name]}, from ${mirror/\/\/*@/\/\/})"
-  # A debootstrap that is older than the suite: all suites are made like the unstable one.
-  local script=/usr/share/debootstrap/scripts/${suites[$name]}
-  [[ -e $script ]] || script=/usr/share/debootstrap/scripts/sid
+  say "Making a bare $name (debootstrap $suite, from ${mirror/\/\/*@/\/\/})"
+  if [[ -e /usr/share/debootstrap/scripts/$suite ]]; then script=$suite; fi
   remove_tree "$tree"
-  debootstrap --variant=minbase --include=git,ca-certificates --cache-dir="$cache/packages" \
-    "${suites[$name]}" "$tree" "$mirror" "$script" >"$cache/debootstrap.log" 2>&1 || {
+  debootstrap --variant=minbase --components="$components" --include=git,ca-certificates --keyring="$keys" \
+    --cache-dir="$cache/packages" "$suite" "$tree" "$mirror" "/usr/share/debootstrap/scripts/$script" \
+    >"$cache/debootstrap.log" 2>&1 || {
     tail -n 5 "$cache/debootstrap.log" >&2
     die "debootstrap failed (its last words are above, all of them in $cache/debootstrap.log)"
   }
@@ -130,6 +139,7 @@ mount_system() {
   ln -s /proc/self/fd "$tree/dev/fd"
   for device in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${device%%:*}" "$tree/dev/${device#*:}"; done
   mount --bind "$cache/packages" "$tree/var/cache/apt/archives"
+  printf 'deb %s %s %s\n' "$mirror" "$suite" "${components//,/ }" >"$tree/etc/apt/sources.list"
   cp --remove-destination -L /etc/resolv.conf "$tree/etc/resolv.conf"
   {
     printf 'APT::Keep-Downloaded-Packages "true";\n'
@@ -198,7 +208,7 @@ report() {
   say '' "==== $name, $(date --utc +%Y-%m-%d), commit $commit, $(nproc) cores of" \
     "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)"
   # shellcheck source=/dev/null
-  say "  system         $(. "$tree/etc/os-release" && printf '%s' "$PRETTY_NAME"), $(<"$tree/etc/debian_version")"
+  say "  system         $(. "$tree/etc/os-release" && printf '%s' "$PRETTY_NAME") ($(<"$tree/etc/debian_version"))"
   say "  versions       $(versions_inside)"
   say "  ${experiment[*]}: $(outcome 0) in ${seconds[0]} s"
   say "  ${tests[*]}: $(outcome 1) in ${seconds[1]} s: $counts"
@@ -214,7 +224,7 @@ main() {
   ((fresh == 0)) || remove_tree "$cache"
   mkdir -p "$cache/packages"
   [[ -n $mirror ]] || mirror=$(mirror_of_host)
-  [[ -n $mirror ]] || mirror=http://deb.debian.org/debian
+  [[ -n $mirror ]] || mirror=$own_mirror
   [[ -e $cache/system.tar ]] || make_archive
   say "Unpacking a bare $name into $tree"
   remove_tree "$tree"
@@ -229,6 +239,6 @@ main() {
 }
 
 parse "$@"
-[[ -n ${IN_DEBIAN_NAMESPACE:-} ]] || enter_namespace "$@"
+[[ -n ${COFACTOR_IN_NAMESPACE:-} ]] || enter_namespace "$@"
 statuses=() seconds=() logs=() tree='' cache='' commit=''
 main
