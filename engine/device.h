@@ -41,6 +41,6 @@ void set_num_threads(int threads);
 }  // namespace cofactor
 
 template <>
-struct fmt::formatter<cofactor::Device> : fmt::formatter<std::string_view> {
+struct fmt::formatter<cofactor::Device> : fmt::formatter<fmt::string_view> {
   fmt::format_context::iterator format(const cofactor::Device& value, fmt::format_context& context) const;
 };

@@ -140,6 +140,6 @@ decltype(auto) dispatch_floating(DType dtype, std::string_view op, Body&& body) 
 }  // namespace cofactor
 
 template <>
-struct fmt::formatter<cofactor::DType> : fmt::formatter<std::string_view> {
+struct fmt::formatter<cofactor::DType> : fmt::formatter<fmt::string_view> {
   fmt::format_context::iterator format(const cofactor::DType& value, fmt::format_context& context) const;
 };

@@ -5,7 +5,8 @@
 #include "engine/dtype.h"
 #include "engine/shape.h"
 
-using Base = fmt::formatter<std::string_view>;
+// Of fmt's own string_view: fmt 10 has std's formatter in fmt/format.h alone, which the types' headers do without.
+using Base = fmt::formatter<fmt::string_view>;
 using Iterator = fmt::format_context::iterator;
 
 Iterator fmt::formatter<cofactor::DType>::format(const cofactor::DType& value, fmt::format_context& context) const {

@@ -55,6 +55,6 @@ std::string to_string(const Shape& shape);
 }  // namespace cofactor
 
 template <>
-struct fmt::formatter<cofactor::Shape> : fmt::formatter<std::string_view> {
+struct fmt::formatter<cofactor::Shape> : fmt::formatter<fmt::string_view> {
   fmt::format_context::iterator format(const cofactor::Shape& value, fmt::format_context& context) const;
 };

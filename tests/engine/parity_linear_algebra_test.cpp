@@ -130,13 +130,17 @@ TEST_SUITE("parity") {
   }
 
   TEST_CASE("matmul: a NaN fills its row") {
-    Parity("matmul").check("NaN", {2e-5, 1e-5}, [](Run& run) {
-      std::vector<double> values = values_of(run.random({3, 17}));
-      values[20] = testing::kNan;
-      const Tensor y = run.output({3, 5});
-      run.backend().matmul(run.values(values, {3, 17}), false, run.random({5, 17}), true, {}, y);
-      run.keep("y", y);
-    });
+    const Parity parity("matmul");
+    for (size_t spot : {17, 20, 33})  // in the second of three rows: its first value, one within, its last
+      parity.check(fmt::format("NaN at {}", spot), {2e-5, 1e-5}, [&](Run& run) {
+        std::vector<double> values = values_of(run.random({3, 17}));
+        values[spot] = testing::kNan;
+        const Tensor y = run.output({3, 5}), transposed = run.output({5, 3});
+        run.backend().matmul(run.values(values, {3, 17}), false, run.random({5, 17}), true, {}, y);
+        run.backend().matmul(run.random({17, 5}), true, run.values(values, {3, 17}), true, {}, transposed);
+        run.keep("y", y);
+        run.keep("transposed", transposed);
+      });
   }
 
   TEST_CASE("lu_log_abs_det") {

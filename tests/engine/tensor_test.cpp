@@ -123,7 +123,9 @@ TEST_SUITE("unit") {
     CHECK(size_of(DType::bf16) == 2);
     CHECK(size_of(DType::i32) == 4);
     CHECK(size_of(DType::u8) == 1);
-    CHECK(fmt::format("{} {}", DType::bf16, DType::u8) == "bf16 u8");
+    CHECK(fmt::format("{} {} {:>5}", DType::bf16, DType::u8, DType::f32) == "bf16 u8   f32");
+    CHECK(fmt::format("{} {} {:<5}|", Device::reference, Device::cuda, Device::cpu) == "reference cuda cpu  |");
+    CHECK(fmt::format("{} {} {:_^9}", Shape{}, Shape{3}, Shape{2, 4}) == "() (3) _(2, 4)__");
     CHECK(is_floating(DType::bf16));
     CHECK_FALSE(is_floating(DType::u8));
   }

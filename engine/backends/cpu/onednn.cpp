@@ -14,6 +14,44 @@ using tag = memory::format_tag;
 
 namespace {
 
+// ---- What differs between oneDNN 2 and 3. The first describes an operation and then asks for a primitive of it; the
+// second asks in one step. Both take the same arguments in the same order, but for a pooling's dilation.
+constexpr bool kHasOperationDescs = DNNL_VERSION_MAJOR < 3;
+
+template <class Operation, class... Arguments>
+typename Operation::primitive_desc describe(const dnnl::primitive_attr& attr, const Arguments&... arguments) {
+  if constexpr (kHasOperationDescs)
+    return {typename Operation::desc(arguments...), attr, cpu_engine()};
+  else
+    return {cpu_engine(), arguments..., attr};
+}
+
+// A backward operation; `forward` is the descriptor of the operation that it belongs to.
+template <class Operation, class Forward, class... Arguments>
+typename Operation::primitive_desc describe_backward(const Forward& forward, const Arguments&... arguments) {
+  if constexpr (kHasOperationDescs)
+    return {typename Operation::desc(arguments...), attributes(), cpu_engine(), forward};
+  else
+    return {cpu_engine(), arguments..., forward, attributes()};
+}
+
+// Calls make(extents...) with a pooling's extents as its descriptor takes them.
+template <class Geometry, class Make>
+auto with_windows(const Geometry& g, Make&& make) {
+  if constexpr (kHasOperationDescs)
+    return make(g.stride, g.kernel, g.pad_begin, g.pad_end);
+  else
+    return make(g.stride, g.kernel, memory::dims{0, 0} /* dilation */, g.pad_begin, g.pad_end);
+}
+
+// Asks for the same bits in every run, where that can be asked for: before oneDNN 3.4 there is nothing to ask.
+template <class Attributes>
+void ask_for_repeatable_results(Attributes& attr) {
+  if constexpr (requires { attr.set_deterministic(true); }) attr.set_deterministic(true);
+}
+
+// ---- What is common to both.
+
 memory::dims image_dims(const Shape& nhwc) {
   return {nhwc[0], nhwc[3], nhwc[1], nhwc[2]};
 }
@@ -60,10 +98,9 @@ dnnl::convolution_forward::primitive_desc convolution_forward_with(const ImageLa
                                                                    const Convolution& conv) {
   const ConvGeometry g = geometry_of(conv);
   const memory::desc b = conv.bias ? vector_desc(conv.w[0]) : memory::desc{};
-  const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct,
-                                             layouts.x, any_weights(conv.w, type_of(conv.dtype)), b, layouts.y,
-                                             g.stride, g.dilation, g.pad_begin, g.pad_end);
-  return {desc, attributes(), cpu_engine()};
+  return describe<dnnl::convolution_forward>(
+      attributes(), dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, layouts.x,
+      any_weights(conv.w, type_of(conv.dtype)), b, layouts.y, g.stride, g.dilation, g.pad_begin, g.pad_end);
 }
 
 struct PoolGeometry {
@@ -185,6 +222,7 @@ memory::desc weights_desc(const Shape& ohwi, DType dtype) {
 dnnl::primitive_attr attributes() {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  ask_for_repeatable_results(attr);
   return attr;
 }
 
@@ -231,53 +269,51 @@ dnnl::convolution_forward::primitive_desc convolution_forward(const Convolution&
 dnnl::convolution_backward_data::primitive_desc convolution_backward_data(const Convolution& conv) {
   const ConvGeometry g = geometry_of(conv);
   const ImageLayouts layouts{image_desc(conv.x, conv.dtype), image_desc(conv.y, conv.dtype)};
-  const auto hint = convolution_forward_with(layouts, conv);
-  const dnnl::convolution_backward_data::desc desc(dnnl::algorithm::convolution_direct, layouts.x,
-                                                   any_weights(conv.w, type_of(conv.dtype)), layouts.y, g.stride,
-                                                   g.dilation, g.pad_begin, g.pad_end);
-  return {desc, attributes(), cpu_engine(), hint};
+  return describe_backward<dnnl::convolution_backward_data>(
+      convolution_forward_with(layouts, conv), dnnl::algorithm::convolution_direct, layouts.x,
+      any_weights(conv.w, type_of(conv.dtype)), layouts.y, g.stride, g.dilation, g.pad_begin, g.pad_end);
 }
 
 dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(const Convolution& conv) {
   const ConvGeometry g = geometry_of(conv);
   const memory::desc b = conv.bias ? vector_desc(conv.w[0]) : memory::desc{};
   return with_best_layouts(conv, [&](const ImageLayouts& layouts) {
-    const auto hint = convolution_forward_with(layouts, conv);
-    const dnnl::convolution_backward_weights::desc desc(dnnl::algorithm::convolution_direct, layouts.x,
-                                                        any_weights(conv.w, dt::f32), b, layouts.y, g.stride,
-                                                        g.dilation, g.pad_begin, g.pad_end);
-    return dnnl::convolution_backward_weights::primitive_desc(desc, attributes(), cpu_engine(), hint);
+    return describe_backward<dnnl::convolution_backward_weights>(
+        convolution_forward_with(layouts, conv), dnnl::algorithm::convolution_direct, layouts.x,
+        any_weights(conv.w, dt::f32), b, layouts.y, g.stride, g.dilation, g.pad_begin, g.pad_end);
   });
 }
 
 dnnl::pooling_forward::primitive_desc pooling_forward(const Shape& x, const Pool2dParams& params, const Shape& y,
                                                       DType dtype) {
   const PoolGeometry g = geometry_of(params, x, y);
-  const dnnl::pooling_forward::desc desc(dnnl::prop_kind::forward_training, g.algorithm, image_desc(x, dtype),
-                                         image_desc(y, dtype), g.stride, g.kernel, g.pad_begin, g.pad_end);
-  return {desc, attributes(), cpu_engine()};
+  return with_windows(g, [&](const auto&... windows) {
+    return describe<dnnl::pooling_forward>(attributes(), dnnl::prop_kind::forward_training, g.algorithm,
+                                           image_desc(x, dtype), image_desc(y, dtype), windows...);
+  });
 }
 
 dnnl::pooling_backward::primitive_desc pooling_backward(const Shape& x, const Pool2dParams& params, const Shape& y,
                                                         DType dtype) {
   const PoolGeometry g = geometry_of(params, x, y);
-  const dnnl::pooling_backward::desc desc(g.algorithm, image_desc(x, dtype), image_desc(y, dtype), g.stride, g.kernel,
-                                          g.pad_begin, g.pad_end);
-  return {desc, attributes(), cpu_engine(), pooling_forward(x, params, y, dtype)};
+  const auto forward = pooling_forward(x, params, y, dtype);
+  return with_windows(g, [&](const auto&... windows) {
+    return describe_backward<dnnl::pooling_backward>(forward, g.algorithm, image_desc(x, dtype), image_desc(y, dtype),
+                                                     windows...);
+  });
 }
 
 dnnl::matmul::primitive_desc matmul(const Product& p) {
   const memory::desc bias = p.bias ? memory::desc({1, p.n}, dt::f32, tag::ab) : memory::desc{};
-  const dnnl::matmul::desc desc(matrices_desc(p, p.m, p.k, p.transpose_a, p.row_a, p.stride_a, p.dtype),
-                                matrices_desc(p, p.k, p.n, p.transpose_b, p.row_b, p.stride_b, p.dtype), bias,
-                                matrices_desc(p, p.m, p.n, false, p.row_y, p.stride_y, p.result));
   dnnl::primitive_attr attr = attributes();
   if (p.accumulate) {
     dnnl::post_ops sum;
     sum.append_sum();
     attr.set_post_ops(sum);
   }
-  return {desc, attr, cpu_engine()};
+  return describe<dnnl::matmul>(attr, matrices_desc(p, p.m, p.k, p.transpose_a, p.row_a, p.stride_a, p.dtype),
+                                matrices_desc(p, p.k, p.n, p.transpose_b, p.row_b, p.stride_b, p.dtype), bias,
+                                matrices_desc(p, p.m, p.n, false, p.row_y, p.stride_y, p.result));
 }
 
 Key& Key::operator<<(int64_t value) {

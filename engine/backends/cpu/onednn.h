@@ -1,5 +1,5 @@
-// The one place that knows oneDNN's version: primitive descriptors are made here (2.6's two-step way), so that 3.x,
-// which drops the operation descriptors, is a small step. Kernels keep the resulting primitives in a PrimitiveCache.
+// Primitive descriptors are made here, by oneDNN 2 or 3: onednn.cpp is the one file that knows how the two differ.
+// Kernels keep the resulting primitives in a PrimitiveCache.
 #pragma once
 
 #include <omp.h>
@@ -89,7 +89,7 @@ class Reorder {
   std::optional<Primitive> reorder_;
 };
 
-// Attributes that every primitive here has: scratch memory comes from the caller.
+// Attributes that every primitive here has: scratch memory comes from the caller, and results do not vary between runs.
 dnnl::primitive_attr attributes();
 
 // What decides a convolution, in each of its three directions. Weights are in whatever layout oneDNN likes best. Images
