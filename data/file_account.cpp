@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "data/names.h"
 
@@ -37,8 +38,10 @@ void FileAccount::add(const FileAccount& other) {
 }
 
 std::string FileAccount::ignored() const {
+  std::vector<Kind> most_first = kinds_;
+  std::ranges::stable_sort(most_first, std::ranges::greater(), &Kind::count);
   std::string text;
-  for (const Kind& kind : kinds_) {
+  for (const Kind& kind : most_first) {
     text += fmt::format("{}{} ({}{})", text.empty() ? "" : ", ", counted(kind.count, kind.one, kind.several),
                         kind.count == 1 ? "" : "such as ", printable(kind.example));
   }

@@ -20,7 +20,7 @@ class FileAccount {
   void add(const FileAccount& other);
 
   int64_t used() const { return used_; }
-  // "40 WebP images (such as cat/1.webp), 1 other file (notes.txt)"; empty where there are none.
+  // "40 WebP images (such as cat/1.webp), 1 other file (notes.txt)", the most first; empty where there are none.
   std::string ignored() const;
   // "images: 12,340 used; ignored: ..." and the notes. `parts` says more of what is used: "of 2 classes, cat and dog".
   std::vector<std::string> lines(std::string_view parts = {}) const;

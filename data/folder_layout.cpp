@@ -71,17 +71,23 @@ class PartFinder {
     if (found.classes == layout_.classes) return true;
     const bool none = std::ranges::none_of(
         found.classes, [&](const std::string& folder) { return holds_name(layout_.classes, folder); });
-    check(none, "images: the folder '{}' would {}, but its classes are {}, and those to train on {}",
-          (images_.base / name).string(), what, names_of(found.classes), names_of(layout_.classes));
+    const std::string hint = look_alike_hint(found.classes, layout_.classes);
+    check(
+        none,
+        "images: the folder '{}' would {}, but its classes are {}, and those to train on {}{}; make them the same, or "
+        "give the folder another name",
+        (images_.base / name).string(), what, names_of(found.classes), names_of(layout_.classes), hint);
     FileAccount files;
-    const auto count = static_cast<int64_t>(find_images(images_, name, files).size());
+    const std::vector<std::string> without_class = find_images(images_, name, files);
+    const auto count = static_cast<int64_t>(without_class.size());
     layout_.account.add(files);
-    layout_.account.ignore("image without a class", "images without a class", name + '/', count);
+    layout_.account.ignore("image without a class", "images without a class",
+                           without_class.empty() ? name : without_class.front(), count);
     layout_.account.note(fmt::format(
-        "{}/ does not {}: {}, so its {} no labels", printable(name), what,
+        "{}/ does not {}: {}{}, so its {} no labels", printable(name), what,
         found.classes.empty() ? "it holds no folders for the classes"
                               : fmt::format("its folders ({}) are none of the classes", names_of(found.classes)),
-        count == 1 ? "image has" : "images have"));
+        hint, count == 1 ? "image has" : "images have"));
     return false;
   }
 
@@ -119,7 +125,7 @@ std::vector<std::string> parts_beside_classes(const ImageSearch& images, const s
 
 void check_two_classes(const ImageSearch& images, const FolderLayout& layout) {
   if (layout.classes.size() >= 2) return;
-  const std::filesystem::path root = images.base / layout.train;
+  const std::filesystem::path root = layout.train.empty() ? images.base : images.base / layout.train;
   std::string inside;
   if (layout.classes.size() == 1) {
     const std::vector<std::string> below = visible_folders(root / layout.classes.front());

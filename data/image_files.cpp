@@ -88,7 +88,8 @@ void check_classes_left(const Split& split, const Split& whole, const std::vecto
              whole.labels[static_cast<size_t>(place - whole.indices.begin())] == static_cast<int32_t>(c);
     };
     const auto first = std::ranges::find_if(broken, of_class);
-    fail("images: no {} image of class '{}' is left, because all {} cannot be read{}", part, classes.at(c), before[c],
+    fail("images: no {} image of class '{}' is left: {}{}", part, classes.at(c),
+         before[c] == 1 ? "its only one cannot be read" : fmt::format("none of the {} can be read", before[c]),
          first == broken.end() ? "" : "; of the first is said: " + first->reason);
   }
 }

@@ -169,8 +169,9 @@ class FolderLoader {
     const ImageSearch search{.base = base, .out = options_.out, .threads = options_.threads};
     FileAccount account;
     ImageList list = list_class_images({.images = search, .folder = {}, .no_classes = {}}, account);
-    check(list.classes == folder_.classes, "images: the test's classes in '{}' are {}, those in '{}' {}", base.string(),
-          fmt::join(list.classes, ", "), search_.base.string(), fmt::join(folder_.classes, ", "));
+    check(list.classes == folder_.classes, "images: the test's classes in '{}' are {}, those in '{}' {}{}",
+          base.string(), fmt::join(list.classes, ", "), search_.base.string(), fmt::join(folder_.classes, ", "),
+          look_alike_hint(list.classes, folder_.classes));
     folder_.account.add(account);
     const Source test = source_of(std::move(list));
     folder_.test = intact(all_of(test.images), test);

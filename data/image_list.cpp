@@ -39,6 +39,11 @@ std::pair<std::string_view, int32_t> parse_line(std::string_view line, size_t cl
   return {trimmed(text.substr(0, blank)), label};
 }
 
+// Without a slash at the end, which messages would show.
+std::filesystem::path root_of(const ClassSearch& search) {
+  return search.folder.empty() ? search.images.base : search.images.base / search.folder;
+}
+
 // "runs" is where results go by default, also those of a run that was stopped before it wrote any.
 bool is_results_folder_by_name(const std::filesystem::path& folder) {
   if (folder.filename() != "runs") return false;
@@ -49,7 +54,7 @@ bool is_results_folder_by_name(const std::filesystem::path& folder) {
 }  // namespace
 
 ClassFolders find_class_folders(const ClassSearch& search) {
-  const std::filesystem::path root = search.images.base / search.folder;
+  const std::filesystem::path root = root_of(search);
   const std::string prefix = search.folder.empty() ? "" : search.folder + '/';
   const FolderEntries entries = entries_of(root);
   ClassFolders found;
@@ -78,7 +83,7 @@ ClassFolders find_class_folders(const ClassSearch& search) {
 }
 
 ImageList list_class_images(const ClassSearch& search, FileAccount& account) {
-  const std::filesystem::path root = search.images.base / search.folder;
+  const std::filesystem::path root = root_of(search);
   ClassFolders found = find_class_folders(search);
   check(!found.classes.empty(), "images: '{}' holds no folder; a folder for each class is expected, with its images",
         root.string());

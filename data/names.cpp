@@ -6,6 +6,7 @@
 #include <unicode/ustring.h>
 #include <unicode/utf8.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <utility>
@@ -72,6 +73,16 @@ std::u16string look_of(std::string_view name) {
   return look;
 }
 
+// The names of each look that several have, as they are unmistakable and in quotes.
+std::vector<std::vector<std::string>> groups_of_look_alikes(const std::vector<std::string>& names) {
+  std::map<std::u16string, std::vector<std::string>> by_look;
+  for (const std::string& name : names) by_look[look_of(name)].push_back("'" + unmistakable(name) + "'");
+  std::vector<std::vector<std::string>> groups;
+  for (auto& [look, alike] : by_look)
+    if (alike.size() > 1) groups.push_back(std::move(alike));
+  return groups;
+}
+
 }  // namespace
 
 bool is_utf8(std::string_view name) {
@@ -104,16 +115,23 @@ std::string unmistakable(std::string_view name) {
 }
 
 std::vector<std::string> find_look_alikes(const std::vector<std::string>& names) {
-  std::map<std::u16string, std::vector<std::string>> by_look;
-  for (const std::string& name : names) by_look[look_of(name)].push_back("'" + unmistakable(name) + "'");
   std::vector<std::string> sentences;
-  for (const auto& [look, alike] : by_look) {
-    if (alike.size() < 2) continue;
+  for (const std::vector<std::string>& alike : groups_of_look_alikes(names)) {
     sentences.push_back(
-        fmt::format("{} look alike but are {} classes: rename or merge their folders unless that is meant",
+        fmt::format("warning: {} look alike but are {} classes: rename or merge their folders unless that is meant",
                     fmt::join(alike, " and "), alike.size()));
   }
   return sentences;
+}
+
+std::string look_alike_hint(const std::vector<std::string>& some, const std::vector<std::string>& others) {
+  std::vector<std::string> all = some;
+  for (const std::string& name : others)
+    if (std::ranges::find(some, name) == some.end()) all.push_back(name);
+  std::string hint;
+  for (const std::vector<std::string>& alike : groups_of_look_alikes(all))
+    hint += fmt::format("; {} look alike but are not the same", fmt::join(alike, " and "));
+  return hint;
 }
 
 }  // namespace cofactor

@@ -21,4 +21,8 @@ std::string unmistakable(std::string_view name);
 // ends or of several kinds, or in how Unicode composes their letters, alone. Each is shown unmistakably.
 std::vector<std::string> find_look_alikes(const std::vector<std::string>& names);
 
+// For an error about two lists of names that are not the same: "; 'Cat' and 'cat' look alike but are not the same"
+// where that is why, and else empty.
+std::string look_alike_hint(const std::vector<std::string>& some, const std::vector<std::string>& others);
+
 }  // namespace cofactor
