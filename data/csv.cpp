@@ -4,6 +4,7 @@
 #include <cctype>
 #include <utility>
 
+#include "data/file_account.h"
 #include "data/names.h"
 #include "engine/error.h"
 
@@ -139,10 +140,10 @@ CsvTable parse_csv(std::string_view text, std::string_view name) {
       std::string field;
       last = reader.read(field);
       const size_t count = table.fields.size() - before;
-      check(count < table.columns.size() && (!last || count + 1 == table.columns.size()),
-            "{}, line {}: {} fields, where the head has {} columns", name, line,
-            last ? fmt::format("{}", count + 1) : fmt::format("more than {}", table.columns.size()),
-            table.columns.size());
+      const auto found = static_cast<int64_t>(count) + 1, expected = static_cast<int64_t>(table.columns.size());
+      check(found <= expected && (!last || found == expected), "{}, line {}: {}{}, where the head has {}", name, line,
+            last ? "" : "more than ", counted(last ? found : expected, "field", "fields"),
+            counted(expected, "column", "columns"));
       table.fields.push_back(std::move(field));
     }
     table.lines.push_back(line);

@@ -65,7 +65,7 @@ class Walk {
   }
 
   void into(const std::string& name) {
-    const fs::path folder = search_.base / name;
+    const fs::path folder = name.empty() ? search_.base : search_.base / name;
     if (!name.empty() && !seen_.insert(id_of(folder)).second) {
       account_.ignore("folder that is linked again", "folders that are linked again", name);
       return;

@@ -194,6 +194,11 @@ SplitImages split_images(const ImageList& images, const SplitFile& split, const 
   }
   for (const int64_t image : assigned.unlisted_tests) take(image, found.test);
   check_parts(found, split);
+  account.note(fmt::format("{}: {} train, {} validate, {} test{}", split.name, found.train.size(),
+                           found.validation.size(), found.test.size(),
+                           assigned.unlisted_tests.empty() ? ""
+                                                           : fmt::format(", {} of them unlisted, in {}/",
+                                                                         assigned.unlisted_tests.size(), test_folder)));
   return found;
 }
 
