@@ -98,6 +98,12 @@ std::string_view without_mark(std::string_view text, std::string_view name) {
   constexpr std::string_view kMark = "\xEF\xBB\xBF";
   check(!text.starts_with("\xFF\xFE") && !text.starts_with("\xFE\xFF"),
         "{}: it is UTF-16, as some spreadsheets write; save it as CSV in UTF-8", name);
+  for (const auto& [beginning, what] : {std::pair{"\xFD"
+                                                  "7zXZ",
+                                                  "compressed with xz: unpack it first"},
+                                        std::pair{"\x1F\x8B", "compressed with gzip: unpack it first"},
+                                        std::pair{"PK\x03\x04", "a spreadsheet or a zip archive: save it as CSV"}})
+    check(!text.starts_with(beginning), "{}: it is no text, but {}", name, what);
   if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
   if (const size_t zero = text.find('\0'); zero != std::string_view::npos) {
     fail("{}, line {}: a byte 0, which no text has", name, 1 + std::ranges::count(text.substr(0, zero), '\n'));

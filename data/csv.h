@@ -26,9 +26,9 @@ struct CsvTable {
 // Fields are separated by commas, rows by CR LF, LF or CR. A field that begins with a quote ends with one, and may hold
 // commas, line breaks and quotes, which stand there twice. Blank lines, a byte order mark, and blanks around the names
 // of columns are left out; fields are taken as they are. Takes memory in proportion to the text, at most a hundred
-// times as much. Throws Error, with `name` and the line, for a text without a head, of another encoding (UTF-16), with
-// a byte 0, more than 1,000 columns, two columns of one name, a row of more or fewer fields, and misplaced or unclosed
-// quotes.
+// times as much. Throws Error, with `name` and the line, for a text without a head, of another encoding (UTF-16) or
+// packed, with a byte 0, more than 1,000 columns, two columns of one name, a row of more or fewer fields, and misplaced
+// or unclosed quotes.
 CsvTable parse_csv(std::string_view text, std::string_view name);
 
 }  // namespace cofactor

@@ -55,6 +55,7 @@ TEST_SUITE("data") {
     CHECK(contains(csv_error("\xFF\xFE"
                              "a"),
                    "UTF-16"));
+    CHECK(csv_error("\x1F\x8B\x08") == "t.csv: it is no text, but compressed with gzip: unpack it first");
     CHECK(csv_error(std::string(1000, ',')) == "t.csv, line 1: the head has more than 1000 columns");
     CHECK(csv_error("a\n1,2") == "t.csv, line 2: 2 fields, where the head has 1 column");
   }

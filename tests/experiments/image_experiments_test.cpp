@@ -150,7 +150,6 @@ TEST_SUITE("experiment") {
   TEST_CASE("train: every file is accounted for and results below the images are none") {
     const ImagePlace place("train");
     write_photos(place.data(), 10);
-    write_photos(place.data() / "deep", 1);  // names to move
     for (const char* name : {"apple", "pear"}) {
       const auto folder = place.data() / name;
       std::filesystem::create_directories(folder / "batch1");
@@ -161,16 +160,15 @@ TEST_SUITE("experiment") {
       write_file_atomically(folder / "caf\xE9.png", read_file(folder / "batch1/1"));
       write_file_atomically(folder / "Thumbs.db", "x");
     }
-    std::filesystem::remove_all(place.data() / "deep");
     std::filesystem::create_directories(place.data() / "__MACOSX/apple");
     for (const char* out : {"runs/train", "mine", "runs/train"}) {
       const Outcome outcome = place.run({"--method", "ce", "--out", (place.data() / out).string()});
       CAPTURE(outcome.err);
       REQUIRE(outcome.code == 0);
-      CHECK(contains(outcome.out,
-                     "images: 22 used of 2 classes (apple, pear); ignored: 10 WebP images (such as "
-                     "apple/0.webp), 2 hidden or system files (such as apple/Thumbs.db), 1 hidden or system "
-                     "folder (__MACOSX)"));
+      for (const char* part :
+           {"images: 22 used of 2 classes (apple, pear); ignored: 10 WebP images (such as apple/0.webp), ",
+            "2 hidden or system files (such as apple/Thumbs.db)", "1 hidden or system folder (__MACOSX)"})
+        CHECK(contains(outcome.out, part));
       CHECK(contains(read_file(place.data() / "runs/train/none-rate0-seed1/ce/metrics.jsonl"), "epoch"));
     }
   }
