@@ -17,6 +17,7 @@ header fmt/format.h libfmt-dev
 header nlohmann/json.hpp nlohmann-json3-dev
 header CLI/CLI.hpp libcli11-dev
 header zlib.h zlib1g-dev
+header unicode/unorm2.h libicu-dev
 header stb/stb_image.h libstb-dev'
 run_needs="$build_needs
 program gnuplot gnuplot-nox
