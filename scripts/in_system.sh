@@ -64,6 +64,7 @@ parse() {
   read -r suite script own_mirror components key_package keys <<<"${systems[$name]}"
   keys=/usr/share/keyrings/$keys
   [[ -z $mirror || $mirror =~ ^https?://.+ ]] || bad_usage "--mirror: \"$mirror\" is no http or https URL"
+  [[ ! $folder =~ [[:space:]] ]] || bad_usage "--folder: debootstrap takes no path with a space: \"$folder\""
 }
 
 # Starts this script again where mounts and processes are its own: they end with it, even if it is killed.
