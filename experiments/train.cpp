@@ -69,7 +69,8 @@ ExperimentData load(const fs::path& directory, const std::vector<std::string>& c
   const ImageNetwork network = image_network(flags.images, static_cast<int64_t>(classes.size()), side, side);
   ImageFolder folder = load_image_folder(directory, options);
   ExperimentData result = image_data({folder.train, folder.validation, folder.test}, network, flags.images,
-                                     {{"classes", classes}, {"image_size", side}}, folder.broken);
+                                     {{"image_size", side}}, folder.broken);
+  result.data_settings = write_json({{"classes", classes}});
   if (!folder.clean_test) {
     result.notes.emplace_back(
         "no test folder: a tenth of the images tests, against labels as given, which may be wrong themselves");

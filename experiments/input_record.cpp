@@ -1,0 +1,140 @@
+#include "experiments/input_record.h"
+
+#include <fmt/ranges.h>
+
+#include <functional>
+#include <map>
+
+#include "data/checksum.h"
+#include "engine/error.h"
+#include "engine/io/file.h"
+#include "experiments/csv.h"
+
+namespace cofactor {
+namespace {
+
+constexpr const char* kRecordHead = "part,given_label,checksum,file\n";
+constexpr size_t kRecordFields = 4;
+
+using Samples = std::vector<RecordedSample>;
+
+struct Counts {
+  int64_t relabelled = 0, changed = 0, renamed = 0, added = 0, gone = 0;
+};
+
+// Takes the samples of the two lists that share a key off both, in their order, and hands each pair over.
+void take_pairs(std::vector<const RecordedSample*>& before, std::vector<const RecordedSample*>& now,
+                const std::function<std::string(const RecordedSample&)>& key,
+                const std::function<void(const RecordedSample&, const RecordedSample&)>& pair) {
+  std::multimap<std::string, const RecordedSample*> waiting;
+  for (const RecordedSample* sample : before) waiting.emplace(key(*sample), sample);
+  std::erase_if(now, [&](const RecordedSample* sample) {
+    const auto found = waiting.find(key(*sample));
+    if (found == waiting.end()) return false;
+    if (pair) pair(*found->second, *sample);
+    waiting.erase(found);
+    return true;
+  });
+  before.clear();
+  for (const auto& [text, sample] : waiting) before.push_back(sample);
+}
+
+std::vector<const RecordedSample*> pointers_to(const Samples& samples) {
+  std::vector<const RecordedSample*> pointers;
+  for (const RecordedSample& sample : samples) pointers.push_back(&sample);
+  return pointers;
+}
+
+Counts count_differences(const Samples& before, const Samples& now) {
+  auto old = pointers_to(before), fresh = pointers_to(now);
+  Counts counts;
+  const auto checksum = [](const RecordedSample& s) { return checksum_text(s.checksum); };
+  const auto name = [](const RecordedSample& s) { return s.name; };
+  take_pairs(old, fresh, [&](const RecordedSample& s) { return checksum(s) + s.label + '/' + s.name; }, {});
+  take_pairs(old, fresh, name, [&](const RecordedSample& a, const RecordedSample& b) {
+    counts.relabelled += a.label != b.label ? 1 : 0;
+    counts.changed += a.checksum != b.checksum ? 1 : 0;
+  });
+  // One that was moved: into another class's folder, or within its own.
+  take_pairs(
+      old, fresh, [&](const RecordedSample& s) { return checksum(s) + s.label; },
+      [&](const RecordedSample&, const RecordedSample&) { ++counts.renamed; });
+  take_pairs(old, fresh, checksum, [&](const RecordedSample&, const RecordedSample&) { ++counts.relabelled; });
+  counts.added = static_cast<int64_t>(fresh.size());
+  counts.gone = static_cast<int64_t>(old.size());
+  return counts;
+}
+
+// "3 files are new", "1 file is new"
+void say(std::vector<std::string>& sentences, int64_t count, const char* one, const char* several) {
+  if (count == 1) sentences.push_back(fmt::format("1 file {}", one));
+  if (count > 1) sentences.push_back(fmt::format("{} files {}", grouped(count), several));
+}
+
+bool same_parts(const Samples& before, const Samples& now) {
+  if (before.size() != now.size()) return false;
+  for (size_t i = 0; i < now.size(); ++i)
+    if (before[i].part != now[i].part || before[i].name != now[i].name) return false;
+  return true;
+}
+
+}  // namespace
+
+std::string grouped(int64_t number) {
+  std::string digits = fmt::format("{}", number);
+  for (size_t at = digits.size(); at > 3 && digits[at - 4] != '-';) digits.insert(at -= 3, ",");
+  return digits;
+}
+
+void write_samples(const std::filesystem::path& path, const Samples& samples) {
+  std::string text = kRecordHead;
+  for (const RecordedSample& sample : samples) {
+    text += fmt::format("{},{},{},{}\n", sample.part, csv_field(sample.label), checksum_text(sample.checksum),
+                        csv_field(sample.name));
+  }
+  ensure_writable_directory(path.parent_path());
+  write_file_atomically(path, text);
+}
+
+std::optional<Samples> read_samples(const std::filesystem::path& path) {
+  std::string text;
+  try {
+    text = read_file(path);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  auto rows =
+      text.starts_with(kRecordHead) ? csv_rows(text.substr(std::string_view(kRecordHead).size())) : std::nullopt;
+  if (!rows) return std::nullopt;
+  Samples samples;
+  for (std::vector<std::string>& row : *rows) {
+    RecordedSample sample;
+    if (row.size() != kRecordFields || !read_checksum(row[2], sample.checksum)) return std::nullopt;
+    sample.part = std::move(row[0]);
+    sample.label = std::move(row[1]);
+    sample.name = std::move(row[3]);
+    samples.push_back(std::move(sample));
+  }
+  return samples;
+}
+
+std::string difference_of(const Samples& before, const Samples& now) {
+  const Counts counts = count_differences(before, now);
+  std::vector<std::string> sentences;
+  if (counts.relabelled > 0) {
+    sentences.push_back(fmt::format("{} of {} labels differ{}", grouped(counts.relabelled),
+                                    grouped(static_cast<int64_t>(now.size())), counts.relabelled == 1 ? "s" : ""));
+  }
+  say(sentences, counts.changed, "has other contents", "have other contents");
+  say(sentences, counts.renamed, "has another name", "have other names");
+  say(sentences, counts.added, "is new", "are new");
+  say(sentences, counts.gone, "is gone", "are gone");
+  if (sentences.empty() && !same_parts(before, now)) return "the same files are dealt to the parts in another way";
+  std::string text;
+  for (size_t i = 0; i < sentences.size(); ++i) {
+    text += (i == 0 ? "" : i + 1 == sentences.size() ? " and " : ", ") + sentences[i];
+  }
+  return text;
+}
+
+}  // namespace cofactor
