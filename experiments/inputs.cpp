@@ -175,9 +175,11 @@ Inputs compare_inputs(const std::string& found, const std::string& here) {
 }
 
 void write_input_record(const fs::path& out, const Experiment& experiment, const ExperimentData& data,
-                        const std::string& settings) {
+                        const std::string& settings, bool renewed) {
+  const fs::path path = record_path(out, section(settings, "data"));
+  if (fs::exists(path) && !renewed) return;
   const std::vector<RecordedSample> samples = samples_of(experiment, data);
-  if (!samples.empty()) write_samples(record_path(out, section(settings, "data")), samples);
+  if (!samples.empty()) write_samples(path, samples);
 }
 
 std::string describe_change(const fs::path& out, const Experiment& experiment, const ExperimentData& data,

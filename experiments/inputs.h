@@ -32,10 +32,10 @@ enum class Inputs {
 Inputs compare_inputs(const std::string& found, const std::string& here);
 
 // A file of what each sample is, by which it can be said later what has changed: part, label, checksum and name, a line
-// each. Kept in `out`/inputs, one for all runs of the same inputs; none where samples have no names. Throws Error where
-// it cannot be written.
+// each. Kept in `out`/inputs, one for all runs of the same inputs; none where samples have no names. One that is there
+// stays, unless it is to be `renewed`. Throws Error where it cannot be written.
 void write_input_record(const std::filesystem::path& out, const Experiment& experiment, const ExperimentData& data,
-                        const std::string& settings);
+                        const std::string& settings, bool renewed);
 
 // What differs between the training inputs of an earlier run and those that are here, as part of a sentence: "6 of
 // 4,000 labels differ and 1 file is new", from the record where there is one, and else "the training labels differ".

@@ -69,28 +69,29 @@ fs::path previous_folder(const fs::path& folder, int number) {
 int next_number(const fs::path& folder) {
   const std::string stem = folder.filename().string() + ".previous-";
   int next = 1;
-  for (const auto& entry : fs::directory_iterator(folder.parent_path())) {
-    const std::string name = entry.path().filename().string();
+  std::error_code ignored;  // before the first run there is nothing
+  for (fs::directory_iterator entry(folder.parent_path(), ignored), end; !ignored && entry != end;
+       entry.increment(ignored)) {
+    const std::string name = entry->path().filename().string();
     if (name.starts_with(stem)) next = std::max(next, std::atoi(name.c_str() + stem.size()) + 1);
   }
   return next;
 }
 
-bool is_of(const std::vector<Found>& found, const std::string& settings) {
-  return !found.empty() && std::ranges::all_of(found, [&](const Found& one) {
-    return compare_inputs(one.settings, settings) == Inputs::same;
-  });
-}
-
-std::string counted_runs(int runs) {
-  return runs == 1 ? "1 run" : fmt::format("{} runs", runs);
+// The earlier folder that was set aside and is of these very inputs, the latest first; empty where there is none. The
+// candidates of a search differ in their flags.
+fs::path find_previous(const fs::path& folder, const std::string& settings, bool searching) {
+  const auto fits = [&](const Found& one) {
+    return searching ? compare_inputs(one.settings, settings) == Inputs::same : one.settings == settings;
+  };
+  for (int number = next_number(folder) - 1; number > 0; --number) {
+    const std::vector<Found> found = found_in(previous_folder(folder, number));
+    if (!found.empty() && std::ranges::all_of(found, fits)) return previous_folder(folder, number);
+  }
+  return {};
 }
 
 }  // namespace
-
-std::string PriorRuns::settings_of_run(const Cell& cell, const std::string& method) const {
-  return settings_of(experiment_, options_, cell, method, data_);
-}
 
 bool PriorRuns::is_finished(const Cell& cell, const std::string& method) {
   const Result wanted = blank_result(experiment_, options_, data_, cell, method);
@@ -109,36 +110,41 @@ bool PriorRuns::is_finished(const Cell& cell, const std::string& method) {
 
 void PriorRuns::make_way(const Cell& cell, const std::string& method) {
   const fs::path folder = options_.out / cell.folder() / method;
-  const std::string settings = settings_of_run(cell, method);
+  const std::string settings = settings_of(experiment_, options_, cell, method, data_);
   const std::vector<Found> found = found_in(folder);
   const auto other = std::ranges::find_if(
       found, [&](const Found& one) { return compare_inputs(one.settings, settings) != Inputs::same; });
+  const bool in_the_way = other != found.end();
+  if (!in_the_way && !found.empty()) return;  // it goes on from there
+  if (in_the_way && !options_.search) check_same_flags(other->settings, settings, folder.string());
+  // What is damaged stays where it is: the one that loads it says so.
+  const fs::path back =
+      in_the_way || !fs::exists(folder) ? find_previous(folder, settings, options_.search.has_value()) : fs::path();
   const auto line = replaced_lines_.find(cell.folder() + '/' + method);
   const bool has_line = line != replaced_lines_.end();
-  if (other == found.end() && !has_line) return;
-  if (other == found.end() && !found.empty()) return;  // it goes on from what was begun after the change
-  if (other != found.end() && !options_.search) {      // whose candidates differ in their flags
-    check_same_flags(other->settings, settings, folder.string());
+  if (!in_the_way && back.empty() && !has_line) return;
+  fs::path kept;
+  if (in_the_way) {
+    kept = previous_folder(folder, next_number(folder));
+    fs::rename(folder, kept);
   }
-  const std::string& before = other != found.end() ? other->settings : line->second;
-  auto change = changes_.find(before);
-  if (change == changes_.end()) {
-    change = changes_.emplace(before, describe_change(options_.out, experiment_, data_, before, settings)).first;
+  if (!back.empty()) {
+    fs::rename(back, folder);
+    taken_back_.push_back(folder.string());
+    return;
   }
-  const std::string since = other == found.end() ? "" : fmt::format(" of {}", day_of(other->written));
-  Anew& anew = anew_[fmt::format("the data is not that of the run{}: {}", since, change->second)];
+  Anew& anew =
+      anew_[in_the_way ? fmt::format("the data is not that of the run of {}: {}", day_of(other->written),
+                                     change_since(other->settings, settings))
+                       : fmt::format("the data is not that of the result: {}", change_since(line->second, settings))];
   ++anew.runs;
-  if (other == found.end()) return;
-  const fs::path aside = previous_folder(folder, next_number(folder));
-  fs::path back;
-  for (int number = next_number(folder) - 1; number > 0 && back.empty(); --number) {
-    if (is_of(found_in(previous_folder(folder, number)), settings)) back = previous_folder(folder, number);
-  }
-  fs::rename(folder, aside);
-  if (anew.kept.empty()) anew.kept = aside.string();
-  if (back.empty()) return;
-  fs::rename(back, folder);
-  taken_back_.push_back(back.string());
+  if (anew.kept.empty()) anew.kept = kept.string();
+}
+
+const std::string& PriorRuns::change_since(const std::string& before, const std::string& now) {
+  const auto found = changes_.find(before);
+  if (found != changes_.end()) return found->second;
+  return changes_.emplace(before, describe_change(options_.out, experiment_, data_, before, now)).first->second;
 }
 
 std::vector<std::string> PriorRuns::notes() const {
@@ -150,17 +156,17 @@ std::vector<std::string> PriorRuns::notes() const {
   for (const auto& [change, anew] : anew_) {
     std::string kept = "old lines of results.jsonl stay";
     if (!anew.kept.empty()) {
-      kept = fmt::format("the old {} kept, in {}", anew.runs == 1 ? "one is" : "ones are", anew.kept);
-      if (anew.runs > 1) kept += " and likewise";
+      kept = fmt::format("the old {} kept, in {}{}", anew.runs == 1 ? "one is" : "ones are", anew.kept,
+                         anew.runs == 1 ? "" : " and likewise");
     }
-    lines.push_back(
-        fmt::format("{}; {} begin{} anew; {}", change, counted_runs(anew.runs), anew.runs == 1 ? "s" : "", kept));
+    const std::string begin = anew.runs == 1 ? "1 run begins" : fmt::format("{} runs begin", anew.runs);
+    lines.push_back(fmt::format("{}; {} anew; {}", change, begin, kept));
   }
   if (!taken_back_.empty()) {
-    lines.push_back(
-        fmt::format("{} of these very data from before: {}{}",
-                    taken_back_.size() == 1 ? "1 run is there" : fmt::format("{} runs are there", taken_back_.size()),
-                    taken_back_.front(), taken_back_.size() == 1 ? "" : " and likewise"));
+    const bool one = taken_back_.size() == 1;
+    lines.push_back(fmt::format("the data is that of {} kept before, which {} taken back, as {}{}",
+                                one ? "a run" : fmt::format("{} runs", taken_back_.size()), one ? "is" : "are",
+                                taken_back_.front(), one ? "" : " and likewise"));
   }
   return lines;
 }

@@ -40,7 +40,8 @@ class PriorRuns {
     int runs = 0;
     std::string kept;  // the first folder that was set aside; empty where there is none
   };
-  std::string settings_of_run(const Cell& cell, const std::string& method) const;
+  // In words; kept, since it may cost the reading of a file.
+  const std::string& change_since(const std::string& before, const std::string& now);
 
   const Experiment& experiment_;
   const RunOptions& options_;
@@ -48,9 +49,9 @@ class PriorRuns {
   const std::vector<Result>& results_;
   std::map<std::string, Anew> anew_;                   // by what has changed, in words
   std::map<std::string, int> retested_;                // likewise
+  std::map<std::string, std::string> changes_;         // in words, by the settings of the earlier run
+  std::map<std::string, std::string> replaced_lines_;  // settings of results of other inputs, by "CELL/METHOD"
   std::vector<std::string> taken_back_;                // folders
-  std::map<std::string, std::string> replaced_lines_;  // runs whose newest result is of other inputs: its settings
-  std::map<std::string, std::string> changes_;         // words by earlier settings, since they cost a file's reading
 };
 
 }  // namespace cofactor

@@ -122,7 +122,8 @@ class Sweep {
       }
     }
     if (todo.empty()) return;
-    write_input_record(options_.out, experiment_, data_, settings_of(experiment_, options_, todo[0].cell, "ce", data_));
+    write_input_record(options_.out, experiment_, data_, settings_of(experiment_, options_, todo[0].cell, "ce", data_),
+                       prior.test_changed());
   }
 
   // The table, and the figure. Where the figure fails the results stay, and so does everything else.

@@ -105,7 +105,8 @@ TEST_SUITE("experiment") {
     exchange(place.data() / "apple/03.png", place.data() / "pear/05.png");
     const Outcome back = place.good(both);
     CHECK(!trained(back));
-    CHECK(contains(back.out, "2 runs are there of these very data from before"));
+    CHECK(contains(back.out, "the data is that of 2 runs kept before, which are taken back, as "));
+    CHECK(!contains(back.out, "anew"));
     CHECK(read_file(place.run_folder() / "weights.safetensors") == old_weights);
     CHECK(fs::exists(place.run_folder("ce.previous-2")));
     const std::vector<Result> results = place.results();
@@ -145,6 +146,22 @@ TEST_SUITE("experiment") {
     const Outcome outcome = process.kill_and_wait();
     CHECK(!contains(outcome.out, "resumed"));
     CHECK(contains(outcome.out, "39 files have other contents, 1 file is new and 1 file is gone"));
+  }
+
+  TEST_CASE("inputs: photos that are written to while they are learned from stop the run") {
+    const PhotoPlace place;
+    write_photos_in(place.data(), kPhotos);
+    Process process(place.command({"--epochs", "2000"}), place.path());
+    REQUIRE(appears(place.run_folder() / "checkpoint.safetensors"));
+    for (int i = 0; i < kPhotos; ++i)
+      write_image(place.data() / fmt::format("apple/{:02}.png", i), tiny_class_image(11, 1, 70));
+    const Outcome stopped = process.wait();
+    CHECK(stopped.code == 1);
+    CHECK(contains(stopped.err, "was changed while the run went on"));
+    CHECK(!fs::exists(place.out() / "results.jsonl"));
+    Process anew(place.command({"--epochs", "2000"}), place.path());
+    CHECK(appears(place.run_folder("ce.previous-1") / "checkpoint.safetensors"));
+    CHECK(!contains(anew.kill_and_wait().out, "resumed"));
   }
 
   TEST_CASE("inputs: what changes between pre-training and fine-tuning starts both anew") {
