@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <functional>
+#include <initializer_list>
 #include <map>
 
 #include "data/checksum.h"
@@ -19,19 +20,21 @@ constexpr size_t kRecordFields = 4;
 using Samples = std::vector<RecordedSample>;
 
 struct Counts {
-  int64_t relabelled = 0, changed = 0, renamed = 0, added = 0, gone = 0;
+  int64_t relabelled = 0, changed = 0, renamed = 0, added = 0, gone = 0, dealt = 0;
 };
 
+using Key = std::function<std::string(const RecordedSample&)>;
+using Pair = std::function<void(const RecordedSample&, const RecordedSample&)>;
+
 // Takes the samples of the two lists that share a key off both, in their order, and hands each pair over.
-void take_pairs(std::vector<const RecordedSample*>& before, std::vector<const RecordedSample*>& now,
-                const std::function<std::string(const RecordedSample&)>& key,
-                const std::function<void(const RecordedSample&, const RecordedSample&)>& pair) {
+void take_pairs(std::vector<const RecordedSample*>& before, std::vector<const RecordedSample*>& now, const Key& key,
+                const Pair& pair) {
   std::multimap<std::string, const RecordedSample*> waiting;
   for (const RecordedSample* sample : before) waiting.emplace(key(*sample), sample);
   std::erase_if(now, [&](const RecordedSample* sample) {
     const auto found = waiting.find(key(*sample));
     if (found == waiting.end()) return false;
-    if (pair) pair(*found->second, *sample);
+    pair(*found->second, *sample);
     waiting.erase(found);
     return true;
   });
@@ -49,17 +52,17 @@ Counts count_differences(const Samples& before, const Samples& now) {
   auto old = pointers_to(before), fresh = pointers_to(now);
   Counts counts;
   const auto checksum = [](const RecordedSample& s) { return checksum_text(s.checksum); };
+  const auto labelled = [&](const RecordedSample& s) { return checksum(s) + s.label; };
+  const auto whole = [&](const RecordedSample& s) { return labelled(s) + '/' + s.name; };
   const auto name = [](const RecordedSample& s) { return s.name; };
-  take_pairs(old, fresh, [&](const RecordedSample& s) { return checksum(s) + s.label + '/' + s.name; }, {});
-  take_pairs(old, fresh, name, [&](const RecordedSample& a, const RecordedSample& b) {
-    counts.relabelled += a.label != b.label ? 1 : 0;
-    counts.changed += a.checksum != b.checksum ? 1 : 0;
-  });
-  // One that was moved: into another class's folder, or within its own.
-  take_pairs(
-      old, fresh, [&](const RecordedSample& s) { return checksum(s) + s.label; },
-      [&](const RecordedSample&, const RecordedSample&) { ++counts.renamed; });
-  take_pairs(old, fresh, checksum, [&](const RecordedSample&, const RecordedSample&) { ++counts.relabelled; });
+  for (const Key& key : std::initializer_list<Key>{whole, name, labelled, checksum}) {
+    take_pairs(old, fresh, key, [&](const RecordedSample& a, const RecordedSample& b) {
+      counts.relabelled += a.label != b.label ? 1 : 0;
+      counts.changed += a.checksum != b.checksum ? 1 : 0;
+      counts.dealt += a.part != b.part ? 1 : 0;
+      counts.renamed += a.label == b.label && a.name != b.name ? 1 : 0;
+    });
+  }
   counts.added = static_cast<int64_t>(fresh.size());
   counts.gone = static_cast<int64_t>(old.size());
   return counts;
@@ -69,13 +72,6 @@ Counts count_differences(const Samples& before, const Samples& now) {
 void say(std::vector<std::string>& sentences, int64_t count, const char* one, const char* several) {
   if (count == 1) sentences.push_back(fmt::format("1 file {}", one));
   if (count > 1) sentences.push_back(fmt::format("{} files {}", grouped(count), several));
-}
-
-bool same_parts(const Samples& before, const Samples& now) {
-  if (before.size() != now.size()) return false;
-  for (size_t i = 0; i < now.size(); ++i)
-    if (before[i].part != now[i].part || before[i].name != now[i].name) return false;
-  return true;
 }
 
 }  // namespace
@@ -129,7 +125,7 @@ std::string difference_of(const Samples& before, const Samples& now) {
   say(sentences, counts.renamed, "has another name", "have other names");
   say(sentences, counts.added, "is new", "are new");
   say(sentences, counts.gone, "is gone", "are gone");
-  if (sentences.empty() && !same_parts(before, now)) return "the same files are dealt to the parts in another way";
+  say(sentences, counts.dealt, "is in another part", "are in another part");
   std::string text;
   for (size_t i = 0; i < sentences.size(); ++i) {
     text += (i == 0 ? "" : i + 1 == sentences.size() ? " and " : ", ") + sentences[i];

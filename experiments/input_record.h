@@ -22,7 +22,8 @@ void write_samples(const std::filesystem::path& path, const std::vector<Recorded
 std::optional<std::vector<RecordedSample>> read_samples(const std::filesystem::path& path);
 
 // "6 of 4,000 labels differ, 1 file has other contents and 2 files are new". A sample is known again by its name, or by
-// its contents where it was moved. Where only the parts differ, it says that; empty where nothing does.
+// its contents where it was moved. Training, validation and test are the parts; empty where nothing but the order
+// differs.
 std::string difference_of(const std::vector<RecordedSample>& before, const std::vector<RecordedSample>& now);
 
 // "4,000"

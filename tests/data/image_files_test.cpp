@@ -155,7 +155,7 @@ TEST_SUITE("data") {
   TEST_CASE("an image that is written to after it was looked at is refused and one that is only linked is not") {
     const FolderOfImages folder;
     const auto data = std::make_shared<const ImageFiles>(folder.list(), kRandomTransform);
-    const auto plain = data->with({.crop_h = 2, .crop_w = 2});
+    const auto plain = data->with(kPlainTransform);
     const SampleContents found = data->contents({3, 4}, 2);
     CHECK(found.broken.empty());
     CHECK(found.checksums[0] != found.checksums[1]);
