@@ -15,7 +15,7 @@ namespace cofactor {
 
 namespace {
 
-constexpr int64_t kScanChunk = 4096;  // files between two words of progress
+constexpr int64_t kScanChunk = 1024;  // files between two words of progress
 constexpr auto kSaveEvery = std::chrono::seconds(60);
 
 struct LookedAt {

@@ -90,13 +90,18 @@ Json section(const std::string& settings, const char* name) {
   return found;
 }
 
+// Whatever the order of their names, which a tool may have changed.
+bool are_same(const Json& a, const Json& b) {
+  return nlohmann::json(a) == nlohmann::json(b);
+}
+
 std::string text_at(const Json& object, const char* name) {
   return object.is_object() && object.contains(name) ? write_json(object.at(name)) : "nothing";
 }
 
 // What differs between two parts, by their checksums; nothing where they are the same.
 std::vector<std::string> part_differences(const char* name, const Json& there, const Json& here) {
-  if (there == here) return {};
+  if (are_same(there, here)) return {};
   if (text_at(there, "samples") != text_at(here, "samples")) {
     return {fmt::format("there are {} {} samples, and {} there", text_at(here, "samples"), name,
                         text_at(there, "samples"))};
@@ -170,8 +175,8 @@ std::string inputs_text(const DataInputs& inputs) {
 Inputs compare_inputs(const std::string& found, const std::string& here) {
   const Json there = section(found, "data");
   if (there.is_null()) return Inputs::unknown;
-  if (there != section(here, "data")) return Inputs::other;
-  return section(found, "test") == section(here, "test") ? Inputs::same : Inputs::other_test;
+  if (!are_same(there, section(here, "data"))) return Inputs::other;
+  return are_same(section(found, "test"), section(here, "test")) ? Inputs::same : Inputs::other_test;
 }
 
 void write_input_record(const fs::path& out, const Experiment& experiment, const ExperimentData& data,

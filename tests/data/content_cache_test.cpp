@@ -137,6 +137,25 @@ TEST_SUITE("data") {
     CHECK(place.known() == 0);
   }
 
+  TEST_CASE("content cache: of many folders' caches the oldest go") {
+    ScanPlace place;
+    settle();
+    place.scan();
+    const auto own = place.cache_file();
+    std::filesystem::remove(own);
+    for (int i = 0; i < 70; ++i) {
+      const auto other = own.parent_path() / fmt::format("{}.cache", i);
+      write_file_atomically(other, "of another folder");
+      std::filesystem::last_write_time(other,
+                                       std::filesystem::file_time_type::clock::now() - std::chrono::hours(100 - i));
+    }
+    place.start("one");
+    place.scan();
+    CHECK(std::filesystem::exists(own));
+    CHECK(!std::filesystem::exists(own.parent_path() / "6.cache"));
+    CHECK(std::filesystem::exists(own.parent_path() / "7.cache"));
+  }
+
   TEST_CASE("content cache: broken images are never remembered as good and without a place for it scans work too") {
     ScanPlace place;
     write_file_atomically(place.list_.path(1), "no image");

@@ -210,6 +210,36 @@ TEST_SUITE("experiment") {
     CHECK(!contains(place.good(both).out, "tested again"));
   }
 
+  TEST_CASE("inputs: an interrupted run goes on whatever has become of the test set") {
+    const PhotoPlace place;
+    write_photos_in(place.data() / "train", kPhotos);
+    write_photos_in(place.data() / "test", 5, 1000);
+    const auto command = place.command({"--epochs", "60"});
+    {
+      Process process(command, place.path());
+      REQUIRE(appears(place.run_folder() / "checkpoint.safetensors"));
+      process.kill_and_wait();
+    }
+    fs::remove(place.data() / "test/pear/02.png");
+    const Outcome outcome = Process(command, place.path()).wait();
+    CHECK(outcome.code == 0);
+    CHECK(contains(outcome.out, "resumed after epoch"));
+    CHECK(!fs::exists(place.run_folder("ce.previous-1")));
+  }
+
+  TEST_CASE("inputs: without a home what is known of the files is kept beside the results") {
+    const PhotoPlace place;
+    write_photos_in(place.data(), kPhotos);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2100));  // for files to rest
+    std::vector<std::string> command = {"/usr/bin/env", "-u", "HOME", "-u", "XDG_CACHE_HOME"};
+    for (const std::string& word : place.command()) command.push_back(word);
+    CHECK(Process(command, place.path()).wait().code == 0);
+    CHECK(files_below(place.out() / "cache").size() == 1);
+    const Outcome again = Process(command, place.path()).wait();
+    CHECK(again.code == 0);
+    CHECK(!trained(again));
+  }
+
   TEST_CASE("inputs: broken images of every part are found before anything is trained") {
     for (const std::string part : {"test", "train"}) {
       CAPTURE(part);
@@ -291,6 +321,28 @@ TEST_SUITE("experiment") {
     const Outcome changed = place.good(flags);
     CHECK(trained(changed));
     CHECK(contains(changed.out, "16 files have other contents; 1 run begins anew"));
+  }
+
+  TEST_CASE("inputs: labels that were corrected in a list of files are counted and a file that is gone is named") {
+    const PhotoPlace place("clothing1m");
+    write_tiny_clothing1m(place.data(), {.side = 12});
+    REQUIRE(trained(place.good()));
+    const fs::path list = place.data() / "annotations/noisy_train.txt";
+    std::string lines = read_file(list);
+    for (const int label : {1, 2}) {
+      const std::string before = fmt::format(" {}\n", label);
+      lines.replace(lines.find(before), before.size(), " 7\n");
+    }
+    write_file_atomically(list, lines);
+    const Outcome changed = place.good();
+    CHECK(trained(changed));
+    CHECK(contains(changed.out, ": 2 of 112 labels differ; 1 run begins anew"));
+    const std::string first = lines.substr(0, lines.find(' '));
+    fs::remove(place.data() / first);
+    const Outcome refused = place.start();
+    CHECK(refused.code == 1);
+    CHECK(contains(refused.err, "1 training image cannot be read, found before any training"));
+    CHECK(contains(refused.err, first));
   }
 
   TEST_CASE("inputs: a run whose settings do not say what it learned from is kept and done anew") {
