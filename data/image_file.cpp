@@ -2,13 +2,15 @@
 
 #include <stb_image.h>
 
-#include <algorithm>
-#include <cstring>
 #include <limits>
 #include <memory>
 #include <string>
 
-#include "data/jpeg_tables.h"
+#include "data/bmp_check.h"
+#include "data/exif.h"
+#include "data/image_kind.h"
+#include "data/jpeg_check.h"
+#include "data/png_check.h"
 #include "engine/error.h"
 #include "engine/io/file.h"
 
@@ -16,67 +18,61 @@ namespace cofactor {
 
 namespace {
 
-constexpr int64_t kMostPixels = int64_t{1} << 27;  // of an image: a header of a few bytes could promise 65,535^2
+void check_bytes(std::string_view bytes, const std::filesystem::path& path) {
+  constexpr auto kMostBytes = static_cast<size_t>(std::numeric_limits<int>::max());  // that stb_image and zlib count
+  check(bytes.size() <= kMostBytes, "image: '{}' takes {} bytes, more than {}", path.string(), bytes.size(),
+        kMostBytes);
+}
 
-// What stb_image reads, and whether it asked for more than there is: past the end it takes zeros for data, so that the
-// rest of a BMP that is cut short would be black without a word.
-class EncodedImage {
- public:
-  explicit EncodedImage(std::string_view bytes) : bytes_(bytes) {}
+// What stb_image makes of checked bytes, with so many channels.
+RgbImage decode_checked(std::string_view bytes, int64_t channels, const std::filesystem::path& path) {
+  check_bytes(bytes, path);
+  int width = 0, height = 0, channels_in_file = 0;
+  const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
+      stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(bytes.data()), static_cast<int>(bytes.size()), &width,
+                            &height, &channels_in_file, static_cast<int>(channels)),
+      &stbi_image_free);
+  check(pixels != nullptr, "image: '{}' cannot be decoded: {}", path.string(), stbi_failure_reason());
+  return {height, width, {pixels.get(), pixels.get() + int64_t{height} * width * channels}};
+}
 
-  static int read(void* self, char* out, int size) {
-    auto& image = *static_cast<EncodedImage*>(self);
-    const size_t count = std::min(static_cast<size_t>(size), image.bytes_.size() - image.at_);
-    if (count > 0) std::memcpy(out, image.bytes_.data() + image.at_, count);
-    image.at_ += count;
-    image.ran_out_ |= count == 0 && size > 0;  // fewer than asked for only end the last of its buffers
-    return static_cast<int>(count);
+RgbImage decode_jpeg(std::string_view bytes, const std::filesystem::path& path) {
+  const CheckedJpeg jpeg = check_jpeg(bytes, path);
+  return upright(decode_checked(jpeg.mended.empty() ? bytes : jpeg.mended, kRgb, path), jpeg.orientation);
+}
+
+RgbImage decode_png(std::string_view bytes, const std::filesystem::path& path) {
+  const CheckedPng png = check_png(bytes, path);
+  if (png.palette.empty()) return upright(decode_checked(png.bytes, kRgb, path), png.orientation);
+  const RgbImage indices = decode_checked(png.bytes, 1, path);
+  RgbImage image{indices.height, indices.width, {}};
+  image.pixels.reserve(indices.pixels.size() * kRgb);
+  const size_t colors = png.palette.size() / kRgb;
+  for (const uint8_t value : indices.pixels) {
+    const auto index = static_cast<size_t>(value / png.index_scale);
+    check(index < colors, "image: '{}' is damaged: a pixel has color {} of a palette of {}", path.string(), index,
+          colors);
+    const auto color = png.palette.begin() + static_cast<int64_t>(index) * kRgb;
+    image.pixels.insert(image.pixels.end(), color, color + kRgb);
   }
-  static void skip(void* self, int count) {
-    auto& image = *static_cast<EncodedImage*>(self);
-    const size_t rest = image.bytes_.size() - image.at_;
-    image.ran_out_ |= count > 0 && static_cast<size_t>(count) > rest;
-    image.at_ += std::min(rest, static_cast<size_t>(std::max(count, 0)));
-  }
-  static int at_end(void* self) {
-    const auto& image = *static_cast<const EncodedImage*>(self);
-    return image.at_ == image.bytes_.size() ? 1 : 0;
-  }
-  bool ran_out() const { return ran_out_; }
-
- private:
-  std::string_view bytes_;
-  size_t at_ = 0;
-  bool ran_out_ = false;
-};
-
-// A header that cannot be read passes: decoding says what is wrong with it.
-void check_size(std::string_view bytes, const std::filesystem::path& path) {
-  check(bytes.size() <= static_cast<size_t>(std::numeric_limits<int>::max()), "image: '{}' has {} bytes, more than {}",
-        path.string(), bytes.size(), std::numeric_limits<int>::max());
-  int width = 0, height = 0, channels = 0;
-  const auto* data = reinterpret_cast<const stbi_uc*>(bytes.data());
-  if (stbi_info_from_memory(data, static_cast<int>(bytes.size()), &width, &height, &channels) != 1) return;
-  check(int64_t{width} * height <= kMostPixels, "image: the header of '{}' promises {} x {} pixels, more than {}",
-        path.string(), height, width, kMostPixels);
+  return upright(std::move(image), png.orientation);
 }
 
 }  // namespace
 
 RgbImage decode_image(std::string_view bytes, const std::filesystem::path& path) {
   check(!bytes.empty(), "image: '{}' is empty", path.string());
-  check_jpeg_tables(bytes, path);
-  check_size(bytes, path);
-  EncodedImage encoded(bytes);
-  const stbi_io_callbacks callbacks = {&EncodedImage::read, &EncodedImage::skip, &EncodedImage::at_end};
-  int width = 0, height = 0, channels = 0;
-  const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
-      stbi_load_from_callbacks(&callbacks, &encoded, &width, &height, &channels, kRgb), &stbi_image_free);
-  check(!encoded.ran_out(), "image: '{}' is cut short: it ends at byte {}, before the image does", path.string(),
-        bytes.size());
-  check(pixels != nullptr, "image: '{}' cannot be decoded as JPEG, PNG or BMP: {}", path.string(),
-        stbi_failure_reason());
-  return {height, width, {pixels.get(), pixels.get() + int64_t{height} * width * kRgb}};
+  check_bytes(bytes, path);
+  const ImageKind kind = image_kind(bytes);
+  switch (kind) {
+    case ImageKind::jpeg: return decode_jpeg(bytes, path);
+    case ImageKind::png: return decode_png(bytes, path);
+    case ImageKind::bmp: return decode_checked(check_bmp(bytes, path), kRgb, path);
+    default: break;
+  }
+  check(kind == ImageKind::none, "image: '{}' is a {} image, and only JPEG, PNG and BMP are read here", path.string(),
+        name_of(kind));
+  fail("image: '{}' does not begin as a JPEG, PNG or BMP does", path.string());
 }
 
 RgbImage read_image(const std::filesystem::path& path) {

@@ -83,4 +83,21 @@ Split without_broken(const Split& split, const std::vector<BrokenImage>& broken)
   return intact;
 }
 
+void check_classes_left(const Split& split, const Split& whole, const std::vector<std::string>& classes,
+                        std::string_view part, const std::vector<BrokenImage>& broken) {
+  const std::vector<int64_t> left = split.class_counts(), before = whole.class_counts();
+  for (size_t c = 0; c < left.size(); ++c) {
+    if (left[c] > 0 || before[c] == 0) continue;
+    const auto of_class = [&](const BrokenImage& image) {
+      const auto place = std::ranges::find(whole.indices, image.index);
+      return place != whole.indices.end() &&
+             whole.labels[static_cast<size_t>(place - whole.indices.begin())] == static_cast<int32_t>(c);
+    };
+    const auto first = std::ranges::find_if(broken, of_class);
+    fail("images: no {} image of class '{}' is left: {}{}", part, classes.at(c),
+         before[c] == 1 ? "its only one cannot be read" : fmt::format("none of the {} can be read", before[c]),
+         first == broken.end() ? "" : "; of the first is said: " + first->reason);
+  }
+}
+
 }  // namespace cofactor

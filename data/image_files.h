@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/dataset.h"
@@ -56,5 +57,10 @@ std::vector<BrokenImage> find_broken_images(const ImageList& list, int threads =
 
 // The split without the broken images; indices are those of the list. Throws Error where none would be left.
 Split without_broken(const Split& split, const std::vector<BrokenImage>& broken);
+
+// Throws Error where `split`, what without_broken left of `whole`, has no sample of a class that `whole` has, naming
+// the class, the part ("training") and what is wrong with the first of its images.
+void check_classes_left(const Split& split, const Split& whole, const std::vector<std::string>& classes,
+                        std::string_view part, const std::vector<BrokenImage>& broken);
 
 }  // namespace cofactor

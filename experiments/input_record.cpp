@@ -7,15 +7,16 @@
 #include <map>
 
 #include "data/checksum.h"
+#include "data/csv.h"
+#include "data/file_account.h"
 #include "engine/error.h"
 #include "engine/io/file.h"
-#include "experiments/csv.h"
+#include "experiments/csv_field.h"
 
 namespace cofactor {
 namespace {
 
 constexpr const char* kRecordHead = "part,given_label,checksum,file\n";
-constexpr size_t kRecordFields = 4;
 
 using Samples = std::vector<RecordedSample>;
 
@@ -70,17 +71,10 @@ Counts count_differences(const Samples& before, const Samples& now) {
 
 // "3 files are new", "1 file is new"
 void say(std::vector<std::string>& sentences, int64_t count, const char* one, const char* several) {
-  if (count == 1) sentences.push_back(fmt::format("1 file {}", one));
-  if (count > 1) sentences.push_back(fmt::format("{} files {}", grouped(count), several));
+  if (count > 0) sentences.push_back(fmt::format("{} {}", counted(count, "file", "files"), count == 1 ? one : several));
 }
 
 }  // namespace
-
-std::string grouped(int64_t number) {
-  std::string digits = fmt::format("{}", number);
-  for (size_t at = digits.size(); at > 3 && digits[at - 4] != '-';) digits.insert(at -= 3, ",");
-  return digits;
-}
 
 void write_samples(const std::filesystem::path& path, const Samples& samples) {
   std::string text = kRecordHead;
@@ -93,33 +87,28 @@ void write_samples(const std::filesystem::path& path, const Samples& samples) {
 }
 
 std::optional<Samples> read_samples(const std::filesystem::path& path) {
-  std::string text;
   try {
-    text = read_file(path);
+    const std::string text = read_file(path);
+    if (!text.starts_with(kRecordHead) || !text.ends_with('\n')) return std::nullopt;
+    const CsvTable table = parse_csv(text, path.string());
+    Samples samples;
+    for (int64_t row = 0; row < table.rows(); ++row) {
+      RecordedSample sample{table.at(row, 0), table.at(row, 1), 0, table.at(row, 3)};
+      if (!read_checksum(table.at(row, 2), sample.checksum)) return std::nullopt;
+      samples.push_back(std::move(sample));
+    }
+    return samples;
   } catch (const Error&) {
     return std::nullopt;
   }
-  auto rows =
-      text.starts_with(kRecordHead) ? csv_rows(text.substr(std::string_view(kRecordHead).size())) : std::nullopt;
-  if (!rows) return std::nullopt;
-  Samples samples;
-  for (std::vector<std::string>& row : *rows) {
-    RecordedSample sample;
-    if (row.size() != kRecordFields || !read_checksum(row[2], sample.checksum)) return std::nullopt;
-    sample.part = std::move(row[0]);
-    sample.label = std::move(row[1]);
-    sample.name = std::move(row[3]);
-    samples.push_back(std::move(sample));
-  }
-  return samples;
 }
 
 std::string difference_of(const Samples& before, const Samples& now) {
   const Counts counts = count_differences(before, now);
   std::vector<std::string> sentences;
   if (counts.relabelled > 0) {
-    sentences.push_back(fmt::format("{} of {} labels differ{}", grouped(counts.relabelled),
-                                    grouped(static_cast<int64_t>(now.size())), counts.relabelled == 1 ? "s" : ""));
+    sentences.push_back(fmt::format("{} of {} labels differ{}", in_thousands(counts.relabelled),
+                                    in_thousands(static_cast<int64_t>(now.size())), counts.relabelled == 1 ? "s" : ""));
   }
   say(sentences, counts.changed, "has other contents", "have other contents");
   say(sentences, counts.renamed, "has another name", "have other names");

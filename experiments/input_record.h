@@ -26,7 +26,4 @@ std::optional<std::vector<RecordedSample>> read_samples(const std::filesystem::p
 // differs.
 std::string difference_of(const std::vector<RecordedSample>& before, const std::vector<RecordedSample>& now);
 
-// "4,000"
-std::string grouped(int64_t number);
-
 }  // namespace cofactor

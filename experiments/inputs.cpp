@@ -10,6 +10,7 @@
 
 #include "data/checksum.h"
 #include "data/content_cache.h"
+#include "data/file_account.h"
 #include "engine/io/json.h"
 #include "experiments/input_record.h"
 #include "experiments/progress.h"
@@ -51,7 +52,8 @@ class ScanLine {
     if (now - began_ < kQuietScan || (now - shown_ < (terminal_ ? kScanShownEvery : kScanLineEvery) && !last)) return;
     if (last && shown_ == began_) return;  // nothing was said of it
     shown_ = now;
-    fmt::print("{}{}: looked at {} of {} files{}{}", terminal_ ? "\r\x1b[K" : "", program_, grouped(done), grouped(all),
+    fmt::print("{}{}: looked at {} of {} files{}{}", terminal_ ? "\r\x1b[K" : "", program_, in_thousands(done),
+               in_thousands(all),
                last ? fmt::format(" in {}", format_duration(std::chrono::duration<double>(now - began_).count())) : "",
                terminal_ && !last ? "" : "\n");
     std::fflush(stdout);

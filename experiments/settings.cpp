@@ -40,6 +40,7 @@ constexpr std::pair<std::string_view, std::string_view> kFlags[] = {{"search/lr"
                                                                     {"options/image_size", "--image-size"},
                                                                     {"options/augmentation", "--no-augmentation"},
                                                                     {"options/split_seed", "--split-seed"},
+                                                                    {"options/split", "--split"},
                                                                     {"options/input", "--input"},
                                                                     {"options/max_length", "--max-length"},
                                                                     {"options/embedding_mode", "--embedding-mode"},

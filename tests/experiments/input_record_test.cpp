@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "engine/io/file.h"
-#include "experiments/csv.h"
+#include "experiments/csv_field.h"
 #include "tests/fixtures/temporary_folder.h"
 
 using namespace cofactor;
@@ -48,15 +48,10 @@ TEST_SUITE("unit") {
     CHECK(!read_samples(folder / "none.csv"));
   }
 
-  TEST_CASE("csv: rows and fields") {
+  TEST_CASE("input record: a field of a table is quoted where it has to be") {
     CHECK(csv_field("plain") == "plain");
     CHECK(csv_field("a \"b\"") == "\"a \"\"b\"\"\"");
-    const auto rows = csv_rows("a,\"b\"\"\n,\"\n,\n");
-    REQUIRE(rows);
-    CHECK(*rows == std::vector<std::vector<std::string>>{{"a", "b\"\n,"}, {"", ""}});
-    CHECK(csv_rows("")->empty());
-    CHECK(!csv_rows("a,\"b\n"));
-    CHECK(!csv_rows("a,b"));
+    CHECK(csv_field("a,b") == "\"a,b\"");
   }
 
   TEST_CASE("input record: what differs is said by counts") {
@@ -87,12 +82,5 @@ TEST_SUITE("unit") {
     auto now = before;
     now[0] = {"training", "dog", 5, "dog/0.jpg"};
     CHECK(difference_of(before, now) == "1 of 4 labels differs");
-  }
-
-  TEST_CASE("input record: large numbers are grouped") {
-    CHECK(grouped(0) == "0");
-    CHECK(grouped(999) == "999");
-    CHECK(grouped(4000) == "4,000");
-    CHECK(grouped(1234567) == "1,234,567");
   }
 }
