@@ -9,15 +9,11 @@
 
 namespace cofactor {
 
-namespace {
-
 std::string in_thousands(int64_t number) {
   std::string digits = fmt::format("{}", number);
   for (size_t at = digits.size(); at > 3 && digits[at - 4] != '-';) digits.insert(at -= 3, ",");
   return digits;
 }
-
-}  // namespace
 
 std::string counted(int64_t count, std::string_view one, std::string_view several) {
   return fmt::format("{} {}", in_thousands(count), count == 1 ? one : several);

@@ -35,6 +35,8 @@ class FileAccount {
   std::vector<std::string> notes_;
 };
 
+// "12,340"
+std::string in_thousands(int64_t number);
 // "1 image", "12,340 images"
 std::string counted(int64_t count, std::string_view one, std::string_view several);
 

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <map>
 
+#include "data/checksum.h"
 #include "data/names.h"
 #include "engine/io/safetensors.h"
-#include "experiments/checksum.h"
 #include "experiments/program.h"
 #include "layers/pretrained.h"
 
@@ -30,13 +30,11 @@ std::string name_in(const std::map<std::string, Value>& names, Value value) {
 }
 
 // Over names and bytes.
-std::string checksum_of(const std::vector<NamedTensor>& state) {
+std::string text_of_weights(const std::vector<NamedTensor>& state) {
   Checksum sum;
   for (const auto& [name, tensor] : state) {
-    for (const char c : name) sum.mix(static_cast<uint64_t>(c));
-    const auto* bytes = static_cast<const unsigned char*>(tensor.raw_data());
-    const size_t size = static_cast<size_t>(tensor.numel()) * size_of(tensor.dtype());
-    for (size_t i = 0; i < size; ++i) sum.mix(bytes[i]);
+    sum.mix(name);
+    sum.mix_bytes(tensor.raw_data(), static_cast<size_t>(tensor.numel()) * size_of(tensor.dtype()));
   }
   return sum.text();
 }
@@ -148,7 +146,7 @@ ImageNetwork image_network(const ImageFlags& flags, int64_t classes, int64_t hei
   const bool vgg = flags.model.starts_with("vgg");
   network.settings = {{"model", flags.model},
                       {vgg ? "head" : "stem", vgg ? name_in(kHeads, options.head) : name_in(kStems, options.stem)}};
-  if (!state.empty()) network.settings["init"] = checksum_of(state);
+  if (!state.empty()) network.settings["init"] = text_of_weights(state);
   network.make = [options, model = flags.model, state = std::move(state)](uint64_t seed, Device device) {
     Initializer init(device, seed);
     auto made = make_network(model, init, options);
@@ -162,6 +160,7 @@ ExperimentData image_data(DataSplits splits, const ImageNetwork& network, const 
                           const ImageNotes& notes) {
   settings.update(network.settings);
   settings["augmentation"] = !flags.no_augmentation;
+  settings["split_seed"] = flags.split_seed;
   // What the table decides shows in the splits.
   if (!flags.split.empty()) settings["split"] = "file";
   ExperimentData data{std::move(splits), network.make};

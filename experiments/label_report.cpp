@@ -5,6 +5,7 @@
 
 #include "data/names.h"
 #include "engine/io/file.h"
+#include "experiments/csv_field.h"
 #include "losses/dmi.h"
 #include "losses/transition.h"
 
@@ -16,13 +17,6 @@ constexpr size_t kMostShown = 20;  // classes that are shown on the console
 
 double share(int64_t part, int64_t whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
-}
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + '"';
 }
 
 Predictions predict_part(const FinishedRun& run, const Split& split, const std::string& part) {

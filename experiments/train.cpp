@@ -74,9 +74,10 @@ ExperimentData load(const fs::path& directory, const std::vector<std::string>& c
   const int side = options.evaluation.crop_h;
   const ImageNetwork network = image_network(flags.images, static_cast<int64_t>(classes.size()), side, side);
   ImageFolder folder = load_image_folder(directory, options);
-  ExperimentData result = image_data({folder.train, folder.validation, folder.test}, network, flags.images,
-                                     {{"classes", classes}, {"image_size", side}},
-                                     {.account = folder.account, .classes = classes, .broken = folder.broken});
+  ExperimentData result =
+      image_data({folder.train, folder.validation, folder.test}, network, flags.images, {{"image_size", side}},
+                 {.account = folder.account, .classes = classes, .broken = folder.broken});
+  result.data_settings = write_json({{"classes", classes}});
   if (!folder.clean_test) {
     result.notes.push_back(
         fmt::format("{} tests, against labels as given, which may be wrong themselves",

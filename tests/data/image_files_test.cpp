@@ -151,6 +151,23 @@ TEST_SUITE("data") {
                    "images: all 2 images of a split are broken"));
   }
 
+  TEST_CASE("an image that is written to after it was looked at is refused and one that is only linked is not") {
+    const FolderOfImages folder;
+    const auto data = std::make_shared<const ImageFiles>(folder.list(), kRandomTransform);
+    const auto plain = data->with(kPlainTransform);
+    const SampleContents found = data->contents({3, 4}, 2);
+    CHECK(found.broken.empty());
+    CHECK(found.checksums[0] != found.checksums[1]);
+    CHECK(data->sample_name(3) == folder.list()->names[3]);
+    std::filesystem::create_hard_link(folder.path(3), folder.path(3).string() + ".link");
+    CHECK(error_of([&] { sample_of(*data, 3); }).empty());
+    for (const int image : {3, 4, 5}) write_image(folder.path(image), random_image(9, 31, 1));
+    for (const ImageFiles* reader : {&*data, plain.get()}) {
+      CHECK(contains(error_of([&] { sample_of(*reader, 3); }), "was changed while the run went on"));
+      CHECK(error_of([&] { sample_of(*reader, 5); }).empty());  // nobody had looked at it
+    }
+  }
+
   TEST_CASE("images of one size can be loaded whole") {
     const TemporaryFolder folder;
     std::vector<uint8_t> pixels;
