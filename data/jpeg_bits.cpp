@@ -59,7 +59,7 @@ size_t find_jpeg_marker(std::string_view bytes, size_t at) {
 }
 
 bool JpegHuffmanTable::define(std::string_view counts, std::string_view symbols) {
-  *this = {};
+  short_codes_.fill(JpegCode{});
   uint32_t code = 0;
   size_t index = 0;
   for (int length = 1; length <= kLengths; ++length) {
@@ -82,11 +82,12 @@ bool JpegHuffmanTable::define(std::string_view counts, std::string_view symbols)
   return true;
 }
 
-JpegCode JpegHuffmanTable::find_long(uint64_t window) const {
+const JpegCode& JpegHuffmanTable::find_long(uint64_t window) const {
+  static constexpr JpegCode kNone{};
   const auto head = static_cast<uint32_t>(window >> 48);
   for (size_t length = kShort + 1; length <= kLengths; ++length)
     if (head < end_[length]) return codes_[static_cast<size_t>(int(head >> (kLengths - length)) + offset_[length])];
-  return {};
+  return kNone;
 }
 
 }  // namespace cofactor

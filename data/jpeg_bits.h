@@ -72,10 +72,10 @@ size_t find_jpeg_marker(std::string_view bytes, size_t at);
 
 // A code, its symbol, and what it means for a block's coefficients in a sequential scan.
 struct JpegCode {
-  uint8_t length = 0;  // in bits; 0 for no code
-  uint8_t symbol = 0;
-  uint8_t total = 0;    // bits with those of the value that follows
-  uint8_t advance = 0;  // coefficients passed; kEndOfBlock where no more follow
+  uint8_t length;  // in bits; 0 for no code
+  uint8_t symbol;
+  uint8_t total;    // bits with those of the value that follows
+  uint8_t advance;  // coefficients passed; kEndOfBlock where no more follow
 };
 
 class JpegHuffmanTable {
@@ -87,21 +87,22 @@ class JpegHuffmanTable {
   bool define(std::string_view counts, std::string_view symbols);
   bool defined() const { return defined_; }
   // The code on top of these bits.
-  JpegCode find(uint64_t window) const {
-    const JpegCode code = short_codes_[window >> (64 - kShort)];
+  const JpegCode& find(uint64_t window) const {
+    const JpegCode& code = short_codes_[window >> (64 - kShort)];
     return code.length != 0 ? code : find_long(window);
   }
 
  private:
   static constexpr int kShort = 9;  // bits of the codes that are looked up
 
-  JpegCode find_long(uint64_t window) const;
+  const JpegCode& find_long(uint64_t window) const;
 
   bool defined_ = false;
-  std::array<JpegCode, 1 << kShort> short_codes_{};  // by the next bits
-  std::array<JpegCode, 256> codes_{};                // in the order of the file
-  std::array<uint32_t, kLengths + 1> end_{};         // behind the codes of a length, as the top of 16 bits
-  std::array<int, kLengths + 1> offset_{};           // from a code of a length to its place in codes_
+  // Nothing reads the rest before it is defined; most of the eight tables of an image never are.
+  std::array<JpegCode, 1 << kShort> short_codes_;  // by the next bits
+  std::array<JpegCode, 256> codes_;                // in the order of the file
+  std::array<uint32_t, kLengths + 1> end_;         // behind the codes of a length, as the top of 16 bits
+  std::array<int, kLengths + 1> offset_;           // from a code of a length to its place in codes_
 };
 
 }  // namespace cofactor

@@ -34,22 +34,23 @@ class ScanWalk {
 
  private:
   bool pass_unit() {
-    bool whole = true;
     for (JpegScan::Part& part : scan_.parts) {
-      for (int64_t block = 0; whole && block < part.blocks; ++block)
-        whole = frame_.progressive ? pass_progressive(part) : pass_sequential(part);
+      for (int64_t block = 0; block < part.blocks; ++block)
+        if (!(frame_.progressive ? pass_progressive(part) : pass_sequential(part))) return false;
     }
-    return whole;
+    return true;
   }
 
   bool pass_sequential(JpegScan::Part& part) {
     JpegBits bits = bits_;  // which stays in registers
     const bool dc_whole = pass_dc(bits, part);
-    int at = 1;
+    const JpegHuffmanTable& table = *part.ac;
+    unsigned at = 1;
     do {
       bits.refill();
-      const JpegCode code = part.ac->find(bits.window());
-      if (code.length == 0) break;
+      const JpegCode& code = table.find(bits.window());
+      if (code.length == 0) [[unlikely]]
+        break;
       bits.skip(code.total);
       at += code.advance;
     } while (at < 64);
@@ -59,7 +60,7 @@ class ScanWalk {
 
   static bool pass_dc(JpegBits& bits, JpegScan::Part& part) {
     bits.refill();
-    const JpegCode code = part.dc->find(bits.window());
+    const JpegCode& code = part.dc->find(bits.window());
     if (code.length == 0 || code.symbol > kCoefficientBits) return false;
     bits.skip(code.length);
     part.prediction += bits.take_signed(code.symbol);
@@ -85,7 +86,7 @@ class ScanWalk {
     int at = scan_.first;
     while (at <= scan_.last) {
       bits_.refill();
-      const JpegCode code = table.find(bits_.window());
+      const JpegCode& code = table.find(bits_.window());
       const int run = code.symbol >> 4, size = code.symbol & 15;
       if (code.length == 0 || size + scan_.low > kCoefficientBits) return false;
       bits_.skip(code.length);
@@ -108,7 +109,7 @@ class ScanWalk {
     int at = scan_.first;
     while (at <= scan_.last) {
       bits_.refill();
-      const JpegCode code = table.find(bits_.window());
+      const JpegCode& code = table.find(bits_.window());
       const int size = code.symbol & 15;
       int run = code.symbol >> 4;
       if (code.length == 0 || size > 1) return false;

@@ -25,6 +25,10 @@ test_needs="$run_needs
 header doctest/doctest.h doctest-dev"
 tidy_needs="$test_needs
 program clang-tidy clang-tidy"
+fuzz_needs="$build_needs
+program clang++ clang
+runtime fuzzer,address,undefined libclang-rt-dev
+runtime fuzzer,memory libclang-rt-dev"
 format_needs='
 program clang-format clang-format'
 
@@ -41,6 +45,11 @@ met() {
   case $kind in
     program) command -v "$what" >/dev/null ;;
     file) [[ -e $what ]] ;;
+    runtime)  # of clang's sanitizers
+      command -v clang++ >/dev/null &&
+        printf 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }\n' |
+        clang++ -fsanitize="$what" -x c++ - -o "$scratch/runtime" >/dev/null 2>&1
+      ;;
     header)
       if command -v g++ >/dev/null; then
         printf '#include <%s>\n' "$what" | g++ -std=c++20 -x c++ -E - >/dev/null 2>&1
