@@ -288,7 +288,7 @@ PieceReader open_vectors(const std::filesystem::path& path) {
   check(type == std::filesystem::file_type::regular || error, "embeddings: '{}' is not a regular file", path.string());
   PieceReader file(path, "embeddings");
   check(!file.at_end(), "embeddings: '{}' is empty", path.string());
-  const std::string kind = foreign_kind(file.peek(kLookedAt));
+  const std::string kind = foreign_kind(file.peek(kLookedAt), Wanted::word_vectors);
   check(kind.empty(), "embeddings: '{}' is {}", path.string(), kind);
   if (file.peek(kByteOrderMark.size()) == kByteOrderMark) file.skip(kByteOrderMark.size());
   check(file.peek(2) != "\xFF\xFE" && file.peek(2) != "\xFE\xFF",

@@ -114,7 +114,7 @@ FashionMnist load_fashion_mnist(const std::filesystem::path& directory) {
   check(train_size > 0, "fashion_mnist: {} training image in '{}' leaves none to train on beside the validation's",
         training->size(), directory.string());
   return {make_split(training, 0, train_size), make_split(training, train_size, training->size() - train_size),
-          make_split(test, 0, test->size())};
+          make_split(test, 0, test->size()), folder};
 }
 
 std::filesystem::path fashion_mnist_default_directory() {

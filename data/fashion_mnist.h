@@ -15,9 +15,10 @@ namespace cofactor {
 // mean 0.1307 and std 0.3081. train and validation are parts of one data set, so an image's index, and with it the
 // draw of its noisy label, is its place in the file.
 struct FashionMnist {
-  Split train;       // the first 50,000 images of the training file; 5/6 of one of another size
-  Split validation;  // the rest of it: the last 10,000
-  Split test;        // the 10,000 images of the test file
+  Split train;                   // the first 50,000 images of the training file; 5/6 of one of another size
+  Split validation;              // the rest of it: the last 10,000
+  Split test;                    // the 10,000 images of the test file
+  std::filesystem::path folder;  // where the files are
 };
 
 // Reads train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte from a

@@ -21,6 +21,9 @@ constexpr std::string_view kTorchToSafetensors =
     "d.get('state_dict', d); s.save_file({k: v.contiguous() for k, v in d.items() if torch.is_tensor(v)}, "
     "sys.argv[2])\" OLD NEW.safetensors converts it, where PyTorch is installed";
 
+constexpr std::string_view kGensimToText =
+    "where gensim wrote it, KeyedVectors.load(OLD).save_word2vec_format(NEW) in Python writes a file that is read here";
+
 struct Signature {
   std::string_view bytes;
   const char* kind;
@@ -65,28 +68,32 @@ std::string git_lfs_size(std::string_view text) {
 // What begins with "{" or "[", behind white space.
 std::string json_kind(std::string_view text) {
   if (text.find("\"weight_map\"") != std::string_view::npos || text.find("\"total_size\"") != std::string_view::npos)
-    return "the index of weights that are spread over several files (its weight_map names them), not weights; give a "
-           "checkpoint in one file, or join the parts with safetensors' Python package";
-  return "JSON text, a network's configuration perhaps, not weights";
+    return "the index of weights that are spread over several files (its weight_map names them); give a checkpoint in "
+           "one file, or join the parts with safetensors' Python package";
+  return "JSON text, a network's configuration perhaps";
 }
 
-std::string zip_kind(std::string_view text) {
-  if (text.find(".pkl") != std::string_view::npos || text.find(".data/") != std::string_view::npos)
+std::string zip_kind(std::string_view text, Wanted wanted) {
+  const bool torch = text.find(".pkl") != std::string_view::npos || text.find(".data/") != std::string_view::npos;
+  if (torch && wanted == Wanted::weights)
     return fmt::format("what PyTorch's torch.save writes (.pt, .pth, .bin); {}", kTorchToSafetensors);
-  return "a zip archive; unzip makes the file that is read here, unless it is a .pt or .pth of PyTorch's";
+  if (torch) return "what PyTorch's torch.save writes (.pt, .pth, .bin); it cannot be read here";
+  return fmt::format("a zip archive; unzip makes the file that is read here{}",
+                     wanted == Wanted::weights ? ", unless it is a .pt or .pth of PyTorch's" : "");
 }
 
 }  // namespace
 
-std::string foreign_kind(std::string_view bytes) {
+std::string foreign_kind(std::string_view bytes, Wanted wanted) {
   const std::string_view head = bytes.substr(0, kLooked);
   if (head.empty()) return "empty: nothing was written there, or a download has failed";
   for (const Signature& signature : kSignatures)
     if (head.starts_with(signature.bytes)) return signature.kind;
-  if (head.starts_with("PK\x03\x04") || head.starts_with("PK\x05\x06")) return zip_kind(head);
+  if (head.starts_with("PK\x03\x04") || head.starts_with("PK\x05\x06")) return zip_kind(head, wanted);
   if (head.size() > 1 && head[0] == '\x80' && head[1] >= 2 && head[1] <= 5)
-    return fmt::format("a Python pickle, as torch.save wrote before PyTorch 1.6 and as gensim's save writes; {}",
-                       kTorchToSafetensors);
+    return fmt::format("a Python pickle{}; {}",
+                       wanted == Wanted::weights ? ", as torch.save wrote before PyTorch 1.6" : "",
+                       wanted == Wanted::weights ? kTorchToSafetensors : kGensimToText);
   if (head.size() > 262 && head.substr(257, 5) == "ustar") return "a tar archive; tar -xf takes the files out";
 
   std::string_view text = head.starts_with("\xEF\xBB\xBF") ? head.substr(3) : head;

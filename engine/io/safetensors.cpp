@@ -58,7 +58,7 @@ uint64_t read_length(std::string_view contents, const std::string& where) {
   const uint64_t rest = contents.size() - std::min(contents.size(), kLengthBytes);
   const bool plausible = contents.size() > kLengthBytes && length <= rest && contents[kLengthBytes] == '{';
   if (!plausible) {
-    const std::string kind = foreign_kind(contents);
+    const std::string kind = foreign_kind(contents, Wanted::weights);
     check(kind.empty(), "{} is no safetensors file but {}", where, kind);
   }
   check(contents.size() >= kLengthBytes, "{}: {} bytes are too few to hold a header's length", where, contents.size());

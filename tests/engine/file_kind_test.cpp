@@ -37,9 +37,12 @@ TEST_SUITE("unit") {
         {std::string(257, 'n') + "ustar ", "a tar archive"}};
     for (const auto& [bytes, kind] : kinds) {
       CAPTURE(bytes);
-      CHECK(contains(foreign_kind(bytes), kind));
+      CHECK(contains(foreign_kind(bytes, Wanted::weights), kind));
     }
-    for (const char* other : {"good 0.1 0.2\n", "3 300\n", "\x01\x02", "x"}) CHECK(foreign_kind(other).empty());
+    for (const char* other : {"good 0.1 0.2\n", "3 300\n", "\x01\x02", "x"})
+      CHECK(foreign_kind(other, Wanted::weights).empty());
+    CHECK(contains(foreign_kind("\x80\x04", Wanted::weights), "safetensors.torch"));
+    CHECK(contains(foreign_kind("\x80\x04", Wanted::word_vectors), "save_word2vec_format"));
   }
 
   TEST_CASE("utf8: valid characters are told from other bytes") {
