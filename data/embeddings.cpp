@@ -22,12 +22,12 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "word2vec's binary files hold little-endian numbers");
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::string_view kVectorsMark = "\xEF\xBB\xBF";
 constexpr size_t kLongestLine = size_t{1} << 20;  // bytes; far above any line of vectors
 constexpr size_t kLongestWord = 1000;             // bytes, in a binary file
 constexpr int64_t kLargestDimension = 1 << 16;    // so that a header that lies asks for no absurd table
-constexpr int64_t kTableBytes = 128 << 20;        // a table may take as many,
-constexpr int64_t kTablePerByte = 16;             // or as many for each byte of the file
+constexpr int64_t kVectorsBytes = 128 << 20;      // a table may take as many,
+constexpr int64_t kVectorsPerByte = 16;           // or as many for each byte of the file
 constexpr size_t kLookedAt = 1 << 16;             // bytes by which binary files are told from text
 
 // The table as it fills.
@@ -162,7 +162,7 @@ void check_table(const std::filesystem::path& path, int64_t dimension, int64_t w
   const bool fits = !__builtin_mul_overflow(dimension, words, &bytes) &&
                     !__builtin_mul_overflow(bytes, int64_t{sizeof(float)}, &bytes);
   const auto size = static_cast<int64_t>(std::filesystem::file_size(path));
-  check(fits && (bytes <= kTableBytes || bytes / kTablePerByte <= size),
+  check(fits && (bytes <= kVectorsBytes || bytes / kVectorsPerByte <= size),
         "embeddings: '{}': vectors of {} numbers for the {} words of the vocabulary take more memory than a file of {} "
         "bytes can account for: is this a file of word vectors?",
         path.string(), dimension, words, size);
@@ -290,7 +290,7 @@ PieceReader open_vectors(const std::filesystem::path& path) {
   check(!file.at_end(), "embeddings: '{}' is empty", path.string());
   const std::string kind = foreign_kind(file.peek(kLookedAt), Wanted::word_vectors);
   check(kind.empty(), "embeddings: '{}' is {}", path.string(), kind);
-  if (file.peek(kByteOrderMark.size()) == kByteOrderMark) file.skip(kByteOrderMark.size());
+  if (file.peek(kVectorsMark.size()) == kVectorsMark) file.skip(kVectorsMark.size());
   check(file.peek(2) != "\xFF\xFE" && file.peek(2) != "\xFE\xFF",
         "embeddings: '{}' is in UTF-16; iconv -f UTF-16 -t UTF-8 converts it", path.string());
   return file;

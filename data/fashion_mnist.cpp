@@ -3,7 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <ranges>
+#include <string>
 #include <system_error>
 #include <vector>
 
@@ -72,10 +72,9 @@ std::filesystem::path folder_of_files(const std::filesystem::path& directory) {
 std::filesystem::path find_file(const std::filesystem::path& directory, std::string_view prefix, std::string_view kind,
                                 int rank) {
   auto found = file_in(directory, prefix, kind, rank);
-  check(!found.empty(), "fashion_mnist: '{}' holds none of {}", directory.string(),
-        fmt::join(spellings_of(prefix, kind, rank) |
-                      std::views::transform([](const std::filesystem::path& name) { return name.string(); }),
-                  ", "));
+  std::vector<std::string> names;
+  for (const auto& name : spellings_of(prefix, kind, rank)) names.push_back(name.string());
+  check(!found.empty(), "fashion_mnist: '{}' holds none of {}", directory.string(), fmt::join(names, ", "));
   return found;
 }
 

@@ -20,12 +20,12 @@ constexpr int32_t kPositive = 1;
 constexpr int64_t kClasses = 2;
 constexpr std::array<const char*, kClasses> kFileNames = {"rt-polarity.neg", "rt-polarity.pos"};  // by class
 
-constexpr std::string_view kSource =
+constexpr std::string_view kReviewsSource =
     "rt-polarity.neg and rt-polarity.pos are the sentence polarity data set v1.0 of Pang and Lee (2005), "
     "rt-polaritydata.tar.gz at https://www.cs.cornell.edu/people/pabo/movie-review-data/";
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-constexpr uint64_t kTableBytes = 128 << 20;  // the padded sentences may take as many,
-constexpr uint64_t kTablePerByte = 16;       // or as many for each byte of text
+constexpr std::string_view kReviewsMark = "\xEF\xBB\xBF";
+constexpr uint64_t kReviewsBytes = 128 << 20;  // the padded sentences may take as many,
+constexpr uint64_t kReviewsPerByte = 16;       // or as many for each byte of text
 
 using Words = std::vector<std::string>;
 
@@ -52,7 +52,8 @@ struct Text {
 Text read_text(const std::filesystem::path& path) {
   std::error_code error;
   const auto type = std::filesystem::status(path, error).type();
-  check(type != std::filesystem::file_type::not_found, "movie_reviews: there is no '{}'; {}", path.string(), kSource);
+  check(type != std::filesystem::file_type::not_found, "movie_reviews: there is no '{}'; {}", path.string(),
+        kReviewsSource);
   check(type != std::filesystem::file_type::directory, "movie_reviews: '{}' is a folder, not a file", path.string());
   Text text{.path = path, .bytes = read_file(path), .encoding = {}};
   std::string& bytes = text.bytes;
@@ -65,7 +66,7 @@ Text read_text(const std::filesystem::path& path) {
   const size_t nul = bytes.find('\0');
   check(nul == std::string::npos, "movie_reviews: '{}', line {}: a zero at byte {} of the file, which no text holds",
         path.string(), nul == std::string::npos ? 0 : line_of(bytes, nul), nul);
-  if (bytes.starts_with(kByteOrderMark)) bytes.erase(0, kByteOrderMark.size());
+  if (bytes.starts_with(kReviewsMark)) bytes.erase(0, kReviewsMark.size());
   bytes.erase(bytes.find_last_not_of(" \t\r\n\v\f") + 1);
   if (bytes.find('\n') == std::string::npos) std::ranges::replace(bytes, '\r', '\n');  // lines as old Macs ended them
   text.encoding = encoding_of(bytes);
@@ -103,7 +104,7 @@ void check_length(const Longest& longest, size_t sentences, size_t text_bytes, c
       options.max_length ? static_cast<uint64_t>(std::max<int64_t>(*options.max_length, 0)) : uint64_t{longest.words});
   uint64_t bytes = 0;
   const bool fits = !__builtin_mul_overflow(length, uint64_t{sentences} * sizeof(int32_t), &bytes) &&
-                    (bytes <= kTableBytes || bytes / kTablePerByte <= text_bytes);
+                    (bytes <= kReviewsBytes || bytes / kReviewsPerByte <= text_bytes);
   check(fits || options.max_length.has_value(),
         "movie_reviews: {}: a sentence of {} words, and {} sentences at that length take more memory than {} bytes of "
         "text can account for; are line breaks missing? --max-length reads the first words of each",
@@ -123,7 +124,7 @@ std::filesystem::path folder_of_reviews(const std::filesystem::path& directory) 
     return std::ranges::any_of(kFileNames, [&](const char* name) { return may_be_file(folder / name); });
   });
   check(!found.empty(), "movie_reviews: neither {} nor a folder up to three levels within it holds the files; {}",
-        quoted_folder(directory), kSource);
+        quoted_folder(directory), kReviewsSource);
   return found;
 }
 
