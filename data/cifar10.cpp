@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "data/find_folder.h"
 #include "data/image_files.h"
 #include "data/split_file.h"
 #include "engine/io/file.h"
@@ -119,28 +120,39 @@ Cifar10 load_class_folders(const std::filesystem::path& directory, const Cifar10
           make_split(test, 0, test->size()), std::move(account)};
 }
 
-// What the folder holds: the one that the batches lie in, or nothing.
-std::filesystem::path find_batches(const std::filesystem::path& directory) {
-  std::error_code ignored;
-  for (const auto& folder : {directory, directory / "cifar-10-batches-bin"})
-    for (const std::string& name : {training_batch(1), std::string(kTestBatch)})
-      if (std::filesystem::exists(folder / name, ignored)) return folder;
-  return {};
+// The folder that the batches lie in, or nothing.
+std::filesystem::path find_batches(const std::filesystem::path& directory, int levels) {
+  const auto holds = [](const std::filesystem::path& folder) {
+    return may_be_file(folder / training_batch(1)) || may_be_file(folder / kTestBatch);
+  };
+  return find_folder(directory, "cifar10", holds, levels);
+}
+
+// Whether there are the pickles of the version for Python, which torchvision downloads.
+bool holds_python_version(const std::filesystem::path& directory) {
+  return !find_folder(directory, "cifar10", [](const std::filesystem::path& folder) {
+            return may_be_file(folder / "data_batch_1") || may_be_file(folder / "cifar-10-python.tar.gz");
+          }).empty();
 }
 
 }  // namespace
 
 Cifar10 load_cifar10(const std::filesystem::path& directory, const Cifar10Options& options) {
   std::error_code ignored;
-  const auto batches = find_batches(directory);
-  check(!batches.empty() || std::filesystem::is_directory(directory / "train", ignored),
-        "cifar10: '{}' holds neither data_batch_1.bin to data_batch_5.bin and test_batch.bin (the binary version, "
-        "cifar-10-binary.tar.gz at https://www.cs.toronto.edu/~kriz/cifar.html) nor folders train/<class> and "
-        "test/<class> of images",
+  const bool folders = std::filesystem::is_directory(directory / "train", ignored);
+  const auto batches = find_batches(directory, folders ? 1 : 3);
+  check(!batches.empty() || folders || !holds_python_version(directory),
+        "cifar10: '{}' holds the version for Python, whose pickles are not read here; the binary version is "
+        "cifar-10-binary.tar.gz at https://www.cs.toronto.edu/~kriz/cifar.html",
         directory.string());
   check(batches.empty() || options.split.empty(),
         "cifar10: '{}' holds the binary version, which has its official split; --split '{}' is for class folders",
         batches.string(), options.split.string());
+  check(!batches.empty() || folders,
+        "cifar10: {} holds neither data_batch_1.bin to data_batch_5.bin and test_batch.bin (the binary version, "
+        "cifar-10-binary.tar.gz at https://www.cs.toronto.edu/~kriz/cifar.html; they may lie up to three folders down, "
+        "as in cifar-10-batches-bin) nor folders train/<class> and test/<class> of images",
+        quoted_folder(directory));
   Cifar10 cifar = batches.empty() ? load_class_folders(directory, options) : load_binary(batches);
   if (options.augment)
     cifar.train.data =

@@ -37,7 +37,8 @@ struct Cifar10 {
 };
 
 // Reads one of the two forms, whichever is there:
-// - The official binary version, in the folder or in cifar-10-batches-bin below it: data_batch_1.bin to
+// - The official binary version, in the folder or in one within it (cifar-10-batches-bin), up to three levels
+//   down, or one where there is a folder train: data_batch_1.bin to
 //   data_batch_5.bin and test_batch.bin, records of a label byte and 3,072 pixel bytes (32 rows of 32, plane by plane:
 //   R, G, B). Batches 1 to 4 are training, 5 is validation.
 // - Class folders, train/<class>/ and test/<class>/, of images of 32 x 32. The order of the batches is lost there: the

@@ -2,17 +2,18 @@
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <limits>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 
+#include "data/piece_reader.h"
+#include "engine/io/file_kind.h"
+#include "engine/io/utf8.h"
 #include "engine/random.h"
 
 namespace cofactor {
@@ -21,78 +22,13 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "word2vec's binary files hold little-endian numbers");
 
-constexpr size_t kPiece = size_t{1} << 20;        // bytes read at once
+constexpr std::string_view kVectorsMark = "\xEF\xBB\xBF";
 constexpr size_t kLongestLine = size_t{1} << 20;  // bytes; far above any line of vectors
 constexpr size_t kLongestWord = 1000;             // bytes, in a binary file
 constexpr int64_t kLargestDimension = 1 << 16;    // so that a header that lies asks for no absurd table
-
-// A file read in pieces. The views that it hands out hold until the next call.
-class PieceReader {
- public:
-  explicit PieceReader(const std::filesystem::path& path)
-      : path_(path.string()), file_(std::fopen(path_.c_str(), "rb"), &std::fclose), buffer_(2 * kPiece) {
-    if (!file_) fail("embeddings: cannot open '{}': {}", path_, std::generic_category().message(errno));
-  }
-
-  const std::string& path() const { return path_; }
-  size_t offset() const { return offset_; }  // of the next byte
-  bool at_end() { return begin_ == end_ && !refill(); }
-
-  // The next bytes without passing over them: `size`, or as many as are left. size <= kPiece.
-  std::string_view peek(size_t size) {
-    while (end_ - begin_ < size && refill()) continue;
-    return {buffer_.data() + begin_, std::min(size, end_ - begin_)};
-  }
-
-  void skip(size_t size) {
-    begin_ += size;
-    offset_ += size;
-  }
-
-  // The next `size` bytes, fewer only where the file ends.
-  std::string_view take(size_t size) {
-    const auto bytes = peek(size);
-    skip(bytes.size());
-    return bytes;
-  }
-
-  // The bytes before the next `mark`, which is passed over too; nothing where none comes within `limit` bytes (at most
-  // kPiece). The file's end stands for the mark where may_end says so.
-  std::optional<std::string_view> take_until(char mark, size_t limit, bool may_end) {
-    size_t searched = 0;
-    for (;;) {
-      const size_t buffered = std::min(end_ - begin_, limit + 1);
-      const void* found = std::memchr(buffer_.data() + begin_ + searched, mark, buffered - searched);
-      if (found != nullptr) {
-        const auto length = static_cast<size_t>(static_cast<const char*>(found) - (buffer_.data() + begin_));
-        return take(length + 1).substr(0, length);
-      }
-      if (buffered > limit) return std::nullopt;
-      searched = buffered;
-      if (!refill()) return may_end ? std::optional(take(end_ - begin_)) : std::nullopt;
-    }
-  }
-
- private:
-  // Buffers more of the file; false at its end.
-  bool refill() {
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-    end_ -= begin_;
-    begin_ = 0;
-    const size_t got = std::fread(buffer_.data() + end_, 1, std::min(kPiece, buffer_.size() - end_), file_.get());
-    if (std::ferror(file_.get()))
-      fail("embeddings: '{}': reading fails at byte {}: {}", path_, offset_ + end_,
-           std::generic_category().message(errno));
-    end_ += got;
-    return got > 0;
-  }
-
-  std::string path_;
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
-  std::vector<char> buffer_;
-  size_t begin_ = 0, end_ = 0;  // of what is buffered and not yet passed over
-  size_t offset_ = 0;
-};
+constexpr int64_t kVectorsBytes = 128 << 20;      // a table may take as many,
+constexpr int64_t kVectorsPerByte = 16;           // or as many for each byte of the file
+constexpr size_t kLookedAt = 1 << 16;             // bytes by which binary files are told from text
 
 // The table as it fills.
 class VectorTable {
@@ -165,10 +101,16 @@ void split_fields(std::string_view line, std::vector<std::string_view>& fields) 
 
 template <class Number>
 std::optional<Number> parse(std::string_view text) {
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-' && text[1] != '+') text.remove_prefix(1);
   Number value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  if (end != text.data() + text.size()) return std::nullopt;
+  // Too large, or so small that it is nothing: "1e-400".
+  if (error == std::errc::result_out_of_range && std::is_floating_point_v<Number>)
+    return text.find("e-") != std::string_view::npos || text.find("E-") != std::string_view::npos
+               ? std::optional<Number>(0)
+               : std::nullopt;
+  return error == std::errc{} ? std::optional(value) : std::nullopt;
 }
 
 // The first line of word2vec's files.
@@ -191,6 +133,39 @@ int64_t count_numbers(std::string_view line) {
   std::vector<std::string_view> fields;
   split_fields(line, fields);
   return static_cast<int64_t>(fields.size()) - 1;
+}
+
+// Whether bytes are none of a text's: control characters but white space.
+bool holds_control_characters(std::string_view bytes) {
+  return std::ranges::any_of(bytes, [](char c) { return static_cast<uint8_t>(c) < 0x20 && (c < '\t' || c > '\r'); });
+}
+
+// Whether a word2vec file is binary, from what follows its header: in a binary file, numbers' bytes behind the first
+// word and blank, which are no text. The name decides where there is nothing to see.
+bool is_binary_file(PieceReader& file, const VectorHeader& header) {
+  std::string_view numbers = file.peek(kLookedAt);
+  const size_t blank = numbers.find(' ', 1);
+  numbers.remove_prefix(blank == std::string_view::npos ? numbers.size() : blank + 1);
+  const auto wanted =
+      static_cast<uint64_t>(std::clamp<int64_t>(header.dimension, 0, kLargestDimension)) * sizeof(float);
+  numbers = numbers.substr(0, wanted);
+  if (numbers.empty()) return std::filesystem::path(file.path()).extension() == ".bin";
+  if (holds_control_characters(numbers)) return true;
+  numbers = numbers.substr(0, numbers.find('\n'));                    // which ends them in a text
+  const bool is_text = first_not_utf8(numbers) + 4 > numbers.size();  // a character may be cut
+  return !is_text || numbers.find_first_of("0123456789") == std::string_view::npos;
+}
+
+// The table holds a row for each word of the vocabulary, so that one long line could ask for any amount.
+void check_table(const std::filesystem::path& path, int64_t dimension, int64_t words) {
+  int64_t bytes = 0;
+  const bool fits = !__builtin_mul_overflow(dimension, words, &bytes) &&
+                    !__builtin_mul_overflow(bytes, int64_t{sizeof(float)}, &bytes);
+  const auto size = static_cast<int64_t>(std::filesystem::file_size(path));
+  check(fits && (bytes <= kVectorsBytes || bytes / kVectorsPerByte <= size),
+        "embeddings: '{}': vectors of {} numbers for the {} words of the vocabulary take more memory than a file of {} "
+        "bytes can account for: is this a file of word vectors?",
+        path.string(), dimension, words, size);
 }
 
 void check_dimension(const std::string& path, int64_t dimension, std::optional<int64_t> expected) {
@@ -276,21 +251,30 @@ void read_vector_line(std::string_view line, int64_t number, const PieceReader& 
   for (size_t d = 0; d < dimension; ++d) {
     const auto value = parse<double>(fields[first + d]);
     check(value && std::abs(*value) <= std::numeric_limits<float>::max(),
-          "embeddings: '{}', line {}: '{}' is not a finite f32", file.path(), number, fields[first + d]);
+          "embeddings: '{}', line {}: '{}' is not a finite f32", file.path(), number, legible(fields[first + d]));
     row[d] = static_cast<float>(*value);
   }
 }
 
-// All lines, of which the first has been read.
+// All lines, of which the first has been read. Blank ones may end the file.
 void read_text_vectors(PieceReader& file, const std::string& first_line, const std::optional<VectorHeader>& header,
                        VectorTable& table) {
   std::vector<std::string_view> fields;
   if (!header) read_vector_line(first_line, 1, file, table, fields);
   int64_t words = 0;
-  for (int64_t number = 2; !file.at_end(); ++number, ++words) {
+  std::string blank;  // what to say of the first blank line, should another line follow
+  for (int64_t number = 2; !file.at_end(); ++number) {
+    const std::string_view line = text_line(file, number);
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) {
+      if (blank.empty()) blank = fmt::format("line {} (which ends at byte {})", number, file.offset());
+      continue;
+    }
+    check(blank.empty(), "embeddings: '{}', {}: blank, where a word and {} numbers are expected", file.path(), blank,
+          table.dimension());
     check(!header || words < header->words, "embeddings: '{}', line {}: the file goes on behind the header's {} words",
           file.path(), number, words);
-    read_vector_line(text_line(file, number), number, file, table, fields);
+    read_vector_line(line, number, file, table, fields);
+    ++words;
   }
   check(!header || words == header->words, "embeddings: '{}': cut short at byte {}, after {} words of the header's {}",
         file.path(), file.offset(), words, header ? header->words : 0);
@@ -302,12 +286,13 @@ PieceReader open_vectors(const std::filesystem::path& path) {
   const auto type = std::filesystem::status(path, error).type();
   check(type != std::filesystem::file_type::not_found, "embeddings: '{}' does not exist", path.string());
   check(type == std::filesystem::file_type::regular || error, "embeddings: '{}' is not a regular file", path.string());
-  PieceReader file(path);
+  PieceReader file(path, "embeddings");
   check(!file.at_end(), "embeddings: '{}' is empty", path.string());
-  check(file.peek(2) != "\x1F\x8B", "embeddings: '{}' is compressed by gzip; gunzip makes the file that is read here",
-        path.string());
-  check(file.peek(4) != "PK\x03\x04", "embeddings: '{}' is a zip archive; unzip makes the file that is read here",
-        path.string());
+  const std::string kind = foreign_kind(file.peek(kLookedAt), Wanted::word_vectors);
+  check(kind.empty(), "embeddings: '{}' is {}", path.string(), kind);
+  if (file.peek(kVectorsMark.size()) == kVectorsMark) file.skip(kVectorsMark.size());
+  check(file.peek(2) != "\xFF\xFE" && file.peek(2) != "\xFE\xFF",
+        "embeddings: '{}' is in UTF-16; iconv -f UTF-16 -t UTF-8 converts it", path.string());
   return file;
 }
 
@@ -316,20 +301,23 @@ PieceReader open_vectors(const std::filesystem::path& path) {
 WordVectors load_word_vectors(const std::filesystem::path& path, const Vocabulary& vocabulary,
                               std::optional<int64_t> expected_dimension, uint64_t seed) {
   PieceReader file = open_vectors(path);
-  const bool is_binary = path.extension() == ".bin";
+  const bool is_text = file.peek(kLookedAt).find('\0') == std::string_view::npos;
   std::string first_line;
-  if (is_binary)
-    first_line = file.take_until('\n', kLongestWord, true).value_or("");
-  else
+  if (is_text)
     first_line = text_line(file, 1);
+  else
+    first_line = file.take_until('\n', kLongestWord, true).value_or("");
   const auto header = parse_header(first_line);
-  check(header || !is_binary,
-        "embeddings: '{}': the first line is not the header of word2vec's binary files, two whole numbers",
+  const bool is_binary = header && is_binary_file(file, *header);
+  check(header || is_text,
+        "embeddings: '{}': the first line is not the header of word2vec's binary files, two whole numbers, and the "
+        "file is no text",
         path.string());
   if (header) check_header(path, *header, is_binary ? sizeof(float) : 2);
   const int64_t dimension = header ? header->dimension : count_numbers(first_line);
   check(dimension >= 1, "embeddings: '{}', line 1: no numbers behind a word", path.string());
   check_dimension(path.string(), dimension, expected_dimension);
+  check_table(path, dimension, vocabulary.size());
 
   VectorTable table(vocabulary, dimension);
   if (is_binary)

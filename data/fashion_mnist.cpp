@@ -2,8 +2,12 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <string>
 #include <system_error>
+#include <vector>
 
+#include "data/find_folder.h"
 #include "data/idx.h"
 
 namespace cofactor {
@@ -15,31 +19,69 @@ constexpr int kBagLabel = 8;
 constexpr int kLargestLabel = 9;
 constexpr int32_t kBag = 0;  // the class
 constexpr int32_t kClothes = 1;
+constexpr std::array<std::string_view, 2> kPrefixes = {"train", "t10k"};
 constexpr float kMean = 0.1307f;
 constexpr float kStd = 0.3081f;
 
-// Also true where the system refuses to say: then opening the file fails, with the system's reason.
-bool may_exist(const std::filesystem::path& path) {
-  std::error_code error;
-  return std::filesystem::exists(path, error) || error;
+// The names that "train-images-idx3-ubyte" goes by: as the files were published, and as some programs unpack them.
+std::vector<std::filesystem::path> spellings_of(std::string_view prefix, std::string_view kind, int rank) {
+  std::vector<std::filesystem::path> names;
+  for (const char mark : {'-', '.'}) {
+    const std::string name = fmt::format("{}-{}{}idx{}-ubyte", prefix, kind, mark, rank);
+    names.insert(names.end(), {name, name + ".gz", std::filesystem::path(name) / name});
+  }
+  return names;
 }
 
-std::filesystem::path find_file(const std::filesystem::path& directory, std::string_view name) {
-  auto plain = directory / name;
-  if (may_exist(plain)) return plain;
-  auto gzipped = plain;
-  gzipped += ".gz";
-  if (may_exist(gzipped)) return gzipped;
-  fail(
-      "fashion_mnist: there is neither '{}' nor '{}'; the Debian package dataset-fashion-mnist provides the files, in "
-      "'{}'",
-      plain.string(), gzipped.string(), fashion_mnist_default_directory().string());
+// The file in the folder; empty where there is none.
+std::filesystem::path file_in(const std::filesystem::path& directory, std::string_view prefix, std::string_view kind,
+                              int rank) {
+  for (const auto& name : spellings_of(prefix, kind, rank))
+    if (may_be_file(directory / name)) return directory / name;
+  return {};
+}
+
+bool holds_any(const std::filesystem::path& directory) {
+  return std::ranges::any_of(kPrefixes, [&](std::string_view prefix) {
+    return !file_in(directory, prefix, "images", 3).empty() || !file_in(directory, prefix, "labels", 1).empty();
+  });
+}
+
+// torchvision's folder MNIST/raw beside FashionMNIST/raw holds files of the same names, with digits.
+bool is_other_set(const std::filesystem::path& directory) {
+  constexpr std::array<std::string_view, 4> kOthers = {"MNIST", "KMNIST", "QMNIST", "EMNIST"};
+  return std::ranges::any_of(directory, [&](const std::filesystem::path& part) {
+    return std::ranges::find(kOthers, part.string()) != kOthers.end();
+  });
+}
+
+std::filesystem::path folder_of_files(const std::filesystem::path& directory) {
+  const auto found = find_folder(directory, "fashion_mnist", [&](const std::filesystem::path& folder) {
+    return holds_any(folder) && (folder == directory || !is_other_set(folder.lexically_relative(directory)));
+  });
+  check(
+      !found.empty(),
+      "fashion_mnist: {} holds none of the four files, train-images-idx3-ubyte, train-labels-idx1-ubyte, "
+      "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte (with .idx in place of -idx, or .gz behind it, too; they may "
+      "lie up to three folders down, as in FashionMNIST/raw); the Debian package dataset-fashion-mnist puts them in "
+      "'{}', and https://github.com/zalandoresearch/fashion-mnist has them",
+      quoted_folder(directory), fashion_mnist_default_directory().string());
+  return found;
+}
+
+std::filesystem::path find_file(const std::filesystem::path& directory, std::string_view prefix, std::string_view kind,
+                                int rank) {
+  auto found = file_in(directory, prefix, kind, rank);
+  std::vector<std::string> names;
+  for (const auto& name : spellings_of(prefix, kind, rank)) names.push_back(name.string());
+  check(!found.empty(), "fashion_mnist: '{}' holds none of {}", directory.string(), fmt::join(names, ", "));
+  return found;
 }
 
 // One of the two pairs of files: "train" or "t10k".
 std::shared_ptr<const Dataset> read_pair(const std::filesystem::path& directory, std::string_view prefix) {
-  const auto image_path = find_file(directory, fmt::format("{}-images-idx3-ubyte", prefix));
-  const auto label_path = find_file(directory, fmt::format("{}-labels-idx1-ubyte", prefix));
+  const auto image_path = find_file(directory, prefix, "images", 3);
+  const auto label_path = find_file(directory, prefix, "labels", 1);
   const IdxFile labels = read_idx(label_path, 1);
   IdxFile images = read_idx(image_path, 3);
   check(images.shape[1] == kSide && images.shape[2] == kSide, "fashion_mnist: '{}' holds images of {}x{}, not {}x{}",
@@ -64,13 +106,14 @@ FashionMnist load_fashion_mnist(const std::filesystem::path& directory) {
   std::error_code error;
   const auto type = std::filesystem::status(directory, error).type();
   check(type != std::filesystem::file_type::regular, "fashion_mnist: '{}' is a file, not a folder", directory.string());
-  const auto training = read_pair(directory, "train");
-  const auto test = read_pair(directory, "t10k");
+  const auto folder = folder_of_files(directory);
+  const auto training = read_pair(folder, kPrefixes[0]);
+  const auto test = read_pair(folder, kPrefixes[1]);
   const int64_t train_size = training->size() * 5 / 6;
   check(train_size > 0, "fashion_mnist: {} training image in '{}' leaves none to train on beside the validation's",
         training->size(), directory.string());
   return {make_split(training, 0, train_size), make_split(training, train_size, training->size() - train_size),
-          make_split(test, 0, test->size())};
+          make_split(test, 0, test->size()), folder};
 }
 
 std::filesystem::path fashion_mnist_default_directory() {

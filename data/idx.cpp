@@ -15,7 +15,9 @@ namespace cofactor {
 namespace {
 
 constexpr uint8_t kUnsignedByte = 0x08;
-constexpr size_t kFirstChunk = size_t{1} << 20;  // bytes; what is allocated before the file has shown as many
+constexpr uint64_t kMostUnpacked = 1032;             // bytes that a byte of deflate's can stand for
+constexpr uint64_t kMostValues = uint64_t{1} << 30;  // no set of this format has as many
+constexpr size_t kFirstChunk = size_t{1} << 20;      // bytes; what is allocated before the file has shown as many
 
 // The bytes of a file in order.
 class ByteSource {
@@ -23,6 +25,8 @@ class ByteSource {
   virtual ~ByteSource() = default;
   // Reads `size` bytes to out, fewer only where the data end; returns how many.
   virtual size_t read(uint8_t* out, size_t size) = 0;
+  // How many bytes there can be in all, by the size of the file.
+  virtual uint64_t most_bytes() const = 0;
 };
 
 // A file as it stands.
@@ -39,6 +43,12 @@ class FileSource : public ByteSource {
     if (std::ferror(file_.get()))
       fail("idx: '{}': reading fails at byte {}: {}", path_, offset_, std::generic_category().message(errno));
     return got;
+  }
+
+  uint64_t most_bytes() const override {
+    std::error_code error;
+    const uint64_t size = std::filesystem::file_size(path_, error);
+    return error ? UINT64_MAX : size;  // a pipe's end shows when it comes
   }
 
   void rewind() {
@@ -87,6 +97,11 @@ class GzipSource : public ByteSource {
     }
     unpacked_ += done;
     return done;
+  }
+
+  uint64_t most_bytes() const override {
+    uint64_t most = 0;
+    return __builtin_mul_overflow(file_->most_bytes(), kMostUnpacked, &most) ? UINT64_MAX : most;
   }
 
  private:
@@ -154,6 +169,12 @@ std::vector<uint8_t> read_values(ByteSource& source, const std::string& path, co
           "idx: '{}': the extents at byte 4, {}, have more elements than 64 bits count", path, shape);
   const auto total = static_cast<size_t>(count);
   const auto header = 4 + 4 * static_cast<size_t>(shape.rank());
+  check(total <= kMostValues, "idx: '{}': the extents at byte 4, {}, ask for {} bytes; at most {} are read", path,
+        shape, total, kMostValues);
+  check(total <= source.most_bytes(),
+        "idx: '{}': the extents at byte 4, {}, ask for {} bytes, and the file can hold {}: it is cut short, or the "
+        "header lies",
+        path, shape, total, source.most_bytes());
   std::vector<uint8_t> values;
   while (values.size() < total) {
     const size_t have = values.size();

@@ -7,7 +7,9 @@
 #include <system_error>
 #include <utility>
 
+#include "data/find_folder.h"
 #include "engine/io/file.h"
+#include "engine/io/utf8.h"
 
 namespace cofactor {
 
@@ -18,107 +20,126 @@ constexpr int32_t kPositive = 1;
 constexpr int64_t kClasses = 2;
 constexpr std::array<const char*, kClasses> kFileNames = {"rt-polarity.neg", "rt-polarity.pos"};  // by class
 
+constexpr std::string_view kReviewsSource =
+    "rt-polarity.neg and rt-polarity.pos are the sentence polarity data set v1.0 of Pang and Lee (2005), "
+    "rt-polaritydata.tar.gz at https://www.cs.cornell.edu/people/pabo/movie-review-data/";
+constexpr std::string_view kReviewsMark = "\xEF\xBB\xBF";
+constexpr uint64_t kReviewsBytes = 128 << 20;  // the padded sentences may take as many,
+constexpr uint64_t kReviewsPerByte = 16;       // or as many for each byte of text
+
 using Words = std::vector<std::string>;
-
-bool is_ascii(char c) {
-  return static_cast<uint8_t>(c) < 0x80;
-}
-
-// How many bytes of UTF-8 a character of several bytes takes that begins at `at`; 0 where none does. Some forms that
-// strict UTF-8 forbids pass: the question is only which encoding this is.
-size_t utf8_length(std::string_view bytes, size_t at) {
-  const auto first = static_cast<uint8_t>(bytes[at]);
-  const size_t length = first >= 0xC2 && first < 0xE0   ? 2
-                        : first >= 0xE0 && first < 0xF0 ? 3
-                        : first >= 0xF0 && first < 0xF5 ? 4
-                                                        : 0;
-  if (length == 0 || length > bytes.size() - at) return 0;
-  const auto rest = bytes.substr(at + 1, length - 1);
-  return std::ranges::all_of(rest, [](char c) { return (static_cast<uint8_t>(c) & 0xC0) == 0x80; }) ? length : 0;
-}
-
-// Whether every byte above ASCII is part of a UTF-8 character. Latin-1's accented letters between ASCII ones are not.
-bool is_utf8(std::string_view bytes) {
-  for (size_t at = 0; at < bytes.size();) {
-    const size_t length = is_ascii(bytes[at]) ? 1 : utf8_length(bytes, at);
-    if (length == 0) return false;
-    at += length;
-  }
-  return true;
-}
 
 int64_t line_of(std::string_view bytes, size_t at) {
   return 1 + std::ranges::count(bytes.substr(0, at), '\n');
 }
 
-// Latin-1 has a character for every byte, so what was meant as another encoding would load as wrong words.
-void check_latin1(const std::string& path, std::string_view bytes) {
-  check(!bytes.starts_with("\xFF\xFE") && !bytes.starts_with("\xFE\xFF"),
-        "movie_reviews: '{}' begins with UTF-16's byte order mark; Latin-1 is expected (iconv -f UTF-16 -t ISO-8859-1 "
-        "converts)",
-        path);
-  check(!bytes.starts_with("\xEF\xBB\xBF"),
-        "movie_reviews: '{}' begins with UTF-8's byte order mark; Latin-1 without one is expected (iconv -f UTF-8 -t "
-        "ISO-8859-1 converts the text behind the first 3 bytes)",
-        path);
-  const size_t nul = bytes.find('\0');
-  if (nul != std::string_view::npos)
-    fail("movie_reviews: '{}', line {}: a zero at byte {} of the file, which no Latin-1 text holds (UTF-16 does)", path,
-         line_of(bytes, nul), nul);
-  const auto foreign = std::ranges::find_if_not(bytes, is_ascii);
-  if (foreign != bytes.end() && is_utf8(bytes)) {
-    const auto at = static_cast<size_t>(foreign - bytes.begin());
-    fail(
-        "movie_reviews: '{}', line {}: a character in UTF-8 at byte {} of the file, where Latin-1 is expected (iconv "
-        "-f "
-        "UTF-8 -t ISO-8859-1 converts)",
-        path, line_of(bytes, at), at);
-  }
+// By content: Latin-1 and CP1252 have a character for every byte, but between ASCII letters none of theirs is UTF-8.
+// Cleaning makes blanks of all that is not ASCII, so the words are the same in either.
+std::string_view encoding_of(std::string_view bytes) {
+  const bool ascii = std::ranges::all_of(bytes, [](char c) { return static_cast<uint8_t>(c) < 0x80; });
+  if (ascii) return "ASCII";
+  return first_not_utf8(bytes) == bytes.size() ? "UTF-8" : "Latin-1 or CP1252";
 }
 
-std::string read_text(const std::filesystem::path& directory, const char* name) {
-  const auto path = directory / name;
+// Of a file's lines; behind the last of them there may be blank ones.
+struct Text {
+  std::filesystem::path path;
+  std::string bytes;
+  std::string_view encoding;
+  int64_t sentences = 0;
+};
+
+Text read_text(const std::filesystem::path& path) {
   std::error_code error;
   const auto type = std::filesystem::status(path, error).type();
-  check(type != std::filesystem::file_type::not_found,
-        "movie_reviews: there is no '{}'; {} and {} are the sentence polarity data set v1.0 of Pang and Lee (2005), "
-        "rt-polaritydata.tar.gz at https://www.cs.cornell.edu/people/pabo/movie-review-data/",
-        path.string(), kFileNames[kNegative], kFileNames[kPositive]);
+  check(type != std::filesystem::file_type::not_found, "movie_reviews: there is no '{}'; {}", path.string(),
+        kReviewsSource);
   check(type != std::filesystem::file_type::directory, "movie_reviews: '{}' is a folder, not a file", path.string());
-  std::string bytes = read_file(path);
+  Text text{.path = path, .bytes = read_file(path), .encoding = {}};
+  std::string& bytes = text.bytes;
   check(!bytes.empty(), "movie_reviews: '{}' is empty: sentences of both classes are needed", path.string());
-  check_latin1(path.string(), bytes);
-  return bytes;
+  check(
+      !bytes.starts_with("\xFF\xFE") && !bytes.starts_with("\xFE\xFF"),
+      "movie_reviews: '{}' begins with UTF-16's byte order mark; UTF-8 and Latin-1 are read (iconv -f UTF-16 -t UTF-8 "
+      "converts)",
+      path.string());
+  const size_t nul = bytes.find('\0');
+  check(nul == std::string::npos, "movie_reviews: '{}', line {}: a zero at byte {} of the file, which no text holds",
+        path.string(), nul == std::string::npos ? 0 : line_of(bytes, nul), nul);
+  if (bytes.starts_with(kReviewsMark)) bytes.erase(0, kReviewsMark.size());
+  bytes.erase(bytes.find_last_not_of(" \t\r\n\v\f") + 1);
+  if (bytes.find('\n') == std::string::npos) std::ranges::replace(bytes, '\r', '\n');  // lines as old Macs ended them
+  text.encoding = encoding_of(bytes);
+  return text;
 }
 
+// The sentence with most words so far.
+struct Longest {
+  size_t words = 0;
+  std::string place;  // "'mr/rt-polarity.neg', line 7"
+};
+
 // Appends the words of each line.
-void read_sentences(const std::filesystem::path& directory, const char* name, std::vector<Words>& sentences) {
-  const std::string bytes = read_text(directory, name);
-  std::string_view rest = bytes;
-  for (int64_t line = 1; !rest.empty(); ++line) {
+void read_sentences(Text& text, std::vector<Words>& sentences, Longest& longest) {
+  std::string_view rest = text.bytes;
+  do {
     const size_t end = std::min(rest.find('\n'), rest.size());
     const std::string_view sentence = rest.substr(0, end);
-    check(!tokenize(sentence).empty(), "movie_reviews: '{}', line {}: blank, where a sentence is expected",
-          (directory / name).string(), line);
+    const std::string place = fmt::format("'{}', line {}", text.path.string(), ++text.sentences);
+    check(sentence.find_first_not_of(" \t\r\v\f") != std::string_view::npos,
+          "movie_reviews: {}: blank, where a sentence is expected", place);
     sentences.push_back(tokenize(clean_sentence(sentence)));
-    check(!sentences.back().empty(),
-          "movie_reviews: '{}', line {}: no word is left after cleaning, which keeps letters, digits and (),!?'`",
-          (directory / name).string(), line);
+    const size_t words = sentences.back().size();
+    check(words > 0, "movie_reviews: {}: no word is left after cleaning, which keeps letters, digits and (),!?'`",
+          place);
+    if (words > longest.words) longest = {words, place};
     rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
+  } while (!rest.empty());
+}
+
+// Sentences are held at one length, so that one long line would ask for any amount of memory.
+void check_length(const Longest& longest, size_t sentences, size_t text_bytes, const MovieReviewsOptions& options) {
+  const auto length = std::max(
+      static_cast<uint64_t>(std::max<int64_t>(options.min_length, 0)),
+      options.max_length ? static_cast<uint64_t>(std::max<int64_t>(*options.max_length, 0)) : uint64_t{longest.words});
+  uint64_t bytes = 0;
+  const bool fits = !__builtin_mul_overflow(length, uint64_t{sentences} * sizeof(int32_t), &bytes) &&
+                    (bytes <= kReviewsBytes || bytes / kReviewsPerByte <= text_bytes);
+  check(fits || options.max_length.has_value(),
+        "movie_reviews: {}: a sentence of {} words, and {} sentences at that length take more memory than {} bytes of "
+        "text can account for; are line breaks missing? --max-length reads the first words of each",
+        longest.place, longest.words, sentences, text_bytes);
+  check(fits,
+        "movie_reviews: {} sentences at a length of {} words take more memory than {} bytes of text can account "
+        "for; the longest has {}",
+        sentences, length, text_bytes, longest.words);
+}
+
+// The folder with the files: the one that is named, or one within it.
+std::filesystem::path folder_of_reviews(const std::filesystem::path& directory) {
+  std::error_code error;
+  const auto type = std::filesystem::status(directory, error).type();
+  check(type != std::filesystem::file_type::regular, "movie_reviews: '{}' is a file, not a folder", directory.string());
+  const auto found = find_folder(directory, "movie_reviews", [](const std::filesystem::path& folder) {
+    return std::ranges::any_of(kFileNames, [&](const char* name) { return may_be_file(folder / name); });
+  });
+  check(!found.empty(), "movie_reviews: neither {} nor a folder up to three levels within it holds the files; {}",
+        quoted_folder(directory), kReviewsSource);
+  return found;
 }
 
 }  // namespace
 
 MovieReviews load_movie_reviews(const std::filesystem::path& directory, const MovieReviewsOptions& options) {
-  std::error_code error;
-  const auto type = std::filesystem::status(directory, error).type();
-  check(type != std::filesystem::file_type::regular, "movie_reviews: '{}' is a file, not a folder", directory.string());
+  const auto folder = folder_of_reviews(directory);
   std::vector<Words> sentences;
-  read_sentences(directory, kFileNames[kNegative], sentences);
-  std::vector<int32_t> labels(sentences.size(), kNegative);
-  read_sentences(directory, kFileNames[kPositive], sentences);
-  labels.resize(sentences.size(), kPositive);
+  Longest longest;
+  Text negative = read_text(folder / kFileNames[kNegative]), positive = read_text(folder / kFileNames[kPositive]);
+  read_sentences(negative, sentences, longest);
+  read_sentences(positive, sentences, longest);
+  std::vector<int32_t> labels(sentences.size(), kPositive);
+  std::fill_n(labels.begin(), negative.sentences, kNegative);
+  check_length(longest, sentences.size(), negative.bytes.size() + positive.bytes.size(), options);
 
   Vocabulary vocabulary(sentences, options.min_count);
   std::vector<std::vector<int32_t>> encoded;
@@ -135,7 +156,9 @@ MovieReviews load_movie_reviews(const std::filesystem::path& directory, const Mo
         data->size(), directory.string());
   const auto order = random_permutation({options.split_seed, Purpose::split, 0, 0}, data->size());
   return {make_split(data, order, 0, train), make_split(data, order, train, validation),
-          make_split(data, order, train + validation, test), std::move(vocabulary)};
+          make_split(data, order, train + validation, test), std::move(vocabulary),
+          fmt::format("{} sentences in '{}' ({}), {} in '{}' ({})", negative.sentences, negative.path.string(),
+                      negative.encoding, positive.sentences, positive.path.string(), positive.encoding)};
 }
 
 std::filesystem::path movie_reviews_default_directory() {

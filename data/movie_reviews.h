@@ -5,6 +5,7 @@
 #include <array>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "data/dataset.h"
@@ -30,12 +31,18 @@ struct MovieReviews {
   Split test;        // 1,067
   // Over the sentences of all three parts, as Kim's code builds it; no label is used.
   Vocabulary vocabulary;
+  // What was read: "5331 sentences in 'mr/rt-polarity.neg' (UTF-8), 5331 in ...".
+  std::string source;
 };
 
-// Reads rt-polarity.neg and rt-polarity.pos from a folder: Latin-1, a sentence a line (see clean_sentence and
-// pad_sentences for what becomes of it). A line feed ends a line; the file's last line may lack it. Throws Error,
-// naming the file, where one is missing or empty, where a line (named too) is blank or holds no word after cleaning,
-// for a file in UTF-8 or UTF-16, for fewer than 3 sentences, and for options that pad_sentences and Vocabulary reject.
+// Reads rt-polarity.neg and rt-polarity.pos from a folder, or from one up to three levels within it, as the archive
+// unpacks: a sentence a line, in ASCII, UTF-8 (a byte order mark may begin it), Latin-1 or CP1252, which is told by the
+// content; cleaning keeps no character but ASCII's, so that the words are the same in all of them (see clean_sentence
+// and pad_sentences for what becomes of a sentence). Lines end with a line feed, a carriage return before it or alone;
+// blank lines may end the file. Throws Error, naming the file, where one is missing or empty, where a line (named too)
+// is blank or holds no word after cleaning, or is so long that all sentences at its length would take more than 128 MiB
+// and 16 bytes for each byte of text, for UTF-16, for fewer than 3 sentences, and for options that pad_sentences and
+// Vocabulary reject.
 MovieReviews load_movie_reviews(const std::filesystem::path& directory, const MovieReviewsOptions& options = {});
 
 // The folder "mr" in the working directory. No package provides the files: unpack rt-polaritydata.tar.gz from

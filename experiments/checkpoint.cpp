@@ -1,5 +1,6 @@
 #include "experiments/checkpoint.h"
 
+#include <charconv>
 #include <sstream>
 #include <string_view>
 
@@ -7,6 +8,7 @@
 #include "engine/io/file.h"
 #include "engine/io/json.h"
 #include "engine/io/safetensors.h"
+#include "engine/io/utf8.h"
 
 namespace cofactor {
 namespace {
@@ -26,15 +28,26 @@ Json to_json(const EpochMetrics& epoch) {
 
 EpochMetrics epoch_from(const Json& json) {
   EpochMetrics epoch;
-  json.at("epoch").get_to(epoch.epoch);
-  json.at("lr").get_to(epoch.lr);
-  json.at("train_loss").get_to(epoch.train_loss);
-  json.at("batches").get_to(epoch.batches);
-  json.at("skipped_batches").get_to(epoch.skipped_batches);
-  epoch.valid_loss = number_from(json.at("valid_loss"));
-  json.at("valid_accuracy").get_to(epoch.valid_accuracy);
-  json.at("seconds").get_to(epoch.seconds);
+  epoch.epoch = field<int>(json, "epoch");
+  epoch.lr = field<double>(json, "lr");
+  epoch.train_loss = field<double>(json, "train_loss");
+  epoch.batches = field<int64_t>(json, "batches");
+  epoch.skipped_batches = field<int64_t>(json, "skipped_batches");
+  epoch.valid_loss = number_field(json, "valid_loss");
+  epoch.valid_accuracy = field<double>(json, "valid_accuracy");
+  epoch.seconds = field<double>(json, "seconds");
   return epoch;
+}
+
+// Adds an epoch to the history, which counts from 0. `where` begins what an Error says.
+void add_epoch(std::vector<EpochMetrics>& history, const Json& json, const std::string& where) {
+  try {
+    history.push_back(epoch_from(json));
+  } catch (const Error& error) {
+    fail("{}: no metrics of an epoch: {}", where, error.what());
+  }
+  const auto expected = static_cast<int>(history.size()) - 1;
+  check(history.back().epoch == expected, "{}: epoch {}, expected {}", where, history.back().epoch, expected);
 }
 
 // A checkpoint's tensors stand in one file under these prefixes.
@@ -58,6 +71,24 @@ const std::string& metadata_of(const SafetensorsFile& file, const std::string& k
   return found->second;
 }
 
+Json json_of(const SafetensorsFile& file, const std::string& key, const fs::path& path) {
+  const std::string& text = metadata_of(file, key, path);
+  try {
+    return parse_json(text);
+  } catch (const Error& error) {
+    fail("{}: its {}: {}", path.string(), key, error.what());
+  }
+}
+
+int threads_of(const SafetensorsFile& file, const fs::path& path) {
+  const std::string& text = metadata_of(file, "threads", path);
+  int threads = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), threads);
+  check(error == std::errc() && end == text.data() + text.size() && threads >= 1,
+        "{}: its threads are '{}', expected a number from 1 on", path.string(), legible(text));
+  return threads;
+}
+
 }  // namespace
 
 void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
@@ -79,9 +110,9 @@ Checkpoint load_checkpoint(const fs::path& path, Device device) {
   Checkpoint checkpoint;
   checkpoint.settings = metadata_of(file, "settings", path);
   try {
-    checkpoint.threads = std::stoi(metadata_of(file, "threads", path));
-    for (const Json& epoch : parse_json(metadata_of(file, "history", path))) {
-      checkpoint.history.push_back(epoch_from(epoch));
+    checkpoint.threads = threads_of(file, path);
+    for (const Json& epoch : json_of(file, "history", path)) {
+      add_epoch(checkpoint.history, epoch, fmt::format("{}: its history", path.string()));
     }
   } catch (const Error&) {
     throw;
@@ -115,13 +146,14 @@ std::vector<EpochMetrics> read_metrics(const fs::path& path) {
   std::istringstream lines(read_file(path));
   std::vector<EpochMetrics> history;
   for (std::string line; std::getline(lines, line);) {
+    const std::string where = fmt::format("{}, line {}", path.string(), history.size() + 1);
+    Json json;
     try {
-      history.push_back(epoch_from(parse_json(line)));
-    } catch (const std::exception& error) {
-      fail("{}, line {}: no metrics of an epoch: {}", path.string(), history.size() + 1, error.what());
+      json = parse_json(line);
+    } catch (const Error& error) {
+      fail("{}: no metrics of an epoch: {}", where, error.what());
     }
-    check(history.back().epoch == static_cast<int>(history.size()) - 1, "{}, line {}: epoch {}, expected {}",
-          path.string(), history.size(), history.back().epoch, history.size() - 1);
+    add_epoch(history, json, where);
   }
   return history;
 }

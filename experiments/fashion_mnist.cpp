@@ -27,7 +27,10 @@ Experiment fashion_mnist() {
   table.transition = fashion_mnist_noise;
   table.load = [](const std::filesystem::path& directory) {
     FashionMnist data = load_fashion_mnist(directory);
-    return ExperimentData{{std::move(data.train), std::move(data.validation), std::move(data.test)}, make_network};
+    ExperimentData loaded{{std::move(data.train), std::move(data.validation), std::move(data.test)}, make_network};
+    if (data.folder != directory)
+      loaded.notes.push_back(fmt::format("the files are those in '{}'", data.folder.string()));
+    return loaded;
   };
   table.pretraining = {.optimizer = OptimizerKind::adam, .lr = 1e-4, .epochs = 20, .batch_size = 128};
   table.finetune_others(table.pretraining);

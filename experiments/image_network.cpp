@@ -40,10 +40,12 @@ std::string text_of_weights(const std::vector<NamedTensor>& state) {
 }
 
 // Loads the weights of --init into a network of the kind: what there is to say of it.
-std::string try_init(const ImageFlags& flags, const NetworkOptions& options, const std::vector<NamedTensor>& state) {
+std::string try_init(const ImageFlags& flags, const NetworkOptions& options, const SafetensorsFile& file) {
   try {
     Initializer init(Device::reference, 0);
-    return fmt::format("--init {}: {}", flags.init, load_pretrained(*make_network(flags.model, init, options), state));
+    const std::string report = load_pretrained(*make_network(flags.model, init, options), file.tensors);
+    const std::string halves = file.halves > 0 ? fmt::format("; {} in F16 were read as f32", file.halves) : "";
+    return fmt::format("--init {}: {}{}", flags.init, report, halves);
   } catch (const Error& error) {
     fail("--init {}: {}", flags.init, error.what());
   }
@@ -140,8 +142,9 @@ ImageNetwork image_network(const ImageFlags& flags, int64_t classes, int64_t hei
   ImageNetwork network;
   std::vector<NamedTensor> state;
   if (!flags.init.empty()) {
-    state = load_safetensors(flags.init, Device::reference).tensors;
-    network.notes.push_back(try_init(flags, options, state));
+    SafetensorsFile file = load_safetensors(flags.init, Device::reference);
+    network.notes.push_back(try_init(flags, options, file));
+    state = std::move(file.tensors);
   }
   const bool vgg = flags.model.starts_with("vgg");
   network.settings = {{"model", flags.model},

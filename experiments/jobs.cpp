@@ -230,7 +230,7 @@ int run_jobs(const RunOptions& options, const std::vector<CellTodo>& todo, const
 
 void end_with_parent(const RunOptions& options) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parse_json(options.worker).at("parent").get<pid_t>()) _exit(1);
+  if (getppid() != field<int>(parse_json(options.worker), "parent")) _exit(1);
 }
 
 int run_worker(const Experiment& experiment, RunOptions options, const ExperimentData& data) {

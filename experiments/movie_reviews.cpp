@@ -29,7 +29,8 @@ struct Flags {
 };
 
 void add_flags(CLI::App& app, Flags& flags) {
-  app.add_option("--embeddings", flags.embeddings, "Word vectors: word2vec's .bin or text, or GloVe's text [none]")
+  app.add_option("--embeddings", flags.embeddings,
+                 "Word vectors: word2vec's binary or text file, or GloVe's text [none]")
       ->group("Text");
   app.add_option("--embedding-mode", flags.mode,
                  "random: 128 values a word, trained; from --embeddings: static, non-static (trained) or multichannel")
@@ -69,12 +70,15 @@ EmbeddingMode mode_of(const std::string& name) {
 
 ExperimentData load(const std::filesystem::path& directory, const Flags& flags) {
   MovieReviews data = load_movie_reviews(directory, {.split_seed = flags.split_seed, .max_length = flags.max_length});
+  std::vector<std::string> notes = {data.source};
   auto network = std::make_shared<WordCnnOptions>();
   network->vocabulary = data.vocabulary.size();
   network->activation = flags.activation == "tanh" ? WordActivation::tanh : WordActivation::relu;
   network->embedding = mode_of(flags.embedding_mode());
   if (!flags.embeddings.empty()) {
     WordVectors vectors = load_word_vectors(flags.embeddings, data.vocabulary, std::nullopt, kVectorsSeed);
+    notes.push_back(fmt::format("found {} of {} words in '{}'; the others start from random vectors", vectors.found,
+                                data.vocabulary.size() - Vocabulary::kFirstWord, flags.embeddings));
     network->dimension = vectors.dimension;
     network->vectors = std::move(vectors.values);
   }
@@ -95,7 +99,8 @@ ExperimentData load(const std::filesystem::path& directory, const Flags& flags) 
             return std::make_unique<WordCnn>(init, *network);
           },
           write_json(settings),
-          write_json(data_settings)};
+          write_json(data_settings),
+          std::move(notes)};
 }
 
 void add_hyperparameters(Experiment& table) {

@@ -59,8 +59,8 @@ Json to_json(const std::vector<Candidate>& search) {
 std::vector<Candidate> search_from(const Json& list) {
   std::vector<Candidate> search;
   for (const Json& json : list) {
-    search.push_back({json.at("lr").get<double>(), json.at("batch_size").get<int64_t>(),
-                      number_from(json.at("valid_loss")), json.at("chosen").get<bool>()});
+    search.push_back({field<double>(json, "lr"), field<int64_t>(json, "batch_size"), number_field(json, "valid_loss"),
+                      field<bool>(json, "chosen")});
   }
   return search;
 }
@@ -96,29 +96,31 @@ Result parse_result(const std::string& line) {
   try {
     const Json json = parse_json(line);
     Result result;
-    json.at("experiment").get_to(result.experiment);
-    json.at("noise").get_to(result.noise);
-    json.at("rate").get_to(result.rate);
-    json.at("method").get_to(result.method);
-    json.at("seed").get_to(result.seed);
-    json.at("test_accuracy").get_to(result.test_accuracy);
-    json.at("best_permutation_accuracy").get_to(result.best_permutation_accuracy);
-    json.at("majority_accuracy").get_to(result.majority_accuracy);
-    result.valid_loss = number_from(json.at("valid_loss"));
-    json.at("valid_accuracy").get_to(result.valid_accuracy);
-    json.at("epochs").get_to(result.epochs);
-    json.at("best_epoch").get_to(result.best_epoch);
-    json.at("skipped_batches").get_to(result.skipped_batches);
-    json.at("batches").get_to(result.batches);
-    json.at("seconds").get_to(result.seconds);
-    json.at("device").get_to(result.device);
-    json.at("precision").get_to(result.precision);
-    json.at("threads").get_to(result.threads);
-    json.at("version").get_to(result.version);
-    if (json.contains("search")) result.search = search_from(json.at("search"));
-    result.settings = write_json(json.at("settings"));
+    result.experiment = field<std::string>(json, "experiment");
+    result.noise = field<std::string>(json, "noise");
+    result.rate = field<double>(json, "rate");
+    result.method = field<std::string>(json, "method");
+    result.seed = field<uint64_t>(json, "seed");
+    result.test_accuracy = field<double>(json, "test_accuracy");
+    result.best_permutation_accuracy = field<double>(json, "best_permutation_accuracy");
+    result.majority_accuracy = field<double>(json, "majority_accuracy");
+    result.valid_loss = number_field(json, "valid_loss");
+    result.valid_accuracy = field<double>(json, "valid_accuracy");
+    result.epochs = field<int>(json, "epochs");
+    result.best_epoch = field<int>(json, "best_epoch");
+    result.skipped_batches = field<int64_t>(json, "skipped_batches");
+    result.batches = field<int64_t>(json, "batches");
+    result.seconds = field<double>(json, "seconds");
+    result.device = field<std::string>(json, "device");
+    result.precision = field<std::string>(json, "precision");
+    result.threads = field<int>(json, "threads");
+    result.version = field<std::string>(json, "version");
+    if (json.contains("search")) result.search = search_from(list_field(json, "search"));
+    const Json& settings = any_field(json, "settings");
+    check(settings.is_object(), "the field 'settings' is a JSON {}, expected an object", settings.type_name());
+    result.settings = write_json(settings);
     return result;
-  } catch (const Json::exception& error) {
+  } catch (const Error& error) {
     fail("not a result: {}", error.what());
   }
 }

@@ -7,6 +7,7 @@
 
 #include "engine/error.h"
 #include "engine/io/file.h"
+#include "engine/io/utf8.h"
 
 namespace cofactor {
 namespace {
@@ -23,7 +24,7 @@ std::string_view trimmed(std::string_view text) {
 double probability(std::string_view word, std::string_view where) {
   double value = 0.0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-  check(error == std::errc() && end == word.data() + word.size(), "{}: '{}' is not a number", where, word);
+  check(error == std::errc() && end == word.data() + word.size(), "{}: '{}' is not a number", where, legible(word));
   check(value >= 0.0 && value <= 1.0, "{}: {} is not a probability", where, word);
   return value;
 }

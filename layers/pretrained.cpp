@@ -3,9 +3,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <utility>
 
 #include "engine/error.h"
+#include "engine/ops/elementwise.h"
 
 namespace cofactor {
 
@@ -24,34 +27,128 @@ bool same_but_rows(const Shape& a, const Shape& b) {
   return a.rank() == b.rank() && a.rank() >= 1 && a[0] != b[0] && std::equal(a.begin() + 1, a.end(), b.begin() + 1);
 }
 
-// Where every tensor of `layer` in the state is for one other number of classes: puts the network's own in their place
-// and returns what differed; else does nothing, and load_state judges.
-std::vector<std::string> keep_classifier(const std::string& layer, const std::vector<NamedTensor>& own,
-                                         std::vector<NamedTensor>& state) {
-  std::vector<std::string> differences;
-  std::vector<std::pair<Tensor*, Tensor>> replacements;
+using State = std::map<std::string, Tensor>;
+
+State by_name(const std::vector<NamedTensor>& tensors) {
+  State state;
+  for (const auto& [name, tensor] : tensors)
+    check(state.emplace(name, tensor).second, "load_pretrained: '{}' is there twice", name);
+  return state;
+}
+
+// The text before the names of the network's tensors that most of them stand behind in the state: "module.", or
+// nothing. What is empty counts before the others.
+std::string common_prefix(const std::vector<NamedTensor>& own, const State& state) {
+  const auto known = by_name(own);
+  const size_t longest =
+      std::ranges::max(own, {}, [](const NamedTensor& named) { return named.name.size(); }).name.size();
+  std::map<std::string, size_t> counts;
+  for (const auto& [name, tensor] : state) {
+    if (known.contains(name)) ++counts[""];
+    for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
+      if (name.size() - dot - 1 <= longest && known.contains(name.substr(dot + 1))) ++counts[name.substr(0, dot + 1)];
+    }
+  }
+  std::string prefix;
+  for (const auto& [candidate, count] : counts)
+    if (count > counts[prefix]) prefix = candidate;
+  return prefix;
+}
+
+// Takes a prefix off the names, and leaves out what lacks it. Returns what there is to say of it.
+std::string take_off(const std::string& prefix, State& state) {
+  if (prefix.empty()) return {};
+  State stripped;
+  std::vector<std::string> others;
+  for (const auto& [name, tensor] : state) {
+    if (name.starts_with(prefix)) {
+      stripped[name.substr(prefix.size())] = tensor;
+    } else {
+      others.push_back(name);
+    }
+  }
+  state = std::move(stripped);
+  std::string report = fmt::format("; the prefix '{}' was taken off their names", prefix);
+  if (others.empty()) return report;
+  return report + fmt::format(" and {} without it, {}{}, left out", others.size(), others.front(),
+                              others.size() > 1 ? " and others" : "");
+}
+
+// Converts what is in another floating dtype than the network's. Returns what there is to say of it.
+std::string convert_dtypes(const std::vector<NamedTensor>& own, State& state) {
+  std::map<DType, size_t> converted;
+  for (const auto& [name, tensor] : own) {
+    const auto given = state.find(name);
+    if (given == state.end() || !given->second.defined()) continue;
+    const DType from = given->second.dtype();
+    if (from == tensor.dtype() || !is_floating(from) || !is_floating(tensor.dtype())) continue;
+    given->second = cast(given->second, tensor.dtype());
+    ++converted[from];
+  }
+  std::string report;
+  for (const auto& [from, count] : converted) report += fmt::format("; {} converted from {} to f32", count, from);
+  return report;
+}
+
+void check_finite(const std::vector<NamedTensor>& own, const State& state) {
+  for (const auto& [name, tensor] : own) {
+    const auto given = state.find(name);
+    if (given == state.end() || !given->second.defined() || given->second.dtype() != DType::f32) continue;
+    const std::vector<float> values = given->second.to_vector<float>();
+    const auto bad = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
+    check(bad == values.end(), "'{}' holds {} at element {}: these weights are broken", name,
+          bad == values.end() ? 0.0f : *bad, bad - values.begin());
+  }
+}
+
+// Whether every tensor of `layer` in the state is for one other number of classes; what differs goes to `differences`.
+bool is_for_other_classes(const std::string& layer, const std::vector<NamedTensor>& own, const State& state,
+                          std::vector<std::string>& differences) {
   int64_t rows = -1;
   for (const auto& [name, tensor] : own) {
     if (layer_of(name) != layer) continue;
-    const auto given = std::ranges::find(state, name, &NamedTensor::name);
-    if (given == state.end() || !given->tensor.defined() || given->tensor.dtype() != tensor.dtype()) return {};
-    const Shape& shape = given->tensor.shape();
-    if (!same_but_rows(shape, tensor.shape()) || (rows >= 0 && shape[0] != rows)) return {};
+    const auto given = state.find(name);
+    if (given == state.end() || !given->second.defined() || given->second.dtype() != tensor.dtype()) return false;
+    const Shape& shape = given->second.shape();
+    if (!same_but_rows(shape, tensor.shape()) || (rows >= 0 && shape[0] != rows)) return false;
     rows = shape[0];
     differences.push_back(fmt::format("{} is {} in the state and {} in the network", name, shape, tensor.shape()));
-    replacements.emplace_back(&given->tensor, tensor);
   }
-  for (const auto& [place, tensor] : replacements) *place = tensor;
-  return differences;
+  return true;
+}
+
+// Puts the network's own classifier where the state's is for other classes or not there; otherwise does nothing, and
+// load_state judges. Counts the tensors. Returns what there is to say of it.
+std::string keep_classifier(const std::string& layer, const std::vector<NamedTensor>& own, State& state, size_t& kept) {
+  const auto keep = [&](const std::string& part) {
+    for (const auto& [name, tensor] : own) {
+      if (!name.starts_with(part + ".")) continue;
+      state[name] = tensor;
+      ++kept;
+    }
+  };
+  const auto lacks = [&](const std::string& part) {
+    const auto next = state.lower_bound(part + ".");
+    return next == state.end() || !next->first.starts_with(part + ".");
+  };
+  if (layer.empty()) return {};
+  for (const std::string& part : {layer.substr(0, layer.find('.')), layer}) {
+    if (!lacks(part)) continue;
+    keep(part);
+    return fmt::format("; {} starts anew: it is not in the state", part);
+  }
+  std::vector<std::string> differences;
+  if (!is_for_other_classes(layer, own, state, differences)) return {};
+  keep(layer);
+  return fmt::format("; {} starts anew: {}", layer, fmt::join(differences, ", "));
 }
 
 // Adds the batch norms' counters that the state lacks, as 0; returns how many.
-size_t add_batch_counters(const std::vector<NamedTensor>& own, std::vector<NamedTensor>& state) {
+size_t add_batch_counters(const std::vector<NamedTensor>& own, State& state) {
   size_t added = 0;
   for (const auto& [name, tensor] : own) {
-    if (name.substr(name.rfind('.') + 1) != kBatchCounter) continue;
-    if (std::ranges::find(state, name, &NamedTensor::name) != state.end()) continue;
-    state.push_back({name, Tensor::zeros(tensor.shape(), tensor.dtype(), Device::reference)});
+    if (name.substr(name.rfind('.') + 1) != kBatchCounter || state.contains(name)) continue;
+    state[name] = Tensor::zeros(tensor.shape(), tensor.dtype(), Device::reference);
     ++added;
   }
   return added;
@@ -62,18 +159,27 @@ size_t add_batch_counters(const std::vector<NamedTensor>& own, std::vector<Named
 std::string load_pretrained(Module& module, const std::vector<NamedTensor>& state) {
   const auto parameters = module.parameters();
   check(!parameters.empty(), "load_pretrained: the network has no parameters");
-  const std::string classifier = layer_of(parameters.back().name);
   const std::vector<NamedTensor> own = module.state();
 
-  std::vector<NamedTensor> merged = state;
-  const std::vector<std::string> kept = keep_classifier(classifier, own, merged);
-  const size_t counters = add_batch_counters(own, merged);
-  module.load_state(merged);
-
-  std::string report = fmt::format("loaded {} of {} tensors", own.size() - kept.size() - counters, own.size());
-  if (!kept.empty()) report += fmt::format("; {} starts anew: {}", classifier, fmt::join(kept, ", "));
+  State given = by_name(state);
+  std::string report = take_off(common_prefix(own, given), given);
+  const auto is_own = [&](const NamedTensor& named) { return given.contains(named.name); };
+  check(
+      std::ranges::any_of(own, is_own),
+      "load_pretrained: none of the state's {} tensors has a name of this network's: the first is '{}' there and '{}' "
+      "here",
+      state.size(), state.empty() ? "" : state.front().name, own.front().name);
+  report += convert_dtypes(own, given);
+  check_finite(own, given);
+  size_t kept = 0;
+  report += keep_classifier(layer_of(parameters.back().name), own, given, kept);
+  const size_t counters = add_batch_counters(own, given);
   if (counters > 0) report += fmt::format("; {} {} are not in the state and start at 0", counters, kBatchCounter);
-  return report;
+
+  std::vector<NamedTensor> merged;
+  for (auto& [name, tensor] : given) merged.push_back({name, tensor});
+  module.load_state(merged);
+  return fmt::format("loaded {} of {} tensors{}", own.size() - kept - counters, own.size(), report);
 }
 
 }  // namespace cofactor

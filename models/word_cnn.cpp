@@ -16,7 +16,8 @@ WordCnn::WordCnn(Initializer& init, const WordCnnOptions& options) : activation_
         vectors.size(), mode == EmbeddingMode::random ? "starts from random ones" : "starts from given ones");
   widest_ = std::ranges::max(widths);
   const auto table = [&](bool trained) {
-    return std::make_shared<Embedding>(init, EmbeddingOptions{vocabulary, dimension, vectors, trained});
+    return std::make_shared<Embedding>(
+        init, EmbeddingOptions{options.vocabulary, options.dimension, options.vectors, trained});
   };
   tables_.push_back(register_module("embed", table(mode != EmbeddingMode::fixed)));
   if (mode == EmbeddingMode::multichannel) tables_.push_back(register_module("embed_fixed", table(false)));

@@ -4,8 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <new>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -95,6 +98,22 @@ void sync_folder(const std::filesystem::path& folder) {
         folder.string(), system_text(errno));
 }
 
+uint64_t physical_memory() {
+  return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+// Makes room for `size` bytes, `path` being the file they are of.
+void make_room(std::string& contents, uint64_t size, const std::filesystem::path& path) {
+  const uint64_t memory = physical_memory();
+  check(size <= memory, "read: '{}' has {} bytes or more, this machine has {} of memory", path.string(), size, memory);
+  try {
+    contents.resize(static_cast<size_t>(size));
+  } catch (const std::bad_alloc&) {
+    fail("read: '{}' has {} bytes or more, and there is no memory left for them (ulimit -v, or a container's limit?)",
+         path.string(), size);
+  }
+}
+
 }  // namespace
 
 std::string read_file(const std::filesystem::path& path) {
@@ -103,11 +122,13 @@ std::string read_file(const std::filesystem::path& path) {
   struct stat status {};
   const int examined = ::fstat(fd.get(), &status);
   check(examined == 0, "read: '{}' cannot be examined: {}", path.string(), system_text(errno));
+  check(!S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode), "read: '{}' is a device, not a file", path.string());
   // A regular file's size is known, a pipe's is not: read until the end in either case.
   constexpr size_t kChunk = size_t{1} << 16;
-  std::string contents(static_cast<size_t>(status.st_size) + 1, '\0');
+  std::string contents;
+  make_room(contents, static_cast<uint64_t>(std::max<off_t>(status.st_size, 0)) + 1, path);
   for (size_t done = 0;;) {
-    if (done == contents.size()) contents.resize(contents.size() + kChunk);
+    if (done == contents.size()) make_room(contents, contents.size() + kChunk, path);
     const ssize_t count = ::read(fd.get(), contents.data() + done, contents.size() - done);
     if (count < 0 && errno == EINTR) continue;
     check(count >= 0, "read: '{}' failed at byte {}: {}", path.string(), done, system_text(errno));

@@ -8,7 +8,8 @@
 
 namespace cofactor {
 
-// The bytes of a file. Throws Error, with the path and the system's text, where it cannot be read.
+// The bytes of a file or pipe. Throws Error, with the path and the system's text, where it cannot be read, is a device,
+// or has more bytes than there is memory.
 std::string read_file(const std::filesystem::path& path);
 
 // Writes `contents` to a temporary file beside `path`, flushes it to the disk and renames it over `path`: a reader, or

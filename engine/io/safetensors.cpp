@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <set>
@@ -9,7 +10,9 @@
 
 #include "engine/backend.h"
 #include "engine/io/file.h"
+#include "engine/io/file_kind.h"
 #include "engine/io/json.h"
+#include "engine/io/utf8.h"
 
 namespace cofactor {
 
@@ -20,6 +23,7 @@ static_assert(std::endian::native == std::endian::little, "safetensors files hol
 constexpr size_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeader = 100'000'000;  // the format's own limit, against absurd allocations
 constexpr std::string_view kMetadata = "__metadata__";
+constexpr size_t kMostListed = 20;  // names in a message
 
 std::string_view file_dtype(DType dtype) {
   switch (dtype) {
@@ -37,20 +41,40 @@ struct Entry {
   std::string name;
   DType dtype = DType::f32;  // in memory
   bool narrowed = false;     // I64 in the file
+  bool widened = false;      // F16 in the file
   Shape shape;
   uint64_t begin = 0, end = 0;  // of its bytes, counted from the end of the header
 
-  uint64_t element_size() const { return narrowed ? sizeof(int64_t) : size_of(dtype); }
+  uint64_t element_size() const { return narrowed ? sizeof(int64_t) : widened ? sizeof(uint16_t) : size_of(dtype); }
 };
 
 // ---- reading. `where` is "safetensors: '<path>'" in every error.
+
+// Of the header. A file of another kind would give an absurd one: it is told what it is.
+uint64_t read_length(std::string_view contents, const std::string& where) {
+  uint64_t length = 0;
+  for (size_t i = 0; i < std::min(contents.size(), kLengthBytes); ++i)
+    length |= uint64_t{static_cast<unsigned char>(contents[i])} << (8 * i);
+  const uint64_t rest = contents.size() - std::min(contents.size(), kLengthBytes);
+  const bool plausible = contents.size() > kLengthBytes && length <= rest && contents[kLengthBytes] == '{';
+  if (!plausible) {
+    const std::string kind = foreign_kind(contents, Wanted::weights);
+    check(kind.empty(), "{} is no safetensors file but {}", where, kind);
+  }
+  check(contents.size() >= kLengthBytes, "{}: {} bytes are too few to hold a header's length", where, contents.size());
+  check(length <= kMaxHeader, "{} is no safetensors file: the header's length is {}, the format allows {}", where,
+        length, kMaxHeader);
+  check(length <= rest, "{}: the header's length is {}, but only {} bytes follow: the file is cut short", where, length,
+        rest);
+  return length;
+}
 
 Json parse_header(std::string_view text, const std::string& where) {
   Json header;
   try {
     header = parse_json(text);
   } catch (const Error& error) {
-    fail("{}: the header: {}", where, error.what());
+    fail("{}: the header of {} bytes: {}", where, text.size(), error.what());
   }
   check(header.is_object(), "{}: the header is no JSON object but a JSON {}", where, header.type_name());
   return header;
@@ -59,20 +83,23 @@ Json parse_header(std::string_view text, const std::string& where) {
 void read_dtype(const Json& value, const std::string& where, Entry& entry) {
   const std::string name = value.is_string() ? value.get<std::string>() : write_json(value);
   entry.narrowed = name == "I64";
-  if (entry.narrowed) {
-    entry.dtype = DType::i32;
+  entry.widened = name == "F16";
+  if (entry.narrowed || entry.widened) {
+    entry.dtype = entry.narrowed ? DType::i32 : DType::f32;
     return;
   }
   for (const DType dtype : {DType::f32, DType::f64, DType::bf16, DType::i32, DType::u8}) {
     entry.dtype = dtype;
     if (name == file_dtype(dtype)) return;
   }
-  fail("{}: tensor '{}' is {}, expected F32, F64, BF16, I32, I64 or U8", where, entry.name, name);
+  fail("{}: tensor '{}' is {}, expected F32, F64, F16, BF16, I32, I64 or U8", where, legible(entry.name),
+       legible(name));
 }
 
 // The shape, and the bytes it takes in the file.
 uint64_t read_shape(const Json& value, const std::string& where, Entry& entry) {
-  check(value.is_array(), "{}: tensor '{}' has the shape {}, expected a list", where, entry.name, write_json(value));
+  check(value.is_array(), "{}: tensor '{}' has the shape {}, expected a list", where, entry.name,
+        legible(write_json(value)));
   check(value.size() <= Shape::kMaxRank, "{}: tensor '{}' has {} axes, expected at most {}", where, entry.name,
         value.size(), Shape::kMaxRank);
   bool fits = true;
@@ -96,7 +123,7 @@ Entry read_entry(const std::string& name, const Json& value, uint64_t data_size,
   Entry entry;
   entry.name = name;
   check(value.is_object() && value.contains("dtype") && value.contains("shape") && value.contains("data_offsets"),
-        "{}: tensor '{}' needs dtype, shape and data_offsets", where, name);
+        "{}: tensor '{}' needs dtype, shape and data_offsets", where, legible(name));
   read_dtype(value["dtype"], where, entry);
   const uint64_t bytes = read_shape(value["shape"], where, entry);
   const Json& offsets = value["data_offsets"];
@@ -105,8 +132,8 @@ Entry read_entry(const std::string& name, const Json& value, uint64_t data_size,
   entry.begin = offsets[0].get<uint64_t>();
   entry.end = offsets[1].get<uint64_t>();
   check(entry.begin <= entry.end && entry.end <= data_size,
-        "{}: tensor '{}' has the data_offsets {}, but there are {} bytes of data", where, name, write_json(offsets),
-        data_size);
+        "{}: tensor '{}' has the data_offsets {}, but there are {} bytes of data{}", where, legible(name),
+        write_json(offsets), data_size, entry.begin <= entry.end ? ": the file is cut short, or the header lies" : "");
   check(entry.end - entry.begin == bytes, "{}: tensor '{}' has {} bytes, its shape {} in {} takes {}", where, name,
         entry.end - entry.begin, entry.shape, value["dtype"].get<std::string>(), bytes);
   return entry;
@@ -125,7 +152,28 @@ void check_coverage(const std::vector<Entry>& entries, uint64_t data_size, const
   check(covered == data_size, "{}: {} bytes after the last tensor belong to no tensor", where, data_size - covered);
 }
 
+// An IEEE half: a sign, 5 bits of exponent, 10 of fraction. Every one is an f32.
+float from_half(uint16_t bits) {
+  const float sign = bits >> 15 ? -1.0f : 1.0f;
+  const int exponent = bits >> 10 & 0x1f;
+  const int fraction = bits & 0x3ff;
+  if (exponent == 0x1f) return fraction ? std::numeric_limits<float>::quiet_NaN() : sign * INFINITY;
+  return sign * (exponent == 0 ? std::ldexp(static_cast<float>(fraction), -24)
+                               : std::ldexp(static_cast<float>(fraction + 0x400), exponent - 25));
+}
+
+Tensor read_halves(const Entry& entry, const char* bytes, Device device) {
+  std::vector<float> values(static_cast<size_t>(entry.shape.numel()));
+  for (size_t i = 0; i < values.size(); ++i) {
+    uint16_t half;
+    std::copy_n(bytes + i * sizeof(half), sizeof(half), reinterpret_cast<char*>(&half));
+    values[i] = from_half(half);
+  }
+  return Tensor::from(values, entry.shape, device);
+}
+
 Tensor read_tensor(const Entry& entry, const char* bytes, Device device, const std::string& where) {
+  if (entry.widened) return read_halves(entry, bytes, device);
   if (!entry.narrowed) {
     const Tensor tensor = Tensor::empty(entry.shape, entry.dtype, device);
     tensor.backend().copy_from_host(tensor.raw_data(), bytes, tensor.nbytes());
@@ -146,7 +194,8 @@ std::map<std::string, std::string> read_metadata(const Json& value, const std::s
   check(value.is_object(), "{}: {} is no JSON object", where, kMetadata);
   std::map<std::string, std::string> metadata;
   for (const auto& [key, text] : value.items()) {
-    check(text.is_string(), "{}: {} has {} under '{}', expected a string", where, kMetadata, write_json(text), key);
+    check(text.is_string(), "{}: {} has {} under '{}', expected a string", where, kMetadata, legible(write_json(text)),
+          legible(key));
     metadata[key] = text.get<std::string>();
   }
   return metadata;
@@ -194,7 +243,9 @@ const Tensor& SafetensorsFile::at(const std::string& name) const {
   const auto found = std::ranges::find(tensors, name, &NamedTensor::name);
   if (found != tensors.end()) return found->tensor;
   std::string names;
-  for (const NamedTensor& named : tensors) names += (names.empty() ? "" : ", ") + named.name;
+  for (size_t i = 0; i < std::min(tensors.size(), kMostListed); ++i)
+    names += (names.empty() ? "" : ", ") + legible(tensors[i].name);
+  if (tensors.size() > kMostListed) names += fmt::format(" and {} more", tensors.size() - kMostListed);
   fail("safetensors: no tensor '{}', there are: {}", name, names);
 }
 
@@ -223,12 +274,8 @@ void save_safetensors(const std::filesystem::path& path, const SafetensorsFile& 
 SafetensorsFile load_safetensors(const std::filesystem::path& path, Device device) {
   const std::string where = fmt::format("safetensors: '{}'", path.string());
   const std::string contents = read_file(path);
-  check(contents.size() >= kLengthBytes, "{}: {} bytes are too few to hold a header's length", where, contents.size());
-  uint64_t length = 0;
-  for (size_t i = 0; i < kLengthBytes; ++i) length |= uint64_t{static_cast<unsigned char>(contents[i])} << (8 * i);
+  const uint64_t length = read_length(contents, where);
   const uint64_t rest = contents.size() - kLengthBytes;
-  check(length <= kMaxHeader, "{}: the header's length is {}, the format allows {}", where, length, kMaxHeader);
-  check(length <= rest, "{}: the header's length is {}, but only {} bytes follow", where, length, rest);
 
   const uint64_t data_size = rest - length;
   const char* data = contents.data() + kLengthBytes + length;
@@ -244,8 +291,10 @@ SafetensorsFile load_safetensors(const std::filesystem::path& path, Device devic
   }
   std::ranges::sort(entries, {}, [](const Entry& entry) { return std::pair(entry.begin, entry.end); });
   check_coverage(entries, data_size, where);
-  for (const Entry& entry : entries)
+  for (const Entry& entry : entries) {
     file.tensors.push_back({entry.name, read_tensor(entry, data + entry.begin, device, where)});
+    file.halves += entry.widened ? 1 : 0;
+  }
   return file;
 }
 

@@ -68,6 +68,16 @@ TEST_SUITE("data") {
     CHECK(load_cifar10(outer.path()).train.size() == 8);
   }
 
+  TEST_CASE("CIFAR-10's version for Python is named and folders within folders are found") {
+    const TemporaryFolder folder;
+    std::filesystem::create_directories(folder / "data/cifar-10-batches-py");
+    write_batch(folder / "data/cifar-10-batches-py/data_batch_1", "\x80\x02");
+    CHECK(contains(error_of([&] { load_cifar10(folder.path()); }), "holds the version for Python"));
+    std::filesystem::create_directories(folder / "data/cifar-10-batches-bin");
+    write_tiny_cifar10_binary(folder / "data/cifar-10-batches-bin", 2);
+    CHECK(load_cifar10(folder.path()).train.size() == 8);
+  }
+
   TEST_CASE("CIFAR-10 in class folders is parted four to one by a seeded shuffle") {
     const TemporaryFolder folder;
     write_tiny_cifar10_folders(folder.path(), 5, 1);

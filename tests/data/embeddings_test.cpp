@@ -83,7 +83,21 @@ TEST_SUITE("data") {
         {"vectors.txt", lines},
         {"vectors", lines},
         {"vectors.vec", "3 3\r\n" + text_vectors(kThreeWords, " \r\n")},
-        {"vectors.txt", lines.substr(0, lines.size() - 1)}};
+        {"vectors.txt", lines.substr(0, lines.size() - 1)},
+        // Not the name but the content says which kind it is.
+        {"vectors.txt", binary_vectors("3 3", kThreeWords)},
+        {"vectors", binary_vectors("3 3", kThreeWords, "")},
+        {"vectors.bin", "3 3\n" + lines},
+        {"vectors.bin", lines},
+        // What editors and other programs leave.
+        {"vectors.txt", "\xEF\xBB\xBF" + lines},
+        {"vectors.txt",
+         "\xEF\xBB\xBF"
+         "3 3\n" +
+             lines},
+        {"vectors.txt", lines + "\n"},
+        {"vectors.txt", "3 3\n" + lines + " \r\n\n\t\n"},
+        {"vectors.txt", "+3 +3\ngood +0.5 -1.25 +3e-7\n</s> 7 8 9\nbad -.1 +2 +0\n"}};
     const WordVectors expected = load_bytes(files[0].second, files[0].first);
     for (const auto& [name, bytes] : files) {
       CAPTURE(bytes);
@@ -178,7 +192,9 @@ TEST_SUITE("data") {
     CHECK(vectors_rejection(lines + "good 0 1\n") ==
           fmt::format(", line 4 (which ends at byte {}): 2 numbers behind the word, where 3 are expected",
                       lines.size() + 9));
-    CHECK(contains(vectors_rejection(lines + "\n" + lines), ", line 4 (which ends at byte"));
+    CHECK(vectors_rejection(lines + "\n" + lines) ==
+          fmt::format(", line 4 (which ends at byte {}): blank, where a word and 3 numbers are expected",
+                      lines.size() + 1));
   }
 
   TEST_CASE("vectors of another dimension than expected are errors") {
@@ -189,6 +205,24 @@ TEST_SUITE("data") {
     const std::vector<float> many(70'000);
     CHECK(vectors_rejection(text_vectors({{"good", many}})) ==
           ": vectors of 70000 numbers, where at most 65536 can be");
+  }
+
+  TEST_CASE("one long line does not ask for a table that no such file accounts for") {
+    std::vector<std::string> words;
+    for (int i = 0; i < 20'000; ++i) words.push_back(fmt::format("w{}", i));
+    const Vocabulary vocabulary({words});
+    const TemporaryFolder folder;
+    std::string line = "w7";
+    for (int d = 0; d < 32'000; ++d) line += " 1";
+    write_file_atomically(folder / "v.txt", line);
+    CHECK(
+        error_of([&] { load_word_vectors(folder / "v.txt", vocabulary, std::nullopt, 1); }) ==
+        fmt::format("embeddings: '{}': vectors of 32000 numbers for the 20002 words of the vocabulary take more memory "
+                    "than a file of 64002 bytes can account for: is this a file of word vectors?",
+                    (folder / "v.txt").string()));
+    line.resize(2 + 2 * 1000);
+    write_file_atomically(folder / "v.txt", line);
+    CHECK(load_word_vectors(folder / "v.txt", vocabulary, std::nullopt, 1).found == 1);
   }
 
   TEST_CASE("a file of vectors that is cut short anywhere is an error") {
@@ -222,6 +256,10 @@ TEST_SUITE("data") {
       CHECK(vectors_rejection(good + "bad 1 " + value + " 2\n") ==
             fmt::format(", line 2: '{}' is not a finite f32", value));
     CHECK(row_of(load_bytes(good + "bad 1 1e-50 3.4e38\n"), 4) == std::vector<float>{1.0f, 0.0f, 3.4e38f});
+    CHECK(row_of(load_bytes(good + "bad 1e-400 -1E-999 +.5\n"), 4) == std::vector<float>{0.0f, 0.0f, 0.5f});
+    for (const char* value : {"+", "+-1", "++1", "+nan"})
+      CHECK(vectors_rejection(good + "bad 1 " + value + " 2\n") ==
+            fmt::format(", line 2: '{}' is not a finite f32", value));
     for (const float value : {NAN, INFINITY, -INFINITY}) {
       Vectors broken = kThreeWords;
       broken[2].second[1] = value;
@@ -251,8 +289,9 @@ TEST_SUITE("data") {
                         std::string(header).substr(0, std::string(header).find(' ')),
                         std::string(header).substr(std::string(header).find(' ') + 1)));
     for (const char* header : {"", "3", "3 3 3", "three 3", "3 3x", "99999999999999999999 3"})
-      CHECK(vectors_rejection(binary_vectors(header, kThreeWords), "v.bin") ==
-            ": the first line is not the header of word2vec's binary files, two whole numbers");
+      CHECK(
+          vectors_rejection(binary_vectors(header, kThreeWords), "v.bin") ==
+          ": the first line is not the header of word2vec's binary files, two whole numbers, and the file is no text");
     CHECK(contains(vectors_rejection("1 3\ngood" + std::string(1200, 'x') + " ", "v.bin"),
                    ": no word ends within 1000 bytes of byte 4, where word 1 of the header's 1 should begin"));
 
@@ -273,7 +312,11 @@ TEST_SUITE("data") {
     CHECK(vectors_rejection("\n") == ", line 1: no numbers behind a word");
     CHECK(vectors_rejection("\x1F\x8B\x08", "v.bin") ==
           " is compressed by gzip; gunzip makes the file that is read here");
-    CHECK(vectors_rejection("PK\x03\x04") == " is a zip archive; unzip makes the file that is read here");
+    CHECK(contains(vectors_rejection("PK\x03\x04"), " is a zip archive; unzip makes the file that is read here"));
+    CHECK(contains(vectors_rejection("version https://git-lfs.github.com/spec/v1\nsize 9\n"), " is a Git LFS pointer"));
+    CHECK(contains(vectors_rejection("<!DOCTYPE html>"), " is a web page (HTML)"));
+    CHECK(contains(vectors_rejection("\xBA\x16\x4F\x2F", "v.bin"), " is fastText's own model"));
+    CHECK(contains(vectors_rejection("\xFF\xFEg"), " is in UTF-16; iconv"));
     CHECK(vectors_rejection(std::string((1 << 20) + 1, 'x')) ==
           ", line 1: longer than 1048576 bytes, which no line of vectors is");
     const TemporaryFolder folder;

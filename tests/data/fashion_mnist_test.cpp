@@ -89,19 +89,67 @@ TEST_SUITE("data") {
     CHECK(values[783] == doctest::Approx(('x' / 255.0 - 0.1307) / 0.3081));
   }
 
+  TEST_CASE("the files are found as programs unpack and name them") {
+    const TemporaryFolder plain;
+    write_tiny_fashion_mnist(plain.path(), {.train = 12, .test = 2, .gzip = false});
+    const FashionMnist expected = load_fashion_mnist(plain.path());
+    const std::vector<std::pair<std::string, std::string>> layouts{
+        {"", "."}, {"FashionMNIST/raw", "-"}, {"FashionMNIST/raw", "."}, {"a/b/c", "-"}, {"data", "own"}};
+    for (const auto& [place, mark] : layouts) {
+      CAPTURE(place + " " + mark);
+      const TemporaryFolder folder;
+      const auto target = folder.path() / place;
+      std::filesystem::create_directories(target);
+      for (const auto& entry : std::filesystem::directory_iterator(plain.path())) {
+        std::string name = entry.path().filename().string();
+        if (mark == ".") name.replace(name.find("-idx"), 1, ".");
+        if (mark == "own") std::filesystem::create_directory(target / name);
+        std::filesystem::copy(entry.path(), mark == "own" ? target / name / name : target / name);
+      }
+      const FashionMnist found = load_fashion_mnist(folder.path());
+      CHECK(found.train.labels == expected.train.labels);
+      CHECK(byte_sum(found.test, 1) == byte_sum(expected.test, 1));
+    }
+  }
+
+  TEST_CASE("a folder of digits is not taken for clothes and of two folders none is guessed") {
+    const TemporaryFolder folder;
+    for (const char* place : {"MNIST/raw", "FashionMNIST/raw"}) {
+      std::filesystem::create_directories(folder.path() / place);
+      write_tiny_fashion_mnist(folder.path() / place, {.train = place[0] == 'M' ? 24 : 12, .test = 2});
+    }
+    CHECK(load_fashion_mnist(folder.path()).train.size() == 10);
+    std::filesystem::remove_all(folder / "FashionMNIST");
+    CHECK(contains(load_error(folder.path()), "holds none of the four files"));
+    CHECK(load_fashion_mnist(folder / "MNIST/raw").train.size() == 20);  // named outright
+    for (const char* place : {"one", "two"}) {
+      std::filesystem::create_directories(folder.path() / place);
+      write_tiny_fashion_mnist(folder.path() / place, {.train = 12, .test = 2});
+    }
+    CHECK(load_error(folder.path()) == "fashion_mnist: '" + (folder / "one").string() + "' and '" +
+                                           (folder / "two").string() +
+                                           "' both hold such files: name the one that is meant");
+  }
+
   TEST_CASE("files that are missing or do not fit are errors") {
     const TemporaryFolder folder;
     const std::string base = folder.path().string();
-    CHECK(load_error(folder.path()) ==
-          "fashion_mnist: there is neither '" + base + "/train-images-idx3-ubyte' nor '" + base +
-              "/train-images-idx3-ubyte.gz'; the Debian package dataset-fashion-mnist provides the files, in "
-              "'/usr/share/datasets/fashion-mnist'");
-    CHECK(load_error(folder.path() / "no-such-folder").find("no-such-folder/train-images-idx3-ubyte'") !=
-          std::string::npos);
+    const std::string none = load_error(folder.path());
+    for (const std::string& part : {"fashion_mnist: '" + base +
+                                        "' holds none of the four files, train-images-idx3-ubyte, "
+                                        "train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte",
+                                    std::string("up to three folders down, as in FashionMNIST/raw"),
+                                    std::string("the Debian package dataset-fashion-mnist puts them in '/usr/share/")})
+      CHECK(contains(none, part));
+    CHECK(contains(load_error(folder.path() / "no-such-folder"), "no-such-folder', which does not exist, holds none of the four files"));
     CHECK(load_error(write_in(folder, "file", "x")) == "fashion_mnist: '" + base + "/file' is a file, not a folder");
 
     write_pair(folder, "train", {8, 0, 1}, 3);
-    CHECK(load_error(folder.path()).find("t10k-images-idx3-ubyte.gz'") != std::string::npos);
+    CHECK(load_error(folder.path()) ==
+          "fashion_mnist: '" + base +
+              "' holds none of t10k-images-idx3-ubyte, t10k-images-idx3-ubyte.gz, "
+              "t10k-images-idx3-ubyte/t10k-images-idx3-ubyte, t10k-images.idx3-ubyte, t10k-images.idx3-ubyte.gz, "
+              "t10k-images.idx3-ubyte/t10k-images.idx3-ubyte");
     write_pair(folder, "t10k", {8, 0, 1}, 2);
     CHECK(load_error(folder.path()) == "fashion_mnist: '" + base + "/t10k-images-idx3-ubyte' holds 2 images, '" + base +
                                            "/t10k-labels-idx1-ubyte' holds 3 labels");

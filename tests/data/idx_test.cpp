@@ -83,8 +83,13 @@ TEST_SUITE("data") {
     check_mentions(rejection(idx_bytes({most, most, most}, "abc"), 3), "more elements than 64 bits count");
     // 2^62 bytes: an attempt to allocate them would be std::bad_alloc, not Error.
     const std::string lie = idx_bytes({0x80000000, 0x80000000}, "abc");
-    check_mentions(rejection(lie, 2), "cut short at byte 15");
-    check_mentions(rejection(gzip_bytes(lie), 2), "cut short at byte 15");
+    check_mentions(rejection(lie, 2), "ask for 4611686018427387904 bytes; at most 1073741824 are read");
+    check_mentions(rejection(gzip_bytes(lie), 2), "ask for 4611686018427387904 bytes; at most 1073741824 are read");
+    // What is within that limit and more than such a file can hold.
+    const std::string large = idx_bytes({1000, 1000, 1000}, "abc");
+    check_mentions(rejection(large, 3), "ask for 1000000000 bytes, and the file can hold 19: it is cut short");
+    const std::string packed = gzip_bytes(large);
+    check_mentions(rejection(packed, 3), fmt::format("and the file can hold {}", packed.size() * 1032));
   }
 
   TEST_CASE("plain or gzipped data cut short or going on is an error with its byte offset") {

@@ -133,13 +133,14 @@ TEST_SUITE("data") {
         "; rt-polarity.neg and rt-polarity.pos are the sentence polarity data set v1.0 of Pang and Lee (2005), "
         "rt-polaritydata.tar.gz at https://www.cs.cornell.edu/people/pabo/movie-review-data/";
     const auto error = [&] { return error_of([&] { load_movie_reviews(folder.path()); }); };
-    CHECK(error() == "movie_reviews: there is no '" + base + "/rt-polarity.neg'" + origin);
+    const std::string nowhere = " nor a folder up to three levels within it holds the files" + origin;
+    CHECK(error() == "movie_reviews: neither '" + base + "'" + nowhere);
     write_file_atomically(folder / "rt-polarity.neg", "bad\nworse\n");
     CHECK(error() == "movie_reviews: there is no '" + base + "/rt-polarity.pos'" + origin);
     CHECK(error_of([&] { load_movie_reviews(folder / "rt-polarity.neg"); }) ==
           "movie_reviews: '" + base + "/rt-polarity.neg' is a file, not a folder");
     CHECK(error_of([&] { load_movie_reviews(folder / "none"); }) ==
-          "movie_reviews: there is no '" + base + "/none/rt-polarity.neg'" + origin);
+          "movie_reviews: neither '" + base + "/none', which does not exist," + nowhere);
     write_file_atomically(folder / "rt-polarity.pos", "");
     CHECK(error() == "movie_reviews: '" + base + "/rt-polarity.pos' is empty: sentences of both classes are needed");
     write_file_atomically(folder / "rt-polarity.pos", "good\n");
@@ -155,7 +156,7 @@ TEST_SUITE("data") {
     CHECK(review_rejection("bad\n\nworse\n") == ", line 2: blank, where a sentence is expected");
     CHECK(review_rejection("bad\n \t\r\nworse\n") == ", line 2: blank, where a sentence is expected");
     CHECK(review_rejection("\n") == ", line 1: blank, where a sentence is expected");
-    CHECK(review_rejection("bad\nworse\n\n") == ", line 3: blank, where a sentence is expected");
+    CHECK(review_rejection("\n\nbad\nworse\n") == ", line 1: blank, where a sentence is expected");
     CHECK(review_rejection("bad\nworse\n . -- \xE9\n") ==
           ", line 3: no word is left after cleaning, which keeps letters, digits and (),!?'`");
     const ReviewFolder few("bad", "good");
@@ -164,21 +165,70 @@ TEST_SUITE("data") {
               "' leave none to train on beside validation's and test's");
   }
 
-  TEST_CASE("movie review files in another encoding are errors that say how to convert") {
-    CHECK(review_rejection("bad\nclich\xC3\xA9s\n") ==
-          ", line 2: a character in UTF-8 at byte 9 of the file, where Latin-1 is expected (iconv -f UTF-8 -t "
-          "ISO-8859-1 converts)");
-    for (const char* character : {"\xE2\x80\x94", "\xF0\x9F\x8E\xAC"})
-      CHECK(contains(review_rejection(std::string("bad ") + character), ", line 1: a character in UTF-8 at byte 4"));
-    CHECK(
-        contains(review_rejection("\xEF\xBB\xBFworse\n"), " begins with UTF-8's byte order mark; Latin-1 without one"));
-    CHECK(contains(review_rejection("\xFF\xFEw"), " begins with UTF-16's byte order mark; Latin-1 is expected"));
-    CHECK(contains(review_rejection("\xFE\xFFw"), " begins with UTF-16's byte order mark; Latin-1 is expected"));
-    CHECK(review_rejection(std::string_view("bad\nb\0a\0d\0\n\0", 12)) ==
-          ", line 2: a zero at byte 5 of the file, which no Latin-1 text holds (UTF-16 does)");
-    // Latin-1: one letter that UTF-8 would not have there is enough, be there others that look like it.
+  TEST_CASE("movie reviews are the same words in every encoding and with every end of line") {
+    // An e with an acute accent, a dash and a quotation mark, which CP1252 alone has in one byte.
+    const std::string cp1252 = "un film clich\xE9 \x96 bad\nworse \x93really\x94\n";
+    const std::string utf8 = "un film clich\xC3\xA9 \xE2\x80\x93 bad\nworse \xE2\x80\x9Creally\xE2\x80\x9D\n";
+    const auto with_ends = [](std::string text, const std::string& end) {
+      for (size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += end.size()) text.replace(at, 1, end);
+      return text;
+    };
+    const std::vector<std::pair<std::string, std::string>> files{{cp1252, "Latin-1 or CP1252"},
+                                                                 {utf8, "UTF-8"},
+                                                                 {"\xEF\xBB\xBF" + utf8, "UTF-8"},
+                                                                 {with_ends(utf8, "\r\n"), "UTF-8"},
+                                                                 {with_ends(utf8, "\r"), "UTF-8"},
+                                                                 {utf8 + "\n \r\n\n", "UTF-8"},
+                                                                 {utf8.substr(0, utf8.size() - 1), "UTF-8"},
+                                                                 {utf8 + "\n", "UTF-8"}};
+    for (const auto& [bytes, encoding] : files) {
+      CAPTURE(bytes);
+      const ReviewFolder folder(bytes);
+      const MovieReviews reviews = load_movie_reviews(folder.path());
+      CHECK(reviews.train.data->labels() == std::vector<int32_t>{0, 0, 1, 1, 1});
+      CHECK(words_of(reviews, 0) == "un film clich bad");
+      CHECK(words_of(reviews, 1) == "worse really");
+      CHECK(reviews.source == "2 sentences in '" + (folder.path() / "rt-polarity.neg").string() + "' (" + encoding +
+                                  "), 3 in '" + (folder.path() / "rt-polarity.pos").string() + "' (ASCII)");
+    }
+    // One letter that UTF-8 would not have there makes a file Latin-1, be there others that look like UTF-8.
     for (const char* latin1 : {"clich\xE9s", "\xE9", "na\xEFve caf\xC3\xA9", "a \x97 b \x85", "\xC3", "\xE2\x80"})
-      CHECK(load_movie_reviews(ReviewFolder(std::string("bad ") + latin1 + "\nworse\n").path()).train.size() == 3);
+      CHECK(contains(load_movie_reviews(ReviewFolder(std::string("bad ") + latin1 + "\nworse\n").path()).source,
+                     "(Latin-1 or CP1252)"));
+  }
+
+  TEST_CASE("movie review files in UTF-16 are errors that say how to convert") {
+    for (const char* mark : {"\xFF\xFEw", "\xFE\xFFw"})
+      CHECK(contains(review_rejection(mark),
+                     " begins with UTF-16's byte order mark; UTF-8 and Latin-1 are read (iconv -f "
+                     "UTF-16 -t UTF-8 converts)"));
+    CHECK(review_rejection(std::string_view("bad\nb\0a\0d\0\n\0", 12)) ==
+          ", line 2: a zero at byte 5 of the file, which no text holds");
+  }
+
+  TEST_CASE("movie reviews are found in the folder that their archive unpacks to") {
+    const TemporaryFolder folder;
+    std::filesystem::create_directories(folder / "data/rt-polaritydata");
+    write_tiny_movie_reviews(folder / "data/rt-polaritydata");
+    CHECK(load_movie_reviews(folder.path()).train.size() == 86);
+    std::filesystem::remove(folder / "data/rt-polaritydata/rt-polarity.pos");
+    CHECK(contains(error_of([&] { load_movie_reviews(folder.path()); }),
+                   "there is no '" + (folder / "data").string() + "/rt-polaritydata/rt-polarity.pos'; "));
+  }
+
+  TEST_CASE("one long line of the movie reviews does not make every sentence long") {
+    std::string lines;
+    for (int i = 0; i < 3000; ++i) lines += "a b c\n";
+    std::string longest;
+    for (int i = 0; i < 20'000; ++i) longest += "word ";
+    const ReviewFolder folder(lines + longest + "\n");
+    CHECK(contains(
+        error_of([&] { load_movie_reviews(folder.path()); }),
+        "rt-polarity.neg', line 3001: a sentence of 20000 words, and 3004 sentences at that length take more"));
+    CHECK(load_movie_reviews(folder.path(), {.max_length = 10}).train.data->sample_shape() == Shape{10});
+    for (const int64_t length : {int64_t{1'000'000}, std::numeric_limits<int64_t>::max()})
+      CHECK(contains(error_of([&] { load_movie_reviews(folder.path(), {.max_length = length}); }),
+                     fmt::format("3004 sentences at a length of {} words take more memory", length)));
   }
 
   TEST_CASE("the movie reviews' noise turns positive into negative") {

@@ -42,6 +42,12 @@ std::string entry(const std::string& name, const std::string& dtype, const std::
   return fmt::format(R"("{}":{{"dtype":"{}","shape":{},"data_offsets":{}}})", name, dtype, shape, offsets);
 }
 
+std::string repeated(std::string_view text, size_t times) {
+  std::string result;
+  for (size_t i = 0; i < times; ++i) result += text;
+  return result;
+}
+
 std::string object_of(const std::string& members) {
   return fmt::format("{{{}}}", members);
 }
@@ -213,6 +219,57 @@ TEST_SUITE("unit") {
     CHECK(contains(load_error(file_bytes(header, large)), "at element 1, which does not fit i32"));
   }
 
+  TEST_CASE("safetensors: F16 is read as f32 exactly") {
+    const std::vector<std::pair<uint16_t, float>> halves{{0x0000, 0.0f},
+                                                         {0x8000, -0.0f},
+                                                         {0x3c00, 1.0f},
+                                                         {0xc500, -5.0f},
+                                                         {0x7bff, 65504.0f},
+                                                         {0x3555, 0.333251953125f},
+                                                         {0x0001, 5.9604644775390625e-8f},
+                                                         {0x03ff, 6.0975551605224609375e-5f},
+                                                         {0x0400, 6.103515625e-5f},
+                                                         {0x7c00, INFINITY},
+                                                         {0xfc00, -INFINITY}};
+    std::string data;
+    for (const auto& [bits, value] : halves) data += {static_cast<char>(bits & 0xff), static_cast<char>(bits >> 8)};
+    data += std::string("\x01\x7e", 2);  // NaN
+    const TemporaryFolder folder;
+    write_file_atomically(folder / "a", file_bytes(object_of(entry("h", "F16", "[3,4]", "[0,24]")), data));
+    const SafetensorsFile file = load_safetensors(folder / "a", Device::reference);
+    CHECK(file.halves == 1);
+    CHECK(file.at("h").shape() == Shape{3, 4});
+    const std::vector<float> values = file.at("h").to_vector<float>();
+    for (size_t i = 0; i < halves.size(); ++i) {
+      CAPTURE(i);
+      CHECK(values[i] == halves[i].second);
+      CHECK(std::signbit(values[i]) == std::signbit(halves[i].second));
+    }
+    CHECK(std::isnan(values.back()));
+  }
+
+  TEST_CASE("safetensors: a file of another kind is told what it is") {
+    CHECK(contains(load_error(""), "is no safetensors file but empty"));
+    CHECK(contains(load_error("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 46830571\n"),
+                   "' is no safetensors file but a Git LFS pointer, which stands for a file of 46830571 bytes; git lfs "
+                   "pull fetches that"));
+    CHECK(
+        contains(load_error(std::string("PK\x03\x04\0\0\x08\x08\0\0", 10) + std::string(20, '\0') + "archive/data.pkl"),
+                 "but what PyTorch's torch.save writes (.pt, .pth, .bin); python3 -c"));
+    // A zip archive whose flags are zero gives a length that the format allows.
+    CHECK(contains(load_error(std::string("PK\x03\x04\0\0\0\0", 8) + std::string(100, 'x')), "but a zip archive"));
+    CHECK(contains(load_error("\x7b\x22metadata\x22: {\"total_size\": 9}, \"weight_map\": {}}"),
+                   "but the index of weights that are spread over several files"));
+    CHECK(contains(load_error("not weights at all"), "is no safetensors file: the header's length is 7451598620781211502"));
+  }
+
+  TEST_CASE("safetensors: twenty thousand tensors are read in time") {
+    std::string header;
+    for (size_t i = 0; i < 20'000; ++i)
+      header += (i ? "," : "") + entry(fmt::format("t{}", i), "U8", "[1]", fmt::format("[{},{}]", i, i + 1));
+    CHECK(load_error(object_of(header), 20'000).empty());
+  }
+
   TEST_CASE("safetensors: a file cut short anywhere is an error") {
     const TemporaryFolder folder;
     save_safetensors(folder / "a", {{named<float>("w", {1.0f, 2.0f, 3.0f}, {3})}, {{"k", "v"}}});
@@ -247,13 +304,17 @@ TEST_SUITE("unit") {
         {"no valid JSON", object_of(w).substr(0, 20)},
         {"no valid JSON", "\xff\xfe"},
         {"no valid JSON", object_of(w) + " x"},
-        {"no valid JSON", std::string(100'000, '[')},
+        {"deeper than the 64 levels", std::string(100'000, '[')},
+        {"deeper than the 64 levels", R"({"w":)" + std::string(117'000, '[')},
+        {"more than the 1000000 values", R"({"w":[)" + repeated("1,", 1'000'001) + "1]}"},
         {"no JSON object but a JSON array", "[1]"},
         {"the key 'w' comes twice", object_of(w + "," + entry("w", "F32", "[2]", "[0,8]"))},
         {"the key 'dtype' comes twice", R"({"w":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})"},
         {"needs dtype, shape and data_offsets", R"({"w":{"dtype":"F32","shape":[2]}})"},
         {"needs dtype, shape and data_offsets", R"({"w":3})"},
-        {"'w' is F16, expected", object_of(entry("w", "F16", "[4]", "[0,8]"))},
+        {"'w' is F8_E4M3, expected F32, F64, F16", object_of(entry("w", "F8_E4M3", "[8]", "[0,8]"))},
+        {"'w' is BOOL, expected", object_of(entry("w", "BOOL", "[8]", "[0,8]"))},
+        {"has 8 bytes, its shape (2) in F16 takes 4", object_of(entry("w", "F16", "[2]", "[0,8]"))},
         {"'w' is 32, expected", R"({"w":{"dtype":32,"shape":[2],"data_offsets":[0,8]}})"},
         {"the shape \"2\"", R"({"w":{"dtype":"F32","shape":"2","data_offsets":[0,8]}})"},
         {"an extent of -2", object_of(entry("w", "F32", "[-2]", "[0,8]"))},

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <tuple>
 
 #include "tests/experiments/process.h"
 
@@ -82,5 +83,50 @@ TEST_SUITE("unit") {
     CHECK(error_of([&] { read_metrics(path); }).find("line 2: epoch 2, expected 1") != std::string::npos);
     write_in(folder, "metrics.jsonl", "{\"epoch\":0");
     CHECK(error_of([&] { read_metrics(path); }).find("line 1") != std::string::npos);
+  }
+
+  TEST_CASE("checkpoint: metrics of numbers that do not fit their type are errors with line and field") {
+    const TemporaryFolder folder;
+    const auto says = [&](const std::string& from, const std::string& to) {
+      write_metrics(folder.path() / "metrics.jsonl", {epoch(0), epoch(1)});
+      std::string text = read_file(folder.path() / "metrics.jsonl");
+      const size_t at = text.rfind(from);
+      REQUIRE(at != std::string::npos);
+      return error_of([&] { read_metrics(write_in(folder, "metrics.jsonl", text.replace(at, from.size(), to))); });
+    };
+    const std::string begin = (folder.path() / "metrics.jsonl").string() + ", line 2: no metrics of an epoch: ";
+    CHECK(says("\"epoch\":1", "\"epoch\":4294967297") ==
+          begin + "the field 'epoch' is 4294967297, expected a number in [-2147483648, 2147483647]");
+    CHECK(says("\"epoch\":1", "\"epoch\":1.0") == begin + "the field 'epoch' is 1.0, expected a whole number");
+    CHECK(says("\"batches\":391", "\"batches\":1e30") ==
+          begin + "the field 'batches' is 1e+30, expected a whole number");
+    CHECK(says("\"seconds\":0.125", "\"seconds\":\"x\"") == begin + "the field 'seconds' is \"x\", expected a number");
+    CHECK(says("\"lr\"", "\"rl\"") == begin + "there is no field 'lr'");
+    CHECK(says("{\"epoch\"", std::string(50'000, '[') + "{\"epoch\"").starts_with(begin));
+  }
+
+  TEST_CASE("checkpoint: metadata that is malformed is an error that names the file") {
+    const TemporaryFolder folder;
+    const auto path = folder.path() / "checkpoint.safetensors";
+    save_checkpoint(path, example_checkpoint());
+    const SafetensorsFile good = load_safetensors(path, Device::reference);
+    const std::string history = good.metadata.at("history");
+    const std::vector<std::tuple<std::string, std::string, std::string>> bad{
+        {"threads", "2x", ": its threads are '2x', expected a number from 1 on"},
+        {"threads", "99999999999", ": its threads are '99999999999', expected a number from 1 on"},
+        {"threads", "0", ": its threads are '0', expected a number from 1 on"},
+        {"history", "[", ": its history: no valid JSON at byte 2: "},
+        {"history", "3", ": its history: no metrics of an epoch: a JSON number, expected an object"},
+        {"history", "[{\"epoch\":0}]", ": its history: no metrics of an epoch: there is no field 'lr'"},
+        {"history", history.substr(0, history.find("},{")) + "}," + history.substr(1),
+         ": its history: epoch 0, expected 1"},
+        {"history", "[]", ": a checkpoint of no epoch"}};
+    for (const auto& [key, text, message] : bad) {
+      SafetensorsFile broken = good;
+      broken.metadata[key] = text;
+      save_safetensors(path, broken);
+      CAPTURE(text);
+      CHECK(error_of([&] { load_checkpoint(path, Device::reference); }).starts_with(path.string() + message));
+    }
   }
 }

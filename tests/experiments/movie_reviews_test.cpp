@@ -112,6 +112,8 @@ TEST_SUITE("experiment") {
       return std::ranges::search(values, film).begin() != values.end();
     };
     CHECK(holds_film(with("static").at("embed.weight")));
+    // Ten neutral words, since it's and cliches are cut in two, and eight that tell the class.
+    CHECK(contains(place.run(flags, "said-out").out, fmt::format("found 3 of 18 words in '{}'", vectors.string())));
     CHECK(holds_film(with("multichannel").at("embed_fixed.weight")));
     const Tensor trained = with("").at("embed.weight");
     CHECK(trained.dim(1) == 3);

@@ -126,6 +126,33 @@ TEST_SUITE("unit") {
     CHECK(newest[1].seed == 2);
   }
 
+  TEST_CASE("results: fields of another type or beyond it are errors with line and field") {
+    const TemporaryFolder folder;
+    const std::string whole = to_json(example_result(1));
+    const auto read = [&](const std::string& from, const std::string& to) {
+      std::string line = whole;
+      const size_t at = line.find(from);
+      REQUIRE(at != std::string::npos);
+      return error_of(
+          [&] { read_results(write_in(folder, "results.jsonl", line.replace(at, from.size(), to) + "\n")); });
+    };
+    const std::string begin = (folder.path() / "results.jsonl").string() + ", line 1: not a result: ";
+    CHECK(read("\"seed\":1", "\"seed\":-1") ==
+          begin + "the field 'seed' is -1, expected a number in [0, 18446744073709551615]");
+    CHECK(read("\"seed\":1", "\"seed\":1.5") == begin + "the field 'seed' is 1.5, expected a whole number");
+    CHECK(read("\"epochs\":20", "\"epochs\":4294967316") ==
+          begin + "the field 'epochs' is 4294967316, expected a number in [-2147483648, 2147483647]");
+    CHECK(read("\"threads\":2", "\"threads\":\"2\"") ==
+          begin + "the field 'threads' is \"2\", expected a whole number");
+    CHECK(read("\"rate\":0.8", "\"rate\":null") == begin + "the field 'rate' is null, expected a number");
+    CHECK(read("\"method\":\"dmi\",", "") == begin + "there is no field 'method'");
+    CHECK(read("\"settings\":{", "\"search\":{},\"settings\":{") ==
+          begin + "the field 'search' is {}, expected a list");
+    CHECK(read(R"("settings":{"a":1,"b":{"c":[1,2]}})", R"("settings":[1])") ==
+          begin + "the field 'settings' is a JSON array, expected an object");
+    CHECK(read("\"settings\":{", "\"settings\":" + std::string(117'000, '[') + "{").starts_with(begin));
+  }
+
   TEST_CASE("results: a folder has one writer at a time") {
     const TemporaryFolder folder;
     {

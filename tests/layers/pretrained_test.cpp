@@ -89,6 +89,56 @@ TEST_SUITE("unit") {
     CHECK(find(after, "bn.num_batches_tracked").to_vector<int32_t>() == std::vector<int32_t>{0});
   }
 
+  TEST_CASE("pretrained: a common prefix is taken off and what lacks it is left out") {
+    for (const std::string prefix : {"module.", "model.", "backbone.", "module.encoder_q.", "0."}) {
+      CAPTURE(prefix);
+      State given = foreign_state(3);
+      for (NamedTensor& named : given) named.name = prefix + named.name;
+      const auto network = pretrainable(3, 2);
+      CHECK(load_pretrained(*network, given) ==
+            "loaded 11 of 11 tensors; the prefix '" + prefix + "' was taken off their names");
+      CHECK(same_values(network->state(), foreign_state(3)));
+      given.push_back({"head.weight", Tensor::zeros({2}, DType::f32, Device::reference)});
+      CHECK(contains(load_pretrained(*network, given),
+                     "' was taken off their names and 1 without it, head.weight, left out"));
+    }
+  }
+
+  TEST_CASE("pretrained: a state without a classifier is taken and the network's own starts anew") {
+    const auto network = pretrainable(3, 2);
+    const State before = network->state();
+    State given = foreign_state(1000);
+    std::erase_if(given, [](const NamedTensor& named) { return named.name.starts_with("fc.3."); });
+    CHECK(load_pretrained(*network, given) == "loaded 9 of 11 tensors; fc.3 starts anew: it is not in the state");
+    std::erase_if(given, [](const NamedTensor& named) { return named.name.starts_with("fc."); });
+    CHECK(load_pretrained(*network, given) == "loaded 7 of 11 tensors; fc starts anew: it is not in the state");
+    const State after = network->state();
+    for (size_t i = 0; i < after.size(); ++i)
+      if (after[i].name.starts_with("fc.3.")) CHECK(same_values(after[i].tensor, before[i].tensor));
+  }
+
+  TEST_CASE("pretrained: wide and narrow floats are converted with a word") {
+    for (const DType dtype : {DType::f64, DType::bf16}) {
+      State given = foreign_state(3);
+      // Values that every dtype holds.
+      for (NamedTensor& named : given)
+        if (named.tensor.dtype() == DType::f32)
+          named.tensor = Tensor::full(named.tensor.shape(), -0.375, dtype, Device::reference);
+      for (const Device device : available_devices()) {
+        const auto network = pretrainable(3, 2, device);
+        CHECK(load_pretrained(*network, given) ==
+              fmt::format("loaded 11 of 11 tensors; 10 converted from {} to f32", dtype));
+        const State after = network->state();
+        for (const NamedTensor& named : after)
+          if (named.tensor.dtype() == DType::f32)
+            for (const float value : named.tensor.to_vector<float>()) CHECK(value == -0.375f);
+      }
+    }
+    State given = foreign_state(3);
+    find(given, "bn.bias") = Tensor::full({4}, 1e300, DType::f64, Device::reference);
+    CHECK(throws_saying("'bn.bias' holds inf at element 0", [&] { load_pretrained(*pretrainable(3, 2), given); }));
+  }
+
   TEST_CASE("pretrained: all else that does not fit is an error and changes nothing") {
     const auto network = pretrainable(3, 2);
     const State before = network->state();
@@ -105,6 +155,11 @@ TEST_SUITE("unit") {
       std::erase_if(state, [&](const NamedTensor& named) { return named.name == name; });
       return state;
     };
+    const auto of = [](const std::vector<float>& values) {
+      return Tensor::from(values, {static_cast<int64_t>(values.size())}, Device::reference);
+    };
+    State twice = foreign_state(3);
+    twice.push_back(twice.front());
     State longer = foreign_state(1000);
     longer.push_back({"aux.weight", zeros({1})});
     const std::vector<std::pair<std::string, State>> bad{
@@ -119,7 +174,15 @@ TEST_SUITE("unit") {
         {"'fc.3.weight' is (1000, 5)", changed("fc.3.weight", zeros({1000, 5}), 1000)},
         {"'fc.3.weight' is (5, 4)", changed("fc.3.weight", zeros({5, 4}))},
         {"'fc.3.weight' is (1000, 4)", changed("fc.3.bias", zeros({999}), 1000)},
-        {"'fc.3.weight' is (1000, 4) in f64", changed("fc.3.weight", zeros({1000, 4}, DType::f64), 1000)},
+        {"'fc.3.weight' is (1000, 4) in i32", changed("fc.3.weight", zeros({1000, 4}, DType::i32), 1000)},
+        {"'fc.3.weight' is missing", without("fc.3.weight", 3)},
+        {"none of the state's 1 tensors has a name of this network's: the first is 'aux.weight' there and "
+         "'conv.weight'",
+         {{"aux.weight", zeros({1})}}},
+        {"'conv.weight' is there twice", twice},
+        {"'bn.bias' holds nan at element 2", changed("bn.bias", of({0, 0, NAN, 0}))},
+        {"'bn.weight' holds -inf at element 0", changed("bn.weight", of({-INFINITY, 0, NAN, 0}))},
+        {"'fc.3.bias' holds inf at element 1", changed("fc.3.bias", of({0, INFINITY, 0}))},
         {"'fc.3.bias' is undefined", changed("fc.3.bias", {}, 1000)}};
     for (const auto& [part, state] : bad) {
       CAPTURE(part);
