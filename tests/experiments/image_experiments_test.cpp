@@ -205,7 +205,7 @@ TEST_SUITE("experiment") {
     CAPTURE(outcome.err);
     REQUIRE(outcome.code == 0);
     CHECK(contains(outcome.out, "20 training, 8 validation, 6 test samples"));
-    CHECK(contains(outcome.out, "val/ validates, and all of train/ trains"));
+    CHECK(contains(outcome.out, "val/ validates, in place of a fifth of the other images"));
     for (const std::string& line : lines_of(place.out() / "none-rate0-seed1/ce/suspects.csv"))
       CHECK(line.starts_with("val/") == line.ends_with("validation"));
 
