@@ -284,7 +284,7 @@ class JpegChecker {
     int64_t all = 0;
     for (const JpegComponent& component : frame_->components) all += component.padded_rows * component.padded_columns;
     for (const JpegScan::Part& part : scan.parts) passed_blocks_ += scan.units * part.blocks;
-    image_.require(passed_blocks_ / kMostPasses <= all,
+    image_.require(passed_blocks_ <= kMostPasses * all,
                    "its scans up to byte {} pass over the image more than {} times", scan.begin, kMostPasses);
   }
 
