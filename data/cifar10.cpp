@@ -95,6 +95,7 @@ std::shared_ptr<const ImageArray> load_listed(const ImageList& list, int threads
 Cifar10 load_split(const std::filesystem::path& directory, const Cifar10Options& options) {
   const SplitFile split = read_split_file(options.split);
   Cifar10 cifar;
+  count_beside({.base = directory}, {"train", "test"}, cifar.account);
   ImageList all = list_part(directory, "train", options, cifar.account);
   const ImageList test = list_part(directory, "test", options, cifar.account);
   all.names.insert(all.names.end(), test.names.begin(), test.names.end());
@@ -112,6 +113,7 @@ Cifar10 load_split(const std::filesystem::path& directory, const Cifar10Options&
 Cifar10 load_class_folders(const std::filesystem::path& directory, const Cifar10Options& options) {
   if (!options.split.empty()) return load_split(directory, options);
   FileAccount account;
+  count_beside({.base = directory}, {"train", "test"}, account);
   const auto training = load_listed(list_part(directory, "train", options, account), options.threads);
   const auto test = load_listed(list_part(directory, "test", options, account), options.threads);
   const int64_t all = training->size(), train = all * 4 / 5;

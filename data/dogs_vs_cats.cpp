@@ -41,6 +41,7 @@ std::shared_ptr<const ImageList> list_images(const std::filesystem::path& direct
   std::error_code ignored;
   const auto train = directory / "train";
   const auto folder = std::filesystem::is_directory(train, ignored) ? train : directory;
+  if (folder == train) count_beside({.base = directory}, {"train"}, account);
   std::vector<NamedImage> images;
   for (const std::string& name : find_images({.base = folder, .threads = threads}, {}, account)) {
     if (auto image = parse_name(name)) {

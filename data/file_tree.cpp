@@ -216,4 +216,25 @@ std::vector<std::string> find_images(const ImageSearch& search, const std::strin
   return images;
 }
 
+void count_beside(const ImageSearch& search, const std::vector<std::string>& used, FileAccount& account) {
+  const FolderEntries entries = entries_of(search.base);
+  for (const std::string& name : entries.files) {
+    if (is_system_name(name)) {
+      account.ignore("hidden or system file", "hidden or system files", name);
+    } else {
+      account.ignore("file beside the images' folders", "files beside the images' folders", name);
+    }
+  }
+  for (const std::string& name : entries.folders) {
+    if (std::ranges::find(used, name) != used.end()) continue;
+    if (is_system_name(name)) {
+      account.ignore("hidden or system folder", "hidden or system folders", name);
+    } else if (is_own_output(search.base / name, search.out)) {
+      account.ignore("folder of results", "folders of results", name);
+    } else {
+      account.ignore("folder that is not looked into", "folders that are not looked into", name);
+    }
+  }
+}
+
 }  // namespace cofactor

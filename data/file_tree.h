@@ -42,6 +42,9 @@ std::vector<std::string> find_images(const ImageSearch& search, const std::strin
 // All files there, whatever they hold, but for the system's and this program's, which `account` counts.
 std::vector<std::string> files_below(const ImageSearch& search, const std::string& folder, FileAccount& account);
 
+// Counts what lies in `search.base` beside the folders `used`, without a look into it.
+void count_beside(const ImageSearch& search, const std::vector<std::string>& used, FileAccount& account);
+
 // Whether a name ends as those of JPEG, PNG or BMP files do: .jpg, .jpeg, .jpe, .jfif, .png, .bmp or .dib, in capitals
 // or not.
 bool has_image_extension(const std::filesystem::path& name);

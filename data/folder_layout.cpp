@@ -153,22 +153,20 @@ FolderLayout find_layout(const ImageSearch& images) {
   layout.classes = find_class_folders(search).classes;
   if (layout.train.empty()) check_no_parts(images, layout.classes);
   check_two_classes(images, layout);
-  if (!layout.train.empty()) {
-    const ClassFolders around = find_class_folders({.images = images, .folder = {}, .no_classes = folders});
-    layout.account.add(around.account);
-  }
   PartFinder finder(images, layout);
+  std::vector<std::string> looked_into = {layout.train};
   for (const std::string& name : beside) {
-    if (is_own_output(images.base / name, images.out)) {
-      layout.account.ignore("folder of results", "folders of results", name);
-    } else if (is_one_of(name, kValidationNames)) {
+    if (is_own_output(images.base / name, images.out)) continue;
+    if (is_one_of(name, kValidationNames)) {
       if (finder.takes(name, "validate")) set_part(layout.validation, name, images);
     } else if (is_one_of(name, kTestNames)) {
       if (finder.takes(name, "test")) set_part(layout.test, name, images);
     } else {
-      layout.account.ignore("folder beside train", "folders beside train", name);
+      continue;
     }
+    looked_into.push_back(name);
   }
+  if (!layout.train.empty()) count_beside(images, looked_into, layout.account);
   return layout;
 }
 

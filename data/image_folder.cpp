@@ -114,7 +114,7 @@ class FolderLoader {
       const Source validation = source_of(listed(layout_.validation));
       set_validation(validation, all_places(validation));
       folder_.account.note(
-          fmt::format("{}/ validates, and all of {}/ trains", printable(layout_.validation), printable(layout_.train)));
+          fmt::format("{}/ validates, in place of a fifth of the other images", printable(layout_.validation)));
     } else {
       set_validation(source, dealt.validation);
     }

@@ -194,11 +194,13 @@ SplitImages split_images(const ImageList& images, const SplitFile& split, const 
   }
   for (const int64_t image : assigned.unlisted_tests) take(image, found.test);
   check_parts(found, split);
-  account.note(fmt::format("{}: {} train, {} validate, {} test{}", split.name, found.train.size(),
-                           found.validation.size(), found.test.size(),
-                           assigned.unlisted_tests.empty() ? ""
-                                                           : fmt::format(", {} of them unlisted, in {}/",
-                                                                         assigned.unlisted_tests.size(), test_folder)));
+  const auto size_of = [](const std::vector<int64_t>& samples) { return static_cast<int64_t>(samples.size()); };
+  std::string unlisted;
+  if (const int64_t count = size_of(assigned.unlisted_tests); count > 0)
+    unlisted = fmt::format(", {} in {}/", counted(count, "of them unlisted", "of them unlisted"), test_folder);
+  account.note(fmt::format("{}: {}, {}, {}{}", split.name, counted(size_of(found.train), "trains", "train"),
+                           counted(size_of(found.validation), "validates", "validate"),
+                           counted(size_of(found.test), "tests", "test"), unlisted));
   return found;
 }
 

@@ -49,7 +49,8 @@ TEST_SUITE("data") {
       CHECK(parts.validation == validation);
       CHECK(parts.test == "test");
       CHECK(parts.classes == Names{"a", "b"});
-      CHECK(parts.account.ignored() == "1 file in no class's folder (list.txt), 1 folder beside train (extra)");
+      CHECK(parts.account.ignored() ==
+            "1 file beside the images' folders (list.txt), 1 folder that is not looked into (extra)");
     }
     // A folder "train" of images is a class.
     CHECK(PlacedImages({"train/1", "plane/1"}).layout().classes == Names{"plane", "train"});

@@ -106,7 +106,7 @@ TEST_SUITE("data") {
     CHECK(data.validation_images->list().names[0] == "val/a/0.bmp");
     CHECK(data.images->list().names[0] == "a/0.bmp");
     CHECK(data.account.used() == 32);
-    CHECK(contains(data.account.lines().at(1), "val/ validates, and all of train/ trains"));
+    CHECK(contains(data.account.lines().at(1), "val/ validates, in place of a fifth of the other images"));
     // Without a test folder a tenth of the others tests.
     std::filesystem::remove_all(folder / "test");
     const ImageFolder without = load(folder.path());

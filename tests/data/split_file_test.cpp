@@ -75,7 +75,7 @@ TEST_SUITE("data") {
     CHECK(images.test == std::vector<int64_t>{4});
     CHECK(account.lines() ==
           std::vector<std::string>{"images: 5 used; ignored: 1 image that the split file does not list (a/2)",
-                                   "s.csv: 2 train, 2 validate, 1 test, 1 of them unlisted, in test/"});
+                                   "s.csv: 2 train, 2 validate, 1 tests, 1 of them unlisted in test/"});
     check_tests(images, split);
 
     FileAccount other;
