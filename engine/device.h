@@ -33,10 +33,16 @@ std::vector<Device> available_devices();
 // Throws Error for any other name, and for a device that is not available.
 Device parse_device(std::string_view name);
 
-// How many threads the host's kernels use from now on, in the whole process. Results are bitwise repeatable at a fixed
-// number; another number may change the order of sums. Throws Error below 1. Without a cpu backend it has no effect:
-// the reference runs in one thread.
-void set_num_threads(int threads);
+// The threads that the host's kernels use.
+struct HostThreads {
+  int count = 1;
+  std::string why_fewer{};  // than were asked for: a clause; else empty
+};
+
+// How many threads the host's kernels use from now on, in the whole process: as many as were asked for, or as many as
+// the runtime and the system grant. Results are bitwise repeatable at a fixed number; another number may change the
+// order of sums. Throws Error below 1. Without a cpu backend it has no effect: the reference runs in one thread.
+HostThreads set_num_threads(int threads);
 
 }  // namespace cofactor
 

@@ -37,6 +37,25 @@ EpochMetrics epoch_from(const Json& json) {
   return epoch;
 }
 
+Json to_json(const PartialEpoch& partial) {
+  return {{"batches", partial.batches},
+          {"skipped_batches", partial.skipped_batches},
+          {"loss_sum", partial.loss_sum},
+          {"seconds", partial.seconds}};
+}
+
+PartialEpoch partial_from(const Json& json, const fs::path& path) {
+  PartialEpoch partial;
+  json.at("batches").get_to(partial.batches);
+  json.at("skipped_batches").get_to(partial.skipped_batches);
+  json.at("loss_sum").get_to(partial.loss_sum);
+  json.at("seconds").get_to(partial.seconds);
+  check(partial.batches >= 1 && partial.skipped_batches >= 0 && partial.skipped_batches <= partial.batches,
+        "{}: {} batches of an epoch are done, {} of them skipped", path.string(), partial.batches,
+        partial.skipped_batches);
+  return partial;
+}
+
 // A checkpoint's tensors stand in one file under these prefixes.
 constexpr std::string_view kModel = "model.", kBest = "best.", kOptimizer = "optimizer.", kLoss = "loss.";
 
@@ -67,6 +86,7 @@ void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
   file.metadata = {{"settings", checkpoint.settings},
                    {"threads", fmt::format("{}", checkpoint.threads)},
                    {"history", write_json(history)}};
+  if (checkpoint.partial) file.metadata["partial"] = write_json(to_json(*checkpoint.partial));
   add(file.tensors, kModel, checkpoint.model);
   add(file.tensors, kBest, checkpoint.best);
   add(file.tensors, kOptimizer, checkpoint.optimizer);
@@ -83,12 +103,15 @@ Checkpoint load_checkpoint(const fs::path& path, Device device) {
     for (const Json& epoch : parse_json(metadata_of(file, "history", path))) {
       checkpoint.history.push_back(epoch_from(epoch));
     }
+    if (file.metadata.contains("partial")) {
+      checkpoint.partial = partial_from(parse_json(file.metadata.at("partial")), path);
+    }
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
     fail("{}: its metadata is malformed: {}", path.string(), error.what());
   }
-  check(!checkpoint.history.empty(), "{}: a checkpoint of no epoch", path.string());
+  check(!checkpoint.history.empty() || checkpoint.partial, "{}: a checkpoint of no epoch", path.string());
   checkpoint.model = part(file.tensors, kModel, Device::reference);
   checkpoint.best = part(file.tensors, kBest, Device::reference);
   checkpoint.optimizer = part(file.tensors, kOptimizer, device);

@@ -55,10 +55,12 @@ std::vector<Device> available_devices() {
   return devices;
 }
 
-void set_num_threads(int threads) {
+HostThreads set_num_threads(int threads) {
   check(threads >= 1, "threads: {} is not a number of threads", threads);
 #ifdef COFACTOR_HAS_CPU
-  CpuBackend::set_num_threads(threads);
+  return CpuBackend::set_num_threads(threads);
+#else
+  return {.count = threads};
 #endif
 }
 

@@ -27,7 +27,9 @@ std::vector<Device> available_devices() {
   return {Device::reference, Device::cuda};
 }
 
-void set_num_threads(int) {}
+HostThreads set_num_threads(int threads) {
+  return {.count = threads};
+}
 
 Device parse_device(std::string_view name) {
   return name == "cuda" ? Device::cuda : Device::reference;
