@@ -21,17 +21,18 @@ bool holds(std::string_view text, T& value) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
+// The number without zeros before it, which would make it an octal one.
 template <class T>
-void check_whole(const std::string& flag, const std::string& text) {
+std::string whole(const std::string& flag, const std::string& text) {
   T value{};
-  if (holds(text, value)) return;
+  if (holds(text, value)) return fmt::format("{}", value);
   usage("{} {}: expected a whole number from {} to {}", flag, text, std::numeric_limits<T>::min(),
         std::numeric_limits<T>::max());
 }
 
-void check_real(const std::string& flag, const std::string& text) {
+std::string real(const std::string& flag, const std::string& text) {
   double value = 0.0;
-  if (holds(text, value) && std::isfinite(value)) return;
+  if (holds(text, value) && std::isfinite(value)) return text;
   usage("{} {}: expected a finite number", flag, text);
 }
 
@@ -40,15 +41,11 @@ void check_real(const std::string& flag, const std::string& text) {
 void check_numbers_of(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
     const std::string kind = option->get_type_name(), flag = option->get_name();
-    const auto judge = kind.starts_with("UINT")    ? check_whole<uint64_t>
-                       : kind.starts_with("INT")   ? check_whole<int64_t>
-                       : kind.starts_with("FLOAT") ? check_real
+    const auto judge = kind.starts_with("UINT")    ? whole<uint64_t>
+                       : kind.starts_with("INT")   ? whole<int64_t>
+                       : kind.starts_with("FLOAT") ? real
                                                    : nullptr;
-    if (!judge) continue;
-    option->check([judge, flag](const std::string& text) {
-      judge(flag, text);
-      return std::string();
-    });
+    if (judge) option->transform([judge, flag](const std::string& text) { return judge(flag, text); });
   }
 }
 

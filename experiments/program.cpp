@@ -79,7 +79,7 @@ int usable_cores() {
 }
 
 int most_threads() {
-  return std::max(4 * usable_cores(), 256);
+  return std::max(4 * usable_cores(), 64);
 }
 
 void now_doing(std::string what) {

@@ -27,7 +27,8 @@ template <class... Args>
 // How many processor cores this process may use: its affinity mask, and its control group's quota where that is less.
 int usable_cores();
 
-// The most threads, or processes, that a flag may ask for: four times the cores, and 256 at least.
+// The most threads, or processes, that a flag may ask for: four times the cores, and 64 at least: with many more
+// than cores, each step waits for all of them in turn.
 int most_threads();
 
 // What the program is at, "training clothes-to-bags, rate 0.8, seed 1, dmi", and where finished results are: for the

@@ -8,8 +8,6 @@
 #include "data/loader.h"
 #include "engine/autograd.h"
 #include "engine/io/file.h"
-#include "engine/optim/adam.h"
-#include "engine/optim/sgd.h"
 #include "experiments/diagnosis.h"
 #include "experiments/evaluate.h"
 #include "experiments/loss_sum.h"
@@ -28,12 +26,8 @@ constexpr int64_t kEvaluationBatch = 1000;
 constexpr double kOftenSkipped = 0.05;  // above this share of skipped batches the run names the cure
 constexpr double kSavingShare = 0.05;   // of the time, at most, goes into checkpoints within an epoch
 
-std::unique_ptr<Optimizer> make_optimizer(const TrainingPlan& plan, std::vector<NamedTensor> parameters) {
-  if (plan.optimizer == OptimizerKind::sgd) {
-    return std::make_unique<Sgd>(
-        std::move(parameters), SgdOptions{.lr = plan.lr, .momentum = plan.momentum, .weight_decay = plan.weight_decay});
-  }
-  return std::make_unique<Adam>(std::move(parameters), AdamOptions{.lr = plan.lr, .weight_decay = plan.weight_decay});
+Clock::duration in_ticks(Seconds seconds) {
+  return std::chrono::duration_cast<Clock::duration>(seconds);
 }
 
 template <class... Args>
@@ -65,7 +59,7 @@ class Trainer {
     optimizer_ = make_optimizer(phase_.plan, model_.parameters());
     if (!resume()) begin();
     runner_.emplace(model_, loss_, *optimizer_, options_.cuda_graph);
-    next_save_ = Clock::now() + every();
+    next_save_ = Clock::now() + in_ticks(every());
     try {
       while (static_cast<int>(history_.size()) < phase_.plan.epochs) {
         StopSignals::check();
@@ -102,7 +96,7 @@ class Trainer {
     check_same_settings(weights.settings, phase_.settings, weights_path().string());
     load_model(weights.tensors, weights_path());
     history_ = read_metrics(metrics_path());
-    check(static_cast<int>(history_.size()) == phase_.plan.epochs, "{}: {} epochs, expected {}",
+    check(static_cast<int>(history_.size()) == phase_.plan.epochs, "{}: number of epochs {}, expected {}",
           metrics_path().string(), history_.size(), phase_.plan.epochs);
     std::filesystem::remove(checkpoint_path());
     progress_.skip(samples_ * phase_.plan.epochs);
@@ -124,7 +118,7 @@ class Trainer {
     Checkpoint checkpoint = load_checkpoint(checkpoint_path(), options_.device);
     check_same_settings(checkpoint.settings, phase_.settings, path);
     // The best weights go through the model too, so that a file that does not fit is found now and not at the end.
-    load_model(checkpoint.best, checkpoint_path());
+    if (!checkpoint.history.empty()) load_model(checkpoint.best, checkpoint_path());
     load_model(checkpoint.model, checkpoint_path());
     try {
       optimizer_->load_state(checkpoint.optimizer);
@@ -189,7 +183,7 @@ class Trainer {
   }
 
   void run_epoch() {
-    began_ = Clock::now() - std::chrono::duration_cast<Clock::duration>(Seconds(partial_.seconds));
+    began_ = Clock::now() - in_ticks(Seconds(partial_.seconds));
     EpochMetrics metrics{.epoch = static_cast<int>(history_.size())};
     metrics.lr = schedule_(metrics.epoch);
     optimizer_->set_lr(metrics.lr);
@@ -326,7 +320,7 @@ class Trainer {
     if (!checkpoint.partial) write_metrics(metrics_path(), history_);
     const Clock::time_point ended = Clock::now();
     const Seconds pause = std::max(every(), Seconds(ended - began) / kSavingShare);
-    next_save_ = ended + std::chrono::duration_cast<Clock::duration>(pause);
+    next_save_ = ended + in_ticks(pause);
   }
 
   // For an end that has a reason of its own, which a failing save must not hide.

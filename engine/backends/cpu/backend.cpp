@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <omp.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <latch>
@@ -14,7 +15,7 @@ namespace cofactor {
 
 namespace {
 
-constexpr int kMostThreads = 256;  // on machines of up to a quarter as many cores
+constexpr int kMostThreads = 64;  // on machines of up to a quarter as many cores
 
 }  // namespace
 
@@ -24,6 +25,13 @@ CpuBackend::CpuBackend() : primitives_(std::make_unique<Primitives>()) {
 }
 
 CpuBackend::~CpuBackend() = default;
+
+void onednn::check_room_for_primitive() {
+  constexpr size_t kRoom = size_t{8} << 20;
+  void* probe = mmap(nullptr, kRoom, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (probe == MAP_FAILED) throw OutOfMemory("oneDNN: there is no room for the code of another kernel");
+  munmap(probe, kRoom);
+}
 
 namespace {
 
