@@ -47,7 +47,7 @@ size_t results_in(const Workplace& place) {
 
 TEST_SUITE("experiment") {
   TEST_CASE("stop: killed within epochs and started again it ends with the same bits") {
-    const Workplace place;
+    const Workplace place({.train = 3000, .test = 50});
     const auto peaceful = place.path() / "peaceful";
     REQUIRE(Process(place.command_in(peaceful, kLong), place.path()).wait().code == 0);
     const auto command = place.command(with(kLong, {"--checkpoint-every", "0.001s"}));
@@ -55,7 +55,7 @@ TEST_SUITE("experiment") {
     for (int attempt = 0; attempt < 60; ++attempt) {
       Process process(command, place.path());
       const double share = random_uniform({.seed = 3}, static_cast<uint64_t>(attempt));
-      std::this_thread::sleep_for(std::chrono::duration<double>(0.2 + share));
+      std::this_thread::sleep_for(std::chrono::duration<double>(0.1 + 0.5 * share));
       const Outcome outcome = process.kill_and_wait();
       within += contains(outcome.out, "resumed in epoch ");
       if (results_in(place) == kMethods.size()) break;
