@@ -8,6 +8,8 @@
 namespace cofactor {
 namespace {
 
+constexpr double kSaneLogit = 100.0;  // exp(-100) is 0 beside 1 in f32, and far below what labels can teach
+
 // The place of the first value that is not finite; the number of values where all are. Integers (words of a sentence)
 // are finite.
 size_t first_not_finite(const std::vector<double>& values) {
@@ -35,6 +37,22 @@ std::string blame(const Standing& at) {
   return "before any step, so that the initial weights are to blame (those of --init, where it is given)";
 }
 
+// What makes U regular. Before the first update, outputs that are far from those of a probability show that
+// pre-training has diverged.
+std::string cure_of_singular(const Standing& at, const Tensor& logits) {
+  if (at.updates > 0)
+    return fmt::format("pre-train longer (--epochs), {}, or smooth with --epsilon 0.001", lower_rate(at));
+  double largest = 0.0;
+  for (const double value : values_of(logits)) largest = std::max(largest, std::abs(value));
+  if (largest > kSaneLogit) {
+    return fmt::format(
+        "fine-tuning has made no step, and outputs reach {:.3g}: pre-training has diverged; lower "
+        "--pretrain-lr",
+        largest);
+  }
+  return "fine-tuning has made no step: pre-train longer (--epochs), or smooth with --epsilon 0.001";
+}
+
 }  // namespace
 
 std::string lower_rate(const Standing& at) {
@@ -44,13 +62,8 @@ std::string lower_rate(const Standing& at) {
 std::string cause_of_loss(const Standing& at, const Batch& batch, const Tensor& logits) {
   if (!all_finite(batch.inputs)) return "the batch's inputs hold values that are not finite";
   if (!all_finite(logits)) return "the network's outputs are not finite, " + blame(at);
-  if (at.loss == "dmi") {
-    return fmt::format(
-        "U is singular: the network's outputs do not tell the noisy classes apart{}; pre-train longer (--epochs), {}, "
-        "or smooth with --epsilon 0.001",
-        at.updates > 0 ? "" : ", and fine-tuning has made no step: pre-training leaves them so",
-        at.updates > 0 ? lower_rate(at) : "lower --pretrain-lr where it has diverged");
-  }
+  if (at.loss == "dmi")
+    return "U is singular: the network's outputs do not tell the noisy classes apart; " + cure_of_singular(at, logits);
   return "the network's outputs are finite but too large, " + blame(at);
 }
 

@@ -57,7 +57,8 @@ std::string out_of_memory(std::string_view what) {
   if (!now.doing.empty()) text += ", " + now.doing;
   if (!what.empty()) text += fmt::format(": {}", what);
   text += memory_limit();
-  if (!now.results.empty()) {
+  std::error_code ignored;
+  if (!now.results.empty() && std::filesystem::exists(now.results, ignored)) {
     text += fmt::format("; finished results are safe in {}, and the same command goes on from there", now.results);
   }
   return text;

@@ -175,11 +175,13 @@ TEST_SUITE("unit") {
     CHECK(with_program("movie_reviews", "movie_reviews: no file") == "movie_reviews: no file");
     CHECK(message_of(Error("as it is")) == "as it is");
     now_doing("training the run");
-    results_are_in("out/results.jsonl");
+    results_are_in("/nowhere/results.jsonl");
     const std::string text = message_of(std::bad_alloc());
     CHECK(contains(text, "not enough memory, training the run"));
     CHECK(contains(text, "MiB"));
-    CHECK(contains(text, "finished results are safe in out/results.jsonl"));
+    CHECK(!contains(text, "finished results"));
+    results_are_in(COFACTOR_SOURCE_DIR "/README.md");
+    CHECK(contains(message_of(std::bad_alloc()), "finished results are safe in " COFACTOR_SOURCE_DIR "/README.md"));
     CHECK(contains(message_of(OutOfMemory("memory: no block")), "training the run: memory: no block"));
     now_doing("");
     results_are_in("");

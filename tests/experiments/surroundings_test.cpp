@@ -173,7 +173,7 @@ TEST_SUITE("experiment") {
     const auto before = files_below(place.out());
     // From too little to load the libraries up to enough: nothing between the two ends without a sentence.
     int refused = 0;
-    for (int mib = 300; mib <= 700; mib += 40) {
+    for (int mib = 100; mib <= 700; mib += 15) {
       CAPTURE(mib);
       const Outcome outcome = in_shell(place, fmt::format("ulimit -v {};", mib * 1024),
                                        {"--method", "ce", "--batch-size", "500", "--rate", "0.2"});
