@@ -116,7 +116,8 @@ Loader::Impl::Impl(Split split, const LoaderOptions& options) : split_(std::move
     try {
       workers_.emplace_back([this](const std::stop_token& stop) { work(stop); });
     } catch (const std::system_error& error) {
-      fail("loader: worker thread {} of {} does not start: {}", i + 1, options.workers, error.what());
+      fail("loader: worker thread {} of {} does not start: {} (with 0 workers none is needed)", i + 1, options.workers,
+           error.what());
     }
   }
 }

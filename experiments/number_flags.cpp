@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "experiments/program.h"
 
@@ -26,8 +27,8 @@ template <class T>
 std::string whole(const std::string& flag, const std::string& text) {
   T value{};
   if (holds(text, value)) return fmt::format("{}", value);
-  usage("{} {}: expected a whole number from {} to {}", flag, text, std::numeric_limits<T>::min(),
-        std::numeric_limits<T>::max());
+  if (std::is_signed_v<T>) usage("{} {}: expected a whole number", flag, text);
+  usage("{} {}: expected a whole number from 0 to {}", flag, text, std::numeric_limits<T>::max());
 }
 
 std::string real(const std::string& flag, const std::string& text) {

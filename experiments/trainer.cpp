@@ -145,7 +145,6 @@ class Trainer {
 
   // How far the phase has come: "after epoch 2 of 20", "in epoch 3 of 20, after batch 17 of 40".
   std::string place() const {
-    if (history_.empty() && partial_.batches == 0) return "before the first step";
     if (partial_.batches == 0) return fmt::format("after epoch {} of {}", history_.size(), phase_.plan.epochs);
     return fmt::format("in epoch {} of {}, after batch {} of {}", history_.size() + 1, phase_.plan.epochs,
                        partial_.batches, train_.batches_per_epoch());
@@ -325,8 +324,9 @@ class Trainer {
 
   // For an end that has a reason of its own, which a failing save must not hide.
   void save_before_end(std::string_view why) {
+    if (history_.empty() && partial_.batches == 0) return;  // there is nothing to save
     try {
-      if (partial_.batches > 0) save();  // else it is saved, or there is nothing to save
+      if (partial_.batches > 0) save();  // else it is saved
       progress_.note(fmt::format("{}: {} {}; the same command goes on from there", phase_.label, why, place()));
     } catch (const Error& error) {
       progress_.failure(fmt::format("{}: {}; no checkpoint could be written: {}", phase_.label, why, error.what()));

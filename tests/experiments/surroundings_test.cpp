@@ -88,6 +88,58 @@ TEST_SUITE("experiment") {
     CHECK(weights_in(place.out()) == weights_in(peaceful));
   }
 
+  TEST_CASE("stop: candidates of a search go on within their epochs too") {
+    const Workplace place({.train = 1500, .test = 50});
+    const std::vector<std::string> flags = {"--method", "dmi", "--search", "--lr", "0.001,0.0001", "--batch-size", "8"};
+    const auto peaceful = place.path() / "peaceful";
+    REQUIRE(Process(place.command_in(peaceful, flags), place.path()).wait().code == 0);
+    const auto command = place.command(with(flags, {"--checkpoint-every", "0.001s"}));
+    int stopped = 0;
+    for (const std::string candidate : {"search-lr0.001-batch8", "search-lr0.0001-batch8"}) {
+      Process process(command, place.path());
+      REQUIRE(appears(place.out() / kRun / "dmi" / candidate / "checkpoint.safetensors"));
+      stopped += contains(process.kill_and_wait().out, "resumed in epoch ");
+    }
+    const Outcome outcome = Process(command, place.path()).wait();
+    CHECK(outcome.code == 0);
+    CHECK(stopped + contains(outcome.out, "resumed in epoch ") > 0);
+    CHECK(read_file(place.out() / kRun / "dmi/weights.safetensors") ==
+          read_file(peaceful / kRun / "dmi/weights.safetensors"));
+  }
+
+  TEST_CASE("stop: batch norm's statistics and augmented images go on as they were") {
+    const TemporaryFolder folder;
+    const auto data = folder.path() / "data";
+    for (const auto& [label, name] : {std::pair{0, "apple"}, std::pair{1, "pear"}})
+      for (int i = 0; i < 60; ++i)
+        write_image(data / name / fmt::format("{}.png", i), tiny_class_image(12, label, static_cast<uint64_t>(i)));
+    const auto command = [&](const std::string& out) {
+      return command_line("train",
+                          {{"--data", data.string()},
+                           {"--out", (folder.path() / out).string()},
+                           {"--threads", "1"},
+                           {"--epochs", "3"},
+                           {"--method", "ce"},
+                           {"--model", "resnet20"},
+                           {"--image-size", "8"},
+                           {"--batch-size", "4"},
+                           {"--checkpoint-every", "0.001s"}},
+                          {});
+    };
+    const auto run = [&](const std::string& out) { return folder.path() / out / "none-rate0-seed1" / "ce"; };
+    REQUIRE(Process(command("peaceful"), folder.path()).wait().code == 0);
+    int resumed = 0;
+    for (int attempt = 0; attempt < 4; ++attempt) {
+      Process process(command("killed"), folder.path());
+      REQUIRE(appears(run("killed") / "checkpoint.safetensors"));
+      std::this_thread::sleep_for(std::chrono::milliseconds(120 * attempt));
+      resumed += contains(process.kill_and_wait().out, "resumed in epoch ");
+    }
+    REQUIRE(Process(command("killed"), folder.path()).wait().code == 0);
+    CHECK(resumed > 0);
+    CHECK(read_file(run("killed") / "weights.safetensors") == read_file(run("peaceful") / "weights.safetensors"));
+  }
+
   TEST_CASE("stop: a signal is answered with the place where it stopped") {
     const Workplace place;
     const std::vector<std::string> endless = {"--epochs", "5000", "--method", "ce"};
