@@ -24,14 +24,14 @@ bool holds(std::string_view text, T& value) {
 
 // The number without zeros before it, which would make it an octal one.
 template <class T>
-std::string whole(const std::string& flag, const std::string& text) {
+std::string whole_number(const std::string& flag, const std::string& text) {
   T value{};
   if (holds(text, value)) return fmt::format("{}", value);
   if (std::is_signed_v<T>) usage("{} {}: expected a whole number", flag, text);
   usage("{} {}: expected a whole number from 0 to {}", flag, text, std::numeric_limits<T>::max());
 }
 
-std::string real(const std::string& flag, const std::string& text) {
+std::string finite_number(const std::string& flag, const std::string& text) {
   double value = 0.0;
   if (holds(text, value) && std::isfinite(value)) return text;
   usage("{} {}: expected a finite number", flag, text);
@@ -42,9 +42,9 @@ std::string real(const std::string& flag, const std::string& text) {
 void check_numbers_of(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
     const std::string kind = option->get_type_name(), flag = option->get_name();
-    const auto judge = kind.starts_with("UINT")    ? whole<uint64_t>
-                       : kind.starts_with("INT")   ? whole<int64_t>
-                       : kind.starts_with("FLOAT") ? real
+    const auto judge = kind.starts_with("UINT")    ? whole_number<uint64_t>
+                       : kind.starts_with("INT")   ? whole_number<int64_t>
+                       : kind.starts_with("FLOAT") ? finite_number
                                                    : nullptr;
     if (judge) option->transform([judge, flag](const std::string& text) { return judge(flag, text); });
   }

@@ -142,10 +142,9 @@ void resolve_noises(const Experiment& experiment, RawOptions& raw) {
 }
 
 constexpr int64_t kMostEpochs = 100'000, kMostSamples = 1'000'000'000;
-constexpr double kHighestRate = 1e6;
 
 void check_rate(std::string_view flag, double lr) {
-  if (!(lr > 0.0 && lr <= kHighestRate)) usage("{} {}: expected a number above 0, up to {:g}", flag, lr, kHighestRate);
+  if (!(std::isfinite(lr) && lr > 0.0)) usage("{} {}: expected a positive number", flag, lr);
 }
 
 void check_range(std::string_view flag, int64_t value, int64_t least, int64_t most) {

@@ -67,10 +67,9 @@ class Trainer {
         save();
       }
     } catch (const Interrupted& stop) {
-      save_before_end(stop.what());
+      save_before_end(stop);
       throw;
-    } catch (const ReadError& error) {
-      save_before_end("stopped");
+    } catch (const ReadError& error) {  // no checkpoint: what cures it changes what is trained on
       fail_unreadable(error);
     }
     finish();
@@ -322,14 +321,15 @@ class Trainer {
     next_save_ = ended + in_ticks(pause);
   }
 
-  // For an end that has a reason of its own, which a failing save must not hide.
-  void save_before_end(std::string_view why) {
+  // A save that fails must not hide why the run ends.
+  void save_before_end(const Interrupted& stop) {
     if (history_.empty() && partial_.batches == 0) return;  // there is nothing to save
     try {
       if (partial_.batches > 0) save();  // else it is saved
-      progress_.note(fmt::format("{}: {} {}; the same command goes on from there", phase_.label, why, place()));
+      progress_.note(fmt::format("{}: {} {}; the same command goes on from there", phase_.label, stop.what(), place()));
     } catch (const Error& error) {
-      progress_.failure(fmt::format("{}: {}; no checkpoint could be written: {}", phase_.label, why, error.what()));
+      progress_.failure(
+          fmt::format("{}: {}; no checkpoint could be written: {}", phase_.label, stop.what(), error.what()));
     }
   }
 

@@ -46,8 +46,7 @@ size_t best_epoch(const std::vector<EpochMetrics>& history, Selection selection)
 // checkpoint, training goes on from it, to the same result. Returns the metrics of all epochs.
 //
 // A checkpoint is written after every epoch, and within one whenever RunOptions::checkpoint_every has passed since the
-// last (less often where writing takes more than a twentieth of the time), also where reading a batch fails, and when a
-// signal asks for the end (stop.h).
+// last (less often where writing takes more than a twentieth of the time), and when a signal asks for the end (stop.h).
 //
 // A loss that asks for it (Loss::needs_training_outputs) is first shown the outputs of the given weights for the whole
 // training split; a resumed phase gives it its state back instead. Batches that the loss skips leave out the whole step

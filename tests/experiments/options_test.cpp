@@ -106,7 +106,7 @@ TEST_SUITE("unit") {
     CHECK(contains(refusal({"--batch-size", "10000000000"}), "expected 1 to 1000000000"));
     CHECK(contains(refusal({"--rate", "1e400"}), "--rate 1e400: expected a finite number"));
     CHECK(contains(refusal({"--lr", "inf"}), "--lr inf: expected a finite number"));
-    CHECK(contains(refusal({"--lr", "1e300"}), "--lr 1e+300: expected a number above 0"));
+    CHECK(contains(refusal({"--lr", "1e-400"}), "--lr 1e-400"));
     for (const char* flag : {"--epsilon", "--lr", "--pretrain-lr", "--rate"}) {
       CAPTURE(flag);
       CHECK(contains(refusal({flag, "nan"}), fmt::format("{} nan: expected a finite number", flag)));

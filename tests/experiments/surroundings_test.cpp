@@ -17,7 +17,7 @@ const std::vector<std::string> kLong = {
     "--epochs",  "2",          "--batch-size",   "5",  "--method",       "ce,dmi,fw,lccn",
     "--sampler", "stratified", "--warmup-steps", "30", "--update-every", "7"};
 
-std::vector<std::string> with(std::vector<std::string> flags, const std::vector<std::string>& more) {
+std::vector<std::string> and_flags(std::vector<std::string> flags, const std::vector<std::string>& more) {
   flags.insert(flags.end(), more.begin(), more.end());
   return flags;
 }
@@ -30,7 +30,7 @@ Outcome in_shell(const Workplace& place, const std::string& before, const std::v
   return Process({"bash", "-c", line + after}, place.path()).wait();
 }
 
-std::map<std::string, std::string> weights_in(const std::filesystem::path& out) {
+std::map<std::string, std::string> final_weights(const std::filesystem::path& out) {
   std::map<std::string, std::string> files;
   for (const std::string& method : kMethods) {
     files[method] = read_file(out / (kRun + method) / "weights.safetensors");
@@ -50,7 +50,7 @@ TEST_SUITE("experiment") {
     const Workplace place({.train = 3000, .test = 50});
     const auto peaceful = place.path() / "peaceful";
     REQUIRE(Process(place.command_in(peaceful, kLong), place.path()).wait().code == 0);
-    const auto command = place.command(with(kLong, {"--checkpoint-every", "0.001s"}));
+    const auto command = place.command(and_flags(kLong, {"--checkpoint-every", "0.001s"}));
     int within = 0;
     for (int attempt = 0; attempt < 60; ++attempt) {
       Process process(command, place.path());
@@ -64,7 +64,7 @@ TEST_SUITE("experiment") {
     CAPTURE(outcome.err);
     CHECK(outcome.code == 0);
     CHECK(within > 0);
-    CHECK(weights_in(place.out()) == weights_in(peaceful));
+    CHECK(final_weights(place.out()) == final_weights(peaceful));
   }
 
   TEST_CASE("stop: a signal is answered with a checkpoint and the same command goes on from there") {
@@ -85,7 +85,7 @@ TEST_SUITE("experiment") {
       }
     }
     CHECK(place.run(kLong).code == 0);
-    CHECK(weights_in(place.out()) == weights_in(peaceful));
+    CHECK(final_weights(place.out()) == final_weights(peaceful));
   }
 
   TEST_CASE("stop: candidates of a search go on within their epochs too") {
@@ -93,7 +93,7 @@ TEST_SUITE("experiment") {
     const std::vector<std::string> flags = {"--method", "dmi", "--search", "--lr", "0.001,0.0001", "--batch-size", "8"};
     const auto peaceful = place.path() / "peaceful";
     REQUIRE(Process(place.command_in(peaceful, flags), place.path()).wait().code == 0);
-    const auto command = place.command(with(flags, {"--checkpoint-every", "0.001s"}));
+    const auto command = place.command(and_flags(flags, {"--checkpoint-every", "0.001s"}));
     int stopped = 0;
     for (const std::string candidate : {"search-lr0.001-batch8", "search-lr0.0001-batch8"}) {
       Process process(command, place.path());

@@ -254,7 +254,7 @@ TEST_SUITE("unit") {
     CHECK(weights_of(c) == weights_of(a));
   }
 
-  TEST_CASE("trainer: a sample that cannot be read is no fault of the learning rate and what was learnt is kept") {
+  TEST_CASE("trainer: a sample that cannot be read is no fault of the learning rate") {
     class Broken : public Dataset {
      public:
       Broken(std::shared_ptr<const Dataset> data, int64_t broken) : data_(std::move(data)), broken_(broken) {}
@@ -283,9 +283,7 @@ TEST_SUITE("unit") {
       CHECK(contains(message, "the run: image: 'x.jpg' is empty"));
       CHECK(contains(message, "--skip-broken") == may_skip);
       CHECK(!contains(message, "learning rate"));
-      const auto checkpoint = load_checkpoint(bench.phase.folder / "checkpoint.safetensors", Device::reference);
-      REQUIRE(checkpoint.partial);
-      CHECK(checkpoint.partial->batches == 3);  // all: what is left is the validation
+      CHECK(!std::filesystem::exists(bench.phase.folder / "checkpoint.safetensors"));
     }
   }
 
