@@ -14,7 +14,7 @@ constexpr int64_t kStepsBeforeRecording = 3;
 
 }  // namespace
 
-std::unique_ptr<Optimizer> make_optimizer(const TrainingPlan& plan, std::vector<NamedTensor> parameters) {
+std::unique_ptr<Optimizer> optimizer_of(const TrainingPlan& plan, std::vector<NamedTensor> parameters) {
   if (plan.optimizer == OptimizerKind::sgd) {
     return std::make_unique<Sgd>(
         std::move(parameters), SgdOptions{.lr = plan.lr, .momentum = plan.momentum, .weight_decay = plan.weight_decay});

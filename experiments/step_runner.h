@@ -16,7 +16,7 @@
 namespace cofactor {
 
 // With the plan's rate, momentum and weight decay.
-std::unique_ptr<Optimizer> make_optimizer(const TrainingPlan& plan, std::vector<NamedTensor> parameters);
+std::unique_ptr<Optimizer> optimizer_of(const TrainingPlan& plan, std::vector<NamedTensor> parameters);
 
 class StepRunner {
  public:

@@ -56,7 +56,7 @@ class Trainer {
     ensure_writable_directory(phase_.folder);
     if (load_finished()) return history_;
     const StopSignals signals;
-    optimizer_ = make_optimizer(phase_.plan, model_.parameters());
+    optimizer_ = optimizer_of(phase_.plan, model_.parameters());
     if (!resume()) begin();
     runner_.emplace(model_, loss_, *optimizer_, options_.cuda_graph);
     next_save_ = Clock::now() + in_ticks(every());
