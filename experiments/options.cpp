@@ -57,7 +57,8 @@ std::string footer(const Experiment& experiment) {
   }
   text += "The paper: " + experiment.paper + "\n";
   text +=
-      "Exit code: 0 done, 1 failed, 2 bad usage. Started again, finished runs are skipped, interrupted ones resumed.";
+      "Exit code: 0 done, 1 failed, 2 bad usage. Started again, finished runs are skipped, interrupted ones resumed.\n"
+      "Ctrl-C or SIGTERM writes a checkpoint first; a second one ends at once.";
   return text;
 }
 
