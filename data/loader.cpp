@@ -54,7 +54,7 @@ RandomKey augmentation_key(uint64_t seed, int epoch, int64_t index) {
 class Loader::Impl {
  public:
   Impl(Split split, const LoaderOptions& options);
-  void start_epoch(int epoch);
+  void start_epoch(int number, int64_t first_batch);
   std::optional<Batch> next();
   bool resident() const { return resident_.has_value(); }
   int64_t batches_per_epoch() const { return batch_count(split_.size(), options_.batch_size, options_.last_batch); }
@@ -116,20 +116,23 @@ Loader::Impl::Impl(Split split, const LoaderOptions& options) : split_(std::move
     try {
       workers_.emplace_back([this](const std::stop_token& stop) { work(stop); });
     } catch (const std::system_error& error) {
-      fail("loader: worker thread {} of {} does not start: {}", i + 1, options.workers, error.what());
+      fail("loader: worker thread {} of {} does not start: {} (with 0 workers none is needed)", i + 1, options.workers,
+           error.what());
     }
   }
 }
 
-void Loader::Impl::start_epoch(int number) {
+void Loader::Impl::start_epoch(int number, int64_t first_batch) {
   check(number >= 0, "loader: {} is not the number of an epoch", number);
+  check(first_batch >= 0 && first_batch <= batches_per_epoch(), "loader: batch {} of an epoch of {}", first_batch,
+        batches_per_epoch());
   const RandomKey key{options_.seed, Purpose::shuffle, 0, static_cast<uint64_t>(number)};
   auto epoch = std::make_shared<const Epoch>(
       Epoch{number, make_batches(options_.sampler, split_.labels, options_.batch_size, options_.last_batch, key)});
   {
     const std::scoped_lock lock(mutex_);
     epoch_ = std::move(epoch);
-    taken_ = delivered_ = 0;
+    taken_ = delivered_ = static_cast<size_t>(first_batch);
     for (Slot& slot : slots_) slot = {};
   }
   work_there_.notify_all();
@@ -209,7 +212,11 @@ Tensor Loader::Impl::read_samples(const std::vector<int64_t>& indices, int epoch
   staging.resize(indices.size() * sample_bytes);
   std::byte* out = staging.data();
   for (int64_t index : indices) {
-    split_.data->read(index, augmentation_key(options_.seed, epoch, index), out);
+    try {
+      split_.data->read(index, augmentation_key(options_.seed, epoch, index), out);
+    } catch (const Error& error) {
+      throw ReadError(error.what());
+    }
     out += sample_bytes;
   }
   const Tensor inputs = Tensor::empty(shape, dtype, options_.device);
@@ -238,8 +245,8 @@ Batch Loader::Impl::finish(Prepared prepared) const {
 
 Loader::Loader(Split split, const LoaderOptions& options) : impl_(std::make_unique<Impl>(std::move(split), options)) {}
 Loader::~Loader() = default;
-void Loader::start_epoch(int epoch) {
-  impl_->start_epoch(epoch);
+void Loader::start_epoch(int epoch, int64_t first_batch) {
+  impl_->start_epoch(epoch, first_batch);
 }
 std::optional<Batch> Loader::next() {
   return impl_->next();

@@ -18,6 +18,12 @@ enum class Resident {
   off
 };
 
+// A sample of the data set cannot be read.
+class ReadError : public Error {
+ public:
+  using Error::Error;
+};
+
 struct LoaderOptions {
   int64_t batch_size = 128;
   SamplerKind sampler = SamplerKind::shuffled;
@@ -49,10 +55,11 @@ class Loader {
   // Does not wait for the end of the epoch, only for the batches that are being read.
   ~Loader();
 
-  // Begins an epoch, dropping what is left of the one before.
-  void start_epoch(int epoch);
+  // Begins an epoch at one of its batches, dropping what is left of the epoch before; the batches before it are not
+  // read. `first_batch` may be the number of batches: then none is left. Throws Error outside [0, batches_per_epoch].
+  void start_epoch(int epoch, int64_t first_batch = 0);
   // The next batch, or nothing at the end of the epoch. An error in reading a batch, also in a worker thread, is thrown
-  // here when that batch is due; the epoch does not go on behind it.
+  // here when that batch is due (a ReadError where the data set threw an Error); the epoch does not go on behind it.
   std::optional<Batch> next();
   int64_t batches_per_epoch() const;
   // Whether the images lie on the device as bytes.

@@ -139,4 +139,16 @@ Batches make_batches(SamplerKind kind, const std::vector<int32_t>& labels, int64
   return batches;
 }
 
+int64_t complete_batch_size(const std::vector<int64_t>& class_sizes, int64_t least) {
+  const auto samples = std::accumulate(class_sizes.begin(), class_sizes.end(), int64_t{0});
+  check(!class_sizes.empty() && std::ranges::min(class_sizes) > 0, "sampler: a class without samples is in no batch");
+  const int64_t rarest = std::ranges::min(class_sizes);
+  // A full batch may get no more than the share of each class, rounded down.
+  for (int64_t size = std::max(least, (samples + rarest - 1) / rarest); size < samples; ++size) {
+    const int64_t rest = samples % size;
+    if (rest == 0 || std::ranges::min(proportional_shares(class_sizes, samples, rest)) > 0) return size;
+  }
+  return samples;
+}
+
 }  // namespace cofactor

@@ -28,4 +28,8 @@ int64_t batch_count(int64_t samples, int64_t batch_size, LastBatch last);
 std::vector<std::vector<int64_t>> make_batches(SamplerKind kind, const std::vector<int32_t>& labels, int64_t batch_size,
                                                LastBatch last, const RandomKey& key);
 
+// The least batch size, from `least` on, with which every batch of a stratified epoch has a sample of each class; all
+// samples in one batch at most. class_sizes: the samples of each class. Throws Error where a class has none.
+int64_t complete_batch_size(const std::vector<int64_t>& class_sizes, int64_t least = 1);
+
 }  // namespace cofactor

@@ -16,6 +16,12 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// The system, or a device, has not the memory that the work takes.
+class OutOfMemory : public Error {
+ public:
+  using Error::Error;
+};
+
 // Throws Error with the formatted message.
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {

@@ -50,6 +50,25 @@ void add_epoch(std::vector<EpochMetrics>& history, const Json& json, const std::
   check(history.back().epoch == expected, "{}: epoch {}, expected {}", where, history.back().epoch, expected);
 }
 
+Json to_json(const PartialEpoch& partial) {
+  return {{"batches", partial.batches},
+          {"skipped_batches", partial.skipped_batches},
+          {"loss_sum", partial.loss_sum},
+          {"seconds", partial.seconds}};
+}
+
+PartialEpoch partial_from(const Json& json, const fs::path& path) {
+  PartialEpoch partial;
+  partial.batches = field<int64_t>(json, "batches");
+  partial.skipped_batches = field<int64_t>(json, "skipped_batches");
+  partial.loss_sum = field<double>(json, "loss_sum");
+  partial.seconds = field<double>(json, "seconds");
+  check(partial.batches >= 1 && partial.skipped_batches >= 0 && partial.skipped_batches <= partial.batches,
+        "{}: {} batches of an epoch are done, {} of them skipped", path.string(), partial.batches,
+        partial.skipped_batches);
+  return partial;
+}
+
 // A checkpoint's tensors stand in one file under these prefixes.
 constexpr std::string_view kModel = "model.", kBest = "best.", kOptimizer = "optimizer.", kLoss = "loss.";
 
@@ -98,6 +117,7 @@ void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
   file.metadata = {{"settings", checkpoint.settings},
                    {"threads", fmt::format("{}", checkpoint.threads)},
                    {"history", write_json(history)}};
+  if (checkpoint.partial) file.metadata["partial"] = write_json(to_json(*checkpoint.partial));
   add(file.tensors, kModel, checkpoint.model);
   add(file.tensors, kBest, checkpoint.best);
   add(file.tensors, kOptimizer, checkpoint.optimizer);
@@ -114,12 +134,15 @@ Checkpoint load_checkpoint(const fs::path& path, Device device) {
     for (const Json& epoch : json_of(file, "history", path)) {
       add_epoch(checkpoint.history, epoch, fmt::format("{}: its history", path.string()));
     }
+    if (file.metadata.contains("partial")) {
+      checkpoint.partial = partial_from(json_of(file, "partial", path), path);
+    }
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
     fail("{}: its metadata is malformed: {}", path.string(), error.what());
   }
-  check(!checkpoint.history.empty(), "{}: a checkpoint of no epoch", path.string());
+  check(!checkpoint.history.empty() || checkpoint.partial, "{}: a checkpoint of no epoch", path.string());
   checkpoint.model = part(file.tensors, kModel, Device::reference);
   checkpoint.best = part(file.tensors, kBest, Device::reference);
   checkpoint.optimizer = part(file.tensors, kOptimizer, device);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,14 +23,25 @@ struct EpochMetrics {
   bool operator==(const EpochMetrics&) const = default;
 };
 
-// Everything that a phase needs to go on after `history`'s last epoch as if it had never stopped.
+// How far an epoch has come before its end.
+struct PartialEpoch {
+  int64_t batches = 0, skipped_batches = 0;  // done, and those of them that carried no gradient
+  double loss_sum = 0.0;                     // over the batches that were not skipped
+  double seconds = 0.0;
+
+  bool operator==(const PartialEpoch&) const = default;
+};
+
+// Everything that a phase needs to go on, after `history`'s last epoch or within the next one, as if it had never
+// stopped.
 struct Checkpoint {
   std::string settings;  // a JSON object: what decides the result (settings.h)
   int threads = 0;       // another number may change the last digits
   std::vector<EpochMetrics> history;
-  std::vector<NamedTensor> model, best;  // weights and buffers now, and of the selected epoch so far; on the host
-  std::vector<NamedTensor> optimizer;    // on the device
-  std::vector<NamedTensor> loss{};       // what the loss keeps between steps; on the host
+  std::optional<PartialEpoch> partial{};  // of the epoch that follows `history`; none between two epochs
+  std::vector<NamedTensor> model, best;   // weights and buffers now, and of the selected epoch so far; on the host
+  std::vector<NamedTensor> optimizer;     // on the device
+  std::vector<NamedTensor> loss{};        // what the loss keeps between steps; on the host
 };
 
 // One safetensors file, whole or not at all. load_checkpoint throws Error, with the path, where the file is cut short

@@ -7,6 +7,8 @@
 
 #include "engine/autograd.h"
 #include "engine/error.h"
+#include "experiments/run_failed.h"
+#include "experiments/stop.h"
 
 namespace cofactor {
 namespace {
@@ -20,8 +22,9 @@ double percent(int64_t part, int64_t whole) {
 void check_finite(const std::vector<float>& logits, const Batch& batch, std::string_view what) {
   const size_t classes = logits.size() / static_cast<size_t>(batch.size());
   for (size_t i = 0; i < logits.size(); ++i) {
-    check(std::isfinite(logits[i]), "predict: the network's output for sample {} of the {} set is {}",
-          batch.indices[i / classes], what, logits[i]);
+    if (std::isfinite(logits[i])) continue;
+    throw NotFinite(fmt::format("the network's output for sample {} of the {} set is {}", batch.indices[i / classes],
+                                what, logits[i]));
   }
 }
 
@@ -49,6 +52,7 @@ Predictions predict(Module& model, Loader& loader, std::string_view what) {
   int64_t classes = 0;
   loader.start_epoch(0);
   while (const auto batch = loader.next()) {
+    StopSignals::check();
     const Tensor output = model(batch->inputs);
     device = output.device();
     classes = output.dim(-1);

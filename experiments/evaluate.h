@@ -18,7 +18,8 @@ struct Predictions {
 };
 
 // Runs the network in evaluation mode over the loader's epoch 0 (make it sequential), without gradients; training mode
-// is as before afterwards. `what` names the split in errors. Throws Error where an output is not finite.
+// is as before afterwards. `what` names the split in errors. Throws NotFinite where an output is not finite, and
+// Interrupted where a signal asks for the end (stop.h).
 Predictions predict(Module& model, Loader& loader, std::string_view what);
 
 // How often class p was answered (the largest logit, the first among equals) where the label is t: counts[p * C + t].

@@ -145,13 +145,15 @@ std::string panel(const std::vector<Summary>& summaries, const std::string& nois
                      gnuplot_string(noise), lowest, 100.0 + 0.02 * span, step, plots);
 }
 
-// A new folder that goes, with what is in it, at the end of the scope.
+// A new folder that goes, with what is in it, at the end of the scope: among the system's temporary ones, or in
+// `otherwise` where these cannot be used (TMPDIR names none, say).
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "cofactor-figure-XXXXXX").string();
-    check(mkdtemp(name.data()) != nullptr, "figure: cannot make the folder {}: {}", name, std::strerror(errno));
-    path_ = name;
+  explicit TemporaryFolder(const fs::path& otherwise) {
+    std::error_code error;
+    const fs::path usual = fs::temp_directory_path(error);
+    if (!error && make_in(usual)) return;
+    check(make_in(otherwise), "figure: cannot make a folder in {}: {}", otherwise.string(), std::strerror(errno));
   }
   ~TemporaryFolder() {
     std::error_code ignored;
@@ -162,6 +164,13 @@ class TemporaryFolder {
   const fs::path& path() const { return path_; }
 
  private:
+  bool make_in(const fs::path& folder) {
+    std::string name = (folder / "cofactor-figure-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) return false;
+    path_ = name;
+    return true;
+  }
+
   fs::path path_;
 };
 
@@ -214,7 +223,7 @@ std::string figure_script(const std::vector<Summary>& summaries) {
 }
 
 void draw_figure(const std::vector<Summary>& summaries, const fs::path& stem) {
-  const TemporaryFolder folder;
+  const TemporaryFolder folder(fs::absolute(stem).parent_path());
   write_file_atomically(folder.path() / "figure.gp", figure_script(summaries));
   const int status = run_gnuplot(folder.path());
   check(status == 0, "figure: gnuplot failed (wait status {}): {}", status, read_file(folder.path() / "log.txt"));

@@ -16,6 +16,8 @@
 #include "engine/io/json.h"
 #include "experiments/cell_runner.h"
 #include "experiments/inputs.h"
+#include "experiments/program.h"
+#include "experiments/stop.h"
 
 namespace cofactor {
 namespace {
@@ -51,8 +53,7 @@ class RemoteProgress : public Progress {
  private:
   void send(const Json& message) {
     if (advanced_ > 0) send_advance();
-    fmt::print("{}\n", write_json(message));
-    std::fflush(stdout);
+    write_text(stdout, write_json(message) + "\n");  // where nobody listens any more, this process ends too
   }
   void send_advance() {
     sent_ = std::chrono::steady_clock::now();
@@ -80,6 +81,8 @@ class Worker {
   int output() const { return output_; }
   // The complete lines that have come since the last call; nothing at the end.
   std::optional<std::vector<std::string>> read_lines();
+  // Asks it to end, which it does once it has written a checkpoint.
+  void stop() const { kill(pid_, SIGTERM); }
   // How the process ended: "exit code 3", "signal 9".
   std::string wait();
 
@@ -107,7 +110,12 @@ Worker::Worker(const CellTodo& todo, std::vector<std::string> command, const Dir
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, lock.descriptor(), lock.descriptor());  // which keeps it open there
-  const int error = posix_spawn(&pid_, "/proc/self/exe", &actions, nullptr, arguments.data(), environ);
+  // A group of its own: what a terminal sends (Ctrl-C) reaches it through this process alone.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  const int error = posix_spawn(&pid_, "/proc/self/exe", &actions, &attributes, arguments.data(), environ);
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   close(ends[1]);
   output_ = ends[0];
@@ -147,12 +155,19 @@ class Jobs {
       : options_(options), command_(command), lock_(lock), progress_(progress), finished_(finished) {}
 
   int run(const std::vector<CellTodo>& todo) {
+    const StopSignals signals;
     size_t next = 0;
-    while (next < todo.size() || !workers_.empty()) {
+    while (!stopping_ && (next < todo.size() || !workers_.empty())) {
       while (next < todo.size() && static_cast<int>(workers_.size()) < options_.jobs) {
         workers_.push_back(std::make_unique<Worker>(todo[next++], command_, lock_, threads_per_job(options_)));
       }
       listen();
+      stopping_ = StopSignals::pending() != 0;
+    }
+    if (stopping_) {
+      for (const auto& worker : workers_) worker->stop();
+      while (!workers_.empty()) listen();
+      StopSignals::check();
     }
     return failed_;
   }
@@ -162,9 +177,10 @@ class Jobs {
   void listen() {
     std::vector<pollfd> outputs;
     for (const auto& worker : workers_) outputs.push_back({worker->output(), POLLIN, 0});
-    const int ready = poll(outputs.data(), outputs.size(), -1);
+    constexpr int kMilliseconds = 500;  // a signal between the last look and this call is seen no later
+    const int ready = poll(outputs.data(), outputs.size(), kMilliseconds);
     check(ready >= 0 || errno == EINTR, "--jobs: cannot wait for the processes: {}", std::strerror(errno));
-    if (ready < 0) return;
+    if (ready <= 0) return;
     for (size_t i = 0; i < outputs.size(); ++i) {
       if (outputs[i].revents == 0) continue;
       const auto lines = workers_[i]->read_lines();
@@ -203,6 +219,7 @@ class Jobs {
 
   void end(Worker& worker) {
     const std::string how = worker.wait();
+    if (stopping_) return;  // as it was told to
     failed_ += worker.failed.value_or(1);
     if (worker.failed || worker.named_failure) return;
     progress_.failure(fmt::format("{}: its process ended by {} before it was done", worker.cell().label(), how));
@@ -215,6 +232,7 @@ class Jobs {
   const std::function<void(const Result&)>& finished_;
   std::vector<std::unique_ptr<Worker>> workers_;
   int failed_ = 0;
+  bool stopping_ = false;  // all were told to
 };
 
 }  // namespace
@@ -229,6 +247,7 @@ int run_jobs(const RunOptions& options, const std::vector<CellTodo>& todo, const
 }
 
 void end_with_parent(const RunOptions& options) {
+  StopSignals::repeat_is_same();  // a whole control group may be told, and then the parent tells again
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != field<int>(parse_json(options.worker), "parent")) _exit(1);
 }
@@ -246,8 +265,10 @@ int run_worker(const Experiment& experiment, RunOptions options, const Experimen
     const int failed = runner.run(cell, order.at("methods"));
     progress.done(failed);
     return failed == 0 ? 0 : 1;
+  } catch (const Interrupted&) {
+    return 1;  // the process that told it to end says so
   } catch (const std::exception& error) {
-    progress.failure(fmt::format("{}: {}", experiment.name, error.what()));
+    progress.failure(with_program(experiment.name, message_of(error)));
     return 1;
   }
 }

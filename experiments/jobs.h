@@ -29,8 +29,9 @@ int threads_per_job(const RunOptions& options);
 
 // Runs each cell in a process, options.jobs of them at once, and hands over their results as they come. A process that
 // fails, or dies, does not stop the others. `command` is this program's command line; the processes hold `lock` too, so
-// that the folder stays locked until the last has ended, and end when this one does, however it ends. Returns how many
-// runs failed, after saying why. Throws Error where no process can be started.
+// that the folder stays locked until the last has ended, and end when this one does, however it ends. A signal that
+// asks for the end (stop.h) is passed on: each writes a checkpoint. Returns how many runs failed, after saying why.
+// Throws Error where no process can be started, and Interrupted after a signal.
 int run_jobs(const RunOptions& options, const std::vector<CellTodo>& todo, const std::vector<std::string>& command,
              const DirectoryLock& lock, ConsoleProgress& progress, const std::function<void(const Result&)>& finished);
 

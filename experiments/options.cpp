@@ -8,8 +8,10 @@
 #include <set>
 
 #include "engine/backend.h"
+#include "experiments/duration.h"
 #include "experiments/loss_flags.h"
 #include "experiments/noises.h"
+#include "experiments/number_flags.h"
 
 namespace cofactor {
 namespace {
@@ -39,8 +41,8 @@ struct RawOptions {
   std::vector<double> lrs;
   std::vector<int64_t> batch_sizes;
   bool search = false;
-  std::string device = "auto", sampler = "shuffled", cuda_graph = "on";
-  int threads = 0;  // 0: all cores
+  std::string device = "auto", sampler = "shuffled", cuda_graph = "on", checkpoint_every = "5m";
+  std::optional<int> threads;  // all cores
 };
 
 std::string describe(const TrainingPlan& plan) {
@@ -55,7 +57,8 @@ std::string footer(const Experiment& experiment) {
   }
   text += "The paper: " + experiment.paper + "\n";
   text +=
-      "Exit code: 0 done, 1 failed, 2 bad usage. Started again, finished runs are skipped, interrupted ones resumed.";
+      "Exit code: 0 done, 1 failed, 2 bad usage. Started again, finished runs are skipped, interrupted ones resumed.\n"
+      "Ctrl-C or SIGTERM writes a checkpoint first; a second one ends at once.";
   return text;
 }
 
@@ -108,7 +111,7 @@ void add_machine_flags(CLI::App& app, const Experiment& experiment, RawOptions& 
   app.add_option("--device", raw.device, "auto, cpu, cuda or reference")->capture_default_str();
   app.add_option("--precision", raw.run.precision, "f32, or bf16; tf32 where the device has it")->capture_default_str();
   app.add_option("--threads", raw.threads, "Threads of the host's kernels")
-      ->default_str(fmt::format("all cores: {}", usable_cores()));
+      ->default_str(fmt::format("all cores: {}", std::min(num_threads(), most_threads())));
   app.add_option(
          "--jobs", raw.run.jobs,
          "Cells trained at once, each in a process with its share of the threads; a GPU's memory is not shared out")
@@ -116,6 +119,9 @@ void add_machine_flags(CLI::App& app, const Experiment& experiment, RawOptions& 
   app.add_option("--worker", raw.run.worker)->group("");  // of the processes that --jobs starts
   app.add_option("--cuda-graph", raw.cuda_graph, "on: a training step is recorded once and replayed, on cuda; off")
       ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
+  app.add_option("--checkpoint-every", raw.checkpoint_every,
+                 "How often a checkpoint is written within an epoch, such as 30s, 5m or 1h; 0: only after each epoch")
       ->capture_default_str();
   app.add_option("--workers", raw.run.workers, "Threads that read batches ahead; 0: none")->capture_default_str();
 }
@@ -136,17 +142,21 @@ void resolve_noises(const Experiment& experiment, RawOptions& raw) {
   }
 }
 
+constexpr int64_t kMostEpochs = 100'000, kMostSamples = 1'000'000'000;
+
 void check_rate(std::string_view flag, double lr) {
   if (!(std::isfinite(lr) && lr > 0.0)) usage("{} {}: expected a positive number", flag, lr);
+}
+
+void check_range(std::string_view flag, int64_t value, int64_t least, int64_t most) {
+  if (value < least || value > most) usage("{} {}: expected {} to {}", flag, value, least, most);
 }
 
 // --lr and --batch-size: one value each, or lists to search among.
 void resolve_search(const Experiment& experiment, RawOptions& raw) {
   RunOptions& run = raw.run;
   for (const double lr : raw.lrs) check_rate("--lr", lr);
-  for (const int64_t size : raw.batch_sizes) {
-    if (size < 1) usage("--batch-size {}: expected at least 1", size);
-  }
+  for (const int64_t size : raw.batch_sizes) check_range("--batch-size", size, 1, kMostSamples);
   if ((raw.search || !raw.lrs.empty()) && run.methods == std::vector<std::string>{"ce"}) {
     usage("{}: it is about fine-tuning, and ce does not fine-tune; there is --pretrain-lr",
           raw.search ? "--search" : fmt::format("--lr {}", fmt::join(raw.lrs, ",")));
@@ -167,15 +177,13 @@ void check_numbers(const RunOptions& run) {
   for (const double rate : run.rates) {
     if (!(rate >= 0.0 && rate <= 1.0)) usage("--rate {}: a noise rate lies in [0, 1]", rate);
   }
-  if (run.epochs && *run.epochs < 1) usage("--epochs {}: expected at least 1", *run.epochs);
-  if (run.limit && *run.limit < 1) usage("--limit {}: expected at least 1", *run.limit);
-  if (run.validation_limit && *run.validation_limit < 1) {
-    usage("--validation-limit {}: expected at least 1", *run.validation_limit);
-  }
+  if (run.epochs) check_range("--epochs", *run.epochs, 1, kMostEpochs);
+  if (run.limit) check_range("--limit", *run.limit, 1, kMostSamples);
+  if (run.validation_limit) check_range("--validation-limit", *run.validation_limit, 1, kMostSamples);
   if (run.pretrain_lr) check_rate("--pretrain-lr", *run.pretrain_lr);
-  if (run.threads < 1) usage("--threads {}: expected at least 1", run.threads);
-  if (run.jobs < 1) usage("--jobs {}: expected at least 1", run.jobs);
-  if (run.workers < 0) usage("--workers {}: expected 0 or more", run.workers);
+  check_range("--threads", run.threads, 1, most_threads());
+  check_range("--jobs", run.jobs, 1, most_threads());
+  check_range("--workers", run.workers, 0, most_threads());
 }
 
 void set_lr(TrainingPlan& plan, double lr) {
@@ -218,8 +226,9 @@ RunOptions validate(const Experiment& experiment, RawOptions& raw, LossFlags& lo
   check_names(run.methods, experiment.methods(), "--method");
   run.methods = distinct(run.methods);
   resolve_search(experiment, raw);
-  run.threads = raw.threads == 0 ? usable_cores() : raw.threads;
+  run.threads = raw.threads.value_or(std::min(num_threads(), most_threads()));
   check_numbers(run);
+  run.checkpoint_every = as_usage("--checkpoint-every", raw.checkpoint_every, parse_duration);
   run.rates = distinct(run.rates);
   run.seeds = distinct(run.seeds);
   run.sampler = as_usage("--sampler", raw.sampler, parse_sampler);
@@ -244,14 +253,19 @@ std::optional<RunOptions> parse_options(const Experiment& experiment, int argc, 
   add_machine_flags(app, experiment, raw);
   if (experiment.add_flags) experiment.add_flags(app);
   app.footer(footer(experiment));
+  check_numbers_of(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app.help());
+    std::fputs(app.help().c_str(), stdout);
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
     throw UsageError(fmt::format("{} (--help lists the flags)", error.what()));
   }
+  results_are_in(raw.run.out / "results.jsonl");
+  now_doing("before training");
+  const CLI::Option* skip_broken = app.get_option_no_throw("--skip-broken");
+  raw.run.may_skip_broken = skip_broken != nullptr && skip_broken->count() == 0;
   RunOptions run = validate(experiment, raw, loss_flags);
   if (experiment.check_flags) experiment.check_flags();
   return run;

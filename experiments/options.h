@@ -39,6 +39,8 @@ struct RunOptions {
   int jobs = 1;            // cells at once, each in a process of its own with its share of the threads
   int workers = 1;         // threads that read batches ahead
   SamplerKind sampler = SamplerKind::shuffled;
+  double checkpoint_every = 300.0;  // seconds between checkpoints within an epoch; 0: none
+  bool may_skip_broken = false;     // the experiment has --skip-broken, and it is not given
   LossOptions loss;
   std::string worker{};  // what the process that started this one wants trained (jobs.h); else empty
 };

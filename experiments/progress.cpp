@@ -5,7 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <utility>
+
+#include "experiments/program.h"
 
 namespace cofactor {
 namespace {
@@ -19,13 +23,6 @@ size_t terminal_width(std::FILE* out) {
 }
 
 }  // namespace
-
-std::string format_duration(double seconds) {
-  const auto whole = static_cast<int64_t>(std::max(seconds, 0.0) + 0.5);
-  if (whole < 60) return fmt::format("{} s", whole);
-  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
-  return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
-}
 
 ConsoleProgress::ConsoleProgress(std::FILE* out, bool terminal, int64_t total_samples)
     : out_(out), terminal_(terminal), total_(total_samples) {}
@@ -54,8 +51,7 @@ void ConsoleProgress::skip(int64_t samples) {
 
 void ConsoleProgress::note(std::string_view line) {
   clear();
-  fmt::print(out_, "{}\n", line);
-  std::fflush(out_);
+  write(fmt::format("{}\n", line));
 }
 
 void ConsoleProgress::epoch(std::string_view line) {
@@ -75,7 +71,14 @@ void ConsoleProgress::epoch_of(std::string_view label, std::string_view line) {
 
 void ConsoleProgress::failure(std::string_view line) {
   clear();
-  fmt::print(stderr, "{}\n", line);
+  print_error(line);
+}
+
+void ConsoleProgress::write(std::string_view text) {
+  if (silent_ || write_text(out_, text)) return;
+  silent_ = true;
+  print_error(fmt::format("the progress cannot be written to standard output: {}; the work goes on without it",
+                          std::strerror(errno)));
 }
 
 void ConsoleProgress::show() {
@@ -87,16 +90,12 @@ void ConsoleProgress::show() {
                   rate > 0.0 ? format_duration(static_cast<double>(total_ - done_) / rate) : "?", label_);
   if (!epoch_.empty()) line += "; " + epoch_;
   line.resize(std::min(line.size(), terminal_width(out_) - 1));
-  fmt::print(out_, "\r\x1b[K{}", line);
-  std::fflush(out_);
+  write(fmt::format("\r\x1b[K{}", line));
   visible_ = true;
 }
 
 void ConsoleProgress::clear() {
-  if (std::exchange(visible_, false)) {
-    fmt::print(out_, "\r\x1b[K");
-    std::fflush(out_);
-  }
+  if (std::exchange(visible_, false)) write("\r\x1b[K");
 }
 
 }  // namespace cofactor

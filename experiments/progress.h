@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "experiments/duration.h"
+
 namespace cofactor {
 
 // Where a run says how it goes.
@@ -26,6 +28,7 @@ class Progress {
   virtual void failure(std::string_view line) = 0;
 };
 
+// Where its file can no longer be written to, it says so once on standard error and is silent from then on.
 class ConsoleProgress : public Progress {
  public:
   // `total_samples`: training samples that the whole sweep will visit, epochs and methods added up.
@@ -49,16 +52,14 @@ class ConsoleProgress : public Progress {
   using Clock = std::chrono::steady_clock;
   void show();
   void clear();
+  void write(std::string_view text);
 
   std::FILE* out_;
   bool terminal_;
   int64_t total_, done_ = 0;
   Clock::time_point began_ = Clock::now(), shown_{};
   std::string label_, epoch_;
-  bool visible_ = false;
+  bool visible_ = false, silent_ = false;
 };
-
-// "3 s", "12 min 05 s", "4 h 07 min"
-std::string format_duration(double seconds);
 
 }  // namespace cofactor

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/backend.h"
+#include "experiments/batch_check.h"
 #include "experiments/cell_runner.h"
 #include "experiments/figure.h"
 #include "experiments/inputs.h"
@@ -48,7 +49,7 @@ class Sweep {
     remove_leftovers(options.out);
     if (!fs::exists(results_path_)) return;
     ResultsFile file = read_results(results_path_);
-    if (!file.cut_short.empty()) fmt::print(stderr, "{}: {}\n", experiment.name, file.cut_short);
+    if (!file.cut_short.empty()) print_error(fmt::format("{}: {}", experiment.name, file.cut_short));
     results_ = std::move(file.results);
   }
 
@@ -74,8 +75,9 @@ class Sweep {
     }
     progress.note("");
     report(progress);
-    if (failed > 0) fmt::print(stderr, "{}: {} failed, see above\n", experiment_.name, failed == 1 ? "a run" : "runs");
-    return failed == 0 && drawn_ ? 0 : 1;
+    if (failed > 0)
+      print_error(fmt::format("{}: {} failed, see above", experiment_.name, failed == 1 ? "a run" : "runs"));
+    return failed == 0 ? 0 : 1;
   }
 
  private:
@@ -133,10 +135,9 @@ class Sweep {
     progress.note(format_table(summaries));
     try {
       for (const fs::path& file : draw_figures(summaries, options_.out)) progress.note(file.string());
-    } catch (const Error& error) {
-      drawn_ = false;
-      fmt::print(stderr, "{}: the results are in {}, but the figure was not drawn: {}\n", experiment_.name,
-                 results_path_.string(), error.what());
+    } catch (const std::exception& error) {
+      print_error(fmt::format("{}: warning: the results are in {}, but the figure was not drawn: {}", experiment_.name,
+                              results_path_.string(), message_of(error)));
     }
   }
 
@@ -162,7 +163,6 @@ class Sweep {
   DirectoryLock lock_;
   fs::path results_path_;
   std::vector<Result> results_;
-  bool drawn_ = true;
 };
 
 }  // namespace
@@ -179,6 +179,7 @@ int run_experiment(Experiment experiment, int argc, const char* const* argv) {
   data.splits = limited(std::move(data.splits), *options);
   data.inputs = look_at(data.splits, usable_cores());
   if (!options->worker.empty()) return run_worker(experiment, *options, data);
+  check_lone_samples(experiment, *options, data);
   return Sweep(experiment, *options, std::move(data)).run({argv, argv + argc});
 }
 

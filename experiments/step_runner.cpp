@@ -2,6 +2,8 @@
 
 #include "engine/autograd.h"
 #include "engine/backend.h"
+#include "engine/optim/adam.h"
+#include "engine/optim/sgd.h"
 
 namespace cofactor {
 
@@ -11,6 +13,14 @@ namespace {
 constexpr int64_t kStepsBeforeRecording = 3;
 
 }  // namespace
+
+std::unique_ptr<Optimizer> optimizer_of(const TrainingPlan& plan, std::vector<NamedTensor> parameters) {
+  if (plan.optimizer == OptimizerKind::sgd) {
+    return std::make_unique<Sgd>(
+        std::move(parameters), SgdOptions{.lr = plan.lr, .momentum = plan.momentum, .weight_decay = plan.weight_decay});
+  }
+  return std::make_unique<Adam>(std::move(parameters), AdamOptions{.lr = plan.lr, .weight_decay = plan.weight_decay});
+}
 
 Tensor StepRunner::run_once(const Batch& batch) {
   logits_ = model_(batch.inputs);

@@ -4,14 +4,19 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "engine/batch.h"
 #include "engine/captured_step.h"
 #include "engine/optim/optimizer.h"
+#include "experiments/experiment.h"
 #include "layers/module.h"
 #include "losses/loss.h"
 
 namespace cofactor {
+
+// With the plan's rate, momentum and weight decay.
+std::unique_ptr<Optimizer> optimizer_of(const TrainingPlan& plan, std::vector<NamedTensor> parameters);
 
 class StepRunner {
  public:

@@ -1,4 +1,4 @@
-// One training phase: from given weights to the best epoch's, by one loss, resumable after every epoch.
+// One training phase: from given weights to the best epoch's, by one loss, resumable from any step.
 #pragma once
 
 #include <filesystem>
@@ -10,16 +10,11 @@
 #include "experiments/experiment.h"
 #include "experiments/options.h"
 #include "experiments/progress.h"
+#include "experiments/run_failed.h"
 #include "layers/module.h"
 #include "losses/loss.h"
 
 namespace cofactor {
-
-// One run of a sweep cannot go on (it diverged, or its labels cannot teach its loss); the others can.
-class RunFailed : public Error {
- public:
-  using Error::Error;
-};
 
 // By what the best epoch is chosen. Among equal accuracies the lower validation loss decides: where the noisy majority
 // is the best answer for every sample, all epochs have one accuracy, and the first of them knows least (from there DMI
@@ -50,14 +45,18 @@ size_t best_epoch(const std::vector<EpochMetrics>& history, Selection selection)
 // it. Where the folder holds the finished weights of the same settings, they are loaded instead; where it holds a
 // checkpoint, training goes on from it, to the same result. Returns the metrics of all epochs.
 //
+// A checkpoint is written after every epoch, and within one whenever RunOptions::checkpoint_every has passed since the
+// last (less often where writing takes more than a twentieth of the time), and when a signal asks for the end (stop.h).
+//
 // A loss that asks for it (Loss::needs_training_outputs) is first shown the outputs of the given weights for the whole
 // training split; a resumed phase gives it its state back instead. Batches that the loss skips leave out the whole step
 // and are counted. Selection reads Loss::evaluate over the whole validation set: the logits of all its samples, one
 // call.
 //
-// Throws RunFailed where the loss cannot be prepared, where the loss or the network's outputs stop being finite, with
-// the step and the likely cause, and where no batch of an epoch carries a gradient; Error where files of other settings
-// are in the way, or files fail.
+// Throws RunFailed where the given weights are not finite or the loss cannot be prepared, where the loss or the
+// network's outputs stop being finite, with the step and the likely cause, where no batch of an epoch carries a
+// gradient, and where the validation loss is infinite after every epoch; Error where files of other settings are in the
+// way, or files fail; Interrupted after a signal.
 std::vector<EpochMetrics> train_phase(const Phase& phase, const RunOptions& options, const NoisyData& data,
                                       Module& model, Loss& loss, Progress& progress);
 

@@ -98,8 +98,11 @@ void* MemoryPool::allocate(size_t bytes) {
       release_free_blocks();
       data = source_->obtain(size);
     }
-    check(data != nullptr, "memory: {} refused a block of {} bytes ({} asked for); {} bytes are in use, {} held{}",
-          source_->name(), size, bytes, stats_.in_use, stats_.reserved, source_->advice());
+    if (!data) {
+      throw OutOfMemory(
+          fmt::format("memory: {} refused a block of {} bytes ({} asked for); {} bytes are in use, {} held{}",
+                      source_->name(), size, bytes, stats_.in_use, stats_.reserved, source_->advice()));
+    }
     stats_.reserved += size;
   }
   stats_.in_use += size;

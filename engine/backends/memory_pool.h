@@ -45,7 +45,7 @@ class MemoryPool {
   MemoryPool& operator=(const MemoryPool&) = delete;
   ~MemoryPool();
 
-  // Throws Error where the source has no such block.
+  // Throws OutOfMemory where the source has no such block.
   void* allocate(size_t bytes);
   // `bytes` is what the block was asked for with.
   void deallocate(void* data, size_t bytes) noexcept;

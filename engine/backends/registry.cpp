@@ -55,6 +55,14 @@ std::vector<Device> available_devices() {
   return devices;
 }
 
+int num_threads() {
+#ifdef COFACTOR_HAS_CPU
+  return CpuBackend::num_threads();
+#else
+  return 1;
+#endif
+}
+
 void set_num_threads(int threads) {
   check(threads >= 1, "threads: {} is not a number of threads", threads);
 #ifdef COFACTOR_HAS_CPU

@@ -138,6 +138,39 @@ TEST_SUITE("data") {
     }
   }
 
+  TEST_CASE("an epoch may begin at any of its batches without the others being read") {
+    for (const int workers : {0, 1, 3}) {
+      for (const auto sampler : {SamplerKind::shuffled, SamplerKind::stratified}) {
+        const auto data = std::make_shared<ProbeData>(50);
+        auto options = reference_options(8, workers, 2);
+        options.sampler = sampler;
+        Loader loader(make_split(data, 0, 50), options);
+        const Delivered whole = read_epoch(loader, 2);
+        for (const int64_t first : {0, 1, 3, 6, 7}) {
+          CAPTURE(first);
+          const int64_t before = data->reads();
+          loader.start_epoch(2, first);
+          size_t number = static_cast<size_t>(first);
+          for (; const auto batch = loader.next(); ++number) {
+            CHECK(batch->indices == whole.indices[number]);
+            CHECK(batch->inputs.to_vector<float>() == whole.inputs[number]);
+            CHECK(batch->host_labels == whole.labels[number]);
+          }
+          CHECK(number == 7);
+          CHECK(data->reads() - before == std::max<int64_t>(0, 50 - 8 * first));
+        }
+        CHECK(error_of([&] { loader.start_epoch(2, 8); }) == "loader: batch 8 of an epoch of 7");
+        CHECK(error_of([&] { loader.start_epoch(2, -1); }) == "loader: batch -1 of an epoch of 7");
+      }
+    }
+  }
+
+  TEST_CASE("what the data set cannot read is told from other errors") {
+    Loader loader(probe(4, 2), reference_options(4, 1));
+    loader.start_epoch(0);
+    CHECK_THROWS_AS(loader.next(), ReadError);
+  }
+
   TEST_CASE("augmentation depends on seed and epoch and sample alone") {
     // Sample 6 as one of ten in batches of 3, and as one of two in a batch of its own.
     const auto data = std::make_shared<ProbeData>(10);

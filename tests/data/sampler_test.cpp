@@ -182,6 +182,34 @@ TEST_SUITE("data") {
     CHECK(batch_count(5, 2, LastBatch::drop) == 2);
     CHECK(batch_count(6, 2, LastBatch::keep) == 3);
   }
+
+  TEST_CASE("the least batch size that gives every stratified batch each class is found") {
+    for (const std::vector<int64_t>& sizes :
+         {std::vector<int64_t>{5, 5}, {1, 99}, {40, 3, 57}, {7, 7, 7, 2}, {300, 10, 10, 1}, {1, 1}}) {
+      const std::vector<int32_t> labels = labels_with(sizes);
+      const auto lacks_a_class = [&](int64_t batch_size) {
+        for (uint64_t epoch = 0; epoch < 3; ++epoch) {
+          for (const auto& batch :
+               make_batches(SamplerKind::stratified, labels, batch_size, LastBatch::keep, epoch_key(epoch))) {
+            std::map<int32_t, int64_t> counts;
+            for (const int64_t position : batch) ++counts[labels[static_cast<size_t>(position)]];
+            if (counts.size() < sizes.size()) return true;
+          }
+        }
+        return false;
+      };
+      const int64_t least = complete_batch_size(sizes);
+      CAPTURE(least);
+      CHECK(!lacks_a_class(least));
+      for (int64_t size = 1; size < least; ++size) CHECK(lacks_a_class(size));
+      for (int64_t from = 1; from <= static_cast<int64_t>(labels.size()); ++from) {
+        const int64_t enough = complete_batch_size(sizes, from);
+        CHECK(enough >= from);
+        CHECK(!lacks_a_class(enough));
+      }
+    }
+    CHECK(error_of([] { complete_batch_size({3, 0}); }).find("a class without samples") != std::string::npos);
+  }
 }
 
 }  // namespace cofactor::testing

@@ -60,6 +60,29 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("checkpoint: one within an epoch holds how far that has come and one without says nothing of it") {
+    const TemporaryFolder folder;
+    const auto path = folder.path() / "checkpoint.safetensors";
+    Checkpoint within = example_checkpoint();
+    within.partial = PartialEpoch{.batches = 17, .skipped_batches = 2, .loss_sum = 1.0 / 3.0, .seconds = 0.1};
+    save_checkpoint(path, within);
+    CHECK(load_checkpoint(path, Device::reference).partial == within.partial);
+    within.history.clear();  // of the first epoch
+    within.best.clear();
+    save_checkpoint(path, within);
+    CHECK(load_checkpoint(path, Device::reference).history.empty());
+    save_checkpoint(path, example_checkpoint());
+    CHECK(!load_checkpoint(path, Device::reference).partial);
+    within.partial.reset();
+    save_checkpoint(path, within);
+    CHECK(error_of([&] { load_checkpoint(path, Device::reference); }).find("a checkpoint of no epoch") !=
+          std::string::npos);
+    within.partial = PartialEpoch{.batches = 1, .skipped_batches = 2};
+    save_checkpoint(path, within);
+    CHECK(error_of([&] { load_checkpoint(path, Device::reference); }).find("1 batches of an epoch are done") !=
+          std::string::npos);
+  }
+
   TEST_CASE("checkpoint: a file cut short or of another kind is an error that names it") {
     const TemporaryFolder folder;
     const auto path = folder.path() / "checkpoint.safetensors";

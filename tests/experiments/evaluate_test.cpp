@@ -58,7 +58,7 @@ TEST_SUITE("unit") {
     Echo model(17);
     Loader loader(split, sequential(5));
     CHECK(error_of([&] { predict(model, loader, "validation"); }) ==
-          "predict: the network's output for sample 17 of the validation set is nan");
+          "the network's output for sample 17 of the validation set is nan");
   }
 
   TEST_CASE("evaluate: accuracies of a confusion by hand") {

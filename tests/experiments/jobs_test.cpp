@@ -133,6 +133,6 @@ TEST_SUITE("experiment") {
     const Workplace place;
     const Outcome outcome = place.run({"--jobs", "0"});
     CHECK(outcome.code == 2);
-    CHECK(contains(outcome.err, "--jobs 0: expected at least 1"));
+    CHECK(contains(outcome.err, "--jobs 0: expected 1 to"));
   }
 }

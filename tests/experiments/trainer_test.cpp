@@ -2,11 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <signal.h>
+
 #include <cmath>
 
 #include "engine/ops/elementwise.h"
 #include "engine/ops/reduce.h"
 #include "experiments/protocol.h"
+#include "experiments/stop.h"
 #include "losses/make_loss.h"
 #include "tests/experiments/process.h"
 #include "tests/experiments/small_experiment.h"
@@ -28,6 +31,7 @@ class Scripted : public Loss {
       return Tensor::full(Shape{}, value, DType::f32, logits.device());
     }
     if (calls_++ == fail_at) fail("scripted: as the test wants it");
+    if (calls_ - 1 == stop_at) raise(SIGTERM);
     if (calls_ - 1 == nan_at) return sum(logits) * NAN;
     return (*ce_)(logits, batch);
   }
@@ -36,8 +40,8 @@ class Scripted : public Loss {
   }
 
   static constexpr int64_t kValidation = 17;
-  int64_t fail_at = -1, nan_at = -1;  // training calls, from 0
-  std::vector<int64_t> skipped;       // batches of each epoch of three
+  int64_t fail_at = -1, nan_at = -1, stop_at = -1;  // training calls, from 0
+  std::vector<int64_t> skipped;                     // batches of each epoch of three
   std::vector<double> validation_losses;
 
  private:
@@ -53,6 +57,7 @@ class Remembering : public Loss {
   std::string_view name() const override { return "remembering"; }
   Tensor operator()(const Tensor& logits, const Batch& batch) override {
     if (calls_++ == fail_at) fail("remembering: as the test wants it");
+    if (calls_ - 1 == stop_at) raise(SIGTERM);
     return (*ce_)(logits, batch) * (1.0 + 0.1 * weight_ + 0.01 * static_cast<double>(draw_ % 7));
   }
   Tensor evaluate(const Tensor& logits, const Batch& batch) override {
@@ -79,7 +84,7 @@ class Remembering : public Loss {
     weight_ = state[0].tensor.item();
   }
 
-  int64_t fail_at = -1, refuse_step = -1;  // training calls, from 0
+  int64_t fail_at = -1, refuse_step = -1, stop_at = -1;  // training calls, from 0
   std::string refusal;
   int preparations = 0, evaluations = 0;
   std::vector<int64_t> prepared_with;
@@ -190,6 +195,126 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("trainer: stopped after any step by a signal it goes on from that step to the same bits") {
+    Bench whole;
+    SmallNetwork model(1, Device::reference);
+    Remembering peaceful;
+    auto wanted = whole.train(model, peaceful);
+    for (int64_t stop = 0; stop < 12; ++stop) {
+      CAPTURE(stop);
+      Bench cut;
+      SmallNetwork first(1, Device::reference), second(1, Device::reference);
+      Remembering stopped, going_on;
+      stopped.stop_at = stop;
+      CHECK_THROWS_AS(cut.train(first, stopped), Interrupted);
+      const std::string place = fmt::format("in epoch {} of 4, after batch {} of 3", stop / 3 + 1, stop % 3 + 1);
+      CHECK(contains(cut.log(), "stopped by SIGTERM " + place));
+      const Checkpoint checkpoint = load_checkpoint(cut.phase.folder / "checkpoint.safetensors", Device::reference);
+      REQUIRE(checkpoint.partial);
+      CHECK(checkpoint.partial->batches == stop % 3 + 1);
+      auto history = cut.train(second, going_on);
+      CHECK(contains(cut.log(), "the run: resumed " + place));
+      CHECK(going_on.preparations == 0);
+      CHECK(weights_of(second) == weights_of(model));
+      CHECK(cut.weights() == whole.weights());
+      CHECK(going_on.state()[0].tensor.item() == peaceful.state()[0].tensor.item());
+      for (auto* one : {&history, &wanted}) {
+        for (EpochMetrics& epoch : *one) epoch.seconds = 0.0;
+      }
+      CHECK(history == wanted);
+    }
+  }
+
+  TEST_CASE("trainer: a checkpoint comes within an epoch when its time has come and not before") {
+    for (const double every : {0.0, 1e-6, 3600.0}) {
+      CAPTURE(every);
+      Bench cut;
+      cut.options.checkpoint_every = every;
+      SmallNetwork first(1, Device::reference);
+      Scripted failing;
+      failing.fail_at = 2;  // within the first epoch, and no signal
+      CHECK(contains(error_of([&] { cut.train(first, failing); }), "as the test wants it"));
+      CHECK(std::filesystem::exists(cut.phase.folder / "checkpoint.safetensors") == (every == 1e-6));
+    }
+  }
+
+  TEST_CASE("trainer: skipped batches are counted over an interruption") {
+    Bench whole, cut;
+    SmallNetwork a(1, Device::reference), b(1, Device::reference), c(1, Device::reference);
+    Scripted peaceful, stopped, going_on;
+    for (Scripted* loss : {&peaceful, &stopped}) loss->skipped = {1};
+    const auto wanted = whole.train(a, peaceful);
+    stopped.stop_at = 1;  // the first epoch's third batch
+    CHECK_THROWS_AS(cut.train(b, stopped), Interrupted);
+    going_on.skipped = {1};
+    const auto history = cut.train(c, going_on);
+    CHECK(history[0].skipped_batches == 1);
+    CHECK(history[0].batches == 3);
+    CHECK(history[0].train_loss == wanted[0].train_loss);
+    CHECK(weights_of(c) == weights_of(a));
+  }
+
+  TEST_CASE("trainer: a sample that cannot be read is no fault of the learning rate") {
+    class Broken : public Dataset {
+     public:
+      Broken(std::shared_ptr<const Dataset> data, int64_t broken) : data_(std::move(data)), broken_(broken) {}
+      int64_t size() const override { return data_->size(); }
+      Shape sample_shape() const override { return data_->sample_shape(); }
+      DType dtype() const override { return data_->dtype(); }
+      const std::vector<int32_t>& labels() const override { return data_->labels(); }
+      int64_t classes() const override { return data_->classes(); }
+      void read(int64_t index, const RandomKey& key, void* out) const override {
+        check(index != broken_, "image: 'x.jpg' is empty");
+        data_->read(index, key, out);
+      }
+
+     private:
+      std::shared_ptr<const Dataset> data_;
+      int64_t broken_;
+    };
+    for (const bool may_skip : {true, false}) {
+      Bench bench;
+      bench.options.may_skip_broken = may_skip;
+      bench.data.validation.data =
+          std::make_shared<Broken>(bench.data.validation.data, bench.data.validation.indices[3]);
+      SmallNetwork model(1, Device::reference);
+      Scripted loss;
+      const std::string message = error_of([&] { bench.train(model, loss); });
+      CHECK(contains(message, "the run: image: 'x.jpg' is empty"));
+      CHECK(contains(message, "--skip-broken") == may_skip);
+      CHECK(!contains(message, "learning rate"));
+      CHECK(!std::filesystem::exists(bench.phase.folder / "checkpoint.safetensors"));
+    }
+  }
+
+  TEST_CASE("trainer: given weights that are not finite are named before the first step") {
+    Bench bench;
+    SmallNetwork model(1, Device::reference);
+    auto state = model.state();
+    REQUIRE(state[1].name == "fc.bias");
+    state[1].tensor = Tensor::from(std::vector<float>{0.0f, NAN}, Shape{2}, Device::reference);
+    model.load_state(state);
+    Scripted loss;
+    const std::string message = error_of([&] { bench.train(model, loss); });
+    CHECK(contains(message, "before the first step the weights are not finite: 'fc.bias' holds nan at element 1"));
+    CHECK(contains(message, "--init"));
+    CHECK(!contains(message, "learning rate"));
+  }
+
+  TEST_CASE("trainer: a validation loss that is infinite after every epoch leaves nothing to select") {
+    Bench bench;
+    bench.phase.first_epoch = 4;
+    SmallNetwork model(1, Device::reference);
+    Scripted loss;
+    loss.validation_losses = {INFINITY, INFINITY, INFINITY, INFINITY};
+    CHECK_THROWS_AS(bench.train(model, loss), RunFailed);
+    Scripted again;
+    const std::string message = error_of([&] { bench.train(model, again); });
+    CHECK(contains(message, "the validation loss is infinite after each of 4 epochs"));
+    CHECK(contains(message, "lower --lr (it is 0.1)"));
+    CHECK(!std::filesystem::exists(bench.phase.folder / "weights.safetensors"));
+  }
+
   TEST_CASE("trainer: a loss that keeps state is prepared once and given its state back when resumed") {
     Bench whole;
     SmallNetwork model(1, Device::reference);
@@ -271,7 +396,7 @@ TEST_SUITE("unit") {
     CHECK(history[0].batches == 3);
     CHECK(history[0].skipped_batches == 1);
     CHECK(contains(some_skipped.log(), "skipped 1 of 3 batches"));
-    CHECK(contains(some_skipped.log(), "larger batches (--batch-size) or --sampler stratified"));
+    CHECK(contains(some_skipped.log(), "--sampler stratified gives every batch a sample of each class"));
     CHECK(!contains(none_skipped.log(), "skipped"));
     CHECK(weights_of(b) != weights_of(c));
   }
@@ -292,7 +417,14 @@ TEST_SUITE("unit") {
     bench.phase.plan.lr = 1e38;
     SmallNetwork model(1, Device::reference);
     Scripted loss;
-    CHECK(contains(error_of([&] { bench.train(model, loss); }), "learning rate is likely too high"));
+    const std::string message = error_of([&] { bench.train(model, loss); });
+    CHECK(contains(message, "learning rate is likely too high; lower --pretrain-lr (it is 1e+38)"));
+    Bench finetuning;
+    finetuning.phase.plan.lr = 1e38;
+    finetuning.phase.first_epoch = 4;
+    SmallNetwork other(1, Device::reference);
+    Scripted another;
+    CHECK(contains(error_of([&] { finetuning.train(other, another); }), "lower --lr (it is 1e+38)"));
   }
 
   TEST_CASE("trainer: a validation loss may be infinite never NaN") {

@@ -1,6 +1,7 @@
 #include "engine/backends/cpu/backend.h"
 
 #include <dlfcn.h>
+#include <sys/mman.h>
 
 #include "engine/backends/cpu/primitives.h"
 #include "engine/backends/cpu/thread_pool.h"
@@ -9,15 +10,25 @@ namespace cofactor {
 
 CpuBackend::CpuBackend() : primitives_(std::make_unique<Primitives>()) {
   // LAPACK may come from OpenBLAS, which would bring threads of its own; the factorisations here are too small for any.
-  // Its OpenMP build sets that runtime's number as well, which nothing here uses.
   using SetThreads = void (*)(int);
   if (const auto set = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(1);
 }
 
 CpuBackend::~CpuBackend() = default;
 
+int CpuBackend::num_threads() {
+  return cpu::ThreadPool::instance().threads();
+}
+
 void CpuBackend::set_num_threads(int threads) {
   cpu::ThreadPool::instance().set_threads(threads);
+}
+
+void onednn::check_room_for_primitive() {
+  constexpr size_t kRoom = size_t{8} << 20;
+  void* probe = mmap(nullptr, kRoom, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (probe == MAP_FAILED) throw OutOfMemory("oneDNN: there is no room for the code of another kernel");
+  munmap(probe, kRoom);
 }
 
 std::string CpuBackend::bf16_note() const {

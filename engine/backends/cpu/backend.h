@@ -16,7 +16,9 @@ class CpuBackend : public ReferenceBackend {
   ~CpuBackend() override;
   Device device() const override { return Device::cpu; }
 
-  // Threads of the one OpenMP runtime, which oneDNN shares.
+  // Threads of the one OpenMP runtime, which oneDNN shares. oneDNN divides its work among as many as the runtime says
+  // it has, and waits for ever for one that does not come: so the runtime is made to give what it says.
+  static int num_threads();
   static void set_num_threads(int threads);
 
   // Where the processor does not multiply bf16 itself, it is computed in f32 (in_f32.h).

@@ -143,6 +143,10 @@ struct KeyHash {
   size_t operator()(const Key& key) const { return key.hash(); }
 };
 
+// Throws OutOfMemory where there is no room for another primitive: oneDNN writes the code of one that it has no memory
+// for through a null pointer.
+void check_room_for_primitive();
+
 // Primitives by what decides them, made on first use.
 template <class Value>
 class PrimitiveCache {
@@ -150,7 +154,10 @@ class PrimitiveCache {
   template <class Make>
   Value& get(const Key& key, Make&& make) {
     auto found = values_.find(key);
-    if (found == values_.end()) found = values_.emplace(key, std::make_unique<Value>(make())).first;
+    if (found == values_.end()) {
+      check_room_for_primitive();
+      found = values_.emplace(key, std::make_unique<Value>(make())).first;
+    }
     return *found->second;
   }
 

@@ -99,7 +99,7 @@ ThreadPool& ThreadPool::instance() {
 }
 
 ThreadPool::ThreadPool() : taken_(new std::atomic<uint64_t>[kMaxParts]()) {
-  set_threads(omp_get_max_threads());
+  set_threads(std::getenv("OMP_NUM_THREADS") ? omp_get_max_threads() : usable_cores());
 }
 
 void ThreadPool::set_threads(int threads) {

@@ -27,6 +27,10 @@ std::vector<Device> available_devices() {
   return {Device::reference, Device::cuda};
 }
 
+int num_threads() {
+  return 1;
+}
+
 void set_num_threads(int) {}
 
 Device parse_device(std::string_view name) {
