@@ -204,7 +204,7 @@ TEST_SUITE("experiment") {
   TEST_CASE("threads: whatever OpenMP is told the run ends with the number of threads and the weights that were asked for") {
     const std::vector<std::string> flags = {"--method", "ce", "--threads", "2"};
     const auto weights_of = [](const Workplace& place) {
-      return read_file(place.out() / "clothes-to-bags-rate0.5-seed1" / "ce" / "weights.safetensors");
+      return read_file(place.out() / (kRun + "ce") / "weights.safetensors");
     };
     const Workplace plain;
     REQUIRE(in_shell(plain, "", flags).code == 0);
