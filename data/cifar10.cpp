@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <system_error>
+#include <utility>
 
 #include "data/find_folder.h"
 #include "data/image_files.h"
+#include "data/split_file.h"
 #include "engine/io/file.h"
 
 namespace cofactor {
@@ -65,28 +67,57 @@ Cifar10 load_binary(const std::filesystem::path& directory) {
   pixels = {}, labels = {};
   read_batch(directory / kTestBatch, pixels, labels);
   const auto tested = static_cast<int64_t>(labels.size());
-  return {make_split(training, 0, train), make_split(training, train, all - train),
-          make_split(to_array(std::move(pixels), std::move(labels)), 0, tested)};
+  return {make_split(training, 0, train),
+          make_split(training, train, all - train),
+          make_split(to_array(std::move(pixels), std::move(labels)), 0, tested),
+          {}};
 }
 
-std::shared_ptr<const ImageArray> load_folders(const std::filesystem::path& directory, int threads) {
-  const ImageList list = list_class_folders(directory);
+// The images of one of the two folders, by their paths from `directory`.
+ImageList list_part(const std::filesystem::path& directory, const char* part, const Cifar10Options& options,
+                    FileAccount& account) {
+  ImageList list = list_class_images(
+      {.images = {.base = directory, .threads = options.threads}, .folder = part, .no_classes = {}}, account);
   check(std::ranges::equal(list.classes, kCifar10Classes), "cifar10: the folders in '{}' are {}, not {}",
-        directory.string(), fmt::join(list.classes, ", "), fmt::join(kCifar10Classes, ", "));
+        (directory / part).string(), fmt::join(list.classes, ", "), fmt::join(kCifar10Classes, ", "));
+  return list;
+}
+
+std::shared_ptr<const ImageArray> load_listed(const ImageList& list, int threads) {
   auto array = load_image_array(list, {kCifar10Mean.begin(), kCifar10Mean.end()},
                                 {kCifar10Std.begin(), kCifar10Std.end()}, threads);
   check(array->sample_shape() == Shape{kCifarSide, kCifarSide, kRgb},
-        "cifar10: the images in '{}' are of shape {}, not 32 x 32 pixels", directory.string(), array->sample_shape());
+        "cifar10: the images in '{}' are of shape {}, not 32 x 32 pixels",
+        list.path(0).parent_path().parent_path().string(), array->sample_shape());
   return array;
 }
 
+Cifar10 load_split(const std::filesystem::path& directory, const Cifar10Options& options) {
+  const SplitFile split = read_split_file(options.split);
+  Cifar10 cifar;
+  ImageList all = list_part(directory, "train", options, cifar.account);
+  const ImageList test = list_part(directory, "test", options, cifar.account);
+  all.names.insert(all.names.end(), test.names.begin(), test.names.end());
+  all.labels.insert(all.labels.end(), test.labels.begin(), test.labels.end());
+  const SplitImages images = split_images(all, split, "test", cifar.account);
+  check_tests(images, split);
+  const auto array = load_listed(images.list, options.threads);
+  for (const auto& [part, samples] :
+       {std::pair{&cifar.train, &images.train}, std::pair{&cifar.validation, &images.validation},
+        std::pair{&cifar.test, &images.test}})
+    *part = make_split(array, *samples, 0, static_cast<int64_t>(samples->size()));
+  return cifar;
+}
+
 Cifar10 load_class_folders(const std::filesystem::path& directory, const Cifar10Options& options) {
-  const auto training = load_folders(directory / "train", options.threads);
-  const auto test = load_folders(directory / "test", options.threads);
+  if (!options.split.empty()) return load_split(directory, options);
+  FileAccount account;
+  const auto training = load_listed(list_part(directory, "train", options, account), options.threads);
+  const auto test = load_listed(list_part(directory, "test", options, account), options.threads);
   const int64_t all = training->size(), train = all * 4 / 5;
   const auto order = random_permutation({options.split_seed, Purpose::split, 0, 0}, all);
   return {make_split(training, order, 0, train), make_split(training, order, train, all - train),
-          make_split(test, 0, test->size())};
+          make_split(test, 0, test->size()), std::move(account)};
 }
 
 // The folder that the batches lie in, or nothing.
@@ -119,6 +150,9 @@ Cifar10 load_cifar10(const std::filesystem::path& directory, const Cifar10Option
         "cifar-10-binary.tar.gz at https://www.cs.toronto.edu/~kriz/cifar.html; they may lie up to three folders down, "
         "as in cifar-10-batches-bin) nor folders train/<class> and test/<class> of images",
         quoted_folder(directory));
+  check(batches.empty() || options.split.empty(),
+        "cifar10: '{}' holds the binary version, which has its official split; --split '{}' is for class folders",
+        batches.string(), options.split.string());
   Cifar10 cifar = batches.empty() ? load_class_folders(directory, options) : load_binary(batches);
   if (options.augment)
     cifar.train.data =

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "data/dataset.h"
+#include "data/file_account.h"
 #include "data/noise.h"
 
 namespace cofactor {
@@ -22,15 +23,17 @@ inline constexpr std::array<float, 3> kCifar10Std = {0.2470f, 0.2435f, 0.2616f};
 struct Cifar10Options {
   bool augment = true;      // the training images: pad 4, crop 32, flip (paper, section 5.2)
   uint64_t split_seed = 0;  // of the permutation that parts training from validation where the official order is lost
-  int threads = 1;          // that decode class folders
+  std::filesystem::path split{};  // of class folders: a table of which images are which (split_file.h); empty: none
+  int threads = 1;                // that decode class folders
 };
 
 // Images are (32, 32, 3). train and validation are parts of one data set, so an image's index, and with it the draw of
 // its noisy label, depends neither on the split's seed nor on augmentation.
 struct Cifar10 {
-  Split train;       // 40,000
-  Split validation;  // 10,000
-  Split test;        // 10,000
+  Split train;            // 40,000
+  Split validation;       // 10,000
+  Split test;             // 10,000
+  FileAccount account{};  // of all files of class folders
 };
 
 // Reads one of the two forms, whichever is there:
@@ -40,9 +43,11 @@ struct Cifar10 {
 //   R, G, B). Batches 1 to 4 are training, 5 is validation.
 // - Class folders, train/<class>/ and test/<class>/, of images of 32 x 32. The order of the batches is lost there: the
 //   data set is in the order of the names, and random_permutation({split_seed, Purpose::split}, n) gives its first four
-//   fifths to training and the rest to validation.
+//   fifths to training and the rest to validation. Where options.split gives each file's index, the data set is in that
+//   order, the official one, and so are batches 1 to 4 and 5; the test's images are the last of the same data set.
 // Throws Error, with the path and the byte offset, where a file is missing, empty or no whole number of records, where
-// a label is above 9, where class folders are not the ten classes, and for images of another size.
+// a label is above 9, where class folders are not the ten classes, for images of another size, and as split_images
+// does; the binary version takes no split.
 Cifar10 load_cifar10(const std::filesystem::path& directory, const Cifar10Options& options = {});
 
 // The experiment's noises, by the names of the command line.

@@ -36,11 +36,13 @@ struct Clothing1m {
   Split validation;                                                       // 14,000, clean
   Split test;                                                             // 10,000, clean
   std::vector<BrokenImage> broken_train, broken_validation, broken_test;  // that skip_broken left out
+  FileAccount account;                                                    // of all files below images/
 };
 
 // Reads annotations/noisy_train.txt, annotations/clean_val.txt and annotations/clean_test.txt below `directory`, whose
 // lines name images below it and their labels: "images/3/45/NAME.jpg 7". Throws Error, with the file and the line, as
-// read_image_list does. Whether an image is there shows when it is read.
+// read_image_list does, and where broken images leave nothing of a class in a part. Whether an image is there shows
+// when it is read.
 Clothing1m load_clothing1m(const std::filesystem::path& directory, const Clothing1mOptions& options = {});
 
 }  // namespace cofactor

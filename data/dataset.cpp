@@ -1,9 +1,25 @@
 #include "data/dataset.h"
 
 #include <cmath>
+#include <cstddef>
 #include <numeric>
+#include <span>
+
+#include "data/checksum.h"
 
 namespace cofactor {
+
+SampleContents Dataset::contents(const std::vector<int64_t>& indices, int /*threads*/) const {
+  SampleContents found;
+  // As floats, for which all types of values are aligned.
+  const size_t bytes = static_cast<size_t>(sample_shape().numel()) * size_of(dtype());
+  std::vector<float> values((bytes + sizeof(float) - 1) / sizeof(float));
+  for (const int64_t index : indices) {
+    read(index, {}, values.data());
+    found.checksums.push_back(checksum_of(values.data(), bytes));
+  }
+  return found;
+}
 
 ImageArray::ImageArray(std::vector<uint8_t> pixels, const Shape& sample_shape, std::vector<int32_t> labels,
                        int64_t classes, std::vector<float> mean, std::vector<float> std)
@@ -62,6 +78,16 @@ ImageWindow ImageArray::window(int64_t index, const RandomKey& augmentation) con
 
 void ImageArray::read(int64_t index, const RandomKey& augmentation, void* out) const {
   bytes_->read(window(index, augmentation), sample_shape_[0], sample_shape_[1], static_cast<float*>(out));
+}
+
+SampleContents ImageArray::contents(const std::vector<int64_t>& indices, int /*threads*/) const {
+  SampleContents found;
+  for (const int64_t index : indices) {
+    check(index >= 0 && index < size(), "images: sample {} does not exist among {}", index, size());
+    const std::span<const uint8_t> image = bytes_->image(index);
+    found.checksums.push_back(checksum_of(image.data(), image.size()));
+  }
+  return found;
 }
 
 std::vector<int64_t> Split::class_counts() const {

@@ -16,6 +16,18 @@ namespace cofactor {
 
 class ImageArray;
 
+// A sample that cannot be read, and the message of the Error that reading it throws.
+struct BrokenSample {
+  int64_t index = 0;
+  std::string reason;
+};
+
+// What a look at samples found.
+struct SampleContents {
+  std::vector<uint64_t> checksums;   // of what each holds; 0 where it is broken
+  std::vector<BrokenSample> broken;  // in the order in which they were asked for
+};
+
 // A fixed collection of samples with integer labels. Reading is thread-safe.
 class Dataset {
  public:
@@ -32,6 +44,11 @@ class Dataset {
   // `augmentation` is a stream of its own for each sample and epoch; a data set that augments draws from it at
   // positions 0, 1, ... Throws Error where there is no such sample.
   virtual void read(int64_t index, const RandomKey& augmentation, void* out) const = 0;
+  // Looks at samples before anything is learned from them: a checksum of what each holds, whatever the augmentation. A
+  // set in memory has no broken ones; files are read and decoded, on `threads` threads.
+  virtual SampleContents contents(const std::vector<int64_t>& indices, int threads) const;
+  // What a person knows the sample by: a file's path below the set's folder; empty where samples have no names.
+  virtual std::string sample_name(int64_t /*index*/) const { return {}; }
   // This data set as images that are held as bytes, where it is that: a loader may then make its batches on the device.
   virtual const ImageArray* images() const { return nullptr; }
 };
@@ -55,6 +72,8 @@ class ImageArray : public Dataset {
   const std::vector<int32_t>& labels() const override { return labels_; }
   int64_t classes() const override { return classes_; }
   void read(int64_t index, const RandomKey& augmentation, void* out) const override;
+  // Of the bytes.
+  SampleContents contents(const std::vector<int64_t>& indices, int threads) const override;
   const ImageArray* images() const override { return this; }
 
   // The same images and labels, read with `augmentation`: a training split's data set beside a validation split's. They

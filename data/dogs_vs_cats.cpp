@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <system_error>
 #include <tuple>
+#include <utility>
 
 namespace cofactor {
 
@@ -20,33 +22,41 @@ struct NamedImage {
   std::string name;
 };
 
-// "cat.0.jpg"
-NamedImage parse_name(const std::string& name, const std::filesystem::path& folder) {
-  const std::string_view text = name;
+// "cat.0.jpg", in whatever folder; nothing for all other names.
+std::optional<NamedImage> parse_name(const std::string& path) {
+  const std::string_view text = std::string_view(path).substr(path.rfind('/') + 1);
   const size_t first = text.find('.'), last = text.rfind('.');
   const std::string_view animal = text.substr(0, first),
                          number = text.substr(first + 1, last - std::min(first + 1, last));
-  NamedImage image{animal == "cat" ? kCat : kDog, -1, name};
+  NamedImage image{animal == "cat" ? kCat : kDog, -1, path};
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), image.number);
-  check((animal == "cat" || animal == "dog") && error == std::errc() && end == number.data() + number.size() &&
-            image.number >= 0,
-        "dogs_vs_cats: '{}' is not named cat.<number> or dog.<number>, so its class is not known",
-        (folder / name).string());
+  if ((animal != "cat" && animal != "dog") || error != std::errc() || end != number.data() + number.size() ||
+      image.number < 0)
+    return std::nullopt;
   return image;
 }
 
-std::shared_ptr<const ImageList> list_images(const std::filesystem::path& directory) {
+std::shared_ptr<const ImageList> list_images(const std::filesystem::path& directory, int threads,
+                                             FileAccount& account) {
   std::error_code ignored;
   const auto train = directory / "train";
   const auto folder = std::filesystem::is_directory(train, ignored) ? train : directory;
   std::vector<NamedImage> images;
-  for (const std::string& name : sorted_entries(folder, EntryKind::file))
-    if (has_image_extension(name)) images.push_back(parse_name(name, folder));
+  for (const std::string& name : find_images({.base = folder, .threads = threads}, {}, account)) {
+    if (auto image = parse_name(name)) {
+      images.push_back(*std::move(image));
+    } else {
+      account.ignore("image not named cat.<number> or dog.<number>", "images not named cat.<number> or dog.<number>",
+                     name);
+    }
+  }
+  account.use(static_cast<int64_t>(images.size()));
   std::ranges::sort(images, {}, [](const NamedImage& i) { return std::tie(i.label, i.number, i.name); });
   check(!images.empty() && images.front().label == kCat && images.back().label == kDog,
-        "dogs_vs_cats: '{}' holds {} images cat.<number>.jpg or dog.<number>.jpg, not some of each (train.zip at "
-        "https://www.kaggle.com/c/dogs-vs-cats/data)",
-        folder.string(), images.size());
+        "dogs_vs_cats: '{}' holds {} named cat.<number>.jpg or dog.<number>.jpg, not some of each (train.zip at "
+        "https://www.kaggle.com/c/dogs-vs-cats/data){}",
+        folder.string(), counted(static_cast<int64_t>(images.size()), "image", "images"),
+        account.ignored().empty() ? "" : "; there are " + account.ignored());
   auto list = std::make_shared<ImageList>(ImageList{folder, {"cat", "dog"}, {}, {}});
   for (NamedImage& image : images) {
     list->names.push_back(std::move(image.name));
@@ -75,7 +85,8 @@ DogsVsCatsTransforms dogs_vs_cats_transforms(DogsVsCatsInput input, int size) {
 }
 
 DogsVsCats load_dogs_vs_cats(const std::filesystem::path& directory, const DogsVsCatsOptions& options) {
-  const auto list = list_images(directory);
+  FileAccount account;
+  const auto list = list_images(directory, options.threads, account);
   const auto training = std::make_shared<const ImageFiles>(list, options.transforms.training);
   const auto evaluation = training->with(options.transforms.evaluation);
   check(training->sample_shape() == evaluation->sample_shape(),
@@ -86,8 +97,15 @@ DogsVsCats load_dogs_vs_cats(const std::filesystem::path& directory, const DogsV
   const auto order = random_permutation({options.split_seed, Purpose::split, 0, 0}, all);
   DogsVsCats data{make_split(training, order, 0, train), make_split(evaluation, order, train, quarter),
                   make_split(evaluation, order, train + quarter, quarter),
-                  options.skip_broken ? find_broken_images(*list, options.threads) : std::vector<BrokenImage>{}};
-  for (Split* part : {&data.train, &data.validation, &data.test}) *part = without_broken(*part, data.broken);
+                  options.skip_broken ? find_broken_images(*list, options.threads) : std::vector<BrokenImage>{},
+                  std::move(account)};
+  data.account.use(-static_cast<int64_t>(data.broken.size()));
+  for (const auto& [part, name] :
+       {std::pair{&data.train, "training"}, std::pair{&data.validation, "validation"}, std::pair{&data.test, "test"}}) {
+    const Split intact = without_broken(*part, data.broken);
+    check_classes_left(intact, *part, list->classes, name, data.broken);
+    *part = intact;
+  }
   return data;
 }
 

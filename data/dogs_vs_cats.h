@@ -43,11 +43,13 @@ struct DogsVsCats {
   Split validation;                 // 6,250
   Split test;                       // 6,250
   std::vector<BrokenImage> broken;  // that skip_broken left out of them
+  FileAccount account;              // of all files
 };
 
-// Lists cat.<number>.<extension> and dog.<number>.<extension> in the folder "train" of `directory`, as Kaggle's archive
-// has it, or where there is none in `directory`. Throws Error where the folder cannot be read, where an image in it is
-// named otherwise, where a class is missing, and for fewer than 4 images.
+// Lists the images cat.<number>.<extension> and dog.<number>.<extension> below the folder "train" of `directory`, as
+// Kaggle's archive has it, or where there is none below `directory`. Other files are counted. Throws Error where a
+// folder cannot be read, where a class is missing, for fewer than 4 images, and where broken ones leave nothing of a
+// class in a part.
 DogsVsCats load_dogs_vs_cats(const std::filesystem::path& directory, const DogsVsCatsOptions& options = {});
 
 // The experiment's noises, by the names of the command line.

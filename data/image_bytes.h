@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "engine/backend.h"
@@ -20,6 +21,11 @@ class ImageBytes {
 
   const Shape& image_shape() const { return shape_; }
   size_t bytes() const { return pixels_.size(); }
+  // The bytes of one image, which is not checked.
+  std::span<const uint8_t> image(int64_t index) const {
+    const auto size = static_cast<size_t>(shape_.numel());
+    return std::span(pixels_).subspan(static_cast<size_t>(index) * size, size);
+  }
 
   // Writes the height * width * C values of a window, what lies outside the image as byte 0; on the host the same as
   // images_from_bytes (engine/ops/images.h). The image is not checked.

@@ -1,10 +1,12 @@
 #include "data/image_files.h"
 
 #include <algorithm>
-#include <mutex>
+#include <numeric>
 #include <utility>
 
+#include "data/content_cache.h"
 #include "data/image_file.h"
+#include "data/image_scan.h"
 #include "data/parallel_for.h"
 
 namespace cofactor {
@@ -18,15 +20,28 @@ ImageFiles::ImageFiles(std::shared_ptr<const ImageList> list, const ImageTransfo
     check(labels()[static_cast<size_t>(i)] >= 0 && labels()[static_cast<size_t>(i)] < classes(),
           "images: label {} of '{}' does not lie in [0, {})", labels()[static_cast<size_t>(i)], list_->path(i).string(),
           classes());
+  stamps_ = std::make_shared<std::vector<uint64_t>>(list_->names.size());
 }
 
 void ImageFiles::read(int64_t index, const RandomKey& augmentation, void* out) const {
   check(index >= 0 && index < size(), "images: sample {} does not exist among {}", index, size());
-  transform_image(transform_, read_image(list_->path(index)), augmentation, static_cast<float*>(out));
+  const std::filesystem::path path = list_->path(index);
+  const uint64_t looked_at = (*stamps_)[static_cast<size_t>(index)];
+  const auto stamp = looked_at == 0 ? std::nullopt : stamp_of(path);
+  check(!stamp || stamp->contents == looked_at,
+        "image: '{}' was changed while the run went on; start it again, and it learns from the images as they are",
+        path.string());
+  transform_image(transform_, read_image(path), augmentation, static_cast<float*>(out));
+}
+
+SampleContents ImageFiles::contents(const std::vector<int64_t>& indices, int threads) const {
+  return scan_images(*list_, indices, threads, stamps_.get());
 }
 
 std::shared_ptr<const ImageFiles> ImageFiles::with(const ImageTransform& transform) const {
-  return std::make_shared<ImageFiles>(list_, transform);
+  auto same = std::make_shared<ImageFiles>(list_, transform);
+  same->stamps_ = stamps_;
+  return same;
 }
 
 std::shared_ptr<const ImageArray> load_image_array(const ImageList& list, const std::vector<float>& mean,
@@ -46,18 +61,9 @@ std::shared_ptr<const ImageArray> load_image_array(const ImageList& list, const 
 }
 
 std::vector<BrokenImage> find_broken_images(const ImageList& list, int threads) {
-  std::mutex mutex;  // guards broken
-  std::vector<BrokenImage> broken;
-  parallel_for(list.size(), threads, [&](int64_t i) {
-    try {
-      read_image(list.path(i));
-    } catch (const Error& error) {
-      const std::scoped_lock lock(mutex);
-      broken.push_back({i, error.what()});
-    }
-  });
-  std::ranges::sort(broken, {}, &BrokenImage::index);
-  return broken;
+  std::vector<int64_t> all(static_cast<size_t>(list.size()));
+  std::iota(all.begin(), all.end(), int64_t{0});
+  return scan_images(list, all, threads).broken;
 }
 
 Split without_broken(const Split& split, const std::vector<BrokenImage>& broken) {
@@ -75,6 +81,23 @@ Split without_broken(const Split& split, const std::vector<BrokenImage>& broken)
   if (first != nullptr && intact.size() == 0)
     fail("images: all {} images of a split are broken; of the first is said: {}", split.size(), first->reason);
   return intact;
+}
+
+void check_classes_left(const Split& split, const Split& whole, const std::vector<std::string>& classes,
+                        std::string_view part, const std::vector<BrokenImage>& broken) {
+  const std::vector<int64_t> left = split.class_counts(), before = whole.class_counts();
+  for (size_t c = 0; c < left.size(); ++c) {
+    if (left[c] > 0 || before[c] == 0) continue;
+    const auto of_class = [&](const BrokenImage& image) {
+      const auto place = std::ranges::find(whole.indices, image.index);
+      return place != whole.indices.end() &&
+             whole.labels[static_cast<size_t>(place - whole.indices.begin())] == static_cast<int32_t>(c);
+    };
+    const auto first = std::ranges::find_if(broken, of_class);
+    fail("images: no {} image of class '{}' is left: {}{}", part, classes.at(c),
+         before[c] == 1 ? "its only one cannot be read" : fmt::format("none of the {} can be read", before[c]),
+         first == broken.end() ? "" : "; of the first is said: " + first->reason);
+  }
 }
 
 }  // namespace cofactor

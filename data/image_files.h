@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/dataset.h"
@@ -21,8 +22,12 @@ class ImageFiles : public Dataset {
   Shape sample_shape() const override { return shape_; }
   const std::vector<int32_t>& labels() const override { return list_->labels; }
   int64_t classes() const override { return static_cast<int64_t>(list_->classes.size()); }
-  // Throws Error, naming the file, where it is missing or no image (see decode_image).
+  // Throws Error, naming the file, where it is missing or no image (see decode_image), and where it was written to
+  // since contents() looked at it: half of a run would learn from the old image, half from the new.
   void read(int64_t index, const RandomKey& augmentation, void* out) const override;
+  // Of the files' bytes; see scan_images. Not while others read.
+  SampleContents contents(const std::vector<int64_t>& indices, int threads) const override;
+  std::string sample_name(int64_t index) const override { return list_->names.at(static_cast<size_t>(index)); }
 
   // The same files, which the two share, read with another transform: a training split's beside a validation split's.
   std::shared_ptr<const ImageFiles> with(const ImageTransform& transform) const;
@@ -32,6 +37,7 @@ class ImageFiles : public Dataset {
   std::shared_ptr<const ImageList> list_;
   ImageTransform transform_;
   Shape shape_;
+  std::shared_ptr<std::vector<uint64_t>> stamps_;  // by image, as contents() found it; 0 where it has not looked
 };
 
 // All images of a list as one array of bytes: for small sets of images of one size, that of the first. Read on
@@ -40,19 +46,21 @@ std::shared_ptr<const ImageArray> load_image_array(const ImageList& list, const 
                                                    const std::vector<float>& std, int threads = 1);
 
 // ---- Broken images, which real collections have. Reading one is an Error. Where they are to be skipped, they are
-// found before training, by decoding every file once (0.5 to 5 ms each, divided among the threads), and left out of
-// the splits. The data set keeps its indices, so that the other samples' noisy labels and parts stay as they are, and
-// batches are the same whatever the number of workers. Nothing is put in a broken image's place.
+// found before training and left out of the splits. The data set keeps its indices, so that the other samples' noisy
+// labels and parts stay as they are, and batches are the same whatever the number of workers. Nothing is put in a
+// broken image's place.
 
-struct BrokenImage {
-  int64_t index = 0;   // in the list
-  std::string reason;  // the message of the Error that reading it throws
-};
+using BrokenImage = BrokenSample;  // its index is the place in the list
 
-// In the order of the list; the same for any number of threads.
+// In the order of the list; the same for any number of threads. See scan_images.
 std::vector<BrokenImage> find_broken_images(const ImageList& list, int threads = 1);
 
 // The split without the broken images; indices are those of the list. Throws Error where none would be left.
 Split without_broken(const Split& split, const std::vector<BrokenImage>& broken);
+
+// Throws Error where `split`, what without_broken left of `whole`, has no sample of a class that `whole` has, naming
+// the class, the part ("training") and what is wrong with the first of its images.
+void check_classes_left(const Split& split, const Split& whole, const std::vector<std::string>& classes,
+                        std::string_view part, const std::vector<BrokenImage>& broken);
 
 }  // namespace cofactor

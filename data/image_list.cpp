@@ -1,12 +1,11 @@
 #include "data/image_list.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <charconv>
 #include <system_error>
 #include <utility>
 
+#include "data/names.h"
 #include "engine/error.h"
 #include "engine/io/file.h"
 
@@ -40,42 +39,74 @@ std::pair<std::string_view, int32_t> parse_line(std::string_view line, size_t cl
   return {trimmed(text.substr(0, blank)), label};
 }
 
-}  // namespace
-
-bool has_image_extension(const std::filesystem::path& name) {
-  constexpr std::array<std::string_view, 4> kExtensions = {".jpg", ".jpeg", ".png", ".bmp"};
-  std::string extension = name.extension().string();
-  std::ranges::transform(extension, extension.begin(),
-                         [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
-  return std::ranges::find(kExtensions, extension) != kExtensions.end();
+// Without a slash at the end, which messages would show.
+std::filesystem::path root_of(const ClassSearch& search) {
+  return search.folder.empty() ? search.images.base : search.images.base / search.folder;
 }
 
-std::vector<std::string> sorted_entries(const std::filesystem::path& folder, EntryKind kind) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    std::error_code ignored;  // an entry that is there but cannot be looked at is a file: opening it says why
-    if (!name.starts_with('.') && entry->is_directory(ignored) == (kind == EntryKind::folder)) names.push_back(name);
+// "runs" is where results go by default, also those of a run that was stopped before it wrote any.
+bool is_results_folder_by_name(const std::filesystem::path& folder) {
+  if (folder.filename() != "runs") return false;
+  const FolderEntries entries = entries_of(folder);
+  return std::ranges::none_of(entries.files, [](const std::string& name) { return has_image_extension(name); });
+}
+
+}  // namespace
+
+ClassFolders find_class_folders(const ClassSearch& search) {
+  const std::filesystem::path root = root_of(search);
+  const std::string prefix = search.folder.empty() ? "" : search.folder + '/';
+  const FolderEntries entries = entries_of(root);
+  ClassFolders found;
+  for (const std::string& name : entries.folders) {
+    if (std::ranges::find(search.no_classes, name) != search.no_classes.end()) continue;
+    if (is_system_name(name)) {
+      found.account.ignore("hidden or system folder", "hidden or system folders", prefix + name);
+    } else if (is_own_output(root / name, search.images.out) || is_results_folder_by_name(root / name)) {
+      found.account.ignore("folder of results", "folders of results", prefix + name);
+    } else {
+      check(is_utf8(name),
+            "images: the name of the folder '{}' in '{}' is not UTF-8, as names of classes are; rename it (convmv -f "
+            "latin1 -t utf8 --notest renames whole folders)",
+            printable(name), root.string());
+      found.classes.push_back(name);
+    }
   }
-  check(!error, "images: the folder '{}' cannot be read: {}", folder.string(), error.message());
-  std::ranges::sort(names);
-  return names;
+  for (const std::string& name : entries.files) {
+    if (is_system_name(name)) {
+      found.account.ignore("hidden or system file", "hidden or system files", prefix + name);
+    } else {
+      found.account.ignore("file in no class's folder", "files in no class's folder", prefix + name);
+    }
+  }
+  return found;
+}
+
+ImageList list_class_images(const ClassSearch& search, FileAccount& account) {
+  const std::filesystem::path root = root_of(search);
+  ClassFolders found = find_class_folders(search);
+  check(!found.classes.empty(), "images: '{}' holds no folder; a folder for each class is expected, with its images",
+        root.string());
+  account.add(found.account);
+  ImageList list{.root = search.images.base, .classes = std::move(found.classes), .names = {}, .labels = {}};
+  for (size_t c = 0; c < list.classes.size(); ++c) {
+    const std::string folder = search.folder.empty() ? list.classes[c] : search.folder + '/' + list.classes[c];
+    FileAccount others;
+    const std::vector<std::string> images = find_images(search.images, folder, others);
+    check(!images.empty(),
+          "images: the folder '{}' of a class holds no JPEG, PNG or BMP image{}; add some, or take the folder away",
+          (root / list.classes[c]).string(), others.ignored().empty() ? "" : ", only " + others.ignored());
+    account.add(others);
+    list.names.insert(list.names.end(), images.begin(), images.end());
+    list.labels.resize(list.names.size(), static_cast<int32_t>(c));
+  }
+  account.use(list.size());
+  return list;
 }
 
 ImageList list_class_folders(const std::filesystem::path& root) {
-  ImageList list{.root = root, .classes = sorted_entries(root, EntryKind::folder), .names = {}, .labels = {}};
-  check(!list.classes.empty(), "images: '{}' holds no folder; a folder for each class is expected, with its images",
-        root.string());
-  for (size_t c = 0; c < list.classes.size(); ++c) {
-    const size_t before = list.names.size();
-    for (const std::string& name : sorted_entries(root / list.classes[c], EntryKind::file))
-      if (has_image_extension(name)) list.names.push_back(list.classes[c] + '/' + name);
-    check(list.names.size() > before, "images: the folder '{}' of a class holds no .jpg, .jpeg, .png or .bmp image",
-          (root / list.classes[c]).string());
-    list.labels.resize(list.names.size(), static_cast<int32_t>(c));
-  }
-  return list;
+  FileAccount account;
+  return list_class_images({.images = {.base = root}}, account);
 }
 
 ImageList read_image_list(const std::filesystem::path& file, const std::filesystem::path& root,

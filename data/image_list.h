@@ -7,6 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "data/file_account.h"
+#include "data/file_tree.h"
+
 namespace cofactor {
 
 // Nothing of the files themselves is read. Clothing1M's million takes about 100 MB.
@@ -20,17 +23,26 @@ struct ImageList {
   std::filesystem::path path(int64_t index) const { return root / names[static_cast<size_t>(index)]; }
 };
 
-// Whether a name ends in .jpg, .jpeg, .png or .bmp, in capitals or not.
-bool has_image_extension(const std::filesystem::path& name);
+// The folders of a data set that are classes: those in a folder, without the system's and the program's own.
+struct ClassFolders {
+  std::vector<std::string> classes;  // sorted by their bytes
+  FileAccount account;               // what else lies beside them
+};
+struct ClassSearch {
+  // The folder that holds the classes' folders is base/folder ("": base). Names are relative to base.
+  ImageSearch images{};
+  std::string folder{};
+  std::vector<std::string> no_classes{};  // folders beside the classes' that are none
+};
+// Reads names only; files beside the folders are not told apart. Throws Error where the folder cannot be read, and for
+// a class whose name is not UTF-8.
+ClassFolders find_class_folders(const ClassSearch& search);
 
-// The names of what a folder holds, sorted by their bytes: its folders, or its other entries. Those that begin with a
-// dot are left out. Throws Error where the folder cannot be read.
-enum class EntryKind { folder, file };
-std::vector<std::string> sorted_entries(const std::filesystem::path& folder, EntryKind kind);
-
-// root/<class>/<image>: each folder in root is a class, the classes in the order of their names, then the images of
-// each in the order of theirs. Other files, and folders within the classes, do not count. Throws Error where root
-// cannot be read or holds no folder, and where a class has no image.
+// base/folder/<class>/.../<image>: the classes in the order of their names, then the images of each, found at any depth
+// (find_images), in the order of their paths. What else lies there is counted in `account`. Throws Error where a folder
+// cannot be read, where there is no class, and where a class has no image, with what it has instead.
+ImageList list_class_images(const ClassSearch& search, FileAccount& account);
+// The same of one folder, without the account.
 ImageList list_class_folders(const std::filesystem::path& root);
 
 // The lines of a text file, each a path relative to root, a blank and a label: "images/3/45/NAME.jpg 7". Whether the

@@ -29,7 +29,7 @@ Result blank_result(const Experiment& experiment, const RunOptions& options, con
   result.precision = options.precision;
   result.threads = options.threads;
   result.version = version();
-  result.settings = settings_of(experiment, options, cell, method, data);
+  result.settings = result_settings_of(experiment, options, cell, method, data);
   return result;
 }
 

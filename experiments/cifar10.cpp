@@ -12,15 +12,18 @@ using namespace cofactor;
 
 void add_flags(CLI::App& app, ImageFlags& flags) {
   add_network_flags(app, flags);
-  add_split_seed_flag(app, flags, "Parts training from validation where images come in class folders");
+  add_split_seed_flag(app, flags, "Parts training from validation where images come in class folders, without --split");
+  add_split_flag(app, flags);
 }
 
 ExperimentData load(const std::filesystem::path& directory, const ImageFlags& flags) {
   const ImageNetwork network = image_network(flags, 10, 32, 32);
-  Cifar10 data = load_cifar10(
-      directory, {.augment = !flags.no_augmentation, .split_seed = flags.split_seed, .threads = usable_cores()});
+  Cifar10 data = load_cifar10(directory, {.augment = !flags.no_augmentation,
+                                          .split_seed = flags.split_seed,
+                                          .split = flags.split,
+                                          .threads = usable_cores()});
   return image_data({std::move(data.train), std::move(data.validation), std::move(data.test)}, network, flags,
-                    Json::object());
+                    Json::object(), {.account = std::move(data.account)});
 }
 
 // With its rate a tenth from epoch 40 and a hundredth from 80.

@@ -36,7 +36,7 @@ ExperimentData load(const std::filesystem::path& directory, const ImageFlags& fl
   for (const auto* more : {&data.broken_validation, &data.broken_test})
     broken.insert(broken.end(), more->begin(), more->end());
   return image_data({std::move(data.train), std::move(data.validation), std::move(data.test)}, network, flags,
-                    {{"image_size", shape[0]}}, broken);
+                    {{"image_size", shape[0]}}, {.account = std::move(data.account), .broken = std::move(broken)});
 }
 
 Experiment clothing1m() {

@@ -41,7 +41,8 @@ ExperimentData load(const std::filesystem::path& directory, const Flags& flags) 
                                                   .skip_broken = images.skip_broken,
                                                   .threads = usable_cores()});
   return image_data({std::move(data.train), std::move(data.validation), std::move(data.test)}, network, images,
-                    {{"input", flags.input}, {"image_size", shape[0]}}, data.broken);
+                    {{"input", flags.input}, {"image_size", shape[0]}},
+                    {.account = std::move(data.account), .broken = std::move(data.broken)});
 }
 
 Experiment dogs_vs_cats() {

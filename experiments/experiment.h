@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -49,6 +50,15 @@ struct DataSplits {
   Split train, validation, test;  // before noise
 };
 
+// What a part of the data holds, as inputs.h finds it.
+struct PartInputs {
+  std::string labels, content;      // checksums: of the labels as given; of the samples' places, names and contents
+  std::vector<uint64_t> checksums;  // of what each sample holds
+};
+struct DataInputs {
+  PartInputs train, validation, test;
+};
+
 struct FinishedRun;  // cell_runner.h
 
 // What an experiment runs on.
@@ -56,12 +66,15 @@ struct ExperimentData {
   DataSplits splits;
   // A freshly initialised network: logits (N, classes) from inputs (N, ...). The seed decides the weights.
   std::function<std::unique_ptr<Module>(uint64_t seed, Device device)> make_model;
-  // A JSON object: what decides results beside the splits' sizes and labels, from the experiment's own flags; or empty.
-  std::string settings{};
+  // JSON objects, or empty: what decides results from the experiment's own flags, and what of the data does beside the
+  // samples and labels of the splits (a vocabulary, say).
+  std::string settings{}, data_settings{};
   // What a person should know of the data before the sweep, a line each: images that were left out, say.
   std::vector<std::string> notes{};
   // An experiment's own report of a run, written before its result is; or empty.
   std::function<void(const FinishedRun&)> report{};
+  // Found once, when the data is loaded (inputs.h): a run's identity is what it learned from.
+  DataInputs inputs{};
 };
 
 // The learning rates and batch sizes of fine-tuning among which --search chooses.

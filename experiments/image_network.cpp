@@ -3,10 +3,12 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <map>
 
+#include "data/checksum.h"
+#include "data/names.h"
 #include "engine/io/safetensors.h"
-#include "experiments/checksum.h"
 #include "experiments/program.h"
 #include "layers/pretrained.h"
 
@@ -15,6 +17,7 @@ namespace {
 
 constexpr int64_t kSmallImage = 64;  // pixels of a side, up to which a ResNet has the stem for small images
 constexpr size_t kMostNamed = 3;     // broken images that a note names
+constexpr size_t kMostClassesNamed = 12;
 
 const std::map<std::string, VggHead> kHeads = {{"torchvision", VggHead::torchvision}, {"linear", VggHead::linear}};
 const std::map<std::string, ResNetStem> kStems = {{"imagenet", ResNetStem::imagenet}, {"cifar", ResNetStem::cifar}};
@@ -27,13 +30,11 @@ std::string name_in(const std::map<std::string, Value>& names, Value value) {
 }
 
 // Over names and bytes.
-std::string checksum_of(const std::vector<NamedTensor>& state) {
+std::string text_of_weights(const std::vector<NamedTensor>& state) {
   Checksum sum;
   for (const auto& [name, tensor] : state) {
-    for (const char c : name) sum.mix(static_cast<uint64_t>(c));
-    const auto* bytes = static_cast<const unsigned char*>(tensor.raw_data());
-    const size_t size = static_cast<size_t>(tensor.numel()) * size_of(tensor.dtype());
-    for (size_t i = 0; i < size; ++i) sum.mix(bytes[i]);
+    sum.mix(name);
+    sum.mix_bytes(tensor.raw_data(), static_cast<size_t>(tensor.numel()) * size_of(tensor.dtype()));
   }
   return sum.text();
 }
@@ -50,16 +51,28 @@ std::string try_init(const ImageFlags& flags, const NetworkOptions& options, con
   }
 }
 
-// "2 images cannot be read and are left out", and the reasons of the first few; nothing where there are none.
-std::vector<std::string> notes_of(const std::vector<BrokenImage>& broken) {
-  if (broken.empty()) return {};
-  std::string note = fmt::format("{} cannot be read and {} left out",
-                                 broken.size() == 1 ? "1 image" : fmt::format("{} images", broken.size()),
-                                 broken.size() == 1 ? "is" : "are");
-  std::vector<std::string> notes = {note};
-  for (size_t i = 0; i < std::min(broken.size(), kMostNamed); ++i) notes.push_back("  " + broken[i].reason);
-  if (broken.size() > kMostNamed) notes.push_back(fmt::format("  and {} more", broken.size() - kMostNamed));
-  return notes;
+// "of 2 classes (cat, dog)"
+std::string text_of_classes(const std::vector<std::string>& classes) {
+  std::vector<std::string> shown;
+  for (const std::string& name : classes) shown.push_back(printable(name));
+  return fmt::format("of {}{}", counted(static_cast<int64_t>(classes.size()), "class", "classes"),
+                     classes.size() <= kMostClassesNamed ? fmt::format(" ({})", fmt::join(shown, ", ")) : "");
+}
+
+// The account, and, where images are left out, "2 images cannot be read and are left out" with the reasons of the first
+// few; nothing where there are neither.
+std::vector<std::string> lines_of(const ImageNotes& files) {
+  std::vector<std::string> lines;
+  if (files.account.used() > 0)
+    lines = files.account.lines(files.classes.empty() ? "" : text_of_classes(files.classes));
+  const std::vector<BrokenImage>& broken = files.broken;
+  if (broken.empty()) return lines;
+  lines.push_back(fmt::format("{} cannot be read and {} left out",
+                              counted(static_cast<int64_t>(broken.size()), "image", "images"),
+                              broken.size() == 1 ? "is" : "are"));
+  for (size_t i = 0; i < std::min(broken.size(), kMostNamed); ++i) lines.push_back("  " + printable(broken[i].reason));
+  if (broken.size() > kMostNamed) lines.push_back(fmt::format("  and {} more", broken.size() - kMostNamed));
+  return lines;
 }
 
 }  // namespace
@@ -98,6 +111,15 @@ void add_split_seed_flag(CLI::App& app, ImageFlags& flags, const std::string& te
   app.add_option("--split-seed", flags.split_seed, text)->capture_default_str()->group("Images");
 }
 
+void add_split_flag(CLI::App& app, ImageFlags& flags) {
+  app.add_option(
+         "--split", flags.split,
+         "CSV table that says which images train, validate and test: columns file (its path in --data) and split "
+         "(train, validation, test) or index (below 40000 trains, else validates); images in a test folder that "
+         "it does not list test")
+      ->group("Images");
+}
+
 void check_image_flags(const ImageFlags& flags) {
   constexpr int kLargest = 4096;
   if (flags.image_size && (*flags.image_size < 1 || *flags.image_size > kLargest)) {
@@ -127,7 +149,7 @@ ImageNetwork image_network(const ImageFlags& flags, int64_t classes, int64_t hei
   const bool vgg = flags.model.starts_with("vgg");
   network.settings = {{"model", flags.model},
                       {vgg ? "head" : "stem", vgg ? name_in(kHeads, options.head) : name_in(kStems, options.stem)}};
-  if (!state.empty()) network.settings["init"] = checksum_of(state);
+  if (!state.empty()) network.settings["init"] = text_of_weights(state);
   network.make = [options, model = flags.model, state = std::move(state)](uint64_t seed, Device device) {
     Initializer init(device, seed);
     auto made = make_network(model, init, options);
@@ -138,13 +160,16 @@ ImageNetwork image_network(const ImageFlags& flags, int64_t classes, int64_t hei
 }
 
 ExperimentData image_data(DataSplits splits, const ImageNetwork& network, const ImageFlags& flags, Json settings,
-                          const std::vector<BrokenImage>& broken) {
+                          const ImageNotes& notes) {
   settings.update(network.settings);
   settings["augmentation"] = !flags.no_augmentation;
+  settings["split_seed"] = flags.split_seed;
+  // What the table decides shows in the splits.
+  if (!flags.split.empty()) settings["split"] = "file";
   ExperimentData data{std::move(splits), network.make};
   data.settings = write_json(settings);
-  data.notes = network.notes;
-  for (std::string& note : notes_of(broken)) data.notes.push_back(std::move(note));
+  data.notes = lines_of(notes);
+  data.notes.insert(data.notes.end(), network.notes.begin(), network.notes.end());
   return data;
 }
 

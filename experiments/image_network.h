@@ -26,6 +26,7 @@ struct ImageFlags {
   std::string stem{};                // of ResNet; empty: by the size of the images
   std::optional<int> image_size{};   // pixels of a side; none: the experiment's
   uint64_t split_seed = 0;           // deals images to training, validation and test
+  std::string split{};               // a table of which images train, validate and test, or empty
   bool no_augmentation = false, skip_broken = false;
 };
 
@@ -34,6 +35,8 @@ void add_network_flags(CLI::App& app, ImageFlags& flags);
 // --image-size, with what is done where it is not given, and --skip-broken: for images in files.
 void add_file_flags(CLI::App& app, ImageFlags& flags, const std::string& default_size);
 void add_split_seed_flag(CLI::App& app, ImageFlags& flags, const std::string& text);
+// --split: for images in class folders.
+void add_split_flag(CLI::App& app, ImageFlags& flags);
 // Throws UsageError for a size that is none.
 void check_image_flags(const ImageFlags& flags);
 
@@ -48,9 +51,17 @@ struct ImageNetwork {
 };
 ImageNetwork image_network(const ImageFlags& flags, int64_t classes, int64_t height, int64_t width);
 
+// Which of the files are used, for a note; `classes` are named where there are few. `broken` images are said to be left
+// out, by the first few of their names.
+struct ImageNotes {
+  FileAccount account{};
+  std::vector<std::string> classes{};
+  std::vector<BrokenImage> broken{};
+};
+
 // What an image experiment runs on: its splits and the network; `settings`, an object, gets the network's and those of
-// the flags that all share; `broken` images are said to be left out, by the first few of their names.
+// the flags that all share. The notes begin with those of the files.
 ExperimentData image_data(DataSplits splits, const ImageNetwork& network, const ImageFlags& flags, Json settings,
-                          const std::vector<BrokenImage>& broken = {});
+                          const ImageNotes& notes = {});
 
 }  // namespace cofactor

@@ -15,6 +15,7 @@
 
 #include "engine/io/json.h"
 #include "experiments/cell_runner.h"
+#include "experiments/inputs.h"
 
 namespace cofactor {
 namespace {
@@ -27,6 +28,7 @@ std::string order_for(const CellTodo& todo, int threads) {
                      {"rate", todo.cell.rate},
                      {"seed", todo.cell.seed},
                      {"methods", todo.methods},
+                     {"inputs", todo.inputs},
                      {"threads", threads},
                      {"parent", getpid()}});
 }
@@ -236,6 +238,8 @@ int run_worker(const Experiment& experiment, RunOptions options, const Experimen
   try {
     const Json order = parse_json(options.worker);
     const Cell cell{order.at("noise"), order.at("rate"), order.at("seed")};
+    check(order.at("inputs") == inputs_text(data.inputs),
+          "{}: the data changed while the sweep went on; start it again to go on with the data as it is", cell.label());
     options.threads = order.at("threads");
     set_num_threads(options.threads);
     CellRunner runner(experiment, options, data, progress, [&](const Result& result) { progress.result(result); });

@@ -20,6 +20,7 @@ namespace cofactor {
 struct CellTodo {
   Cell cell;
   std::vector<std::string> methods;  // in the experiment's order, ce first
+  std::string inputs{};              // checksums of the data, which a process finds too (inputs_text)
 };
 
 // The kernels' threads of each of --jobs: an equal share, at least 1. It does not depend on how many cells are left, so

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <tuple>
 
+#include "data/names.h"
 #include "engine/io/file.h"
+#include "experiments/csv_field.h"
 #include "losses/dmi.h"
 #include "losses/transition.h"
 
@@ -15,13 +17,6 @@ constexpr size_t kMostShown = 20;  // classes that are shown on the console
 
 double share(int64_t part, int64_t whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
-}
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + '"';
 }
 
 Predictions predict_part(const FinishedRun& run, const Split& split, const std::string& part) {
@@ -119,9 +114,10 @@ std::string suspects_csv(const std::vector<std::string>& classes, std::vector<Su
                     [](const Suspect& s) { return std::tuple<double, const std::string&>(-s.probability, s.file); });
   std::string text = "file,given_label,predicted_label,probability,part\n";
   for (const Suspect& suspect : suspects) {
-    text += fmt::format(
-        "{},{},{},{:.4f},{}\n", csv_field(suspect.file), csv_field(classes.at(static_cast<size_t>(suspect.label))),
-        csv_field(classes.at(static_cast<size_t>(suspect.predicted))), suspect.probability, suspect.part);
+    text +=
+        fmt::format("{},{},{},{:.4f},{}\n", csv_field(is_utf8(suspect.file) ? suspect.file : printable(suspect.file)),
+                    csv_field(classes.at(static_cast<size_t>(suspect.label))),
+                    csv_field(classes.at(static_cast<size_t>(suspect.predicted))), suspect.probability, suspect.part);
   }
   return text;
 }
@@ -138,8 +134,7 @@ std::string format_class_scores(const std::vector<std::string>& classes, const s
   return text;
 }
 
-void write_label_report(const FinishedRun& run, const LabelledParts& parts, const std::vector<std::string>& names,
-                        const std::vector<std::string>& classes) {
+void write_label_report(const FinishedRun& run, const LabelledParts& parts, const std::vector<std::string>& classes) {
   const Predictions train = predict_part(run, parts.train, "training");
   const Predictions validation = predict_part(run, parts.validation, "validation");
   const Predictions& test = run.test;
@@ -150,12 +145,13 @@ void write_label_report(const FinishedRun& run, const LabelledParts& parts, cons
   const Tensor joint = joint_matrix(held_out.logits, held_out.batch.labels, true);
   write_file_atomically(run.folder / "joint_matrix.csv", joint_matrix_csv(classes, joint));
 
-  std::vector<Suspect> suspects = find_suspects(train, names, "training");
+  std::vector<Suspect> suspects = find_suspects(train, parts.names, "training");
   int64_t looked_at = train.batch.size() + validation.batch.size();
-  for (Suspect& suspect : find_suspects(validation, names, "validation")) suspects.push_back(std::move(suspect));
+  for (Suspect& suspect : find_suspects(validation, parts.validation_names, "validation"))
+    suspects.push_back(std::move(suspect));
   if (!parts.clean_test) {
     looked_at += test.batch.size();
-    for (Suspect& suspect : find_suspects(test, names, "test")) suspects.push_back(std::move(suspect));
+    for (Suspect& suspect : find_suspects(test, parts.names, "test")) suspects.push_back(std::move(suspect));
   }
   write_file_atomically(run.folder / "suspects.csv", suspects_csv(classes, suspects));
 

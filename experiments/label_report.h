@@ -43,7 +43,7 @@ std::string class_scores_csv(const std::vector<std::string>& classes, const std:
 // U(c, y), the mean over all samples of p(c | x) 1[label is y] (paper, section 4.1).
 std::string joint_matrix_csv(const std::vector<std::string>& classes, const Tensor& joint);
 // file,given_label,predicted_label,probability,part
-// The most certain first.
+// The most certain first. A file whose name is not UTF-8 is written as printable (data/names.h), so that the table is.
 std::string suspects_csv(const std::vector<std::string>& classes, std::vector<Suspect> suspects);
 
 // The first of them for people, in columns.
@@ -53,12 +53,13 @@ std::string format_class_scores(const std::vector<std::string>& classes, const s
 struct LabelledParts {
   Split train, validation;
   bool clean_test = false;  // the test's labels are known to be right: it is no part of what is looked through
+  // The files of the data sets of the parts: names is that of training, and of the test where that is looked through.
+  std::vector<std::string> names, validation_names;
 };
 
 // Writes per_class.csv (of the test), joint_matrix.csv (of what was held out from training and has labels as they are
 // given: a network may know the training part by heart) and suspects.csv (of all parts with labels as given) into the
-// run's folder, each whole or not at all, and says so. `names`: the files of the parts' data set.
-void write_label_report(const FinishedRun& run, const LabelledParts& parts, const std::vector<std::string>& names,
-                        const std::vector<std::string>& classes);
+// run's folder, each whole or not at all, and says so.
+void write_label_report(const FinishedRun& run, const LabelledParts& parts, const std::vector<std::string>& classes);
 
 }  // namespace cofactor

@@ -1,13 +1,11 @@
 // Movie reviews (MR): is a sentence positive or negative? (paper, section 5.2 and Figure 3)
 #include "data/movie_reviews.h"
 
-#include <bit>
-
 #include <CLI/CLI.hpp>
 
+#include "data/checksum.h"
 #include "data/embeddings.h"
 #include "engine/io/json.h"
-#include "experiments/checksum.h"
 #include "experiments/program.h"
 #include "experiments/protocol.h"
 #include "models/word_cnn.h"
@@ -70,18 +68,6 @@ EmbeddingMode mode_of(const std::string& name) {
   return name == "multichannel" ? EmbeddingMode::multichannel : EmbeddingMode::random;
 }
 
-// Over the words of every sentence, and over the vectors that they start from.
-std::string checksum(const Dataset& sentences, const std::vector<float>& vectors) {
-  Checksum sum;
-  std::vector<int32_t> words(static_cast<size_t>(sentences.sample_shape().numel()));
-  for (int64_t i = 0; i < sentences.size(); ++i) {
-    sentences.read(i, {}, words.data());
-    for (const int32_t word : words) sum.mix(static_cast<uint64_t>(word));
-  }
-  for (const float value : vectors) sum.mix(std::bit_cast<uint32_t>(value));
-  return sum.text();
-}
-
 ExperimentData load(const std::filesystem::path& directory, const Flags& flags) {
   MovieReviews data = load_movie_reviews(directory, {.split_seed = flags.split_seed, .max_length = flags.max_length});
   std::vector<std::string> notes = {data.source};
@@ -96,19 +82,24 @@ ExperimentData load(const std::filesystem::path& directory, const Flags& flags) 
     network->dimension = vectors.dimension;
     network->vectors = std::move(vectors.values);
   }
-  const Json settings = {{"split_seed", flags.split_seed},
-                         {"words", data.train.data->sample_shape().numel()},
-                         {"vocabulary", network->vocabulary},
-                         {"dimension", network->dimension},
-                         {"embedding_mode", flags.embedding_mode()},
-                         {"activation", flags.activation},
-                         {"checksum", checksum(*data.train.data, network->vectors)}};
+  Json settings = {
+      {"split_seed", flags.split_seed}, {"embedding_mode", flags.embedding_mode()}, {"activation", flags.activation}};
+  if (flags.max_length) settings["max_length"] = *flags.max_length;
+  // What the sentences and the file of vectors decide together.
+  Json data_settings = {{"words", data.train.data->sample_shape().numel()},
+                        {"vocabulary", network->vocabulary},
+                        {"dimension", network->dimension}};
+  if (!network->vectors.empty()) {
+    const std::vector<float>& vectors = network->vectors;
+    data_settings["vectors"] = checksum_text(checksum_of(vectors.data(), vectors.size() * sizeof(float)));
+  }
   return {{std::move(data.train), std::move(data.validation), std::move(data.test)},
           [network](uint64_t seed, Device device) {
             Initializer init(device, seed);
             return std::make_unique<WordCnn>(init, *network);
           },
           write_json(settings),
+          write_json(data_settings),
           std::move(notes)};
 }
 

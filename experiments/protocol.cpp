@@ -6,8 +6,10 @@
 #include "engine/backend.h"
 #include "experiments/cell_runner.h"
 #include "experiments/figure.h"
+#include "experiments/inputs.h"
 #include "experiments/jobs.h"
 #include "experiments/noises.h"
+#include "experiments/prior_runs.h"
 #include "experiments/report.h"
 #include "experiments/results.h"
 
@@ -51,11 +53,14 @@ class Sweep {
   }
 
   int run(const std::vector<std::string>& command) {
-    const std::vector<CellTodo> todo = plan();
+    PriorRuns prior(experiment_, options_, data_, results_);
+    const std::vector<CellTodo> todo = plan(prior);
+    prepare(prior, todo);
     int64_t samples = 0;
     for (const CellTodo& item : todo) samples += samples_of(experiment_, options_, data_, item.methods);
     ConsoleProgress progress(samples);
     greet(progress);
+    for (const std::string& note : prior.notes()) progress.note(note);
     const auto keep = [this](const Result& result) {
       append_result(results_path_, result);
       results_.push_back(result);
@@ -65,7 +70,7 @@ class Sweep {
       failed = run_jobs(options_, todo, command, lock_, progress, keep);
     } else {
       CellRunner runner(experiment_, options_, data_, progress, keep);
-      for (const auto& [cell, methods] : todo) failed += runner.run(cell, methods);
+      for (const CellTodo& item : todo) failed += runner.run(item.cell, item.methods);
     }
     progress.note("");
     report(progress);
@@ -91,15 +96,15 @@ class Sweep {
   }
 
   // What has no result yet, by cell. Throws Error where a result was made with other settings.
-  std::vector<CellTodo> plan() const {
+  std::vector<CellTodo> plan(PriorRuns& prior) const {
     std::vector<CellTodo> todo;
     for (const std::string& noise : options_.noises) {
       for (const double rate : rates_of(options_, noise)) {
         for (const uint64_t seed : options_.seeds) {
-          CellTodo item{{noise, rate, seed}, {}};
+          CellTodo item{{noise, rate, seed}, {}, inputs_text(data_.inputs)};
           for (const std::string& method : experiment_.methods()) {
             if (std::ranges::find(options_.methods, method) == options_.methods.end()) continue;
-            if (!is_finished(item.cell, method)) item.methods.push_back(method);
+            if (!prior.is_finished(item.cell, method)) item.methods.push_back(method);
           }
           if (!item.methods.empty()) todo.push_back(item);
         }
@@ -108,20 +113,22 @@ class Sweep {
     return todo;
   }
 
-  bool is_finished(const Cell& cell, const std::string& method) const {
-    const Result wanted = blank_result(experiment_, options_, data_, cell, method);
-    for (const Result& result : results_) {
-      if (result.key() != wanted.key()) continue;
-      check_same_settings(result.settings, wanted.settings,
-                          fmt::format("{}: the result of {}", results_path_.string(), wanted.label()));
-      return true;
+  // Folders to train in, and a note of what is trained on, so that a later start can say what has changed.
+  void prepare(PriorRuns& prior, const std::vector<CellTodo>& todo) const {
+    for (const CellTodo& item : todo) {
+      prior.make_way(item.cell, "ce");
+      for (const std::string& method : item.methods) {
+        if (method != "ce") prior.make_way(item.cell, method);
+      }
     }
-    return false;
+    if (todo.empty()) return;
+    write_input_record(options_.out, experiment_, data_, settings_of(experiment_, options_, todo[0].cell, "ce", data_),
+                       prior.test_changed());
   }
 
   // The table, and the figure. Where the figure fails the results stay, and so does everything else.
   void report(Progress& progress) {
-    const std::vector<Summary> summaries = aggregate(results_);
+    const std::vector<Summary> summaries = aggregate(comparable_results(progress));
     if (summaries.empty()) return;
     progress.note(format_table(summaries));
     try {
@@ -131,6 +138,22 @@ class Sweep {
       fmt::print(stderr, "{}: the results are in {}, but the figure was not drawn: {}\n", experiment_.name,
                  results_path_.string(), error.what());
     }
+  }
+
+  // The newest result of each run, without those of other data than this sweep's.
+  std::vector<Result> comparable_results(Progress& progress) const {
+    std::vector<Result> all = newest_of(results_);
+    const std::string here = result_settings_of(experiment_, options_, {}, "ce", data_);
+    const auto left_out = std::erase_if(all, [&](const Result& result) {
+      const Inputs inputs = compare_inputs(result.settings, here);
+      return result.experiment == experiment_.name && (inputs == Inputs::other || inputs == Inputs::other_test);
+    });
+    if (left_out > 0) {
+      progress.note(fmt::format("{} of other data {} left out of the table: asked for again, {} made anew",
+                                left_out == 1 ? "1 result" : fmt::format("{} results", left_out),
+                                left_out == 1 ? "is" : "are", left_out == 1 ? "it is" : "they are"));
+    }
+    return all;
   }
 
   const Experiment& experiment_;
@@ -151,8 +174,10 @@ int run_experiment(Experiment experiment, int argc, const char* const* argv) {
   if (!options->worker.empty()) end_with_parent(*options);
   check_feasible(experiment, *options);
   set_num_threads(options->threads);
+  prepare_scans(experiment.name, *options);
   ExperimentData data = experiment.load(options->data);
   data.splits = limited(std::move(data.splits), *options);
+  data.inputs = look_at(data.splits, usable_cores());
   if (!options->worker.empty()) return run_worker(experiment, *options, data);
   return Sweep(experiment, *options, std::move(data)).run({argv, argv + argc});
 }

@@ -9,6 +9,8 @@
 //   OUT/results.jsonl                            one line for each finished run (results.h)
 //   OUT/<noise>-rate<r>-seed<s>/<method>/        metrics.jsonl, weights.safetensors; while it runs
 //                                                checkpoint.safetensors
+//   .../<method>.previous-<n>/                   the same of a run whose inputs have changed since
+//   OUT/inputs/<checksum>.csv                    the files that runs learned from and were tested on (input_record.h)
 //   .../<method>/search-lr<rate>-batch<size>/    the same of each candidate of --search
 #pragma once
 
@@ -17,9 +19,10 @@
 
 namespace cofactor {
 
-// Runs what the command line asks for, and prints the table of the results. Finished runs are skipped, interrupted ones
-// resumed. Returns the exit code: 0, or 1 where a run failed (the others are finished first). Throws UsageError and
-// Error.
+// Runs what the command line asks for, and prints the table of the results. All samples are looked at first. Finished
+// runs are skipped, interrupted ones resumed; those whose inputs have changed since begin anew, beside the old ones
+// (prior_runs.h), and where only the test has changed they are tested again. Returns the exit code: 0, or 1 where a run
+// failed (the others are finished first). Throws UsageError and Error.
 int run_experiment(Experiment experiment, int argc, const char* const* argv);
 
 // What can be refused before any data is read: a noise that does not fit the classes; DMI where the labels carry

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "engine/error.h"
+#include "experiments/inputs.h"
 
 namespace cofactor {
 namespace {
@@ -44,6 +45,18 @@ Summary summarize(const Group& group) {
   for (const double accuracy : group.accuracies) squares += (accuracy - summary.mean) * (accuracy - summary.mean);
   if (group.accuracies.size() > 1) summary.deviation = std::sqrt(squares / (count - 1.0));
   return summary;
+}
+
+// Whether there are two results of one experiment that were not trained and tested on the same. Those that do not say
+// what they learned from count as the same as all.
+bool learned_from_several(const std::vector<Result>& results) {
+  std::map<std::string, const Result*> first;
+  for (const Result& result : results) {
+    if (compare_inputs(result.settings, result.settings) == Inputs::unknown) continue;
+    const Result* known = first.try_emplace(result.experiment, &result).first->second;
+    if (compare_inputs(known->settings, result.settings) != Inputs::same) return true;
+  }
+  return false;
 }
 
 size_t width_of(const std::vector<Summary>& summaries, const std::string Summary::*column, std::string_view head) {
@@ -90,7 +103,12 @@ std::vector<Result> read_all_results(const std::vector<fs::path>& paths, std::ve
     const fs::path file = fs::is_directory(path) ? path / "results.jsonl" : path;
     ResultsFile results = read_results(file);
     if (!results.cut_short.empty()) warnings.push_back(results.cut_short);
-    for (Result& result : results.results) {
+    std::vector<Result> newest = newest_of(results.results);
+    if (learned_from_several(newest)) {
+      warnings.push_back(fmt::format("{}: its results are of different data or tests: their accuracies do not compare",
+                                     file.string()));
+    }
+    for (Result& result : newest) {
       for (const Result& other : all) {
         check(other.key() != result.key(), "{}: {} stands in another of the files too", file.string(), result.label());
       }

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
 
 #include "engine/error.h"
 #include "engine/io/file.h"
@@ -154,13 +155,21 @@ ResultsFile read_results(const fs::path& path) {
     file.cut_short = fmt::format("{}, line {}: the last line is cut short after {} bytes and was left out",
                                  path.string(), lines.complete.size() + 1, lines.rest.size());
   }
-  for (size_t i = 0; i < file.results.size(); ++i) {
-    for (size_t j = 0; j < i; ++j) {
-      check(file.results[i].key() != file.results[j].key(), "{}: two results for {}", path.string(),
-            file.results[i].label());
+  return file;
+}
+
+std::vector<Result> newest_of(const std::vector<Result>& results) {
+  std::map<decltype(results.front().key()), size_t> places;
+  std::vector<Result> newest;
+  for (const Result& result : results) {
+    const auto [place, is_new] = places.try_emplace(result.key(), newest.size());
+    if (is_new) {
+      newest.push_back(result);
+    } else {
+      newest[place->second] = result;
     }
   }
-  return file;
+  return newest;
 }
 
 void append_result(const fs::path& path, const Result& result) {

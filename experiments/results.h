@@ -42,20 +42,24 @@ struct Result {
   std::vector<Candidate> search{};  // all that a search trained, one of them chosen; empty without --search
   std::string settings;             // a JSON object: everything that decides the result (settings.h)
 
-  // What a result is the result of; at most one line a key.
+  // What a result is the result of. Of several lines with one key the last counts: a run whose inputs changed is done
+  // anew, and its old line stays.
   auto key() const { return std::tie(experiment, noise, rate, method, seed); }
   // "fashion_mnist, clothes-to-bags, rate 0.8, dmi, seed 1"
   std::string label() const;
 };
 
 struct ResultsFile {
-  std::vector<Result> results;
-  std::string cut_short;  // a message where the last line is incomplete (and left out); else empty
+  std::vector<Result> results;  // all, those that newer ones replace among them
+  std::string cut_short;        // a message where the last line is incomplete (and left out); else empty
 };
 
 // Reads a results file. A last line that was cut short (no newline, no JSON) is left out and said so in `cut_short`.
-// Throws Error, with the path and the line, for any other line that is no result, and for two lines of one key.
+// Throws Error, with the path and the line, for any other line that is no result.
 ResultsFile read_results(const std::filesystem::path& path);
+
+// The last result of each key, in the order in which the keys first appear.
+std::vector<Result> newest_of(const std::vector<Result>& results);
 
 // Adds a line. The file is replaced as a whole, so that a crash leaves all old lines and either the whole new one or
 // none; an incomplete last line goes.

@@ -17,7 +17,9 @@ header fmt/format.h libfmt-dev
 header nlohmann/json.hpp nlohmann-json3-dev
 header CLI/CLI.hpp libcli11-dev
 header zlib.h zlib1g-dev
-header stb/stb_image.h libstb-dev'
+header unicode/unorm2.h libicu-dev
+header stb/stb_image.h libstb-dev
+header xxhash.h libxxhash-dev'
 run_needs="$build_needs
 program gnuplot gnuplot-nox
 file /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz dataset-fashion-mnist"

@@ -97,6 +97,36 @@ TEST_SUITE("data") {
     CHECK(load_cifar10(folder.path(), {.split_seed = 4}).train.indices != cifar.train.indices);
   }
 
+  TEST_CASE("CIFAR-10 in class folders has its official order again where a table gives the index of each file") {
+    // The binary version's images, in folders, with labels in turn.
+    const TemporaryFolder binary, folders;
+    write_tiny_cifar10_binary(binary.path(), 20);
+    const Cifar10 official = load_cifar10(binary.path());
+    std::string table = "index,file,clean\r\n";
+    for (int i = 119; i >= 0; --i) {
+      const std::string file = fmt::format("{}/{}/{:04}.jpg", i < 100 ? "train" : "test",
+                                           kCifar10Classes[static_cast<size_t>(i % 10)], (i * 37) % 120);
+      write_image(folders / file, tiny_class_image(32, i % 10, static_cast<uint64_t>(i)));
+      if (i < 100) table += fmt::format("{},{},x\r\n", i < 80 ? i : 39'920 + i, file);
+    }
+    write_file_atomically(folders / "split.csv", table);
+    const Cifar10 cifar = load_cifar10(folders.path(), {.split = folders / "split.csv", .threads = 2});
+    CHECK(cifar.train.indices == official.train.indices);
+    CHECK(cifar.train.labels == official.train.labels);
+    CHECK(cifar.validation.indices == official.validation.indices);
+    CHECK(cifar.validation.labels == official.validation.labels);
+    CHECK(cifar.test.size() == 20);
+    for (const int64_t i : {0, 1, 79, 80, 99})
+      CHECK(cifar_sample(cifar.validation, i) == cifar_sample(official.validation, i));
+    CHECK(cifar.train.data->images()->window(3, augmentation_key(1, 1, 3)).row ==
+          official.train.data->images()->window(3, augmentation_key(1, 1, 3)).row);
+    CHECK(contains(error_of([&] { load_cifar10(binary.path(), {.split = folders / "split.csv"}); }),
+                   "holds the binary version, which has its official split"));
+    std::filesystem::remove(folders / "train/cat/0111.jpg");
+    CHECK(contains(error_of([&] { load_cifar10(folders.path(), {.split = folders / "split.csv"}); }),
+                   "there is no 'train/cat/0111.jpg' in '" + folders.path().string() + "'"));
+  }
+
   TEST_CASE("CIFAR-10's training images alone are cropped and flipped") {
     const TemporaryFolder folder;
     write_tiny_cifar10_binary(folder.path(), 2);

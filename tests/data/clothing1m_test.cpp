@@ -61,7 +61,10 @@ TEST_SUITE("data") {
     CHECK(load_clothing1m(folder.path(), options).train.size() == 10);
     const ImageList list = dynamic_cast<const ImageFiles&>(*load_clothing1m(folder.path()).train.data).list();
     std::filesystem::remove(list.path(4));
+    write_file_atomically(folder / "images/unlisted.jpg", "x");
     const Clothing1m data = load_clothing1m(folder.path(), options);
+    CHECK(data.account.lines() == std::vector<std::string>{"images: 16 used; ignored: 1 file that no list names "
+                                                           "(images/unlisted.jpg)"});
     CHECK(data.train.indices == std::vector<int64_t>{0, 1, 2, 3, 5, 6, 7, 8, 9});
     REQUIRE(data.broken_train.size() == 1);
     CHECK(data.broken_train[0].index == 4);

@@ -107,9 +107,8 @@ TEST_SUITE("data") {
     list->names.push_back("b/99.png");
     list->labels.push_back(1);
     const ImageFiles data(list, kPlainTransform);
-    CHECK(error_of([&] { sample_of(data, 7); }) == "image: '" + folder.path(7).string() +
-                                                       "' cannot be decoded as JPEG, PNG or BMP: unknown "
-                                                       "image type");
+    CHECK(error_of([&] { sample_of(data, 7); }) ==
+          "image: '" + folder.path(7).string() + "' does not begin as a JPEG, PNG or BMP does");
     CHECK(contains(error_of([&] { sample_of(data, kFolderImages - 1); }), "b/99.png"));
     CHECK(sample_of(data, 8).size() == 8 * 8 * 3);
     CHECK(error_of([&] { sample_of(data, kFolderImages); }) == "images: sample 24 does not exist among 24");
@@ -150,6 +149,23 @@ TEST_SUITE("data") {
     CHECK(batches_of(rest, 3) == batches_of(rest, 0));
     CHECK(contains(error_of([&] { without_broken(make_split(data, 14, 2), broken); }),
                    "images: all 2 images of a split are broken"));
+  }
+
+  TEST_CASE("an image that is written to after it was looked at is refused and one that is only linked is not") {
+    const FolderOfImages folder;
+    const auto data = std::make_shared<const ImageFiles>(folder.list(), kRandomTransform);
+    const auto plain = data->with(kPlainTransform);
+    const SampleContents found = data->contents({3, 4}, 2);
+    CHECK(found.broken.empty());
+    CHECK(found.checksums[0] != found.checksums[1]);
+    CHECK(data->sample_name(3) == folder.list()->names[3]);
+    std::filesystem::create_hard_link(folder.path(3), folder.path(3).string() + ".link");
+    CHECK(error_of([&] { sample_of(*data, 3); }).empty());
+    for (const int image : {3, 4, 5}) write_image(folder.path(image), random_image(9, 31, 1));
+    for (const ImageFiles* reader : {&*data, plain.get()}) {
+      CHECK(contains(error_of([&] { sample_of(*reader, 3); }), "was changed while the run went on"));
+      CHECK(error_of([&] { sample_of(*reader, 5); }).empty());  // nobody had looked at it
+    }
   }
 
   TEST_CASE("images of one size can be loaded whole") {

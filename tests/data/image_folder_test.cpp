@@ -84,8 +84,8 @@ TEST_SUITE("data") {
       return throws_saying(part, [&] { load(folder.path(), options); });
     };
     write_class(folder / "a", 2);
-    CHECK(says("holds one class, a"));
-    CHECK(throws_saying("holds 1 folders", [&] { image_folder_classes(folder.path()); }));
+    CHECK(says("holds 1 folder (a), where one for each of two or more classes is expected"));
+    CHECK(throws_saying("holds 1 folder (a)", [&] { image_folder_classes(folder.path()); }));
     write_class(folder / "b", 9);
     CHECK(says("class 'a' in '" + folder.path().string() + "' has 2 images"));
     write_class(folder / "a", 9);
@@ -93,6 +93,68 @@ TEST_SUITE("data") {
     write_class(other / "a", 1);
     write_class(other / "c", 1);
     CHECK(says("classes in '" + other.path().string() + "' are a, c", {.test = other.path()}));
+  }
+
+  TEST_CASE("an image folder's validation folder is the whole validation and all other images train") {
+    const TemporaryFolder folder;
+    for (const char* name : {"train/a", "train/b", "val/a", "val/b", "test/a", "test/b"})
+      write_class(folder / name, name[1] == 'r' ? 10 : 3);
+    const ImageFolder data = load(folder.path());
+    CHECK(data.train.size() == 20);
+    CHECK(data.validation.size() == 6);
+    CHECK(data.test.size() == 6);
+    CHECK(data.validation_images->list().names[0] == "val/a/0.bmp");
+    CHECK(data.images->list().names[0] == "a/0.bmp");
+    CHECK(data.account.used() == 32);
+    CHECK(contains(data.account.lines().at(1), "val/ validates, and all of train/ trains"));
+    // Without a test folder a tenth of the others tests.
+    std::filesystem::remove_all(folder / "test");
+    const ImageFolder without = load(folder.path());
+    CHECK(without.train.size() == 18);
+    CHECK(without.validation.size() == 6);
+    CHECK(without.test.size() == 2);
+    CHECK(!without.clean_test);
+  }
+
+  TEST_CASE("an image folder is parted as a split file says") {
+    const TemporaryFolder folder;
+    for (const char* name : {"train/a", "train/b", "test/a", "test/b"}) write_class(folder / name, 4);
+    std::string table = "file,index\n";
+    // Backwards, and one of a is left out.
+    for (int i = 0; i < 7; ++i)
+      table += fmt::format("./train/{}/{}.bmp,{}\n", i % 2 == 0 ? 'b' : 'a', i / 2, i < 5 ? 6 - i : 40'000 + i);
+    write_file_atomically(folder / "split.csv", table);
+    const ImageFolder data = load(folder.path(), {.split = folder / "split.csv"});
+    const std::vector<std::string>& names = data.images->list().names;
+    const auto files = [&](const Split& split) {
+      std::vector<std::string> found;
+      for (const int64_t i : split.indices) found.push_back(names[static_cast<size_t>(i)]);
+      return found;
+    };
+    CHECK(files(data.train) == std::vector<std::string>{"train/b/2.bmp", "train/a/1.bmp", "train/b/1.bmp",
+                                                        "train/a/0.bmp", "train/b/0.bmp"});
+    CHECK(files(data.validation) == std::vector<std::string>{"train/a/2.bmp", "train/b/3.bmp"});
+    CHECK(data.test.size() == 8);
+    CHECK(data.clean_test);
+    CHECK(data.train.labels == std::vector<int32_t>{1, 0, 1, 0, 1});
+    CHECK(contains(data.account.lines().at(0), "1 image that the split file does not list (train/a/3.bmp)"));
+
+    // A test folder elsewhere instead, and tests by the table.
+    write_class(folder / "other/a", 1);
+    write_class(folder / "other/b", 1);
+    const ImageFolder elsewhere = load(folder.path(), {.test = folder / "other", .split = folder / "split.csv"});
+    CHECK(elsewhere.test.size() == 2);
+    write_file_atomically(folder / "split.csv", table + "train/a/3.bmp,\n");
+    CHECK(throws_saying("line 9: the index is missing", [&] { load(folder.path(), {.split = folder / "split.csv"}); }));
+    std::string by_name = "file,split\n";
+    for (const char* name : {"a", "b"})
+      by_name += fmt::format("train/{0}/0.bmp,train\ntrain/{0}/1.bmp,val\ntrain/{0}/2.bmp,test\n", name);
+    write_file_atomically(folder / "split.csv", by_name);
+    CHECK(throws_saying("give one of the two",
+                        [&] { load(folder.path(), {.test = folder / "other", .split = folder / "split.csv"}); }));
+    const ImageFolder mixed = load(folder.path(), {.split = folder / "split.csv"});
+    CHECK(mixed.test.size() == 2 + 8);
+    CHECK(!mixed.clean_test);
   }
 
   TEST_CASE("an image folder's broken images are left out where that is asked for") {
@@ -109,6 +171,10 @@ TEST_SUITE("data") {
     };
     CHECK(total(all) == 20);
     CHECK(total(intact) == 19);
+    CHECK(intact.account.used() == 19);
+    for (int i = 0; i < 10; ++i) write_file_atomically(folder / fmt::format("a/{}.bmp", i), "no image");
+    CHECK(throws_saying("images: no training image of class 'a' is left: none of the 7 can be read; of the first",
+                        [&] { load(folder.path(), {.skip_broken = true}); }));
   }
 }
 

@@ -29,18 +29,30 @@ std::string list_rejection(std::string_view lines) {
 }  // namespace
 
 TEST_SUITE("data") {
-  TEST_CASE("class folders are listed by the names of classes then images") {
+  TEST_CASE("class folders are listed by the names of classes then images at any depth") {
     const TemporaryFolder folder;
-    for (const char* name : {"zebra/2.PNG", "zebra/10.jpg", "ant/b.jpeg", "ant/a.bmp", "ant/B.JPG", "ant/notes.txt",
-                             "ant/.hidden.jpg", "ant/deeper/c.jpg", "README.jpg", ".git/x.jpg"})
+    for (const char* name :
+         {"zebra/2.PNG", "zebra/10.jpg", "ant/b.jpeg", "ant/a.bmp", "ant/B.JPG", "ant/c.jfif", "ant/deeper/c.jpe",
+          "ant/notes.txt", "ant/.hidden.jpg", "README.jpg", ".git/x.jpg", "__MACOSX/ant/x.jpg", "zebra/Thumbs.db"})
       touch(folder / name);
     const ImageList list = list_class_folders(folder.path());
     CHECK(list.classes == std::vector<std::string>{"ant", "zebra"});
-    CHECK(list.names ==
-          std::vector<std::string>{"ant/B.JPG", "ant/a.bmp", "ant/b.jpeg", "zebra/10.jpg", "zebra/2.PNG"});
-    CHECK(list.labels == std::vector<int32_t>{0, 0, 0, 1, 1});
-    CHECK(list.size() == 5);
-    CHECK(list.path(4) == folder.path() / "zebra" / "2.PNG");
+    CHECK(list.names == std::vector<std::string>{"ant/B.JPG", "ant/a.bmp", "ant/b.jpeg", "ant/c.jfif",
+                                                 "ant/deeper/c.jpe", "zebra/10.jpg", "zebra/2.PNG"});
+    CHECK(list.labels == std::vector<int32_t>{0, 0, 0, 0, 0, 1, 1});
+    CHECK(list.size() == 7);
+    CHECK(list.path(6) == folder.path() / "zebra" / "2.PNG");
+
+    FileAccount account;
+    const ImageList below = list_class_images(
+        {.images = {.base = folder.path().parent_path()}, .folder = folder.path().filename().string()}, account);
+    CHECK(below.labels == list.labels);
+    CHECK(below.names[0] == folder.path().filename().string() + "/ant/B.JPG");
+    CHECK(account.used() == 7);
+    const std::string ignored = account.ignored();
+    for (const char* part : {"2 hidden or system folders (such as ", "2 hidden or system files (such as ",
+                             "1 file in no class's folder (", "README.jpg)", "1 other file (", "ant/notes.txt)"})
+      CHECK(contains(ignored, part));
   }
 
   TEST_CASE("folders that are no classes are errors") {
@@ -53,11 +65,16 @@ TEST_SUITE("data") {
     touch(folder / "full/a.jpg");
     CHECK(error().empty());
     touch(folder / "empty/a.txt");
-    CHECK(error() == "images: the folder '" + base + "/empty' of a class holds no .jpg, .jpeg, .png or .bmp image");
+    CHECK(error() == "images: the folder '" + base +
+                         "/empty' of a class holds no JPEG, PNG or BMP image, only 1 other file (empty/a.txt); add "
+                         "some, or take the folder away");
     CHECK(error_of([&] { list_class_folders(folder / "none"); }) ==
           "images: the folder '" + base + "/none' cannot be read: No such file or directory");
     CHECK(error_of([&] { list_class_folders(folder / "a.jpg"); }) ==
           "images: the folder '" + base + "/a.jpg' cannot be read: Not a directory");
+    std::filesystem::remove_all(folder / "empty");
+    touch(folder / "caf\xE9/a.jpg");
+    CHECK(contains(error(), "images: the name of the folder 'caf\\xE9' in '" + base + "' is not UTF-8"));
   }
 
   TEST_CASE("a list of images has a path and a label on each line") {

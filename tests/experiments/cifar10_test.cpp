@@ -5,6 +5,7 @@
 #include "engine/io/safetensors.h"
 #include "engine/random.h"
 #include "experiments/results.h"
+#include "tests/data/tiny_images.h"
 #include "tests/experiments/process.h"
 #include "tests/fixtures/errors.h"
 
@@ -79,5 +80,31 @@ TEST_SUITE("experiment") {
     const Outcome nothing = place.run("vgg11", "nowhere", {});
     CHECK(nothing.code == 1);
     CHECK(contains(nothing.err, "nowhere"));
+  }
+
+  TEST_CASE("cifar10: class folders train in the official order by a split file") {
+    const Cifar10Place place;
+    const auto folders = place.out().parent_path() / "folders";
+    write_tiny_cifar10_folders(folders, 10, 2);
+    std::string table = "file,index,clean\n";
+    int place_of = 0;
+    for (int i = 0; i < 10; ++i)
+      for (const std::string_view name : kCifar10Classes) {
+        table += fmt::format("train/{}/{:04}.jpg,{},x\n", name, i, i < 8 ? place_of : 40'000 + place_of);
+        ++place_of;
+      }
+    const auto split = place.out().parent_path() / "split.csv";
+    write_file_atomically(split, table);
+    const std::vector<std::string> flags = {"--method", "ce", "--batch-size", "20", "--split", split.string()};
+    const Outcome outcome = place.run("resnet20", "folders", flags);
+    CAPTURE(outcome.err);
+    REQUIRE(outcome.code == 0);
+    CHECK(contains(outcome.out, "80 training, 20 validation, 20 test samples"));
+    CHECK(contains(outcome.out, "images: 120 used"));
+    CHECK(contains(outcome.out, "80 train, 20 validate, 20 test, 20 of them unlisted, in test/"));
+    CHECK(contains(read_results(place.out() / "results.jsonl").results.at(0).settings, "\"split\":\"file\""));
+    const Outcome binary = place.run("resnet20", "data", flags);
+    CHECK(binary.code == 1);
+    CHECK(contains(binary.err, "holds the binary version"));
   }
 }

@@ -147,6 +147,91 @@ TEST_SUITE("experiment") {
     refused({"--init", (place.data() / "pear/1.png").string()}, 1, "1.png");
   }
 
+  TEST_CASE("train: every file is accounted for and results below the images are none") {
+    const ImagePlace place("train");
+    write_photos(place.data(), 10);
+    for (const char* name : {"apple", "pear"}) {
+      const auto folder = place.data() / name;
+      std::filesystem::create_directories(folder / "batch1");
+      for (int i = 0; i < 5; ++i) {
+        std::filesystem::rename(folder / fmt::format("{}.png", i), folder / "batch1" / fmt::format("{}", i));
+        write_file_atomically(folder / fmt::format("{}.webp", i), std::string_view("RIFF\0\0\0\0WEBPVP8 ", 16));
+      }
+      write_file_atomically(folder / "caf\xE9.png", read_file(folder / "batch1/1"));
+      write_file_atomically(folder / "Thumbs.db", "x");
+    }
+    std::filesystem::create_directories(place.data() / "__MACOSX/apple");
+    for (const char* out : {"runs/train", "mine", "runs/train"}) {
+      const Outcome outcome = place.run({"--method", "ce", "--out", (place.data() / out).string()});
+      CAPTURE(outcome.err);
+      REQUIRE(outcome.code == 0);
+      for (const char* part :
+           {"images: 22 used of 2 classes (apple, pear); ignored: 10 WebP images (such as apple/0.webp), ",
+            "2 hidden or system files (such as apple/Thumbs.db)", "1 hidden or system folder (__MACOSX)"})
+        CHECK(contains(outcome.out, part));
+      CHECK(contains(read_file(place.data() / "runs/train/none-rate0-seed1/ce/metrics.jsonl"), "epoch"));
+    }
+  }
+
+  TEST_CASE("train: names that look alike are told apart and those that are no text end nothing") {
+    const ImagePlace place("train");
+    write_photos(place.data(), 8);
+    std::filesystem::copy(place.data() / "pear", place.data() / "Pear ");
+    for (const char* name : {"apple", "pear", "Pear "})
+      for (int i = 0; i < 8; ++i)
+        std::filesystem::rename(place.data() / name / fmt::format("{}.png", i),
+                                place.data() / name / fmt::format("caf\xE9\n{}.png", i));
+    const Outcome outcome = place.run({"--method", "ce"});
+    CAPTURE(outcome.err);
+    REQUIRE(outcome.code == 0);
+    CHECK(contains(outcome.out, "'Pear\\u0020' and 'pear' look alike but are 2 classes"));
+    const std::string suspects = read_file(place.out() / "none-rate0-seed1/ce/suspects.csv");
+    CHECK(contains(suspects, "caf\\xE9\\u000A"));
+    CHECK(!contains(suspects, "\xE9"));
+    std::filesystem::rename(place.data() / "Pear ", place.data() /
+                                                        "p\xEA"
+                                                        "che");
+    const Outcome refused = place.run({"--method", "ce"});
+    CHECK(refused.code == 1);
+    CHECK(contains(refused.err, "the name of the folder 'p\\xEAche' in"));
+  }
+
+  TEST_CASE("train: val and test beside train are used and a split file decides between them") {
+    const ImagePlace place("train");
+    write_photos(place.data() / "train", 10);
+    write_photos(place.data() / "val", 4, 1000);
+    write_photos(place.data() / "test", 3, 2000);
+    const Outcome outcome = place.run({"--method", "ce"});
+    CAPTURE(outcome.err);
+    REQUIRE(outcome.code == 0);
+    CHECK(contains(outcome.out, "20 training, 8 validation, 6 test samples"));
+    CHECK(contains(outcome.out, "val/ validates, and all of train/ trains"));
+    for (const std::string& line : lines_of(place.out() / "none-rate0-seed1/ce/suspects.csv"))
+      CHECK(line.starts_with("val/") == line.ends_with("validation"));
+
+    std::string table =
+        "\xEF\xBB\xBF"
+        "file,note,split\r\n";
+    for (int i = 0; i < 10; ++i)
+      table += fmt::format("train/apple/{0}.png,\"a, b\",{1}\r\n./train/pear/{0}.png,,{1}\r\n", i,
+                           i < 6 ? "train" : "Valid");
+    const auto split = place.out().parent_path() / "split.csv";
+    write_file_atomically(split, table);
+    const Outcome parted =
+        place.run({"--method", "ce", "--split", split.string(), "--out", (split.parent_path() / "next").string()});
+    CAPTURE(parted.err);
+    REQUIRE(parted.code == 0);
+    CHECK(contains(parted.out, "12 training, 8 validation, 6 test samples"));
+    CHECK(contains(parted.out, "8 images that the split file does not list (such as val/apple/0.png)"));
+    CHECK(contains(parted.out, "12 train, 8 validate, 6 test, 6 of them unlisted, in test/"));
+    CHECK(contains(read_results(split.parent_path() / "next/results.jsonl").results.at(0).settings,
+                   "\"split\":\"file\""));
+    write_file_atomically(split, table + "train/apple/11.png,,train\r\n");
+    const Outcome refused = place.run({"--split", split.string()});
+    CHECK(refused.code == 1);
+    CHECK(contains(refused.err, "split.csv', line 22: there is no 'train/apple/11.png'"));
+  }
+
   TEST_CASE("dogs_vs_cats: trains under the paper's noise") {
     const ImagePlace place("dogs_vs_cats");
     write_tiny_dogs_vs_cats(place.data(), 20);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "engine/io/file.h"
 #include "experiments/cell_runner.h"
 #include "experiments/protocol.h"
 #include "tests/experiments/small_experiment.h"

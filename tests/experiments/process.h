@@ -25,11 +25,19 @@ struct Outcome {
   std::string out, err;
 };
 
+// Programs under test keep what they know of files here, and not in the home of whoever runs the tests.
+inline void use_test_cache() {
+  static const TemporaryFolder folder;
+  static const int set = ::setenv("XDG_CACHE_HOME", folder.path().c_str(), 1);
+  check(set == 0, "test: XDG_CACHE_HOME cannot be set");
+}
+
 // A started process; what it prints goes to files in `folder`.
 class Process {
  public:
   Process(const std::vector<std::string>& arguments, const std::filesystem::path& folder)
       : out_(folder / "stdout.txt"), err_(folder / "stderr.txt") {
+    use_test_cache();
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC;

@@ -112,7 +112,7 @@ TEST_SUITE("unit") {
     CHECK(settings(changed, "ce") != settings(base, "ce"));
     const std::string message =
         error_of([&] { check_same_settings(settings(base, "ce"), settings(changed, "ce"), "it"); });
-    CHECK(contains(message, "it was made with other settings (pretraining/epochs 3 there, 9 asked for)"));
+    CHECK(contains(message, "it was made with other settings (pretraining/epochs 3 there, 9 asked for [--epochs])"));
     ExperimentData longer = small_data();
     longer.settings = R"({"max_length":9})";
     CHECK(contains(error_of([&] {

@@ -116,6 +116,32 @@ TEST_SUITE("experiment") {
     CHECK(png.size() > 10000);  // a drawing, not an empty canvas
   }
 
+  TEST_CASE("report: of a run done anew the newest line counts and results of different data are told of") {
+    const TemporaryFolder folder;
+    const auto settings = [](const std::string& content) {
+      return fmt::format(R"({{"data":{{"train":{{"content":"{}"}}}}}})", content);
+    };
+    Result first = three_seeds()[0], second = three_seeds()[1], anew = first;
+    first.settings = second.settings = settings("a");
+    anew.settings = settings("b");
+    anew.test_accuracy = 50.0;
+    std::vector<std::string> warnings;
+    const auto path = write_in(folder, "results.jsonl", to_json(first) + "\n" + to_json(second) + "\n");
+    CHECK(read_all_results({path}, warnings).size() == 2);
+    CHECK(warnings.empty());
+    append_result(path, anew);
+    const std::vector<Result> results = read_all_results({path}, warnings);
+    REQUIRE(results.size() == 2);
+    CHECK(results[0].test_accuracy == 50.0);
+    REQUIRE(warnings.size() == 1);
+    CHECK(contains(warnings[0], "its results are of different data or tests"));
+    second.settings = anew.settings;
+    append_result(path, second);
+    warnings.clear();
+    CHECK(read_all_results({path}, warnings).size() == 2);
+    CHECK(warnings.empty());
+  }
+
   TEST_CASE("report: without gnuplot the table stays the reason is given and no file is left") {
     const TemporaryFolder folder;
     write_in(folder, "results.jsonl", to_json(three_seeds()[0]) + "\n");

@@ -108,7 +108,6 @@ TEST_SUITE("unit") {
     };
     CHECK(contains(read("{\n" + whole), "results.jsonl, line 1"));
     CHECK(contains(read(whole + "{\"experiment\":\"x\"}\n"), "line 2"));
-    CHECK(contains(read(whole + whole), "two results for fashion_mnist, clothes-to-bags, rate 0.8, dmi, seed 1"));
     CHECK(contains(error_of([&] { read_results(folder.path() / "none.jsonl"); }), "none.jsonl"));
   }
 
@@ -137,6 +136,21 @@ TEST_SUITE("unit") {
     CHECK(read(R"("settings":{"a":1,"b":{"c":[1,2]}})", R"("settings":[1])") ==
           begin + "the field 'settings' is a JSON array, expected an object");
     CHECK(read("\"settings\":{", "\"settings\":" + std::string(117'000, '[') + "{").starts_with(begin));
+  }
+
+  TEST_CASE("results: of several lines of one run the last counts") {
+    const TemporaryFolder folder;
+    Result later = example_result(1);
+    later.test_accuracy = 50.0;
+    const std::string lines =
+        to_json(example_result(1)) + "\n" + to_json(example_result(2)) + "\n" + to_json(later) + "\n";
+    const ResultsFile file = read_results(write_in(folder, "results.jsonl", lines));
+    CHECK(file.results.size() == 3);
+    const std::vector<Result> newest = newest_of(file.results);
+    REQUIRE(newest.size() == 2);
+    CHECK(newest[0].seed == 1);
+    CHECK(newest[0].test_accuracy == 50.0);
+    CHECK(newest[1].seed == 2);
   }
 
   TEST_CASE("results: a folder has one writer at a time") {
