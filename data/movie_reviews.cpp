@@ -85,14 +85,15 @@ void read_sentences(Text& text, std::vector<Words>& sentences, Longest& longest)
   do {
     const size_t end = std::min(rest.find('\n'), rest.size());
     const std::string_view sentence = rest.substr(0, end);
-    const std::string place = fmt::format("'{}', line {}", text.path.string(), ++text.sentences);
-    check(sentence.find_first_not_of(" \t\r\v\f") != std::string_view::npos,
-          "movie_reviews: {}: blank, where a sentence is expected", place);
+    ++text.sentences;
+    const auto place = [&] { return fmt::format("'{}', line {}", text.path.string(), text.sentences); };
+    if (sentence.find_first_not_of(" \t\r\v\f") == std::string_view::npos)
+      fail("movie_reviews: {}: blank, where a sentence is expected", place());
     sentences.push_back(tokenize(clean_sentence(sentence)));
     const size_t words = sentences.back().size();
-    check(words > 0, "movie_reviews: {}: no word is left after cleaning, which keeps letters, digits and (),!?'`",
-          place);
-    if (words > longest.words) longest = {words, place};
+    if (words == 0)
+      fail("movie_reviews: {}: no word is left after cleaning, which keeps letters, digits and (),!?'`", place());
+    if (words > longest.words) longest = {words, place()};
     rest.remove_prefix(std::min(end + 1, rest.size()));
   } while (!rest.empty());
 }

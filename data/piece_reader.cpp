@@ -9,8 +9,20 @@
 
 namespace cofactor {
 
+namespace {
+
+// Room for two pieces, or for all of a smaller file.
+size_t room_for(const std::filesystem::path& path) {
+  constexpr size_t kMost = 2 * PieceReader::kPiece;
+  std::error_code error;
+  const uintmax_t size = std::filesystem::file_size(path, error);
+  return error || size >= kMost ? kMost : static_cast<size_t>(size) + 1;
+}
+
+}  // namespace
+
 PieceReader::PieceReader(const std::filesystem::path& path, std::string_view what)
-    : path_(path.string()), what_(what), file_(std::fopen(path_.c_str(), "rb"), &std::fclose), buffer_(2 * kPiece) {
+    : path_(path.string()), what_(what), file_(std::fopen(path_.c_str(), "rb"), &std::fclose), buffer_(room_for(path)) {
   if (!file_) fail("{}: cannot open '{}': {}", what_, path_, std::generic_category().message(errno));
 }
 

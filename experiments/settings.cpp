@@ -1,5 +1,6 @@
 #include "experiments/settings.h"
 
+#include <map>
 #include <set>
 #include <utility>
 #include <vector>
@@ -83,18 +84,16 @@ Json parse_settings(const std::string& text, std::string_view where) {
 }
 
 void check_same(const Json& there, const Json& here, std::string_view where, bool both_only) {
-  const Json flat_there = there.flatten(), flat_here = here.flatten();
-  std::set<std::string> names;
-  for (const auto& [name, value] : flat_there.items()) names.insert(name);
-  for (const auto& [name, value] : flat_here.items()) names.insert(name);
+  const std::map<std::string, std::string> flat_there = flatten_json(there), flat_here = flatten_json(here);
+  std::set<std::string> settings;
+  for (const auto& [setting, value] : flat_there) settings.insert(setting);
+  for (const auto& [setting, value] : flat_here) settings.insert(setting);
   std::string differences;
-  names.erase("");  // of an object that holds nothing
-  for (const std::string& name : names) {
-    if (both_only && !(flat_there.contains(name) && flat_here.contains(name))) continue;
-    const std::string a = flat_there.contains(name) ? write_json(flat_there.at(name)) : "nothing";
-    const std::string b = flat_here.contains(name) ? write_json(flat_here.at(name)) : "nothing";
+  for (const std::string& setting : settings) {
+    if (both_only && !(flat_there.contains(setting) && flat_here.contains(setting))) continue;
+    const std::string a = flat_there.contains(setting) ? flat_there.at(setting) : "nothing";
+    const std::string b = flat_here.contains(setting) ? flat_here.at(setting) : "nothing";
     if (a == b) continue;
-    const std::string setting = name.substr(1);
     differences +=
         fmt::format("{}{} {} there, {} asked for{}", differences.empty() ? "" : "; ", setting, a, b, flag_of(setting));
   }

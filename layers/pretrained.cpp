@@ -74,6 +74,19 @@ std::string take_off(const std::string& prefix, State& state) {
                               others.size() > 1 ? " and others" : "");
 }
 
+// Whether it is a batch norm's counter of batches.
+bool is_counter(const std::string& name) {
+  return name.substr(name.rfind('.') + 1) == kBatchCounter;
+}
+
+// A counter that was converted to a floating dtype with all else, as a whole number again; 0 where it had grown too
+// large for that dtype.
+Tensor whole_counter(const Tensor& counter, DType dtype) {
+  const std::vector<double> values = cast(counter, DType::f64).to_vector<double>();
+  const double count = values.empty() || !(values[0] >= 0.0 && values[0] < 2147483648.0) ? 0.0 : values[0];
+  return Tensor::full(counter.shape(), count, dtype, Device::reference);
+}
+
 // Converts what is in another floating dtype than the network's. Returns what there is to say of it.
 std::string convert_dtypes(const std::vector<NamedTensor>& own, State& state) {
   std::map<DType, size_t> converted;
@@ -81,6 +94,7 @@ std::string convert_dtypes(const std::vector<NamedTensor>& own, State& state) {
     const auto given = state.find(name);
     if (given == state.end() || !given->second.defined()) continue;
     const DType from = given->second.dtype();
+    if (is_floating(from) && is_counter(name)) given->second = whole_counter(given->second, tensor.dtype());
     if (from == tensor.dtype() || !is_floating(from) || !is_floating(tensor.dtype())) continue;
     given->second = cast(given->second, tensor.dtype());
     ++converted[from];
@@ -147,7 +161,7 @@ std::string keep_classifier(const std::string& layer, const std::vector<NamedTen
 size_t add_batch_counters(const std::vector<NamedTensor>& own, State& state) {
   size_t added = 0;
   for (const auto& [name, tensor] : own) {
-    if (name.substr(name.rfind('.') + 1) != kBatchCounter || state.contains(name)) continue;
+    if (!is_counter(name) || state.contains(name)) continue;
     state[name] = Tensor::zeros(tensor.shape(), tensor.dtype(), Device::reference);
     ++added;
   }

@@ -14,7 +14,7 @@ namespace cofactor {
 //   number of rows. Where the state has nothing of the classifier ("fc", or all of "classifier"), all of that is.
 // - Where the names stand behind a common prefix ("module.", "backbone."), it is taken off, and tensors without it,
 //   another network's head, are left out.
-// - Tensors in f64 and bf16 are converted to the network's f32.
+// - Tensors in f64 and bf16 are converted to the network's f32, batch norms' counters in any of them to whole numbers.
 // - A state without num_batches_tracked, as PyTorch wrote them before 0.4.1, starts those counters at 0, as PyTorch's
 //   reader does.
 // Throws Error where any other name is missing, unknown, or has another shape or dtype, and where a value is NaN or

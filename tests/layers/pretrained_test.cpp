@@ -134,6 +134,15 @@ TEST_SUITE("unit") {
             for (const float value : named.tensor.to_vector<float>()) CHECK(value == -0.375f);
       }
     }
+    // Converted with all else: the counter too.
+    for (const auto& [count, expected] : {std::pair{7.0, 7}, std::pair{double{INFINITY}, 0}}) {
+      State halved = foreign_state(3);
+      find(halved, "bn.num_batches_tracked") = Tensor::full({}, count, DType::f32, Device::reference);
+      const auto network = pretrainable(3, 2);
+      CHECK(load_pretrained(*network, halved) == "loaded 11 of 11 tensors");
+      State after = network->state();
+      CHECK(find(after, "bn.num_batches_tracked").to_vector<int32_t>() == std::vector<int32_t>{expected});
+    }
     State given = foreign_state(3);
     find(given, "bn.bias") = Tensor::full({4}, 1e300, DType::f64, Device::reference);
     CHECK(throws_saying("'bn.bias' holds inf at element 0", [&] { load_pretrained(*pretrainable(3, 2), given); }));
