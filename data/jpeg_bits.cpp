@@ -18,6 +18,11 @@ size_t behind_fill(std::string_view bytes, size_t at) {
 
 }  // namespace
 
+JpegBits JpegBits::filled(JpegBits bits) {
+  while (bits.count_ <= 56) bits.append_byte();
+  return bits;
+}
+
 void JpegBits::append_byte() {
   size_t next = at_ + 1;
   if (!ended_ && at_ < bytes_.size() && byte_of(bytes_, at_) == kJpegMarker) {

@@ -31,7 +31,7 @@ class JpegBits {
         return;
       }
     }
-    while (count_ <= 56) append_byte();
+    *this = filled(*this);
   }
   // The next bits, the first of them on top.
   uint64_t window() const { return window_; }
@@ -57,6 +57,8 @@ class JpegBits {
  private:
   static constexpr uint64_t kOnes = 0x0101010101010101;
 
+  // By value: nothing points to an object whose members are to stay in registers.
+  static JpegBits filled(JpegBits bits);
   void append_byte();
 
   std::string_view bytes_;

@@ -1,8 +1,11 @@
 // Images: what decode_image takes has all of its pixels from the bytes.
+#include <fcntl.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -30,11 +33,13 @@ std::string with_checksums(std::string_view bytes) {
 }
 
 void decode(std::string_view bytes) {
-  const RgbImage image = decode_image(bytes, "fuzzed");
+  // Never destroyed: libstdc++ makes it where MemorySanitizer does not see it.
+  static const auto& name = *new std::filesystem::path("fuzzed");
+  const RgbImage image = decode_image(bytes, name);
   if (image.pixels.size() != static_cast<size_t>(image.height * image.width * kRgb)) std::abort();
-  uint64_t sum = 0;
-  for (const uint8_t value : image.pixels) sum += value;
-  if (sum == UINT64_MAX) std::abort();  // MemorySanitizer reports a branch on what nobody wrote
+  // MemorySanitizer looks at what leaves the program.
+  static const int sink = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (::write(sink, image.pixels.data(), image.pixels.size()) < 0) std::abort();
 }
 
 }  // namespace
