@@ -73,7 +73,7 @@ class Loader::Impl {
     Tensor windows;
   };
 
-  // What has become of a batch that a worker took on: nothing yet, the batch, or an error.
+  // What has become of a batch that a thread took on: nothing yet, the batch, or an error.
   struct Slot {
     std::optional<Prepared> batch;
     std::exception_ptr error;
@@ -84,19 +84,21 @@ class Loader::Impl {
   Tensor read_samples(const std::vector<int64_t>& indices, int epoch, std::vector<std::byte>& staging) const;
   Tensor draw_windows(const std::vector<int64_t>& indices, int epoch) const;
   Batch finish(Prepared prepared) const;
+  bool batch_to_take() const;
+  void make_next(std::unique_lock<std::mutex>& lock, std::vector<std::byte>& staging);
   void work(const std::stop_token& stop);
   Prepared take_ready();
 
   const Split split_;
   const LoaderOptions options_;
   std::optional<ImageBytes::OnDevice> resident_;
-  std::vector<std::byte> staging_;  // of the caller's thread, where there are no workers
+  std::vector<std::byte> staging_;  // of the caller's thread
 
   std::mutex mutex_;                        // guards all below
   std::condition_variable_any work_there_;  // a batch may be taken on
   std::condition_variable ready_;           // the batch that is due is done
   std::shared_ptr<const Epoch> epoch_;
-  size_t taken_ = 0;         // batches of the epoch that workers took on: at most slots_.size() more than delivered
+  size_t taken_ = 0;         // batches of the epoch that were taken on: at most slots_.size() more than delivered
   size_t delivered_ = 0;     // batches that next() gave out
   std::vector<Slot> slots_;  // batch number i waits in slot i modulo their number
 
@@ -147,12 +149,19 @@ std::optional<Batch> Loader::Impl::next() {
   return finish(std::move(prepared));
 }
 
+// While the batch that is due is not ready, the caller's thread reads what no worker has begun: where reading takes
+// longer than training, it would only wait, and so one worker fewer than there are cores keeps all of them busy.
 Loader::Impl::Prepared Loader::Impl::take_ready() {
   std::optional<Prepared> batch;
   {
     std::unique_lock lock(mutex_);
     Slot& slot = slots_[delivered_ % slots_.size()];
-    ready_.wait(lock, [&] { return slot.done(); });
+    while (!slot.done()) {
+      if (batch_to_take())
+        make_next(lock, staging_);
+      else
+        ready_.wait(lock);
+    }
     if (slot.error) std::rethrow_exception(slot.error);
     batch.swap(slot.batch);
     ++delivered_;
@@ -161,27 +170,32 @@ Loader::Impl::Prepared Loader::Impl::take_ready() {
   return std::move(*batch);
 }
 
+bool Loader::Impl::batch_to_take() const {
+  return epoch_ && taken_ < epoch_->batches.size() && taken_ < delivered_ + slots_.size();
+}
+
+// Takes a batch on and puts it into its slot. The lock is given up in between.
+void Loader::Impl::make_next(std::unique_lock<std::mutex>& lock, std::vector<std::byte>& staging) {
+  const std::shared_ptr<const Epoch> epoch = epoch_;
+  const size_t number = taken_++;
+  lock.unlock();
+  Slot slot;
+  try {
+    slot.batch = prepare(*epoch, number, staging);
+  } catch (...) {
+    slot.error = std::current_exception();
+  }
+  lock.lock();
+  if (epoch != epoch_) return;  // start_epoch dropped this batch
+  slots_[number % slots_.size()] = std::move(slot);
+  if (number == delivered_) ready_.notify_one();
+}
+
 void Loader::Impl::work(const std::stop_token& stop) {
   std::vector<std::byte> staging;
   std::unique_lock lock(mutex_);
-  const auto batch_to_take = [&] {
-    return epoch_ && taken_ < epoch_->batches.size() && taken_ < delivered_ + slots_.size();
-  };
-  while (work_there_.wait(lock, stop, batch_to_take) && !stop.stop_requested()) {
-    const std::shared_ptr<const Epoch> epoch = epoch_;
-    const size_t number = taken_++;
-    lock.unlock();
-    Slot slot;
-    try {
-      slot.batch = prepare(*epoch, number, staging);
-    } catch (...) {
-      slot.error = std::current_exception();
-    }
-    lock.lock();
-    if (epoch != epoch_) continue;  // start_epoch dropped this batch
-    slots_[number % slots_.size()] = std::move(slot);
-    if (number == delivered_) ready_.notify_one();
-  }
+  while (work_there_.wait(lock, stop, [&] { return batch_to_take(); }) && !stop.stop_requested())
+    make_next(lock, staging);
 }
 
 Loader::Impl::Prepared Loader::Impl::prepare(const Epoch& epoch, size_t number, std::vector<std::byte>& staging) const {

@@ -30,7 +30,7 @@ struct LoaderOptions {
   LastBatch last_batch = LastBatch::keep;
   uint64_t seed = 0;  // of the order and of augmentation
   Device device = Device::cpu;
-  int workers = 1;   // threads that read ahead; 0 reads in the caller's thread
+  int workers = 1;   // threads that read ahead, beside the caller's, which reads where it would wait; 0: none
   int prefetch = 4;  // batches held ready
   Resident resident = Resident::automatic;
 };

@@ -2,6 +2,7 @@
 #include "data/dogs_vs_cats.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "experiments/image_network.h"
 #include "experiments/protocol.h"
@@ -69,7 +70,7 @@ Experiment dogs_vs_cats() {
   table.default_noises = {"cat-to-dog"};
   table.default_methods = {"ce", "dmi", "gce", "fw", "lccn"};
   table.default_rates = {0.2, 0.6};
-  table.default_workers = usable_cores();
+  table.default_workers = std::max(1, usable_cores() - 1);  // the training thread reads too, where it would wait
   return table;
 }
 

@@ -1,6 +1,7 @@
 // Your own images, a folder a class, with labels that may be wrong: any network, any method, and a report of the
 // labels.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "data/cifar10.h"
 #include "data/image_folder.h"
@@ -124,7 +125,7 @@ Experiment train() {
   table.default_noises = {"none"};
   table.default_methods = {"ce", "dmi"};
   table.default_rates = {0.2};
-  table.default_workers = usable_cores();
+  table.default_workers = std::max(1, usable_cores() - 1);  // the training thread reads too, where it would wait
   return table;
 }
 
