@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "engine/error.h"
+#include "engine/io/utf8.h"
 
 namespace cofactor {
 
@@ -86,9 +87,7 @@ std::vector<std::vector<std::string>> groups_of_look_alikes(const std::vector<st
 }  // namespace
 
 bool is_utf8(std::string_view name) {
-  for (const Character& character : characters_of(name))
-    if (character.code == kNoCharacter) return false;
-  return true;
+  return first_not_utf8(name) == name.size();
 }
 
 std::string printable(std::string_view name) {
