@@ -100,7 +100,7 @@ Json json_of(const SafetensorsFile& file, const std::string& key, const fs::path
 }
 
 int threads_of(const SafetensorsFile& file, const fs::path& path) {
-  const std::string& text = metadata_of(file, "threads", path);
+  const std::string text = metadata_of(file, "threads", path);
   int threads = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), threads);
   check(error == std::errc() && end == text.data() + text.size() && threads >= 1,
