@@ -34,9 +34,9 @@ std::vector<Device> available_devices();
 Device parse_device(std::string_view name);
 
 // For how many threads the host's kernels are cut, in the whole process: at first OMP_NUM_THREADS, where that is set,
-// else as many as there are cores. Results are bitwise repeatable at a fixed number; another number may change the order
-// of sums. At most as many compute at once as there are cores. set_num_threads throws Error below 1. Without a cpu
-// backend there is one, and setting another has no effect: the reference runs in one thread.
+// else as many as there are cores. Results are bitwise repeatable at a fixed number; another number may change the
+// order of sums. At most as many compute at once as there are cores. set_num_threads throws Error below 1. Without a
+// cpu backend there is one, and setting another has no effect: the reference runs in one thread.
 int num_threads();
 void set_num_threads(int threads);
 

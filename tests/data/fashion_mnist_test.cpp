@@ -141,7 +141,8 @@ TEST_SUITE("data") {
                                     std::string("up to three folders down, as in FashionMNIST/raw"),
                                     std::string("the Debian package dataset-fashion-mnist puts them in '/usr/share/")})
       CHECK(contains(none, part));
-    CHECK(contains(load_error(folder.path() / "no-such-folder"), "no-such-folder', which does not exist, holds none of the four files"));
+    CHECK(contains(load_error(folder.path() / "no-such-folder"),
+                   "no-such-folder', which does not exist, holds none of the four files"));
     CHECK(load_error(write_in(folder, "file", "x")) == "fashion_mnist: '" + base + "/file' is a file, not a folder");
 
     write_pair(folder, "train", {8, 0, 1}, 3);

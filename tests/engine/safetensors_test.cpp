@@ -260,7 +260,8 @@ TEST_SUITE("unit") {
     CHECK(contains(load_error(std::string("PK\x03\x04\0\0\0\0", 8) + std::string(100, 'x')), "but a zip archive"));
     CHECK(contains(load_error("\x7b\x22metadata\x22: {\"total_size\": 9}, \"weight_map\": {}}"),
                    "but the index of weights that are spread over several files"));
-    CHECK(contains(load_error("not weights at all"), "is no safetensors file: the header's length is 7451598620781211502"));
+    CHECK(contains(load_error("not weights at all"),
+                   "is no safetensors file: the header's length is 7451598620781211502"));
   }
 
   TEST_CASE("safetensors: twenty thousand tensors are read in time") {
