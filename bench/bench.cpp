@@ -15,14 +15,14 @@
 #include <vector>
 
 #include "data/loader.h"
-#include "data/text.h"
+#include "data/text/text.h"
 #include "engine/autograd.h"
 #include "engine/backend.h"
 #include "engine/ops/reduce.h"
 #include "engine/optim/adam.h"
 #include "engine/optim/sgd.h"
-#include "experiments/options.h"
-#include "experiments/step_runner.h"
+#include "experiments/sweep/options.h"
+#include "experiments/training/step_runner.h"
 #include "losses/cross_entropy.h"
 #include "models/make_model.h"
 #include "models/two_layer_cnn.h"

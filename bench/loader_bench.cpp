@@ -11,9 +11,9 @@
 #include <fstream>
 #include <vector>
 
-#include "data/clothing1m.h"
 #include "data/loader.h"
-#include "experiments/program.h"
+#include "data/sets/clothing1m.h"
+#include "experiments/sweep/program.h"
 
 namespace cofactor {
 namespace {

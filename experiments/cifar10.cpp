@@ -1,10 +1,10 @@
 // CIFAR-10 with a residual network (paper, section 5.2 and Figure 3).
-#include "data/cifar10.h"
+#include "data/sets/cifar10.h"
 
 #include <CLI/CLI.hpp>
 
-#include "experiments/image_network.h"
-#include "experiments/protocol.h"
+#include "experiments/sweep/image_network.h"
+#include "experiments/sweep/protocol.h"
 
 namespace {
 

@@ -1,11 +1,11 @@
 // Clothing1M with ResNet-50 (paper, section 5.3 and Table 1).
-#include "data/clothing1m.h"
+#include "data/sets/clothing1m.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "experiments/image_network.h"
-#include "experiments/protocol.h"
+#include "experiments/sweep/image_network.h"
+#include "experiments/sweep/protocol.h"
 
 namespace {
 

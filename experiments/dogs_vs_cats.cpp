@@ -1,11 +1,11 @@
 // Dogs vs. Cats with VGG-16 (paper, section 5.2 and Figure 3).
-#include "data/dogs_vs_cats.h"
+#include "data/sets/dogs_vs_cats.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "experiments/image_network.h"
-#include "experiments/protocol.h"
+#include "experiments/sweep/image_network.h"
+#include "experiments/sweep/protocol.h"
 
 namespace {
 

@@ -1,7 +1,7 @@
 // Fashion-MNIST, bags against clothes (paper, section 5.1 and Figure 2).
-#include "data/fashion_mnist.h"
+#include "data/sets/fashion_mnist.h"
 
-#include "experiments/protocol.h"
+#include "experiments/sweep/protocol.h"
 #include "models/two_layer_cnn.h"
 
 namespace {

@@ -1,13 +1,13 @@
 // Movie reviews (MR): is a sentence positive or negative? (paper, section 5.2 and Figure 3)
-#include "data/movie_reviews.h"
+#include "data/sets/movie_reviews.h"
 
 #include <CLI/CLI.hpp>
 
 #include "data/checksum.h"
-#include "data/embeddings.h"
+#include "data/text/embeddings.h"
 #include "engine/io/json.h"
-#include "experiments/program.h"
-#include "experiments/protocol.h"
+#include "experiments/sweep/program.h"
+#include "experiments/sweep/protocol.h"
 #include "models/word_cnn.h"
 
 namespace {

@@ -3,11 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "data/cifar10.h"
-#include "data/image_folder.h"
-#include "experiments/image_network.h"
-#include "experiments/label_report.h"
-#include "experiments/protocol.h"
+#include "data/sets/cifar10.h"
+#include "data/sets/image_folder.h"
+#include "experiments/report/label_report.h"
+#include "experiments/sweep/image_network.h"
+#include "experiments/sweep/protocol.h"
 
 namespace {
 

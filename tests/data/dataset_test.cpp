@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "tests/data/idx_files.h"
+#include "tests/data/sets/idx_files.h"
 
 namespace cofactor::testing {
 

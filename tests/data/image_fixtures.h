@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/rgb_image.h"
+#include "data/images/rgb_image.h"
 #include "engine/io/file.h"
 #include "engine/io/safetensors.h"
 #include "engine/random.h"

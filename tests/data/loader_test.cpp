@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "engine/backend.h"
-#include "tests/data/idx_files.h"
+#include "tests/data/sets/idx_files.h"
 
 namespace cofactor::testing {
 

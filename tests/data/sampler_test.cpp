@@ -8,7 +8,7 @@
 #include <map>
 #include <numeric>
 
-#include "tests/data/idx_files.h"
+#include "tests/data/sets/idx_files.h"
 
 namespace cofactor::testing {
 

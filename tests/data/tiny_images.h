@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "data/cifar10.h"
-#include "data/clothing1m.h"
+#include "data/sets/cifar10.h"
+#include "data/sets/clothing1m.h"
 #include "tests/data/image_fixtures.h"
 
 namespace cofactor::testing {

@@ -1,7 +1,7 @@
 // Bad input of every kind: a clear message, exit code 1 or 2, and nothing half-written.
 #include <doctest/doctest.h>
 
-#include "experiments/results.h"
+#include "experiments/report/results.h"
 #include "tests/experiments/process.h"
 
 using namespace cofactor;

@@ -4,7 +4,7 @@
 #include "engine/io/file.h"
 #include "engine/io/safetensors.h"
 #include "engine/random.h"
-#include "experiments/results.h"
+#include "experiments/report/results.h"
 #include "tests/data/tiny_images.h"
 #include "tests/experiments/process.h"
 #include "tests/fixtures/errors.h"

@@ -1,7 +1,7 @@
 // fashion_mnist and report, end to end, as a person would start them.
 #include <doctest/doctest.h>
 
-#include "experiments/results.h"
+#include "experiments/report/results.h"
 #include "tests/experiments/process.h"
 #include "tests/fixtures/errors.h"
 

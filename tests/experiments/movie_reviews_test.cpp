@@ -1,8 +1,8 @@
 // movie_reviews, end to end, on sentences that the test writes.
 #include <doctest/doctest.h>
 
-#include "experiments/results.h"
-#include "tests/data/movie_review_files.h"
+#include "experiments/report/results.h"
+#include "tests/data/sets/movie_review_files.h"
 #include "tests/experiments/process.h"
 #include "tests/fixtures/errors.h"
 

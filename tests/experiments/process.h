@@ -16,7 +16,7 @@
 
 #include "engine/io/file.h"
 #include "engine/io/safetensors.h"
-#include "tests/data/idx_files.h"
+#include "tests/data/sets/idx_files.h"
 
 namespace cofactor::testing {
 

@@ -7,7 +7,7 @@
 
 #include "engine/ops/layout.h"
 #include "engine/random.h"
-#include "experiments/experiment.h"
+#include "experiments/sweep/experiment.h"
 #include "layers/init.h"
 #include "layers/linear.h"
 

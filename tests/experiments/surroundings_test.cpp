@@ -1,7 +1,7 @@
 // What a program meets around it: signals, closed files, few threads, little memory, no temporary folder.
 #include <doctest/doctest.h>
 
-#include "experiments/results.h"
+#include "experiments/report/results.h"
 #include "tests/data/tiny_images.h"
 #include "tests/experiments/process.h"
 #include "tests/fixtures/errors.h"

@@ -1,5 +1,5 @@
 // CIFAR-10's binary version; the input is every batch.
-#include "data/cifar10.h"
+#include "data/sets/cifar10.h"
 
 #include <cstdint>
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "data/csv.h"
-#include "data/names.h"
-#include "data/split_file.h"
+#include "data/files/csv.h"
+#include "data/files/names.h"
+#include "data/sets/split_file.h"
 #include "tests/fuzz/parse.h"
 
 namespace cofactor::testing {

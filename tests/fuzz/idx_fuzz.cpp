@@ -1,5 +1,5 @@
 // IDX files, plain and gzipped: of images where the input's first byte is even, else of labels.
-#include "data/idx.h"
+#include "data/sets/idx.h"
 
 #include <cstdint>
 #include <cstdlib>

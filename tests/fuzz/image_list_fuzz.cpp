@@ -1,5 +1,5 @@
 // Annotation files: a path and a label on each line.
-#include "data/image_list.h"
+#include "data/images/image_list.h"
 
 #include <cstdint>
 #include <cstdlib>

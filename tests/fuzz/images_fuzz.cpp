@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "data/image_file.h"
+#include "data/images/decode.h"
 #include "tests/fuzz/parse.h"
 
 namespace cofactor::testing {

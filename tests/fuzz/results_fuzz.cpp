@@ -1,10 +1,10 @@
 // Lines of results.jsonl and of metrics.jsonl: a file is one of the two.
-#include "experiments/results.h"
+#include "experiments/report/results.h"
 
 #include <cstdint>
 #include <cstdlib>
 
-#include "experiments/checkpoint.h"
+#include "experiments/training/checkpoint.h"
 #include "tests/fuzz/memory_file.h"
 #include "tests/fuzz/parse.h"
 

@@ -1,5 +1,5 @@
 // Sentences of movie reviews; the input is both classes' file.
-#include "data/movie_reviews.h"
+#include "data/sets/movie_reviews.h"
 
 #include <cstdint>
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "experiments/checkpoint.h"
+#include "experiments/training/checkpoint.h"
 #include "layers/linear.h"
 #include "layers/pretrained.h"
 #include "tests/fuzz/memory_file.h"

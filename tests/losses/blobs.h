@@ -5,7 +5,7 @@
 #include <array>
 #include <vector>
 
-#include "data/noise.h"
+#include "data/noise/synthetic.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/reduce.h"
 #include "engine/optim/adam.h"

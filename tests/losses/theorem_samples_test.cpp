@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "data/noise.h"
+#include "data/noise/synthetic.h"
 #include "tests/losses/helpers.h"
 #include "tests/losses/matrices.h"
 

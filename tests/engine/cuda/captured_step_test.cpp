@@ -3,7 +3,7 @@
 
 #include "engine/optim/adam.h"
 #include "engine/optim/sgd.h"
-#include "experiments/step_runner.h"
+#include "experiments/training/step_runner.h"
 #include "losses/cross_entropy.h"
 #include "losses/dmi.h"
 #include "models/two_layer_cnn.h"

@@ -1,0 +1,181 @@
+#include "data/sets/folder_layout.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <system_error>
+
+#include "data/files/names.h"
+#include "engine/error.h"
+
+namespace cofactor {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> kValidationNames = {"val", "valid", "validation"};
+constexpr std::array<std::string_view, 1> kTestNames = {"test"};
+constexpr std::array<std::string_view, 8> kPartNames = {"train",      "training", "val",     "valid",
+                                                        "validation", "test",     "testing", "eval"};
+constexpr size_t kMostListed = 12;  // names in a message
+
+template <size_t count>
+bool is_one_of(std::string name, const std::array<std::string_view, count>& names) {
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::ranges::find(names, name) != names.end();
+}
+
+std::string names_of(const std::vector<std::string>& names) {
+  std::vector<std::string> shown;
+  for (size_t i = 0; i < std::min(names.size(), kMostListed); ++i) shown.push_back(printable(names[i]));
+  if (names.size() > kMostListed) shown.push_back(fmt::format("{} more", names.size() - kMostListed));
+  return fmt::format("{}", fmt::join(shown, ", "));
+}
+
+std::vector<std::string> visible_folders(const std::filesystem::path& folder) {
+  std::vector<std::string> names = entries_of(folder).folders;
+  std::erase_if(names, [](const std::string& name) { return is_system_name(name); });
+  return names;
+}
+
+bool holds_name(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+// Where the folders that are taken for classes are a data set's parts, each with the classes in it.
+void check_no_parts(const ImageSearch& images, const std::vector<std::string>& classes) {
+  std::vector<std::string> parts, below;
+  for (const std::string& name : classes) {
+    if (!is_one_of(name, kPartNames)) continue;
+    std::vector<std::string> folders = visible_folders(images.base / name);
+    if (folders.empty() || (!parts.empty() && folders != below)) continue;
+    below = std::move(folders);
+    parts.push_back(name);
+  }
+  check(
+      parts.size() < 2,
+      "images: the folders {} in '{}' look like the parts of a data set, not like classes: each holds the folders {}; "
+      "name them train, val and test, or give one to --data and one to --test",
+      names_of(parts), images.base.string(), names_of(below));
+}
+
+// Decides which of the folders beside the classes is the one that validates, or tests.
+class PartFinder {
+ public:
+  PartFinder(const ImageSearch& images, FolderLayout& layout) : images_(images), layout_(layout) {}
+
+  // Whether the folder is that part; `what` it would do. Says why not.
+  bool takes(const std::string& name, const char* what) {
+    const ClassFolders found = find_class_folders({.images = images_, .folder = name, .no_classes = {}});
+    if (found.classes == layout_.classes) return true;
+    const bool none = std::ranges::none_of(
+        found.classes, [&](const std::string& folder) { return holds_name(layout_.classes, folder); });
+    const std::string hint = look_alike_hint(found.classes, layout_.classes);
+    check(
+        none,
+        "images: the folder '{}' would {}, but its classes are {}, and those to train on {}{}; make them the same, or "
+        "give the folder another name",
+        (images_.base / name).string(), what, names_of(found.classes), names_of(layout_.classes), hint);
+    FileAccount files;
+    const std::vector<std::string> without_class = find_images(images_, name, files);
+    const auto count = static_cast<int64_t>(without_class.size());
+    layout_.account.add(files);
+    layout_.account.ignore("image without a class", "images without a class",
+                           without_class.empty() ? name : without_class.front(), count);
+    layout_.account.note(fmt::format(
+        "{}/ does not {}: {}{}, so its {} no labels", printable(name), what,
+        found.classes.empty() ? "it holds no folders for the classes"
+                              : fmt::format("its folders ({}) are none of the classes", names_of(found.classes)),
+        hint, count == 1 ? "image has" : "images have"));
+    return false;
+  }
+
+ private:
+  const ImageSearch& images_;
+  FolderLayout& layout_;
+};
+
+void set_part(std::string& part, const std::string& name, const ImageSearch& images) {
+  check(part.empty(), "images: '{}' and '{}' in '{}' are two folders for the same part; which one is meant?", part,
+        name, images.base.string());
+  part = name;
+}
+
+// The folder named "train", as it is or in capitals, that holds folders.
+std::string find_train(const ImageSearch& images, const std::vector<std::string>& folders) {
+  constexpr std::array<std::string_view, 1> kTrainNames = {"train"};
+  if (holds_name(folders, "train") && !visible_folders(images.base / "train").empty()) return "train";
+  for (const std::string& name : folders)
+    if (is_one_of(name, kTrainNames) && !visible_folders(images.base / name).empty()) return name;
+  return {};
+}
+
+// Beside classes' folders, a folder "test" or "val" is a part where the others' names are found in it again.
+std::vector<std::string> parts_beside_classes(const ImageSearch& images, const std::vector<std::string>& folders) {
+  std::vector<std::string> parts;
+  for (const std::string& name : folders) {
+    if (!is_one_of(name, kTestNames) && !is_one_of(name, kValidationNames)) continue;
+    const std::vector<std::string> below = visible_folders(images.base / name);
+    if (std::ranges::any_of(below, [&](const std::string& folder) { return holds_name(folders, folder); }))
+      parts.push_back(name);
+  }
+  return parts;
+}
+
+void check_two_classes(const ImageSearch& images, const FolderLayout& layout) {
+  if (layout.classes.size() >= 2) return;
+  const std::filesystem::path root = layout.train.empty() ? images.base : images.base / layout.train;
+  std::string inside;
+  if (layout.classes.size() == 1) {
+    const std::vector<std::string> below = visible_folders(root / layout.classes.front());
+    if (below.size() >= 2)
+      inside = fmt::format("; '{}' in it holds {}: if these are the classes, give it to --data",
+                           printable(layout.classes.front()), names_of(below));
+  }
+  fail("images: '{}' holds {}{}, where one for each of two or more classes is expected{}", root.string(),
+       counted(static_cast<int64_t>(layout.classes.size()), "folder", "folders"),
+       layout.classes.empty() ? "" : " (" + names_of(layout.classes) + ")", inside);
+}
+
+}  // namespace
+
+FolderLayout find_layout(const ImageSearch& images) {
+  FolderLayout layout;
+  const std::vector<std::string> folders = visible_folders(images.base);
+  layout.train = find_train(images, folders);
+  std::vector<std::string> beside = folders;
+  if (layout.train.empty()) beside = parts_beside_classes(images, folders);
+  std::erase(beside, layout.train);
+  const ClassSearch search{.images = images,
+                           .folder = layout.train,
+                           .no_classes = layout.train.empty() ? beside : std::vector<std::string>{}};
+  layout.classes = find_class_folders(search).classes;
+  if (layout.train.empty()) check_no_parts(images, layout.classes);
+  check_two_classes(images, layout);
+  PartFinder finder(images, layout);
+  std::vector<std::string> looked_into = {layout.train};
+  for (const std::string& name : beside) {
+    if (is_own_output(images.base / name, images.out)) continue;
+    if (is_one_of(name, kValidationNames)) {
+      if (finder.takes(name, "validate")) set_part(layout.validation, name, images);
+    } else if (is_one_of(name, kTestNames)) {
+      if (finder.takes(name, "test")) set_part(layout.test, name, images);
+    } else {
+      continue;
+    }
+    looked_into.push_back(name);
+  }
+  if (!layout.train.empty()) count_beside(images, looked_into, layout.account);
+  return layout;
+}
+
+std::filesystem::path test_folder_in(const std::filesystem::path& directory, const std::vector<std::string>& classes) {
+  for (const auto& folder : {directory, directory / "test", directory / "train"}) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(folder, ignored) && visible_folders(folder) == classes) return folder;
+  }
+  return directory;
+}
+
+}  // namespace cofactor

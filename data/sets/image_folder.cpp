@@ -1,0 +1,222 @@
+#include "data/sets/image_folder.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "data/files/names.h"
+#include "data/sets/folder_layout.h"
+#include "data/sets/split_file.h"
+
+namespace cofactor {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kValidationPart = 5, kTestPart = 10;  // of a class's images, one in so many
+
+ClassSearch training_search(const ImageSearch& images, const FolderLayout& layout) {
+  return {.images = images, .folder = layout.train, .no_classes = {layout.validation, layout.test}};
+}
+
+// Which samples go where, each part in the order of the permutation.
+struct Dealt {
+  std::vector<int64_t> train, validation, test;
+};
+
+Dealt deal(const ImageList& list, bool with_validation, bool with_test, uint64_t seed) {
+  std::vector<int64_t> sizes(list.classes.size());
+  for (const int32_t label : list.labels) ++sizes[static_cast<size_t>(label)];
+  const int64_t parts = 1 + (with_validation ? 1 : 0) + (with_test ? 1 : 0);
+  for (size_t c = 0; c < sizes.size(); ++c) {
+    check(sizes[c] >= parts, "images: class '{}' in '{}' has {}, fewer than the {} parts that they are dealt to",
+          list.classes[c], list.root.string(), counted(sizes[c], "image", "images"), parts);
+  }
+  Dealt dealt;
+  std::vector<int64_t> seen(sizes.size());
+  for (const int64_t i : random_permutation({seed, Purpose::split, 0, 0}, list.size())) {
+    const auto c = static_cast<size_t>(list.labels[static_cast<size_t>(i)]);
+    const int64_t validate = with_validation ? std::max<int64_t>(1, sizes[c] / kValidationPart) : 0;
+    const int64_t test = with_test ? std::max<int64_t>(1, sizes[c] / kTestPart) : 0;
+    const int64_t place = seen[c]++;
+    auto& part = place < validate ? dealt.validation : place < validate + test ? dealt.test : dealt.train;
+    part.push_back(i);
+  }
+  return dealt;
+}
+
+Split all_of(const std::shared_ptr<const ImageFiles>& images) {
+  return make_split(images, 0, images->size());
+}
+
+// Puts an ImageFolder together.
+class FolderLoader {
+ public:
+  FolderLoader(const fs::path& directory, const ImageFolderOptions& options)
+      : options_(options),
+        search_{.base = directory, .out = options.out, .threads = options.threads},
+        layout_(find_layout(search_)) {
+    folder_.classes = layout_.classes;
+    folder_.account = layout_.account;
+  }
+
+  ImageFolder load() && {
+    for (std::string& warning : find_look_alikes(folder_.classes)) folder_.account.note(std::move(warning));
+    if (options_.split.empty()) {
+      load_dealt();
+    } else {
+      load_listed();
+    }
+    if (!options_.test.empty()) load_test_folder();
+    check(folder_.train.data->sample_shape() == folder_.test.data->sample_shape(),
+          "images: training images become {}, but those of validation and test {}", folder_.train.data->sample_shape(),
+          folder_.test.data->sample_shape());
+    return std::move(folder_);
+  }
+
+ private:
+  // A data set, without its broken images.
+  struct Source {
+    std::shared_ptr<const ImageFiles> images;
+    std::vector<BrokenImage> broken;
+  };
+
+  Source source_of(ImageList list) {
+    Source source{
+        std::make_shared<const ImageFiles>(std::make_shared<const ImageList>(std::move(list)), options_.evaluation),
+        {}};
+    if (options_.skip_broken) source.broken = find_broken_images(source.images->list(), options_.threads);
+    folder_.broken.insert(folder_.broken.end(), source.broken.begin(), source.broken.end());
+    folder_.account.use(-static_cast<int64_t>(source.broken.size()));
+    return source;
+  }
+
+  Split part_of(const Source& source, const std::vector<int64_t>& samples) const {
+    return intact(make_split(source.images, samples, 0, static_cast<int64_t>(samples.size())), source);
+  }
+
+  static Split intact(const Split& split, const Source& source) { return without_broken(split, source.broken); }
+
+  ImageList listed(const std::string& part) {
+    return list_class_images({.images = search_, .folder = part, .no_classes = {}}, folder_.account);
+  }
+
+  void load_dealt() {
+    const bool own_validation = !layout_.validation.empty();
+    folder_.clean_test = !options_.test.empty() || !layout_.test.empty();
+    const Source source = source_of(training_list());
+    const Dealt dealt = deal(source.images->list(), !own_validation, !folder_.clean_test, options_.split_seed);
+    set_training(source, dealt.train);
+    if (own_validation) {
+      const Source validation = source_of(listed(layout_.validation));
+      set_validation(validation, all_places(validation));
+      folder_.account.note(
+          fmt::format("{}/ validates, in place of a fifth of the other images", printable(layout_.validation)));
+    } else {
+      set_validation(source, dealt.validation);
+    }
+    if (!folder_.clean_test) {
+      folder_.test = part_of(source, dealt.test);
+    } else if (options_.test.empty()) {
+      const Source test = source_of(listed(layout_.test));
+      folder_.test = intact(all_of(test.images), test);
+      folder_.account.note(fmt::format("{}/ tests", printable(layout_.test)));
+    } else {
+      leave_test_folder_out();
+    }
+  }
+
+  // Names are relative to the folder of the classes.
+  ImageList training_list() {
+    ImageList list = list_class_images(training_search(search_, layout_), folder_.account);
+    if (layout_.train.empty()) return list;
+    list.root /= layout_.train;
+    for (std::string& name : list.names) name.erase(0, layout_.train.size() + 1);
+    return list;
+  }
+
+  void load_listed() {
+    const SplitFile split = read_split_file(options_.split);
+    ImageList all = list_class_images(training_search(search_, layout_), folder_.account);
+    const bool elsewhere = !options_.test.empty();
+    for (const std::string& part : {layout_.validation, elsewhere ? std::string() : layout_.test}) {
+      if (part.empty()) continue;
+      ImageList more = listed(part);
+      all.names.insert(all.names.end(), more.names.begin(), more.names.end());
+      all.labels.insert(all.labels.end(), more.labels.begin(), more.labels.end());
+    }
+    if (elsewhere) leave_test_folder_out();
+    SplitImages images = split_images(all, split, elsewhere ? std::string() : layout_.test, folder_.account);
+    check(!elsewhere || images.test.empty(),
+          "{}: some of its images test, and so does --test '{}'; give one of the two", split.name,
+          options_.test.string());
+    if (!elsewhere) check_tests(images, split);
+    const std::string prefix = layout_.test + '/';
+    folder_.clean_test = elsewhere || (!layout_.test.empty() && std::ranges::all_of(images.test, [&](int64_t i) {
+                           return images.list.names[static_cast<size_t>(i)].starts_with(prefix);
+                         }));
+    const Source source = source_of(std::move(images.list));
+    set_training(source, images.train);
+    set_validation(source, images.validation);
+    if (!elsewhere) folder_.test = part_of(source, images.test);
+  }
+
+  void load_test_folder() {
+    const fs::path base = test_folder_in(options_.test, folder_.classes);
+    const ImageSearch search{.base = base, .out = options_.out, .threads = options_.threads};
+    FileAccount account;
+    ImageList list = list_class_images({.images = search, .folder = {}, .no_classes = {}}, account);
+    check(list.classes == folder_.classes, "images: the test's classes in '{}' are {}, those in '{}' {}{}",
+          base.string(), fmt::join(list.classes, ", "), search_.base.string(), fmt::join(folder_.classes, ", "),
+          look_alike_hint(list.classes, folder_.classes));
+    folder_.account.add(account);
+    const Source test = source_of(std::move(list));
+    folder_.test = intact(all_of(test.images), test);
+  }
+
+  void leave_test_folder_out() {
+    if (!layout_.test.empty())
+      folder_.account.note(fmt::format("{}/ does not test, because --test names another", printable(layout_.test)));
+  }
+
+  void set_training(const Source& source, const std::vector<int64_t>& samples) {
+    folder_.images = source.images;
+    folder_.train = part_of(source, samples);
+    check_classes_left(folder_.train, make_split(source.images, samples, 0, static_cast<int64_t>(samples.size())),
+                       folder_.classes, "training", source.broken);
+    folder_.train.data = source.images->with(options_.training);
+  }
+
+  void set_validation(const Source& source, const std::vector<int64_t>& samples) {
+    folder_.validation_images = source.images;
+    folder_.validation = part_of(source, samples);
+    check_classes_left(folder_.validation, make_split(source.images, samples, 0, static_cast<int64_t>(samples.size())),
+                       folder_.classes, "validation", source.broken);
+  }
+
+  static std::vector<int64_t> all_places(const Source& source) {
+    std::vector<int64_t> places(static_cast<size_t>(source.images->size()));
+    std::iota(places.begin(), places.end(), int64_t{0});
+    return places;
+  }
+
+  const ImageFolderOptions& options_;
+  ImageSearch search_;
+  FolderLayout layout_;
+  ImageFolder folder_;
+};
+
+}  // namespace
+
+std::vector<std::string> image_folder_classes(const fs::path& directory, const fs::path& out) {
+  return find_layout({.base = directory, .out = out}).classes;
+}
+
+ImageFolder load_image_folder(const fs::path& directory, const ImageFolderOptions& options) {
+  return FolderLoader(directory, options).load();
+}
+
+}  // namespace cofactor

@@ -1,0 +1,212 @@
+#include "data/sets/split_file.h"
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+#include <optional>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+#include "data/files/csv.h"
+#include "data/files/names.h"
+#include "engine/error.h"
+#include "engine/io/file.h"
+
+namespace cofactor {
+
+namespace {
+
+std::string_view without_blanks(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+std::optional<SplitPart> part_named(std::string_view text) {
+  std::string name(without_blanks(text));
+  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  if (name == "train") return SplitPart::train;
+  if (name == "validation" || name == "val" || name == "valid") return SplitPart::validation;
+  if (name == "test") return SplitPart::test;
+  return std::nullopt;
+}
+
+int64_t parse_index(std::string_view text, const SplitFile& split, int64_t line) {
+  const std::string_view number = without_blanks(text);
+  check(!number.empty(), "{}, line {}: the index is missing", split.name, line);
+  int64_t index = -1;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), index);
+  check(error == std::errc() && end == number.data() + number.size() && index >= 0 && index < kMostIndices,
+        "{}, line {}: the index '{}' is no whole number in [0, {})", split.name, line, printable(number), kMostIndices);
+  return index;
+}
+
+std::string file_of(const std::string& text, const SplitFile& split, int64_t line) {
+  check(!text.empty(), "{}, line {}: the file is missing", split.name, line);
+  return std::filesystem::path(text).lexically_normal().string();
+}
+
+// Throws Error where two rows have the same of something.
+template <class Key>
+void check_distinct(const SplitFile& split, const char* what, const Key& key) {
+  std::unordered_map<std::decay_t<decltype(key(split.rows[0]))>, int64_t> seen;
+  for (const SplitRow& row : split.rows) {
+    const auto [first, added] = seen.try_emplace(key(row), row.line);
+    check(added, "{}, line {}: the {} '{}' stands in line {} already", split.name, row.line, what,
+          printable(fmt::format("{}", key(row))), first->second);
+  }
+}
+
+// The place of a column that the table must have.
+size_t need_column(const CsvTable& table, std::string_view column, const SplitFile& split) {
+  const auto found = table.find(column);
+  std::string head;
+  for (const std::string& name : table.columns) head += (head.empty() ? "" : ", ") + printable(name);
+  const bool other_comma = table.columns.size() == 1 && head.find_first_of(";\t") != std::string::npos;
+  check(found.has_value(), "{}: there is no column '{}', only {}{}", split.name, column,
+        head.size() <= 200 ? head : head.substr(0, 200) + "...", other_comma ? "; columns are parted by commas" : "");
+  return *found;
+}
+
+// Why a row's file is not among the images.
+std::string why_unknown(const ImageList& images, const std::string& file) {
+  const std::filesystem::path path = images.root / file;
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(path, ignored))
+    return fmt::format("'{}' is no image that is read, or lies in no class's folder", printable(file));
+  return fmt::format("there is no '{}' in '{}'; paths are relative to --data{}", printable(file), images.root.string(),
+                     file.find('\\') == std::string::npos ? "" : ", with / between folders");
+}
+
+bool lies_in(const std::string& file, const std::string& folder) {
+  return !folder.empty() && file.starts_with(folder) && file.size() > folder.size() && file[folder.size()] == '/';
+}
+
+// Which images go where: places in `images`, before they are put in order.
+struct Assigned {
+  struct Sample {
+    int64_t image = 0, index = 0;
+    SplitPart part = SplitPart::train;
+  };
+  std::vector<Sample> listed;
+  std::vector<int64_t> unlisted_tests;
+};
+
+Assigned assign(const ImageList& images, const SplitFile& split, const std::string& test_folder, FileAccount& account) {
+  std::unordered_map<std::string_view, int64_t> places;
+  for (int64_t i = 0; i < images.size(); ++i) places.emplace(images.names[static_cast<size_t>(i)], i);
+  std::vector<bool> is_listed(images.names.size());
+  Assigned assigned;
+  for (const SplitRow& row : split.rows) {
+    const auto found = places.find(row.file);
+    if (found == places.end()) fail("{}, line {}: {}", split.name, row.line, why_unknown(images, row.file));
+    check(!split.by_index || !lies_in(row.file, test_folder),
+          "{}, line {}: '{}' lies in the test folder, but its index {} is that of an image to train or validate on; "
+          "leave the row out, and it tests",
+          split.name, row.line, printable(row.file), row.index);
+    is_listed[static_cast<size_t>(found->second)] = true;
+    assigned.listed.push_back({found->second, row.index, row.part});
+  }
+  int64_t left_out = 0;
+  std::string example;
+  for (int64_t i = 0; i < images.size(); ++i) {
+    const std::string& name = images.names[static_cast<size_t>(i)];
+    if (is_listed[static_cast<size_t>(i)]) continue;
+    if (lies_in(name, test_folder)) {
+      assigned.unlisted_tests.push_back(i);
+    } else {
+      if (left_out++ == 0) example = name;
+    }
+  }
+  account.use(-left_out);
+  account.ignore("image that the split file does not list", "images that the split file does not list", example,
+                 left_out);
+  return assigned;
+}
+
+void check_parts(const SplitImages& found, const SplitFile& split) {
+  for (const auto& [name, part] : {std::pair{"trains", &found.train}, std::pair{"validates", &found.validation}}) {
+    check(!part->empty(), "{}: none of its images {}", split.name, name);
+    std::vector<int64_t> counts(found.list.classes.size());
+    for (const int64_t i : *part) ++counts[static_cast<size_t>(found.list.labels[static_cast<size_t>(i)])];
+    const auto absent = static_cast<size_t>(std::ranges::find(counts, 0) - counts.begin());
+    check(absent == counts.size(), "{}: none of the images of class '{}' {}", split.name,
+          absent < counts.size() ? found.list.classes[absent] : "", name);
+  }
+}
+
+}  // namespace
+
+SplitFile parse_split_file(std::string_view text, const std::string& name) {
+  SplitFile split{.name = name, .by_index = false, .rows = {}};
+  const CsvTable table = parse_csv(text, name);
+  const size_t file = need_column(table, "file", split);
+  const auto part = table.find("split");
+  split.by_index = !part;
+  const size_t deciding = part ? *part : need_column(table, "index", split);
+  check(table.rows() > 0, "{}: there are no rows below the head", name);
+  for (int64_t r = 0; r < table.rows(); ++r) {
+    const int64_t line = table.lines[static_cast<size_t>(r)];
+    const std::string& value = table.at(r, deciding);
+    SplitRow row{.file = file_of(table.at(r, file), split, line), .part = {}, .index = 0, .line = line};
+    if (split.by_index) {
+      row.index = parse_index(value, split, line);
+      row.part = row.index < kFirstValidationIndex ? SplitPart::train : SplitPart::validation;
+    } else {
+      const auto named = part_named(value);
+      check(named.has_value(), "{}, line {}: the split '{}' is none of train, validation (val, valid) and test", name,
+            line, printable(value));
+      row.part = *named;
+    }
+    split.rows.push_back(std::move(row));
+  }
+  check_distinct(split, "file", [](const SplitRow& row) { return row.file; });
+  if (split.by_index) check_distinct(split, "index", [](const SplitRow& row) { return row.index; });
+  return split;
+}
+
+SplitFile read_split_file(const std::filesystem::path& file) {
+  return parse_split_file(read_file(file), fmt::format("--split '{}'", file.string()));
+}
+
+SplitImages split_images(const ImageList& images, const SplitFile& split, const std::string& test_folder,
+                         FileAccount& account) {
+  Assigned assigned = assign(images, split, test_folder, account);
+  if (split.by_index) {
+    std::ranges::sort(assigned.listed, {}, &Assigned::Sample::index);
+  } else {
+    std::ranges::sort(assigned.listed, {}, &Assigned::Sample::image);
+  }
+  SplitImages found{.list = {.root = images.root, .classes = images.classes, .names = {}, .labels = {}},
+                    .train = {},
+                    .validation = {},
+                    .test = {}};
+  const auto take = [&](int64_t image, std::vector<int64_t>& part) {
+    part.push_back(found.list.size());
+    found.list.names.push_back(images.names[static_cast<size_t>(image)]);
+    found.list.labels.push_back(images.labels[static_cast<size_t>(image)]);
+  };
+  for (const Assigned::Sample& sample : assigned.listed) {
+    take(sample.image, sample.part == SplitPart::train        ? found.train
+                       : sample.part == SplitPart::validation ? found.validation
+                                                              : found.test);
+  }
+  for (const int64_t image : assigned.unlisted_tests) take(image, found.test);
+  check_parts(found, split);
+  const auto size_of = [](const std::vector<int64_t>& samples) { return static_cast<int64_t>(samples.size()); };
+  std::string unlisted;
+  if (const int64_t count = size_of(assigned.unlisted_tests); count > 0)
+    unlisted = fmt::format(", {} in {}/", counted(count, "of them unlisted", "of them unlisted"), test_folder);
+  account.note(fmt::format("{}: {}, {}, {}{}", split.name, counted(size_of(found.train), "trains", "train"),
+                           counted(size_of(found.validation), "validates", "validate"),
+                           counted(size_of(found.test), "tests", "test"), unlisted));
+  return found;
+}
+
+void check_tests(const SplitImages& images, const SplitFile& split) {
+  check(!images.test.empty(),
+        "{}: none of its images tests, and there are no others in a test folder; give rows the split test", split.name);
+}
+
+}  // namespace cofactor

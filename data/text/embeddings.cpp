@@ -1,0 +1,332 @@
+#include "data/text/embeddings.h"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+
+#include "data/files/piece_reader.h"
+#include "engine/io/file_kind.h"
+#include "engine/io/utf8.h"
+#include "engine/random.h"
+
+namespace cofactor {
+
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "word2vec's binary files hold little-endian numbers");
+
+constexpr std::string_view kVectorsMark = "\xEF\xBB\xBF";
+constexpr size_t kLongestLine = size_t{1} << 20;  // bytes; far above any line of vectors
+constexpr size_t kLongestWord = 1000;             // bytes, in a binary file
+constexpr int64_t kLargestDimension = 1 << 16;    // so that a header that lies asks for no absurd table
+constexpr int64_t kVectorsBytes = 128 << 20;      // a table may take as many,
+constexpr int64_t kVectorsPerByte = 16;           // or as many for each byte of the file
+constexpr size_t kLookedAt = 1 << 16;             // bytes by which binary files are told from text
+
+// The table as it fills.
+class VectorTable {
+ public:
+  VectorTable(const Vocabulary& vocabulary, int64_t dimension)
+      : vocabulary_(vocabulary), is_found_(static_cast<size_t>(vocabulary.size())) {
+    result_.dimension = dimension;
+    result_.values.resize(static_cast<size_t>(vocabulary.size()) * static_cast<size_t>(dimension));
+  }
+
+  size_t dimension() const { return static_cast<size_t>(result_.dimension); }
+
+  // The row that waits for the word's vector; null where there is none, or no longer.
+  float* waiting_row(std::string_view word) {
+    const auto index = static_cast<size_t>(vocabulary_.index_of(word));
+    if (index == Vocabulary::kUnknown || is_found_[index]) return nullptr;
+    is_found_[index] = true;
+    ++result_.found;
+    return result_.values.data() + index * dimension();
+  }
+
+  int64_t found() const { return result_.found; }
+
+  // Draws the rows that nothing was found for, but padding's.
+  WordVectors finish(uint64_t seed) && {
+    const double a = std::sqrt(3.0 * variance_of_found());
+    for (size_t i = Vocabulary::kUnknown; i < is_found_.size(); ++i) {
+      if (is_found_[i]) continue;
+      const RandomKey key{seed, Purpose::weights, 0, i};
+      for (size_t d = 0; d < dimension(); ++d)
+        result_.values[i * dimension() + d] = static_cast<float>(a * (2.0 * random_uniform(key, d) - 1.0));
+    }
+    return std::move(result_);
+  }
+
+ private:
+  // Of all values of all found vectors, about their mean.
+  double variance_of_found() const {
+    const double count = static_cast<double>(result_.found) * static_cast<double>(result_.dimension);
+    double mean = 0.0;
+    for_each_found([&](float value) { mean += value / count; });
+    double variance = 0.0;
+    for_each_found([&](float value) { variance += (value - mean) * (value - mean) / count; });
+    return variance;
+  }
+
+  template <class Visit>
+  void for_each_found(const Visit& visit) const {
+    for (size_t i = 0; i < is_found_.size(); ++i)
+      if (is_found_[i])
+        std::for_each_n(result_.values.begin() + static_cast<ptrdiff_t>(i * dimension()), dimension(), visit);
+  }
+
+  const Vocabulary& vocabulary_;
+  std::vector<bool> is_found_;
+  WordVectors result_;
+};
+
+// The parts of a line that blanks separate.
+void split_fields(std::string_view line, std::vector<std::string_view>& fields) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
+  fields.clear();
+  for (size_t at = 0; at < line.size();) {
+    const size_t begin = at;
+    while (at < line.size() && !is_blank(line[at])) ++at;
+    if (at > begin) fields.push_back(line.substr(begin, at - begin));
+    ++at;
+  }
+}
+
+template <class Number>
+std::optional<Number> parse(std::string_view text) {
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-' && text[1] != '+') text.remove_prefix(1);
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (end != text.data() + text.size()) return std::nullopt;
+  // Too large, or so small that it is nothing: "1e-400".
+  if (error == std::errc::result_out_of_range && std::is_floating_point_v<Number>)
+    return text.find("e-") != std::string_view::npos || text.find("E-") != std::string_view::npos
+               ? std::optional<Number>(0)
+               : std::nullopt;
+  return error == std::errc{} ? std::optional(value) : std::nullopt;
+}
+
+// The first line of word2vec's files.
+struct VectorHeader {
+  int64_t words = 0, dimension = 0;
+};
+
+// Nothing where the line is not two whole numbers.
+std::optional<VectorHeader> parse_header(std::string_view line) {
+  std::vector<std::string_view> fields;
+  split_fields(line, fields);
+  if (fields.size() != 2) return std::nullopt;
+  const auto words = parse<int64_t>(fields[0]);
+  const auto dimension = parse<int64_t>(fields[1]);
+  if (!words || !dimension) return std::nullopt;
+  return VectorHeader{*words, *dimension};
+}
+
+int64_t count_numbers(std::string_view line) {
+  std::vector<std::string_view> fields;
+  split_fields(line, fields);
+  return static_cast<int64_t>(fields.size()) - 1;
+}
+
+// Whether bytes are none of a text's: control characters but white space.
+bool holds_control_characters(std::string_view bytes) {
+  return std::ranges::any_of(bytes, [](char c) { return static_cast<uint8_t>(c) < 0x20 && (c < '\t' || c > '\r'); });
+}
+
+// Whether a word2vec file is binary, from what follows its header: in a binary file, numbers' bytes behind the first
+// word and blank, which are no text. The name decides where there is nothing to see.
+bool is_binary_file(PieceReader& file, const VectorHeader& header) {
+  std::string_view numbers = file.peek(kLookedAt);
+  const size_t blank = numbers.find(' ', 1);
+  numbers.remove_prefix(blank == std::string_view::npos ? numbers.size() : blank + 1);
+  const auto wanted =
+      static_cast<uint64_t>(std::clamp<int64_t>(header.dimension, 0, kLargestDimension)) * sizeof(float);
+  numbers = numbers.substr(0, wanted);
+  if (numbers.empty()) return std::filesystem::path(file.path()).extension() == ".bin";
+  if (holds_control_characters(numbers)) return true;
+  numbers = numbers.substr(0, numbers.find('\n'));                    // which ends them in a text
+  const bool is_text = first_not_utf8(numbers) + 4 > numbers.size();  // a character may be cut
+  return !is_text || numbers.find_first_of("0123456789") == std::string_view::npos;
+}
+
+// The table holds a row for each word of the vocabulary, so that one long line could ask for any amount.
+void check_table(const std::filesystem::path& path, int64_t dimension, int64_t words) {
+  int64_t bytes = 0;
+  const bool fits = !__builtin_mul_overflow(dimension, words, &bytes) &&
+                    !__builtin_mul_overflow(bytes, int64_t{sizeof(float)}, &bytes);
+  const auto size = static_cast<int64_t>(std::filesystem::file_size(path));
+  check(fits && (bytes <= kVectorsBytes || bytes / kVectorsPerByte <= size),
+        "embeddings: '{}': vectors of {} numbers for the {} words of the vocabulary take more memory than a file of {} "
+        "bytes can account for: is this a file of word vectors?",
+        path.string(), dimension, words, size);
+}
+
+void check_dimension(const std::string& path, int64_t dimension, std::optional<int64_t> expected) {
+  check(dimension <= kLargestDimension, "embeddings: '{}': vectors of {} numbers, where at most {} can be", path,
+        dimension, kLargestDimension);
+  check(!expected || dimension == *expected, "embeddings: '{}' holds vectors of {} numbers, where {} were expected",
+        path, dimension, expected.value_or(0));
+}
+
+// What can be said of a header before its words are read. A word takes at least `per_number` bytes a number and one
+// more.
+void check_header(const std::filesystem::path& path, const VectorHeader& header, int64_t per_number) {
+  check(header.words >= 1 && header.dimension >= 1, "embeddings: '{}': the header says {} words of {} numbers",
+        path.string(), header.words, header.dimension);
+  int64_t least = 0;
+  const bool overflows = __builtin_mul_overflow(header.dimension, per_number, &least) ||
+                         __builtin_add_overflow(least, 1, &least) ||
+                         __builtin_mul_overflow(least, header.words, &least);
+  const auto size = static_cast<int64_t>(std::filesystem::file_size(path));
+  check(
+      !overflows && least <= size,
+      "embeddings: '{}': the file ends at byte {}, but the header says {} words of {} numbers, which need more: it is "
+      "cut short, or the header lies",
+      path.string(), size, header.words, header.dimension);
+}
+
+void read_binary_vectors(PieceReader& file, const VectorHeader& header, VectorTable& table) {
+  const auto skip_line_feed = [&] {
+    if (file.peek(1) == "\n") file.skip(1);
+  };
+  const size_t bytes = table.dimension() * sizeof(float);
+  for (int64_t i = 0; i < header.words; ++i) {
+    skip_line_feed();
+    const size_t begin = file.offset();
+    const auto word = file.take_until(' ', kLongestWord, false);
+    if (!word) {
+      const size_t left = file.peek(kLongestWord + 1).size();
+      check(left > kLongestWord, "embeddings: '{}': cut short at byte {}, at word {} of the header's {}", file.path(),
+            begin + left, i + 1, header.words);
+      fail("embeddings: '{}': no word ends within {} bytes of byte {}, where word {} of the header's {} should begin",
+           file.path(), kLongestWord, begin, i + 1, header.words);
+    }
+    float* row = table.waiting_row(*word);
+    const auto vector = file.take(bytes);
+    check(vector.size() == bytes,
+          "embeddings: '{}': cut short at byte {}, inside the vector of word {} of the header's {}", file.path(),
+          file.offset(), i + 1, header.words);
+    if (row == nullptr) continue;
+    std::memcpy(row, vector.data(), bytes);
+    for (size_t d = 0; d < table.dimension(); ++d)
+      check(std::isfinite(row[d]), "embeddings: '{}': {} in the vector of word {} at byte {}", file.path(), row[d],
+            i + 1, begin);
+  }
+  skip_line_feed();
+  check(file.at_end(), "embeddings: '{}': the file goes on at byte {}, behind the header's {} words of {} numbers",
+        file.path(), file.offset(), header.words, header.dimension);
+}
+
+std::string_view text_line(PieceReader& file, int64_t number) {
+  const auto line = file.take_until('\n', kLongestLine, true);
+  check(line.has_value(), "embeddings: '{}', line {}: longer than {} bytes, which no line of vectors is", file.path(),
+        number, kLongestLine);
+  return *line;
+}
+
+// One line of a text file: a word and its vector. `fields` is scratch.
+void read_vector_line(std::string_view line, int64_t number, const PieceReader& file, VectorTable& table,
+                      std::vector<std::string_view>& fields) {
+  split_fields(line, fields);
+  const size_t dimension = table.dimension();
+  check(fields.size() > dimension,
+        "embeddings: '{}', line {} (which ends at byte {}): {} numbers behind the word, where "
+        "{} are expected",
+        file.path(), number, file.offset(), fields.empty() ? 0 : fields.size() - 1, dimension);
+  const size_t first = fields.size() - dimension;  // of the numbers
+  if (first > 1) {
+    check(!parse<double>(fields[first - 1]), "embeddings: '{}', line {}: more than the {} numbers that are expected",
+          file.path(), number, dimension);
+    return;  // a word with blanks
+  }
+  float* row = table.waiting_row(fields[0]);
+  if (row == nullptr) return;
+  for (size_t d = 0; d < dimension; ++d) {
+    const auto value = parse<double>(fields[first + d]);
+    check(value && std::abs(*value) <= std::numeric_limits<float>::max(),
+          "embeddings: '{}', line {}: '{}' is not a finite f32", file.path(), number, legible(fields[first + d]));
+    row[d] = static_cast<float>(*value);
+  }
+}
+
+// All lines, of which the first has been read. Blank ones may end the file.
+void read_text_vectors(PieceReader& file, const std::string& first_line, const std::optional<VectorHeader>& header,
+                       VectorTable& table) {
+  std::vector<std::string_view> fields;
+  if (!header) read_vector_line(first_line, 1, file, table, fields);
+  int64_t words = 0;
+  std::string blank;  // what to say of the first blank line, should another line follow
+  for (int64_t number = 2; !file.at_end(); ++number) {
+    const std::string_view line = text_line(file, number);
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) {
+      if (blank.empty()) blank = fmt::format("line {} (which ends at byte {})", number, file.offset());
+      continue;
+    }
+    check(blank.empty(), "embeddings: '{}', {}: blank, where a word and {} numbers are expected", file.path(), blank,
+          table.dimension());
+    check(!header || words < header->words, "embeddings: '{}', line {}: the file goes on behind the header's {} words",
+          file.path(), number, words);
+    read_vector_line(line, number, file, table, fields);
+    ++words;
+  }
+  check(!header || words == header->words, "embeddings: '{}': cut short at byte {}, after {} words of the header's {}",
+        file.path(), file.offset(), words, header ? header->words : 0);
+}
+
+// Opens a file that is there, has content and is not compressed.
+PieceReader open_vectors(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  check(type != std::filesystem::file_type::not_found, "embeddings: '{}' does not exist", path.string());
+  check(type == std::filesystem::file_type::regular || error, "embeddings: '{}' is not a regular file", path.string());
+  PieceReader file(path, "embeddings");
+  check(!file.at_end(), "embeddings: '{}' is empty", path.string());
+  const std::string kind = foreign_kind(file.peek(kLookedAt), Wanted::word_vectors);
+  check(kind.empty(), "embeddings: '{}' is {}", path.string(), kind);
+  if (file.peek(kVectorsMark.size()) == kVectorsMark) file.skip(kVectorsMark.size());
+  check(file.peek(2) != "\xFF\xFE" && file.peek(2) != "\xFE\xFF",
+        "embeddings: '{}' is in UTF-16; iconv -f UTF-16 -t UTF-8 converts it", path.string());
+  return file;
+}
+
+}  // namespace
+
+WordVectors load_word_vectors(const std::filesystem::path& path, const Vocabulary& vocabulary,
+                              std::optional<int64_t> expected_dimension, uint64_t seed) {
+  PieceReader file = open_vectors(path);
+  const bool is_text = file.peek(kLookedAt).find('\0') == std::string_view::npos;
+  std::string first_line;
+  if (is_text)
+    first_line = text_line(file, 1);
+  else
+    first_line = file.take_until('\n', kLongestWord, true).value_or("");
+  const auto header = parse_header(first_line);
+  const bool is_binary = header && is_binary_file(file, *header);
+  check(header || is_text,
+        "embeddings: '{}': the first line is not the header of word2vec's binary files, two whole numbers, and the "
+        "file is no text",
+        path.string());
+  if (header) check_header(path, *header, is_binary ? sizeof(float) : 2);
+  const int64_t dimension = header ? header->dimension : count_numbers(first_line);
+  check(dimension >= 1, "embeddings: '{}', line 1: no numbers behind a word", path.string());
+  check_dimension(path.string(), dimension, expected_dimension);
+  check_table(path, dimension, vocabulary.size());
+
+  VectorTable table(vocabulary, dimension);
+  if (is_binary)
+    read_binary_vectors(file, *header, table);
+  else
+    read_text_vectors(file, first_line, header, table);
+  check(table.found() > 0, "embeddings: '{}' holds none of the vocabulary's {} words", path.string(),
+        vocabulary.size() - Vocabulary::kFirstWord);
+  return std::move(table).finish(seed);
+}
+
+}  // namespace cofactor

@@ -1,0 +1,252 @@
+#include "experiments/report/figure.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+#include "engine/error.h"
+#include "engine/io/file.h"
+
+namespace cofactor {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Points of the SVG; the PNG has twice as many pixels.
+constexpr size_t kAxisWidth = 95, kPanelWidth = 420, kLonePanelWidth = 560, kGap = 60, kFigureHeight = 430;
+constexpr double kLeft = -0.03, kRight = 1.03;  // of the axis of rates
+
+// Okabe and Ito's colours, told apart by colour-blind readers too; each method has a point type of its own beside.
+struct Look {
+  std::string_view color;
+  int point;
+};
+constexpr std::array<Look, 7> kLooks = {{{"#D55E00", 9},
+                                         {"#0072B2", 7},
+                                         {"#009E73", 5},
+                                         {"#CC79A7", 13},
+                                         {"#E69F00", 11},
+                                         {"#56B4E9", 15},
+                                         {"#000000", 3}}};
+
+// A single-quoted gnuplot string, in which nothing is expanded or run. Names come from files: control characters go.
+std::string gnuplot_string(std::string_view text) {
+  std::string result = "'";
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) continue;
+    result += c;
+    if (c == '\'') result += c;
+  }
+  return result + "'";
+}
+
+// A name from a results file as part of a file's name: no path leads out of the folder.
+std::string file_name(std::string name) {
+  for (char& c : name) {
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_') c = '_';
+  }
+  return name;
+}
+
+std::vector<std::string> distinct(const std::vector<Summary>& summaries, const std::string Summary::*column) {
+  std::vector<std::string> names;
+  for (const Summary& summary : summaries) {
+    if (std::ranges::find(names, summary.*column) == names.end()) names.push_back(summary.*column);
+  }
+  return names;
+}
+
+std::vector<Summary> select(const std::vector<Summary>& summaries, std::string_view noise, std::string_view method) {
+  std::vector<Summary> result;
+  for (const Summary& summary : summaries) {
+    if (summary.noise == noise && (method.empty() || summary.method == method)) result.push_back(summary);
+  }
+  std::ranges::sort(result, {}, &Summary::rate);
+  return result;
+}
+
+// h0 is constant but where the majority label changes, so it is drawn in steps between the rates.
+std::string majority_block(const std::vector<Summary>& points, double left, double right) {
+  std::vector<std::pair<double, double>> levels;  // rate, accuracy; one a rate
+  for (const Summary& point : points) {
+    if (levels.empty() || levels.back().first != point.rate) levels.emplace_back(point.rate, point.majority);
+  }
+  std::string block;
+  for (size_t i = 0; i < levels.size(); ++i) {
+    const double from = i == 0 ? left : (levels[i - 1].first + levels[i].first) / 2.0;
+    const double to = i + 1 == levels.size() ? right : (levels[i].first + levels[i + 1].first) / 2.0;
+    block += fmt::format("{} {}\n{} {}\n", from, levels[i].second, to, levels[i].second);
+  }
+  return block;
+}
+
+// The lowest value shown: a multiple of 5 with room below the lowest point. The top is 100 and a bit.
+double lower_limit(const std::vector<Summary>& summaries) {
+  double lowest = 100.0;
+  for (const Summary& summary : summaries) {
+    lowest = std::min({lowest, summary.mean - summary.deviation, summary.majority});
+  }
+  return std::clamp(std::floor((lowest - 2.0) / 5.0) * 5.0, 0.0, 90.0);
+}
+
+std::string style_of(size_t method) {
+  const Look& look = kLooks[method % kLooks.size()];
+  const size_t dashes = 1 + method / kLooks.size();  // solid, and other dashes each time that the colours are used up
+  return fmt::format("with yerrorlines linewidth 2.2 dashtype {} pointsize 1.1 pointtype {} linecolor rgb '{}'", dashes,
+                     look.point, look.color);
+}
+
+constexpr std::string_view kMajorityStyle = "with lines linewidth 2 dashtype 2 linecolor rgb '#666666'";
+
+// The legend of all panels: an empty plot over the whole width, below them.
+std::string legend(const std::vector<std::string>& methods) {
+  std::string entries;
+  for (size_t m = 0; m < methods.size(); ++m) {
+    std::string title = methods[m];
+    std::ranges::transform(title, title.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    entries += fmt::format("keyentry {} title {} noenhanced, ", style_of(m), gnuplot_string(title));
+  }
+  return fmt::format(
+      "set lmargin at screen 0\nset rmargin at screen 1\nset bmargin at screen 0\nset tmargin at screen 0.14\n"
+      "unset title\nunset border\nunset tics\nunset xlabel\n"
+      "set key at screen 0.5, screen 0.055 center center horizontal Left reverse samplen 2.5 width -3\n"
+      "plot {}keyentry {} title 'majority (h_0)', NaN notitle\n",
+      entries, kMajorityStyle);
+}
+
+// The data of a panel and its plot command.
+std::string panel(const std::vector<Summary>& summaries, const std::string& noise, size_t index,
+                  const std::vector<std::string>& methods) {
+  const std::vector<Summary> here = select(summaries, noise, "");
+  const double lowest = lower_limit(here), span = 100.0 - lowest;
+  const std::string name = fmt::format("$panel{}_", index);
+  std::string blocks = fmt::format("{}h0 << EOD\n{}EOD\n", name, majority_block(here, kLeft, kRight));
+  std::string plots = fmt::format("{}h0 {} notitle", name, kMajorityStyle);
+  for (size_t m = 0; m < methods.size(); ++m) {
+    const std::vector<Summary> points = select(summaries, noise, methods[m]);
+    if (points.empty()) continue;
+    blocks += fmt::format("{}{} << EOD\n", name, m);
+    for (const Summary& point : points) blocks += fmt::format("{} {} {}\n", point.rate, point.mean, point.deviation);
+    blocks += "EOD\n";
+    plots += fmt::format(", {}{} using 1:2:3 {} notitle", name, m, style_of(m));
+  }
+  const int step = span > 60.0 ? 20 : span > 25.0 ? 10 : 5;
+  return fmt::format("{}set title {} noenhanced\nset yrange [{}:{}]\nset ytics {}\nplot {}\n", blocks,
+                     gnuplot_string(noise), lowest, 100.0 + 0.02 * span, step, plots);
+}
+
+// A new folder that goes, with what is in it, at the end of the scope: among the system's temporary ones, or in
+// `otherwise` where these cannot be used (TMPDIR names none, say).
+class TemporaryFolder {
+ public:
+  explicit TemporaryFolder(const fs::path& otherwise) {
+    std::error_code error;
+    const fs::path usual = fs::temp_directory_path(error);
+    if (!error && make_in(usual)) return;
+    check(make_in(otherwise), "figure: cannot make a folder in {}: {}", otherwise.string(), std::strerror(errno));
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  bool make_in(const fs::path& folder) {
+    std::string name = (folder / "cofactor-figure-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) return false;
+    path_ = name;
+    return true;
+  }
+
+  fs::path path_;
+};
+
+// Runs `gnuplot figure.gp` in a folder, no shell between; what it says goes to log.txt there. Returns its wait status.
+int run_gnuplot(const fs::path& folder) {
+  const std::string log = (folder / "log.txt").string();
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+  posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
+  std::array<char*, 3> arguments = {const_cast<char*>("gnuplot"), const_cast<char*>("figure.gp"), nullptr};
+  pid_t process = 0;
+  const int error = posix_spawnp(&process, "gnuplot", &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  check(error != ENOENT, "figure: gnuplot is not installed (Debian: gnuplot-nox); the results are unharmed");
+  check(error == 0, "figure: gnuplot cannot be started: {}", std::strerror(error));
+  int status = 0;
+  while (waitpid(process, &status, 0) < 0) check(errno == EINTR, "figure: gnuplot is lost: {}", std::strerror(errno));
+  return status;
+}
+
+}  // namespace
+
+std::string figure_script(const std::vector<Summary>& summaries) {
+  const std::vector<std::string> noises = distinct(summaries, &Summary::noise);
+  const std::vector<std::string> methods = distinct(summaries, &Summary::method);
+  const size_t panel_width = noises.size() == 1 ? kLonePanelWidth : kPanelWidth;
+  const size_t width = kAxisWidth + panel_width * noises.size();
+  const auto screen = [width](size_t points) { return static_cast<double>(points) / static_cast<double>(width); };
+  std::string draw = fmt::format(
+      "set encoding utf8\nset multiplot\nunset key\n"
+      "set grid ytics linecolor rgb '#cccccc' linewidth 1 dashtype 1\n"
+      "set border 3 linecolor rgb '#444444'\nset tics nomirror out\n"
+      "set xrange [{}:{}]\nset xtics 0, 0.2, 1\nset tmargin at screen 0.89\nset bmargin at screen 0.28\n"
+      "set xlabel 'noise rate r'\nset ylabel 'test accuracy (%)' offset 1\n",
+      kLeft, kRight);
+  for (size_t i = 0; i < noises.size(); ++i) {
+    const size_t left = kAxisWidth + i * panel_width;
+    draw += fmt::format("set lmargin at screen {:.4f}\nset rmargin at screen {:.4f}\n{}unset ylabel\n", screen(left),
+                        screen(left + panel_width - kGap), panel(summaries, noises[i], i, methods));
+  }
+  draw += legend(methods);
+  draw += "unset multiplot\nunset output\n";
+  return fmt::format(
+      "set terminal svg size {0},{1} font 'DejaVu Sans,13' background '#ffffff'\nset output 'figure.svg'\n{4}reset\n"
+      "set terminal pngcairo size {2},{3} font 'DejaVu Sans,13' fontscale 2 linewidth 2 pointscale 2\n"
+      "set output 'figure.png'\n{4}",
+      width, kFigureHeight, 2 * width, 2 * kFigureHeight, draw);
+}
+
+void draw_figure(const std::vector<Summary>& summaries, const fs::path& stem) {
+  const TemporaryFolder folder(fs::absolute(stem).parent_path());
+  write_file_atomically(folder.path() / "figure.gp", figure_script(summaries));
+  const int status = run_gnuplot(folder.path());
+  check(status == 0, "figure: gnuplot failed (wait status {}): {}", status, read_file(folder.path() / "log.txt"));
+  const std::string svg = read_file(folder.path() / "figure.svg"), png = read_file(folder.path() / "figure.png");
+  check(svg.find("</svg>") != std::string::npos && png.starts_with("\x89PNG"), "figure: gnuplot drew no figure: {}",
+        read_file(folder.path() / "log.txt"));
+  for (const auto& [extension, bytes] : {std::pair{".svg", &svg}, std::pair{".png", &png}}) {
+    fs::path path = stem;
+    write_file_atomically(path += extension, *bytes);
+  }
+}
+
+std::vector<fs::path> draw_figures(const std::vector<Summary>& summaries, const fs::path& folder) {
+  ensure_writable_directory(folder);
+  std::map<std::string, std::vector<Summary>> by_experiment;
+  for (const Summary& summary : summaries) by_experiment[summary.experiment].push_back(summary);
+  std::vector<fs::path> files;
+  for (const auto& [experiment, rows] : by_experiment) {
+    const fs::path stem = folder / (file_name(experiment) + "_accuracy");
+    draw_figure(rows, stem);
+    for (const char* extension : {".svg", ".png"}) files.push_back(stem.string() + extension);
+  }
+  return files;
+}
+
+}  // namespace cofactor

@@ -1,0 +1,26 @@
+// The paper's Figure 2 and 3: test accuracy over the noise rate, drawn by gnuplot.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "experiments/report/summary.h"
+
+namespace cofactor {
+
+// The gnuplot script of one experiment's figure: one panel a noise, one line a method with its mean and standard
+// deviation over seeds, and the accuracy of the majority answer h0, dashed. It writes figure.svg and figure.png into
+// the folder it runs in. `summaries` are of one experiment and not empty.
+std::string figure_script(const std::vector<Summary>& summaries);
+
+// Draws `stem`.svg and `stem`.png, each whole or not at all. Throws Error where gnuplot is not installed or fails, with
+// its own text, leaving no file.
+void draw_figure(const std::vector<Summary>& summaries, const std::filesystem::path& stem);
+
+// Draws EXPERIMENT_accuracy.svg and .png into `folder` for each experiment among the summaries. Returns the files.
+// Throws Error as draw_figure does, and where the folder cannot be written to.
+std::vector<std::filesystem::path> draw_figures(const std::vector<Summary>& summaries,
+                                                const std::filesystem::path& folder);
+
+}  // namespace cofactor

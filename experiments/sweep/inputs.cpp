@@ -1,0 +1,218 @@
+#include "experiments/sweep/inputs.h"
+
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <tuple>
+#include <utility>
+
+#include "data/checksum.h"
+#include "data/files/content_cache.h"
+#include "data/files/file_account.h"
+#include "engine/io/json.h"
+#include "experiments/sweep/input_record.h"
+#include "experiments/sweep/version.h"
+#include "experiments/training/progress.h"
+
+namespace cofactor {
+namespace {
+
+namespace fs = std::filesystem;
+
+using ScanClock = std::chrono::steady_clock;
+
+constexpr auto kQuietScan = std::chrono::seconds(2);  // a scan that ends within it says nothing
+constexpr auto kScanLineEvery = std::chrono::seconds(10);
+constexpr auto kScanShownEvery = std::chrono::milliseconds(200);  // on a terminal
+
+// The parts of the data by name, each with what is known of it.
+struct NamedPart {
+  const char* name;
+  const Split* split;
+  const PartInputs* inputs;
+};
+
+std::array<NamedPart, 3> parts_of(const DataSplits& splits, const DataInputs& inputs) {
+  return {{{"training", &splits.train, &inputs.train},
+           {"validation", &splits.validation, &inputs.validation},
+           {"test", &splits.test, &inputs.test}}};
+}
+
+// How far a long scan is: a line that is rewritten on a terminal, and now and then one in a pipe.
+class ScanLine {
+ public:
+  explicit ScanLine(std::string_view program) : program_(program), terminal_(isatty(STDOUT_FILENO) == 1) {}
+
+  void operator()(int64_t done, int64_t all) {
+    const auto now = ScanClock::now();
+    if (std::exchange(ended_, done == all)) began_ = shown_ = now;  // another scan
+    const bool last = ended_;
+    if (now - began_ < kQuietScan || (now - shown_ < (terminal_ ? kScanShownEvery : kScanLineEvery) && !last)) return;
+    if (last && shown_ == began_) return;  // nothing was said of it
+    shown_ = now;
+    fmt::print("{}{}: looked at {} of {} files{}{}", terminal_ ? "\r\x1b[K" : "", program_, in_thousands(done),
+               in_thousands(all),
+               last ? fmt::format(" in {}", format_duration(std::chrono::duration<double>(now - began_).count())) : "",
+               terminal_ && !last ? "" : "\n");
+    std::fflush(stdout);
+  }
+
+ private:
+  std::string program_;
+  bool terminal_;
+  ScanClock::time_point began_ = ScanClock::now(), shown_ = began_;
+  bool ended_ = false;
+};
+
+PartInputs inputs_of(const Split& split, SampleContents contents) {
+  Checksum labels, content;
+  for (size_t i = 0; i < split.indices.size(); ++i) {
+    labels.mix(static_cast<uint64_t>(split.labels[i]));
+    content.mix(static_cast<uint64_t>(split.indices[i]));
+    content.mix(split.data->sample_name(split.indices[i]));
+    content.mix(contents.checksums[i]);
+  }
+  return {labels.text(), content.text(), std::move(contents.checksums)};
+}
+
+// "data" or "test" of settings; null where there is none, or none that this version writes.
+Json section(const std::string& settings, const char* name) {
+  Json all;
+  try {
+    all = parse_json(settings);
+  } catch (const Error&) {
+    return nullptr;
+  }
+  if (!all.is_object() || !all.contains(name) || !all.at(name).is_object()) return nullptr;
+  const Json& found = all.at(name);
+  const std::string_view known = std::string_view(name) == "data" ? "train" : "content";
+  if (!found.contains(known) || (known == "train" && !found.at(known).is_object())) return nullptr;
+  return found;
+}
+
+// Whatever the order of their names, which a tool may have changed.
+bool are_same(const Json& a, const Json& b) {
+  return nlohmann::json(a) == nlohmann::json(b);
+}
+
+std::string text_at(const Json& object, const char* name) {
+  return object.is_object() && object.contains(name) ? write_json(object.at(name)) : "nothing";
+}
+
+// What differs between two parts, by their checksums; nothing where they are the same.
+std::vector<std::string> part_differences(const char* name, const Json& there, const Json& here) {
+  if (are_same(there, here)) return {};
+  if (text_at(there, "samples") != text_at(here, "samples")) {
+    return {fmt::format("there are {} {} samples, and {} there", text_at(here, "samples"), name,
+                        text_at(there, "samples"))};
+  }
+  std::vector<std::string> differences;
+  if (text_at(there, "labels") != text_at(here, "labels")) differences.push_back(fmt::format("{} labels differ", name));
+  if (text_at(there, "content") != text_at(here, "content")) {
+    differences.push_back(fmt::format("the contents of {} samples differ", name));
+  }
+  return differences;
+}
+
+fs::path record_path(const fs::path& out, const Json& inputs) {
+  return out / "inputs" / (checksum_text(checksum_of(write_json(inputs))) + ".csv");
+}
+
+std::vector<RecordedSample> samples_of(const Experiment& experiment, const ExperimentData& data) {
+  std::vector<RecordedSample> samples;
+  for (const auto& [name, split, inputs] : parts_of(data.splits, data.inputs)) {
+    for (size_t i = 0; i < split->indices.size(); ++i) {
+      std::string file = split->data->sample_name(split->indices[i]);
+      if (file.empty() || i >= inputs->checksums.size()) return {};
+      samples.push_back({name, experiment.class_names.at(static_cast<size_t>(split->labels[i])), inputs->checksums[i],
+                         std::move(file)});
+    }
+  }
+  return samples;
+}
+
+}  // namespace
+
+void prepare_scans(std::string_view program, const RunOptions& options) {
+  ScanSetup setup{.folders = {}, .reader = version(), .progress = {}};
+  if (const fs::path folder = user_cache_folder(); !folder.empty()) setup.folders.push_back(folder);
+  setup.folders.push_back(options.out / "cache");
+  if (options.worker.empty()) setup.progress = ScanLine(program);
+  set_up_scans(std::move(setup));
+}
+
+DataInputs look_at(const DataSplits& splits, int threads) {
+  DataInputs inputs;
+  std::vector<std::string> broken;
+  std::string first;
+  for (auto [name, split, found] : {std::tuple{"training", &splits.train, &inputs.train},
+                                    std::tuple{"validation", &splits.validation, &inputs.validation},
+                                    std::tuple{"test", &splits.test, &inputs.test}}) {
+    SampleContents contents = split->data->contents(split->indices, threads);
+    if (!contents.broken.empty()) {
+      if (first.empty()) first = contents.broken.front().reason;
+      broken.push_back(
+          fmt::format("{} {} image{}", contents.broken.size(), name, contents.broken.size() == 1 ? "" : "s"));
+    } else if (broken.empty()) {
+      *found = inputs_of(*split, std::move(contents));
+    }
+  }
+  forget_content_caches();
+  check(broken.empty(),
+        "{} cannot be read, found before any training; the first: {}; --skip-broken leaves such images out",
+        fmt::join(broken, " and "), first);
+  return inputs;
+}
+
+std::string inputs_text(const DataInputs& inputs) {
+  std::string text;
+  for (const PartInputs* part : {&inputs.train, &inputs.validation, &inputs.test}) {
+    text += (text.empty() ? "" : " ") + part->labels + ' ' + part->content;
+  }
+  return text;
+}
+
+Inputs compare_inputs(const std::string& found, const std::string& here) {
+  const Json there = section(found, "data");
+  if (there.is_null()) return Inputs::unknown;
+  if (!are_same(there, section(here, "data"))) return Inputs::other;
+  return are_same(section(found, "test"), section(here, "test")) ? Inputs::same : Inputs::other_test;
+}
+
+void write_input_record(const fs::path& out, const Experiment& experiment, const ExperimentData& data,
+                        const std::string& settings, bool renewed) {
+  const fs::path path = record_path(out, section(settings, "data"));
+  if (fs::exists(path) && !renewed) return;
+  const std::vector<RecordedSample> samples = samples_of(experiment, data);
+  if (!samples.empty()) write_samples(path, samples);
+}
+
+std::string describe_change(const fs::path& out, const Experiment& experiment, const ExperimentData& data,
+                            const std::string& found, const std::string& here) {
+  const Json before = section(found, "data"), now = section(here, "data");
+  if (before.is_null() || now.is_null()) return "what it learned from was not noted";
+  const std::vector<RecordedSample> samples = samples_of(experiment, data);
+  if (const auto old = read_samples(record_path(out, before)); old && !samples.empty()) {
+    const std::string change = difference_of(*old, samples);
+    return change.empty() ? "its samples stand in other places of the data set" : change;
+  }
+  std::vector<std::string> differences = part_differences("training", before.at("train"), now.at("train"));
+  for (std::string& one :
+       part_differences("validation", before.value("validation", Json()), now.value("validation", Json()))) {
+    differences.push_back(std::move(one));
+  }
+  for (const char* name : {"classes", "words", "vocabulary", "dimension", "vectors"}) {
+    if (text_at(before, name) != text_at(now, name)) differences.push_back(fmt::format("the {} differ", name));
+  }
+  return fmt::format("{}", fmt::join(differences, " and "));
+}
+
+std::string describe_test_change(const std::string& found, const std::string& here) {
+  const Json before = section(found, "test");
+  if (before.is_null()) return "its test set was not noted";
+  return fmt::format("{}", fmt::join(part_differences("test", before, section(here, "test")), " and "));
+}
+
+}  // namespace cofactor

@@ -1,0 +1,119 @@
+#include "experiments/sweep/loss_flags.h"
+
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "experiments/sweep/noises.h"
+#include "experiments/sweep/program.h"
+#include "experiments/sweep/transition_file.h"
+
+namespace cofactor {
+namespace {
+
+const std::string kGivenNoiseFlag = fmt::format("--noise {}", kGivenNoise);
+
+}  // namespace
+
+template <class T>
+CLI::Option* LossFlags::add(CLI::App& app, const std::string& name, T& value, const std::string& text,
+                            std::vector<std::string> methods) {
+  CLI::Option* option =
+      app.add_option(name, value, fmt::format("{}: {}", fmt::join(methods, ", "), text))->group("Losses");
+  flags_.push_back({option, std::move(methods)});
+  return option;
+}
+
+LossFlags::LossFlags(CLI::App& app, LossOptions& options) : options_(options) {
+  add(app, "--epsilon", options.dmi.epsilon, "added to |det U|; the published code has 0.001", {"dmi"})
+      ->default_str("0, the paper's");
+  flags_.push_back(
+      {app.add_flag("--no-normalize", no_normalize_, "dmi: U = O L, not O L / N, as most of the published code has it")
+           ->group("Losses"),
+       {"dmi"}});
+  add(app, "--q", options.gce.q, "the loss is (1 - p^q) / q", {"gce"})->capture_default_str();
+  add(app, "--truncation", options.gce.truncation, "constant where p is at most this; 0: nowhere", {"gce"})
+      ->capture_default_str();
+  add(app, "--transition", transition_, "file of T: a line a class, its label probabilities",
+      {"fw", "bw", kGivenNoiseFlag})
+      ->default_str("estimated from ce");
+  add(app, "--warmup-steps", options.lccn.warmup_steps, "first steps, whose T is that of ce's outputs", {"lccn"})
+      ->capture_default_str();
+  add(app, "--update-every", options.lccn.update_every, "steps from one T to the next, counted from drawn labels",
+      {"lccn"})
+      ->capture_default_str();
+  add(app, "--lccn-alpha", options.lccn.alpha, "added to each count of T", {"lccn"})->capture_default_str();
+  add(app, "--soft-beta", options.bootstrap.soft_beta, "the label's weight", {"bootstrap-soft"})->capture_default_str();
+  add(app, "--hard-beta", options.bootstrap.hard_beta, "the label's weight", {"bootstrap-hard"})->capture_default_str();
+  add(app, "--sce-alpha", options.sce.alpha, "weight of cross entropy", {"sce"})->capture_default_str();
+  add(app, "--sce-beta", options.sce.beta, "weight of reverse cross entropy", {"sce"})->capture_default_str();
+  add(app, "--sce-log-zero", options.sce.log_zero, "stands for log 0", {"sce"})->capture_default_str();
+}
+
+void LossFlags::resolve(const std::vector<std::string>& methods, const std::vector<std::string>& noises,
+                        int64_t classes) {
+  options_.dmi.normalize = options_.dmi.normalize && !no_normalize_;
+  std::vector<std::string> readers = methods;
+  if (std::ranges::find(noises, kGivenNoise) != noises.end()) {
+    if (transition_.empty()) usage("{}: --transition names the file of its matrix", kGivenNoiseFlag);
+    readers.emplace_back(kGivenNoiseFlag);
+  }
+  check_read(readers);
+  if (!transition_.empty()) {
+    try {
+      options_.transition = read_transition(transition_, classes);
+    } catch (const Error& error) {
+      usage("--transition: {}", error.what());
+    }
+  }
+  for (const std::string& method : methods) check_value(method);
+}
+
+void LossFlags::check_read(const std::vector<std::string>& methods) const {
+  for (const Flag& flag : flags_) {
+    if (flag.option->count() == 0) continue;
+    const auto reads = [&](const std::string& method) { return std::ranges::find(methods, method) != methods.end(); };
+    if (std::ranges::any_of(flag.methods, reads)) continue;
+    usage("{}: it is for {}, and --method has only {}", flag.option->get_name(), fmt::join(flag.methods, " and "),
+          fmt::join(methods, ", "));
+  }
+}
+
+// The loss itself judges its options; here they get the flags' names.
+void LossFlags::check_value(const std::string& method) const {
+  try {
+    make_loss(method, options_);
+  } catch (const Error& error) {
+    std::string given;
+    for (const Flag& flag : flags_) {
+      const bool read = std::ranges::find(flag.methods, method) != flag.methods.end();
+      if (!read || flag.option->count() == 0) continue;
+      given += fmt::format("{} {}, ", flag.option->get_name(), fmt::join(flag.option->results(), " "));
+    }
+    if (!given.empty()) given.replace(given.size() - 2, 2, ": ");
+    usage("{}{}", given, error.what());
+  }
+}
+
+Json loss_settings(std::string_view method, const LossOptions& options) {
+  if (method == "dmi") return {{"normalize", options.dmi.normalize}, {"epsilon", options.dmi.epsilon}};
+  if (method == "gce") return {{"q", options.gce.q}, {"truncation", options.gce.truncation}};
+  if (method == "fw" || method == "bw") {
+    if (!options.transition) return {{"transition", "estimated"}};
+    return {{"transition", options.transition->values()}};
+  }
+  if (method == "lccn") {
+    return {{"warmup_steps", options.lccn.warmup_steps},
+            {"update_every", options.lccn.update_every},
+            {"alpha", options.lccn.alpha}};
+  }
+  if (method == "bootstrap-soft") return {{"beta", options.bootstrap.soft_beta}};
+  if (method == "bootstrap-hard") return {{"beta", options.bootstrap.hard_beta}};
+  if (method == "sce") {
+    return {{"alpha", options.sce.alpha}, {"beta", options.sce.beta}, {"log_zero", options.sce.log_zero}};
+  }
+  return nullptr;
+}
+
+}  // namespace cofactor

@@ -1,0 +1,30 @@
+#include "experiments/sweep/noises.h"
+
+namespace cofactor {
+
+std::vector<std::string> noise_names(const Experiment& experiment) {
+  std::vector<std::string> names = experiment.noises;
+  names.emplace_back(kNoNoise);
+  names.emplace_back(kGivenNoise);
+  return names;
+}
+
+bool has_rate(std::string_view noise) {
+  return noise != kNoNoise && noise != kGivenNoise;
+}
+
+std::vector<double> rates_of(const RunOptions& options, std::string_view noise) {
+  return has_rate(noise) ? options.rates : std::vector<double>{0.0};
+}
+
+TransitionMatrix transition_of(const Experiment& experiment, const RunOptions& options, std::string_view noise,
+                               double rate) {
+  if (noise == kNoNoise) return TransitionMatrix::identity(static_cast<int64_t>(experiment.class_names.size()));
+  if (noise == kGivenNoise) {
+    check(options.loss.transition.has_value(), "noise {}: there is no matrix", noise);
+    return {options.loss.transition->classes(), options.loss.transition->values()};
+  }
+  return experiment.transition(noise, rate);
+}
+
+}  // namespace cofactor

@@ -1,0 +1,174 @@
+#include "experiments/sweep/prior_runs.h"
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <fstream>
+#include <optional>
+#include <system_error>
+
+#include "engine/io/json.h"
+#include "experiments/sweep/cell_runner.h"
+#include "experiments/sweep/inputs.h"
+
+namespace cofactor {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uint64_t kMostHeader = 100'000'000;  // bytes, as the safetensors format has it
+
+// Of a checkpoint or of weights, without reading the tensors; nothing where the file is none or is damaged, which the
+// one that loads it will say.
+std::optional<std::string> settings_in(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  uint64_t size = 0;
+  if (!file.read(reinterpret_cast<char*>(&size), sizeof size) || size > kMostHeader) return std::nullopt;
+  std::string header(size, '\0');
+  if (!file.read(header.data(), static_cast<std::streamsize>(size))) return std::nullopt;
+  try {
+    const Json json = parse_json(header);
+    return json.at("__metadata__").at("settings").get<std::string>();
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+// What a run's folder, or one of a candidate of a search below it, was made with.
+struct Found {
+  std::string settings;
+  fs::file_time_type written;
+};
+
+std::vector<Found> found_in(const fs::path& folder) {
+  std::vector<Found> all;
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored)) return all;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file() || entry.path().extension() != ".safetensors") continue;
+    if (const auto settings = settings_in(entry.path())) all.push_back({*settings, entry.last_write_time()});
+  }
+  return all;
+}
+
+// "2026-11-20"
+std::string day_of(fs::file_time_type time) {
+  const auto system = std::chrono::file_clock::to_sys(time);
+  const std::time_t seconds =
+      std::chrono::system_clock::to_time_t(std::chrono::time_point_cast<std::chrono::system_clock::duration>(system));
+  std::tm local{};
+  localtime_r(&seconds, &local);
+  return fmt::format("{}-{:02}-{:02}", local.tm_year + 1900, local.tm_mon + 1, local.tm_mday);
+}
+
+fs::path previous_folder(const fs::path& folder, int number) {
+  return fs::path(folder).concat(fmt::format(".previous-{}", number));
+}
+
+// One more than the largest number that is taken, so that they stay in the order of time.
+int next_number(const fs::path& folder) {
+  const std::string stem = folder.filename().string() + ".previous-";
+  int next = 1;
+  std::error_code ignored;  // before the first run there is nothing
+  for (fs::directory_iterator entry(folder.parent_path(), ignored), end; !ignored && entry != end;
+       entry.increment(ignored)) {
+    const std::string name = entry->path().filename().string();
+    if (name.starts_with(stem)) next = std::max(next, std::atoi(name.c_str() + stem.size()) + 1);
+  }
+  return next;
+}
+
+// The earlier folder that was set aside and is of these very inputs, the latest first; empty where there is none. The
+// candidates of a search differ in their flags.
+fs::path find_previous(const fs::path& folder, const std::string& settings, bool searching) {
+  const auto fits = [&](const Found& one) {
+    return searching ? compare_inputs(one.settings, settings) == Inputs::same : one.settings == settings;
+  };
+  for (int number = next_number(folder) - 1; number > 0; --number) {
+    const std::vector<Found> found = found_in(previous_folder(folder, number));
+    if (!found.empty() && std::ranges::all_of(found, fits)) return previous_folder(folder, number);
+  }
+  return {};
+}
+
+}  // namespace
+
+bool PriorRuns::is_finished(const Cell& cell, const std::string& method) {
+  const Result wanted = blank_result(experiment_, options_, data_, cell, method);
+  const auto newest = std::ranges::find_if(results_.rbegin(), results_.rend(),
+                                           [&](const Result& result) { return result.key() == wanted.key(); });
+  if (newest == results_.rend()) return false;
+  const std::string where =
+      fmt::format("{}: the result of {}", (options_.out / "results.jsonl").string(), wanted.label());
+  check_same_flags(newest->settings, wanted.settings, where);
+  switch (compare_inputs(newest->settings, wanted.settings)) {
+    case Inputs::same: return true;
+    case Inputs::other_test: ++retested_[describe_test_change(newest->settings, wanted.settings)]; return false;
+    default: replaced_lines_[cell.folder() + '/' + method] = newest->settings; return false;
+  }
+}
+
+void PriorRuns::make_way(const Cell& cell, const std::string& method) {
+  const fs::path folder = options_.out / cell.folder() / method;
+  const std::string settings = settings_of(experiment_, options_, cell, method, data_);
+  const std::vector<Found> found = found_in(folder);
+  const auto other = std::ranges::find_if(
+      found, [&](const Found& one) { return compare_inputs(one.settings, settings) != Inputs::same; });
+  const bool in_the_way = other != found.end();
+  if (!in_the_way && !found.empty()) return;  // it goes on from there
+  if (in_the_way && !options_.search) check_same_flags(other->settings, settings, folder.string());
+  // What is damaged stays where it is: the one that loads it says so.
+  const fs::path back =
+      in_the_way || !fs::exists(folder) ? find_previous(folder, settings, options_.search.has_value()) : fs::path();
+  const auto line = replaced_lines_.find(cell.folder() + '/' + method);
+  const bool has_line = line != replaced_lines_.end();
+  if (!in_the_way && back.empty() && !has_line) return;
+  fs::path kept;
+  if (in_the_way) {
+    kept = previous_folder(folder, next_number(folder));
+    fs::rename(folder, kept);
+  }
+  if (!back.empty()) {
+    fs::rename(back, folder);
+    taken_back_.push_back(folder.string());
+    return;
+  }
+  Anew& anew =
+      anew_[in_the_way ? fmt::format("the data is not that of the run of {}: {}", day_of(other->written),
+                                     change_since(other->settings, settings))
+                       : fmt::format("the data is not that of the result: {}", change_since(line->second, settings))];
+  ++anew.runs;
+  if (anew.kept.empty()) anew.kept = kept.string();
+}
+
+const std::string& PriorRuns::change_since(const std::string& before, const std::string& now) {
+  const auto found = changes_.find(before);
+  if (found != changes_.end()) return found->second;
+  return changes_.emplace(before, describe_change(options_.out, experiment_, data_, before, now)).first->second;
+}
+
+std::vector<std::string> PriorRuns::notes() const {
+  std::vector<std::string> lines;
+  for (const auto& [change, runs] : retested_) {
+    lines.push_back(fmt::format("the test set is not that of finished results: {}; {} tested again, trained as before",
+                                change, runs == 1 ? "1 run is" : fmt::format("{} runs are", runs)));
+  }
+  for (const auto& [change, anew] : anew_) {
+    std::string kept = "old lines of results.jsonl stay";
+    if (!anew.kept.empty()) {
+      kept = fmt::format("the old {} kept, in {}{}", anew.runs == 1 ? "one is" : "ones are", anew.kept,
+                         anew.runs == 1 ? "" : " and likewise");
+    }
+    const std::string begin = anew.runs == 1 ? "1 run begins" : fmt::format("{} runs begin", anew.runs);
+    lines.push_back(fmt::format("{}; {} anew; {}", change, begin, kept));
+  }
+  if (!taken_back_.empty()) {
+    const bool one = taken_back_.size() == 1;
+    lines.push_back(fmt::format("the data is that of {} kept before, which {} taken back, as {}{}",
+                                one ? "a run" : fmt::format("{} runs", taken_back_.size()), one ? "is" : "are",
+                                taken_back_.front(), one ? "" : " and likewise"));
+  }
+  return lines;
+}
+
+}  // namespace cofactor

@@ -1,0 +1,109 @@
+#include "experiments/training/diagnosis.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/ops/elementwise.h"
+
+namespace cofactor {
+namespace {
+
+constexpr double kSaneLogit = 100.0;  // exp(-100) is 0 beside 1 in f32, and far below what labels can teach
+
+// The place of the first value that is not finite; the number of values where all are. Integers (words of a sentence)
+// are finite.
+size_t first_not_finite(const std::vector<double>& values) {
+  const auto found = std::ranges::find_if(values, [](double value) { return !std::isfinite(value); });
+  return static_cast<size_t>(found - values.begin());
+}
+
+std::vector<double> values_of(const Tensor& tensor) {
+  if (!tensor.defined() || !is_floating(tensor.dtype())) return {};
+  return cast(tensor.detach(), DType::f64).to_vector<double>();
+}
+
+bool all_finite(const Tensor& tensor) {
+  const std::vector<double> values = values_of(tensor);
+  return first_not_finite(values) == values.size();
+}
+
+// Before the phase's first update its own rate has done nothing.
+std::string blame(const Standing& at) {
+  if (at.updates > 0) return "so the learning rate is likely too high; " + lower_rate(at);
+  if (at.finetuning) {
+    return "before fine-tuning has made a step, so that pre-training is to blame: it has likely diverged; lower "
+           "--pretrain-lr";
+  }
+  return "before any step, so that the initial weights are to blame (those of --init, where it is given)";
+}
+
+// What makes U regular. Before the first update, outputs that are far from those of a probability show that
+// pre-training has diverged.
+std::string cure_of_singular(const Standing& at, const Tensor& logits) {
+  if (at.updates > 0)
+    return fmt::format("pre-train longer (--epochs), {}, or smooth with --epsilon 0.001", lower_rate(at));
+  double largest = 0.0;
+  for (const double value : values_of(logits)) largest = std::max(largest, std::abs(value));
+  if (largest > kSaneLogit) {
+    return fmt::format(
+        "fine-tuning has made no step, and outputs reach {:.3g}: pre-training has diverged; lower "
+        "--pretrain-lr",
+        largest);
+  }
+  return "fine-tuning has made no step: pre-train longer (--epochs), or smooth with --epsilon 0.001";
+}
+
+}  // namespace
+
+std::string lower_rate(const Standing& at) {
+  return fmt::format("lower {} (it is {:g})", at.finetuning ? "--lr" : "--pretrain-lr", at.lr);
+}
+
+std::string cause_of_loss(const Standing& at, const Batch& batch, const Tensor& logits) {
+  if (!all_finite(batch.inputs)) return "the batch's inputs hold values that are not finite";
+  if (!all_finite(logits)) return "the network's outputs are not finite, " + blame(at);
+  if (at.loss == "dmi")
+    return "U is singular: the network's outputs do not tell the noisy classes apart; " + cure_of_singular(at, logits);
+  return "the network's outputs are finite but too large, " + blame(at);
+}
+
+std::string cause_of_outputs(const Standing& at) {
+  if (at.updates > 0) return "the learning rate is too high; " + lower_rate(at);
+  return "not finite " + blame(at);
+}
+
+std::string cause_of_infinite_validation(const Standing& at) {
+  if (at.loss == "dmi") {
+    return fmt::format(
+        "the outputs do not tell the noisy classes apart; likely cause: the learning rate is too high ({}), or "
+        "pre-training was too short (--epochs) or diverged (--pretrain-lr)",
+        lower_rate(at));
+  }
+  return "likely cause: the learning rate is too high; " + lower_rate(at);
+}
+
+std::string wrong_with_initial_weights(const Standing& at, const std::vector<NamedTensor>& weights) {
+  for (const auto& [name, tensor] : weights) {
+    const std::vector<double> values = values_of(tensor);
+    const size_t place = first_not_finite(values);
+    if (place == values.size()) continue;
+    return fmt::format("'{}' holds {} at element {}: {}", name, values[place], place,
+                       at.finetuning ? "pre-training has left it so; lower --pretrain-lr"
+                                     : "the initial weights are broken (those of --init, where it is given)");
+  }
+  return {};
+}
+
+std::string cure_for_skipped_batches(const Split& train, SamplerKind sampler, int64_t batch_size) {
+  const std::vector<int64_t> counts = train.class_counts();
+  const int64_t rarest = std::ranges::min(counts);
+  if (rarest == 0) return "a class has no training sample at all";
+  const int64_t complete = complete_batch_size(counts, batch_size);
+  const bool stratified = sampler == SamplerKind::stratified;
+  if (complete == batch_size && !stratified) return "--sampler stratified gives every batch a sample of each class";
+  if (complete == batch_size) return "every class is in every batch of --sampler stratified";
+  return fmt::format("{}--batch-size {} gives every batch a sample of each class (the rarest has {} of {})",
+                     stratified ? "" : "--sampler stratified with ", complete, rarest, train.size());
+}
+
+}  // namespace cofactor

@@ -1,0 +1,122 @@
+#include "experiments/training/evaluate.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numeric>
+
+#include "engine/autograd.h"
+#include "engine/error.h"
+#include "experiments/training/run_failed.h"
+#include "experiments/training/stop.h"
+
+namespace cofactor {
+namespace {
+
+constexpr int64_t kMostPermutedClasses = 16;
+
+double percent(int64_t part, int64_t whole) {
+  return whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+void check_finite(const std::vector<float>& logits, const Batch& batch, std::string_view what) {
+  const size_t classes = logits.size() / static_cast<size_t>(batch.size());
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (std::isfinite(logits[i])) continue;
+    throw NotFinite(fmt::format("the network's output for sample {} of the {} set is {}", batch.indices[i / classes],
+                                what, logits[i]));
+  }
+}
+
+// Puts a module into evaluation mode while it lives.
+class EvaluationMode {
+ public:
+  explicit EvaluationMode(Module& model) : model_(model), was_training_(model.training()) { model_.eval(); }
+  ~EvaluationMode() { model_.train(was_training_); }
+  EvaluationMode(const EvaluationMode&) = delete;
+  EvaluationMode& operator=(const EvaluationMode&) = delete;
+
+ private:
+  Module& model_;
+  bool was_training_;
+};
+
+}  // namespace
+
+Predictions predict(Module& model, Loader& loader, std::string_view what) {
+  const NoGrad no_grad;
+  const EvaluationMode mode(model);
+  std::vector<float> logits;
+  Predictions all;
+  Device device = Device::cpu;
+  int64_t classes = 0;
+  loader.start_epoch(0);
+  while (const auto batch = loader.next()) {
+    StopSignals::check();
+    const Tensor output = model(batch->inputs);
+    device = output.device();
+    classes = output.dim(-1);
+    const std::vector<float> values = output.to_vector<float>();
+    check_finite(values, *batch, what);
+    logits.insert(logits.end(), values.begin(), values.end());
+    all.batch.host_labels.insert(all.batch.host_labels.end(), batch->host_labels.begin(), batch->host_labels.end());
+    all.batch.indices.insert(all.batch.indices.end(), batch->indices.begin(), batch->indices.end());
+  }
+  const int64_t count = all.batch.size();
+  check(count > 0, "predict: the {} set is empty", what);
+  all.logits = Tensor::from(logits, Shape{count, classes}, device);
+  all.batch.labels = Tensor::from(all.batch.host_labels, Shape{count}, device);
+  return all;
+}
+
+int64_t Confusion::total() const {
+  return std::accumulate(counts.begin(), counts.end(), int64_t{0});
+}
+
+double Confusion::accuracy() const {
+  int64_t right = 0;
+  for (int64_t c = 0; c < classes; ++c) right += at(c, c);
+  return percent(right, total());
+}
+
+double Confusion::best_permutation_accuracy() const {
+  if (classes > kMostPermutedClasses) return accuracy();
+  // best[taken]: the most agreements of answers 0 .. |taken|-1 with exactly the labels in the set `taken`.
+  std::vector<int64_t> best(size_t{1} << classes, 0);
+  for (size_t taken = 1; taken < best.size(); ++taken) {
+    const int answer = std::popcount(taken) - 1;
+    for (int64_t label = 0; label < classes; ++label) {
+      const size_t bit = size_t{1} << label;
+      if (taken & bit) best[taken] = std::max(best[taken], best[taken ^ bit] + at(answer, label));
+    }
+  }
+  return percent(best.back(), total());
+}
+
+double Confusion::constant_accuracy(int64_t answer) const {
+  int64_t carriers = 0;
+  for (int64_t predicted = 0; predicted < classes; ++predicted) carriers += at(predicted, answer);
+  return percent(carriers, total());
+}
+
+Confusion confusion(const Predictions& predictions) {
+  const std::vector<float> logits = predictions.logits.to_vector<float>();
+  const int64_t classes = predictions.logits.dim(1);
+  Confusion result{classes, std::vector<int64_t>(static_cast<size_t>(classes * classes), 0)};
+  for (int64_t i = 0; i < predictions.batch.size(); ++i) {
+    const auto row = logits.begin() + i * classes;
+    const int64_t answer = std::max_element(row, row + classes) - row;
+    const int64_t label = predictions.batch.host_labels[static_cast<size_t>(i)];
+    ++result.counts[static_cast<size_t>(answer * classes + label)];
+  }
+  return result;
+}
+
+bool looks_permuted(const Confusion& confusion) {
+  double constant = 0.0;
+  for (int64_t c = 0; c < confusion.classes; ++c) constant = std::max(constant, confusion.constant_accuracy(c));
+  const double permuted = confusion.best_permutation_accuracy();
+  return permuted >= confusion.accuracy() + 10.0 && permuted >= constant + 2.0;
+}
+
+}  // namespace cofactor

@@ -1,0 +1,177 @@
+#include "experiments/report/summary.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "experiments/report/figure.h"
+#include "tests/experiments/process.h"
+#include "tests/fixtures/errors.h"
+
+using namespace cofactor;
+using cofactor::testing::contains;
+using cofactor::testing::error_of;
+using cofactor::testing::Outcome;
+using cofactor::testing::Process;
+using cofactor::testing::program;
+using cofactor::testing::TemporaryFolder;
+using cofactor::testing::write_in;
+
+namespace {
+
+Result result(const std::string& noise, double rate, const std::string& method, uint64_t seed, double accuracy) {
+  Result made;
+  made.experiment = "fashion_mnist";
+  made.noise = noise;
+  made.rate = rate;
+  made.method = method;
+  made.seed = seed;
+  made.test_accuracy = accuracy;
+  made.majority_accuracy = rate < 0.45 ? 90.0 : 10.0;
+  made.settings = "{}";
+  return made;
+}
+
+std::vector<Result> three_seeds() {
+  return {result("b", 0.8, "dmi", 1, 98.0), result("b", 0.2, "dmi", 1, 99.0), result("b", 0.8, "dmi", 2, 97.0),
+          result("b", 0.8, "dmi", 3, 99.0), result("b", 0.8, "ce", 1, 10.0),  result("a", 0.8, "ce", 1, 50.0)};
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("report: mean and sample deviation over seeds ordered by noise rate and method") {
+    const std::vector<Summary> rows = aggregate(three_seeds());
+    REQUIRE(rows.size() == 4);
+    CHECK(rows[0].rate == 0.2);
+    CHECK(rows[0].deviation == 0.0);
+    CHECK(rows[1].rate == 0.8);
+    CHECK(rows[1].method == "dmi");
+    CHECK(rows[1].seeds == 3);
+    CHECK(rows[1].mean == doctest::Approx(98.0));
+    CHECK(rows[1].deviation == doctest::Approx(1.0));
+    CHECK(rows[1].majority == 10.0);
+    CHECK(rows[2].method == "ce");
+    CHECK(rows[3].noise == "a");
+  }
+
+  TEST_CASE("report: the table has a line for each summary") {
+    const std::string table = format_table(aggregate(three_seeds()));
+    CHECK(contains(table, "98.00 ±  1.00"));
+    CHECK(std::ranges::count(table, '\n') == 5);
+    CHECK(format_table({}) == "no results");
+  }
+
+  TEST_CASE("report: the same run in two files is an error") {
+    const TemporaryFolder folder;
+    write_in(folder, "one.jsonl", to_json(three_seeds()[0]) + "\n");
+    write_in(folder, "two.jsonl", to_json(three_seeds()[1]) + "\n");
+    std::vector<std::string> warnings;
+    CHECK(read_all_results({folder.path() / "one.jsonl", folder.path() / "two.jsonl"}, warnings).size() == 2);
+    CHECK(contains(error_of([&] {
+                     read_all_results({folder.path() / "one.jsonl", folder.path() / "one.jsonl"}, warnings);
+                   }),
+                   "stands in another"));
+  }
+
+  TEST_CASE("figure: the script holds each method's points h0 in steps and names only as inert strings") {
+    std::vector<Result> results = three_seeds();
+    for (Result& one : results) {
+      if (one.noise == "a") one.noise = "it's `touch x`\nsystem('touch y')";
+    }
+    const std::string script = figure_script(aggregate(results));
+    CHECK(contains(script, "0.8 98 1\n"));
+    CHECK(contains(script, "-0.03 90\n0.5 90\n0.5 10\n1.03 10\n"));
+    CHECK(contains(script, "set title 'it''s `touch x`system(''touch y'')' noenhanced\n"));
+  }
+}
+
+TEST_SUITE("unit") {
+  TEST_CASE("figure: ten methods have ten looks") {
+    std::vector<Result> results;
+    for (int method = 0; method < 10; ++method)
+      results.push_back(result("a", 0.5, fmt::format("m{}", method), 1, 90.0));
+    const std::string script = figure_script(aggregate(results));
+    std::set<std::string> looks;
+    for (size_t at = 0; (at = script.find("with yerrorlines", at)) != std::string::npos; ++at) {
+      looks.insert(script.substr(at, script.find(" rgb '#", at) + std::string(" rgb '#000000'").size() - at));
+    }
+    CHECK(looks.size() == 10);
+  }
+}
+
+TEST_SUITE("experiment") {
+  TEST_CASE("report: draws SVG and PNG beside the results and prints the table") {
+    const TemporaryFolder folder;
+    std::string lines;
+    for (const Result& one : three_seeds()) lines += to_json(one) + "\n";
+    write_in(folder, "results.jsonl", lines + "{\"cut");
+    const Outcome outcome = Process({program("report"), folder.path().string()}, folder.path()).wait();
+    CHECK(outcome.code == 0);
+    CHECK(contains(outcome.out, "98.00 ±  1.00"));
+    CHECK(contains(outcome.err, "cut short"));
+    CHECK(contains(read_file(folder.path() / "fashion_mnist_accuracy.svg"), "</svg>"));
+    const std::string png = read_file(folder.path() / "fashion_mnist_accuracy.png");
+    CHECK(png.starts_with("\x89PNG"));
+    CHECK(png.size() > 10000);  // a drawing, not an empty canvas
+  }
+
+  TEST_CASE("report: of a run done anew the newest line counts and results of different data are told of") {
+    const TemporaryFolder folder;
+    const auto settings = [](const std::string& content) {
+      return fmt::format(R"({{"data":{{"train":{{"content":"{}"}}}}}})", content);
+    };
+    Result first = three_seeds()[0], second = three_seeds()[1], anew = first;
+    first.settings = second.settings = settings("a");
+    anew.settings = settings("b");
+    anew.test_accuracy = 50.0;
+    std::vector<std::string> warnings;
+    const auto path = write_in(folder, "results.jsonl", to_json(first) + "\n" + to_json(second) + "\n");
+    CHECK(read_all_results({path}, warnings).size() == 2);
+    CHECK(warnings.empty());
+    append_result(path, anew);
+    const std::vector<Result> results = read_all_results({path}, warnings);
+    REQUIRE(results.size() == 2);
+    CHECK(results[0].test_accuracy == 50.0);
+    REQUIRE(warnings.size() == 1);
+    CHECK(contains(warnings[0], "its results are of different data or tests"));
+    second.settings = anew.settings;
+    append_result(path, second);
+    warnings.clear();
+    CHECK(read_all_results({path}, warnings).size() == 2);
+    CHECK(warnings.empty());
+  }
+
+  TEST_CASE("report: without gnuplot the table stays the reason is given and no file is left") {
+    const TemporaryFolder folder;
+    write_in(folder, "results.jsonl", to_json(three_seeds()[0]) + "\n");
+    const Outcome outcome =
+        Process({"/usr/bin/env", "PATH=/nowhere", program("report"), folder.path().string()}, folder.path()).wait();
+    CHECK(outcome.code == 1);
+    CHECK(contains(outcome.out, "98.00"));
+    CHECK(contains(outcome.err, "report: figure: gnuplot is not installed"));
+    CHECK(!std::filesystem::exists(folder.path() / "fashion_mnist_accuracy.png"));
+  }
+
+  TEST_CASE("report: a failing gnuplot's own text is passed on") {
+    const TemporaryFolder folder;
+    write_in(folder, "results.jsonl", to_json(three_seeds()[0]) + "\n");
+    std::filesystem::permissions(write_in(folder, "gnuplot", "#!/bin/sh\necho no plot today; exit 3\n"),
+                                 std::filesystem::perms::owner_all);
+    const Outcome outcome = Process({"/usr/bin/env", "PATH=" + folder.path().string() + ":/bin:/usr/bin",
+                                     program("report"), folder.path().string()},
+                                    folder.path())
+                                .wait();
+    CHECK(outcome.code == 1);
+    CHECK(contains(outcome.err, "no plot today"));
+  }
+
+  TEST_CASE("report: bad usage and missing results") {
+    const TemporaryFolder folder;
+    CHECK(Process({program("report"), "--no-such-flag"}, folder.path()).wait().code == 2);
+    const Outcome missing = Process({program("report"), (folder.path() / "none").string()}, folder.path()).wait();
+    CHECK(missing.code == 1);
+    CHECK(contains(missing.err, "none"));
+    CHECK(Process({program("report"), "--help"}, folder.path()).wait().code == 0);
+  }
+}

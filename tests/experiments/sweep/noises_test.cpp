@@ -1,0 +1,96 @@
+#include "experiments/sweep/noises.h"
+
+#include <doctest/doctest.h>
+
+#include "engine/io/file.h"
+#include "experiments/sweep/cell_runner.h"
+#include "experiments/sweep/protocol.h"
+#include "tests/experiments/small_experiment.h"
+#include "tests/fixtures/errors.h"
+#include "tests/fixtures/temporary_folder.h"
+
+using namespace cofactor;
+using namespace cofactor::testing;
+
+namespace {
+
+RunOptions parse_noise(std::vector<std::string> flags) {
+  std::vector<const char*> words = {"small", "--device", "reference"};
+  for (const std::string& flag : flags) words.push_back(flag.c_str());
+  return parse_options(small_experiment(), static_cast<int>(words.size()), words.data()).value();
+}
+
+std::string noise_refusal(const std::vector<std::string>& flags) {
+  return error_of([&] { parse_noise(flags); });
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("noises: none leaves labels as they are and counts as rate 0") {
+    const RunOptions options = parse_noise({"--noise", "none,flip", "--rate", "0.1,0.5"});
+    CHECK(rates_of(options, "none") == std::vector<double>{0.0});
+    CHECK(rates_of(options, "flip") == std::vector<double>{0.1, 0.5});
+    CHECK(transition_of(small_experiment(), options, "none", 0.0).values() == std::vector<double>{1, 0, 0, 1});
+    CHECK(transition_of(small_experiment(), options, "flip", 0.5).at(0, 1) == 0.5);
+    CHECK(contains(noise_refusal({"--noise", "none", "--rate", "0.1"}), "--rate 0.1: --noise none has no rate"));
+  }
+
+  TEST_CASE("noises: a matrix in a file is the noise and is part of the settings") {
+    const TemporaryFolder folder;
+    const std::string file = folder / "t.txt";
+    write_file_atomically(file, "0.75 0.25\n0.5 0.5\n");
+    const RunOptions options = parse_noise({"--noise", "transition", "--transition", file, "--method", "ce"});
+    const TransitionMatrix t = transition_of(small_experiment(), options, "transition", 0.0);
+    CHECK(t.values() == std::vector<double>{0.75, 0.25, 0.5, 0.5});
+    const std::string settings = settings_of(small_experiment(), options, {"transition", 0.0, 1}, "ce", small_data());
+    CHECK(contains(settings, "\"transition\":[0.75,0.25,0.5,0.5]"));
+    CHECK(!contains(settings_of(small_experiment(), options, {"flip", 0.5, 1}, "ce", small_data()), "0.75"));
+
+    CHECK(contains(noise_refusal({"--noise", "transition"}), "--transition names the file"));
+    // A file that nothing reads.
+    CHECK(contains(noise_refusal({"--transition", file}), "--transition: it is for fw and bw and --noise transition"));
+    write_file_atomically(file, "0.5 0.5\n0.5 0.5\n");
+    const RunOptions singular = parse_noise({"--noise", "transition", "--transition", file});
+    CHECK(contains(error_of([&] { check_feasible(small_experiment(), singular); }),
+                   "--noise transition: the transition"));
+  }
+
+  TEST_CASE("noises: classes that are found in the data are what a matrix is held against") {
+    const TemporaryFolder folder;
+    const std::string file = folder / "t.txt";
+    write_file_atomically(file, "1 0 0\n0 1 0\n0.5 0 0.5\n");
+    Experiment table = small_experiment();
+    table.class_names = {};
+    table.find_classes = [](const std::filesystem::path& directory) {
+      CHECK(directory == "somewhere");
+      return std::vector<std::string>{"a", "b", "c"};
+    };
+    const std::vector<const char*> words = {"small",   "--device",   "reference",    "--data",    "somewhere",
+                                            "--noise", "transition", "--transition", file.c_str()};
+    const auto options = parse_options(table, static_cast<int>(words.size()), words.data());
+    CHECK(options->loss.transition->classes() == 3);
+    CHECK(options->class_names == std::vector<std::string>{"a", "b", "c"});
+  }
+
+  TEST_CASE("protocol: a validation limit leaves the first validation samples") {
+    const RunOptions options = parse_noise({"--validation-limit", "7"});
+    const DataSplits few = limited(small_splits(), options);
+    CHECK(few.validation.size() == 7);
+    CHECK(few.train.size() == small_splits().train.size());
+    RunOptions many = options;
+    many.validation_limit = 21;
+    CHECK(contains(error_of([&] { limited(small_splits(), many); }), "--validation-limit 21: there are 20 validation"));
+    CHECK(contains(noise_refusal({"--validation-limit", "0"}), "--validation-limit 0"));
+  }
+
+  TEST_CASE("experiment: every method without a plan gets the one for the others") {
+    Experiment table = small_experiment();
+    TrainingPlan plan;
+    plan.lr = 0.125;
+    table.finetune_others(plan);
+    CHECK(table.methods().size() == loss_names().size());
+    CHECK(table.finetuning[0].second.lr == 0.1);  // dmi's own
+    for (size_t i = 1; i < table.finetuning.size(); ++i) CHECK(table.finetuning[i].second.lr == 0.125);
+  }
+}

@@ -1,0 +1,49 @@
+#include "experiments/training/progress.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/experiments/process.h"
+
+using namespace cofactor;
+
+namespace {
+
+// What a sweep of one epoch shows.
+std::string shown(bool terminal) {
+  const cofactor::testing::TemporaryFolder folder;
+  const auto path = folder.path() / "shown.txt";
+  std::FILE* file = std::fopen(path.c_str(), "w");
+  REQUIRE(file != nullptr);
+  {
+    ConsoleProgress progress(file, terminal, 1000);
+    progress.start("a run");
+    progress.advance(500);
+    progress.epoch("epoch 1/2");
+    progress.note("done");
+  }
+  std::fclose(file);
+  return read_file(path);
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("progress: a pipe gets plain lines") {
+    CHECK(shown(false) == "a run\n  epoch 1/2\ndone\n");
+  }
+
+  TEST_CASE("progress: a terminal gets one line that is rewritten in place with rate and time left") {
+    const std::string text = shown(true);
+    CHECK(text.find("samples/s") != std::string::npos);
+    CHECK(text.find(" left] a run; epoch 1/2") != std::string::npos);
+    CHECK(text.ends_with("\r\x1b[Kdone\n"));
+    CHECK(std::ranges::count(text, '\n') == 1);
+  }
+
+  TEST_CASE("progress: durations") {
+    CHECK(format_duration(0.2) == "0 s");
+    CHECK(format_duration(59.4) == "59 s");
+    CHECK(format_duration(725.0) == "12 min 05 s");
+    CHECK(format_duration(4 * 3600 + 7 * 60 + 3) == "4 h 07 min");
+  }
+}
