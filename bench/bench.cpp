@@ -24,7 +24,7 @@
 #include "experiments/sweep/options.h"
 #include "experiments/training/step_runner.h"
 #include "losses/cross_entropy.h"
-#include "models/make_model.h"
+#include "models/make_network.h"
 #include "models/two_layer_cnn.h"
 #include "models/word_cnn.h"
 

@@ -13,6 +13,10 @@ class Backend;
 
 enum class Device { reference, cpu, cuda };
 
+// Where tensors lie that the host reads and writes: files, checkpoints, tables. Its kernels are the reference
+// backend's.
+inline constexpr Device kHost = Device::reference;
+
 constexpr std::string_view name_of(Device device) {
   switch (device) {
     case Device::reference: return "reference";

@@ -11,7 +11,7 @@ BatchNorm::BatchNorm(Initializer& init, const BatchNormOptions& options) : optio
   shift_ = register_parameter("bias", init.constant(shape, 0.0));
   running_mean_ = register_buffer("running_mean", init.constant(shape, 0.0));
   running_variance_ = register_buffer("running_var", init.constant(shape, 1.0));
-  batches_ = register_buffer("num_batches_tracked", Tensor::zeros({}, DType::i32, Device::reference));
+  batches_ = register_buffer("num_batches_tracked", Tensor::zeros({}, DType::i32, kHost));
 }
 
 Tensor BatchNorm::forward(const Tensor& x) {

@@ -20,14 +20,14 @@ Shape image_shape(const Shape& shape, const FileLayout& layout) {
 }
 
 Tensor host_copy(const Tensor& tensor) {
-  return tensor.clone().to(Device::reference);
+  return tensor.clone().to(kHost);
 }
 
 // A copy, on the host, with each of `count` matrices (rows, columns) transposed; its shape is `shape`. Large networks
 // pass through here at every checkpoint, and a general permutation takes several times as long.
 Tensor transposed(const Tensor& tensor, int64_t count, int64_t rows, int64_t columns, const Shape& shape) {
-  const Tensor host = tensor.detach().to(Device::reference);
-  Tensor result = Tensor::empty(shape, tensor.dtype(), Device::reference);
+  const Tensor host = tensor.detach().to(kHost);
+  Tensor result = Tensor::empty(shape, tensor.dtype(), kHost);
   dispatch_any(tensor.dtype(), [&]<class T>() {
     const T* from = host.data<T>();
     T* to = result.data<T>();

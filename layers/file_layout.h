@@ -18,7 +18,7 @@ struct FileLayout {
 // The shape in files of a tensor with `shape` in memory. Throws Error where the layout does not fit the shape.
 Shape file_shape(const Shape& shape, const FileLayout& layout);
 
-// A copy, on the host (Device::reference), of a tensor on any device in the layout of files.
+// A copy, on the host (kHost), of a tensor on any device in the layout of files.
 Tensor to_file_layout(const Tensor& tensor, const FileLayout& layout);
 
 // A copy, on the host, of a tensor of shape file_shape(shape, layout), on any device, in the layout of memory.

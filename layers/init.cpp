@@ -14,7 +14,7 @@ Tensor Initializer::draw(const Shape& shape, const FileLayout& layout, const Dra
   return dispatch_float(dtype_, "initializer", [&]<class T>() {
     std::vector<T> values(static_cast<size_t>(shape.numel()));
     for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<T>(draw(key, i));
-    const Tensor in_file = Tensor::from(values, file_shape(shape, layout), Device::reference);
+    const Tensor in_file = Tensor::from(values, file_shape(shape, layout), kHost);
     return from_file_layout(in_file, shape, layout).to(device_);
   });
 }

@@ -84,7 +84,7 @@ bool is_counter(const std::string& name) {
 Tensor whole_counter(const Tensor& counter, DType dtype) {
   const std::vector<double> values = cast(counter, DType::f64).to_vector<double>();
   const double count = values.empty() || !(values[0] >= 0.0 && values[0] < 2147483648.0) ? 0.0 : values[0];
-  return Tensor::full(counter.shape(), count, dtype, Device::reference);
+  return Tensor::full(counter.shape(), count, dtype, kHost);
 }
 
 // Converts what is in another floating dtype than the network's. Returns what there is to say of it.
@@ -162,7 +162,7 @@ size_t add_batch_counters(const std::vector<NamedTensor>& own, State& state) {
   size_t added = 0;
   for (const auto& [name, tensor] : own) {
     if (!is_counter(name) || state.contains(name)) continue;
-    state[name] = Tensor::zeros(tensor.shape(), tensor.dtype(), Device::reference);
+    state[name] = Tensor::zeros(tensor.shape(), tensor.dtype(), kHost);
     ++added;
   }
   return added;

@@ -8,10 +8,10 @@ namespace cofactor {
 
 namespace {
 
-constexpr double kMostAmplificationOfGiven = 1e6;
+constexpr double kMaxAmplificationOfGiven = 1e6;
 
 std::vector<double> inverse_table(const Transition& transition) {
-  return inverse("bw", transition, kMostAmplificationOfGiven);
+  return inverse("bw", transition, kMaxAmplificationOfGiven);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ void DeviceMatrix::set(int64_t classes, std::vector<double> values) {
 Tensor DeviceMatrix::on_host(DType dtype) const {
   return dispatch_float(dtype, "a matrix of a loss", [&]<class T>() {
     const std::vector<T> converted(values_.begin(), values_.end());
-    return Tensor::from(converted, {classes_, classes_}, Device::reference);
+    return Tensor::from(converted, {classes_, classes_}, kHost);
   });
 }
 

@@ -44,7 +44,7 @@ std::vector<NamedTensor> LatentLabels::state() const {
     std::vector<int32_t> values;
     values.reserve(samples_.size());
     for (const Sample& sample : samples_) values.push_back(sample.*field);
-    return Tensor::from(values, {samples()}, Device::reference);
+    return Tensor::from(values, {samples()}, kHost);
   };
   return {{"indices", column(&Sample::index)},
           {"noisy_labels", column(&Sample::noisy)},

@@ -16,7 +16,7 @@ namespace cofactor {
 namespace {
 
 // Steps whose drawn labels may wait on the device; beyond, they are read early, which changes no result.
-constexpr size_t kMostDrawn = 256;
+constexpr size_t kMaxDrawn = 256;
 
 void read(const Tensor& latent, const std::vector<int64_t>& indices, const std::vector<int32_t>& noisy,
           LatentLabels& into) {
@@ -117,7 +117,7 @@ void LccnLoss::step_done(const Batch& batch) {
   if (counted >= 0 && counted % options_.update_every == 0) {
     read_drawn();
     set(latent_labels_.transition(options_.alpha));
-  } else if (drawn_.size() >= kMostDrawn) {
+  } else if (drawn_.size() >= kMaxDrawn) {
     read_drawn();
   }
 }
@@ -129,8 +129,8 @@ std::vector<NamedTensor> LccnLoss::state() const {
   const int64_t classes = transition_->classes();
   const std::vector<int32_t> steps{static_cast<int32_t>(steps_)};
   std::vector<NamedTensor> state = latent.state();
-  state.push_back({"transition", Tensor::from(transition_->values(), {classes, classes}, Device::reference)});
-  state.push_back({"steps", Tensor::from(steps, {1}, Device::reference)});
+  state.push_back({"transition", Tensor::from(transition_->values(), {classes, classes}, kHost)});
+  state.push_back({"steps", Tensor::from(steps, {1}, kHost)});
   return state;
 }
 

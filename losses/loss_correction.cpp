@@ -24,7 +24,7 @@ void LossCorrection::prepare(const Tensor& logits, const Batch& batch) {
 std::vector<NamedTensor> LossCorrection::state() const {
   if (given_ || !transition_) return {};
   const int64_t classes = transition_->classes();
-  return {{"transition", Tensor::from(transition_->values(), {classes, classes}, Device::reference)}};
+  return {{"transition", Tensor::from(transition_->values(), {classes, classes}, kHost)}};
 }
 
 void LossCorrection::load_state(const std::vector<NamedTensor>& state) {

@@ -13,8 +13,8 @@ namespace cofactor {
 
 namespace {
 
-constexpr double kMostAmplificationOfEstimate = 1e3;
-constexpr double kLeastReach = 0.01;  // of the probability 1 / C that a network without knowledge gives
+constexpr double kMaxAmplificationOfEstimate = 1e3;
+constexpr double kMinReach = 0.01;  // of the probability 1 / C that a network without knowledge gives
 
 struct RowPair {
   int64_t first = 0, second = 1;
@@ -57,8 +57,8 @@ Transition transition_of(std::string_view loss, const Tensor& saved) {
 
 std::vector<double> inverse(std::string_view loss, const Transition& transition, double most_amplification) {
   const int64_t classes = transition.classes();
-  const Tensor t = Tensor::from(transition.values(), {classes, classes}, Device::reference);
-  const Tensor sign = Tensor::zeros({}, DType::f64, Device::reference), log_abs = sign.clone(), transposed = t.clone();
+  const Tensor t = Tensor::from(transition.values(), {classes, classes}, kHost);
+  const Tensor sign = Tensor::zeros({}, DType::f64, kHost), log_abs = sign.clone(), transposed = t.clone();
   t.backend().lu_log_abs_det(t, sign, log_abs, transposed);
   const std::vector<double> values = transposed.to_vector<double>();
 
@@ -109,7 +109,7 @@ Transition estimate_transition(std::string_view loss, const Tensor& logits) {
     int64_t best = 0;
     for (int64_t i = 1; i < samples; ++i)
       if (row_of(i)[c] > row_of(best)[c]) best = i;
-    const double reach = row_of(best)[c], least = kLeastReach / static_cast<double>(classes);
+    const double reach = row_of(best)[c], least = kMinReach / static_cast<double>(classes);
     check(reach >= least,
           "{}: the transition matrix cannot be estimated: none of {} training samples has a probability of class {} "
           "above {:.4g}, expected at least {:.4g}",
@@ -119,7 +119,7 @@ Transition estimate_transition(std::string_view loss, const Tensor& logits) {
     for (int64_t k = 0; k < classes; ++k) values.push_back(row_of(best)[k] / sum);  // f32 outputs sum to 1 roughly
   }
   Transition estimate(classes, std::move(values));
-  inverse(loss, estimate, kMostAmplificationOfEstimate);
+  inverse(loss, estimate, kMaxAmplificationOfEstimate);
   return estimate;
 }
 

@@ -24,10 +24,10 @@ namespace fs = std::filesystem;
 constexpr std::string_view kCacheHead = "cofactor content cache 1\n";
 constexpr std::string_view kCacheEnding = ".cache";
 constexpr size_t kEntryBytes = 3 * sizeof(uint64_t);
-constexpr size_t kMostEntries = size_t{1} << 22;  // of a folder's files: 96 MiB; beyond it, those in use alone stay
-constexpr size_t kMostCaches = 64;                // files in the cache's folder; the oldest go
-constexpr int64_t kSecond = 1'000'000'000;        // in nanoseconds
-constexpr int64_t kRestless = 2 * kSecond;        // the coarsest times that file systems keep (FAT)
+constexpr size_t kMaxEntries = size_t{1} << 22;  // of a folder's files: 96 MiB; beyond it, those in use alone stay
+constexpr size_t kMaxCaches = 64;                // files in the cache's folder; the oldest go
+constexpr int64_t kSecond = 1'000'000'000;       // in nanoseconds
+constexpr int64_t kRestless = 2 * kSecond;       // the coarsest times that file systems keep (FAT)
 
 ScanSetup& setup_of_process() {
   static ScanSetup setup;
@@ -68,7 +68,7 @@ void remove_oldest_caches(const fs::path& folder) {
     if (entry->path().extension() == kCacheEnding) caches.emplace_back(entry->last_write_time(ignored), entry->path());
   }
   std::ranges::sort(caches);
-  for (size_t i = 0; i + kMostCaches < caches.size(); ++i) fs::remove(caches[i].second, ignored);
+  for (size_t i = 0; i + kMaxCaches < caches.size(); ++i) fs::remove(caches[i].second, ignored);
 }
 
 void append_word(std::string& bytes, uint64_t word) {
@@ -139,7 +139,7 @@ void ContentCache::save() {
   if (!std::exchange(changed_, false)) return;
   for (const fs::path& folder : scan_setup().folders) {
     load(folder / file_name_);  // what other processes have added
-    if (entries_.size() > kMostEntries) std::erase_if(entries_, [](const auto& entry) { return !entry.second.used; });
+    if (entries_.size() > kMaxEntries) std::erase_if(entries_, [](const auto& entry) { return !entry.second.used; });
     try {
       ensure_writable_directory(folder);
       write_file_atomically(folder / file_name_, to_bytes());

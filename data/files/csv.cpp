@@ -12,11 +12,11 @@ namespace cofactor {
 
 namespace {
 
-constexpr size_t kMostColumns = 1000;
-constexpr size_t kMostShown = 60;  // bytes of a text in a message
+constexpr size_t kMaxColumns = 1000;
+constexpr size_t kMaxShown = 60;  // bytes of a text in a message
 
 std::string shown_text(std::string_view text) {
-  return printable(text.substr(0, kMostShown)) + (text.size() > kMostShown ? "..." : "");
+  return printable(text.substr(0, kMaxShown)) + (text.size() > kMaxShown ? "..." : "");
 }
 
 bool same_letters(std::string_view a, std::string_view b) {
@@ -114,8 +114,8 @@ std::string_view without_mark(std::string_view text, std::string_view name) {
 void read_head(CsvReader& reader, CsvTable& table, std::string_view name) {
   const int64_t line = reader.line();
   for (bool last = false; !last;) {
-    check(table.columns.size() < kMostColumns, "{}, line {}: the head has more than {} columns", name, line,
-          kMostColumns);
+    check(table.columns.size() < kMaxColumns, "{}, line {}: the head has more than {} columns", name, line,
+          kMaxColumns);
     std::string column;
     last = reader.read(column);
     trim_blanks(column);

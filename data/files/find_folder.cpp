@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMostFolders = 1000;  // on a level: beyond these nothing is looked for
+constexpr size_t kMaxFolders = 1000;  // on a level: beyond these nothing is looked for
 
 // The folders in each of `parents`, sorted.
 std::vector<fs::path> folders_in(const std::vector<fs::path>& parents) {
@@ -23,7 +23,7 @@ std::vector<fs::path> folders_in(const std::vector<fs::path>& parents) {
       std::error_code ignored;
       if (entry->is_directory(ignored) && !entry->path().filename().string().starts_with('.'))
         folders.push_back(entry->path());
-      if (folders.size() >= kMostFolders) break;
+      if (folders.size() >= kMaxFolders) break;
     }
   }
   std::ranges::sort(folders);

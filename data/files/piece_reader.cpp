@@ -13,10 +13,10 @@ namespace {
 
 // Room for two pieces, or for all of a smaller file.
 size_t room_for(const std::filesystem::path& path) {
-  constexpr size_t kMost = 2 * PieceReader::kPiece;
+  constexpr size_t kMax = 2 * PieceReader::kPiece;
   std::error_code error;
   const uintmax_t size = std::filesystem::file_size(path, error);
-  return error || size >= kMost ? kMost : static_cast<size_t>(size) + 1;
+  return error || size >= kMax ? kMax : static_cast<size_t>(size) + 1;
 }
 
 }  // namespace

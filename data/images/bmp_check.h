@@ -11,7 +11,7 @@ namespace cofactor {
 // palettes and masks of some others. 1, 4, 8, 16, 24 or 32 bits a pixel, not compressed.
 //
 // Throws Error, naming `path`, where the rows end early, a pixel's index is beyond the palette, or the pixels are more
-// than kMostPixels; also for run lengths and embedded JPEGs and PNGs. Requires bytes that begin as a BMP does.
+// than kMaxPixels; also for run lengths and embedded JPEGs and PNGs. Requires bytes that begin as a BMP does.
 std::string check_bmp(std::string_view bytes, const std::filesystem::path& path);
 
 }  // namespace cofactor

@@ -19,9 +19,8 @@ namespace cofactor {
 namespace {
 
 void check_bytes(std::string_view bytes, const std::filesystem::path& path) {
-  constexpr auto kMostBytes = static_cast<size_t>(std::numeric_limits<int>::max());  // that stb_image and zlib count
-  check(bytes.size() <= kMostBytes, "image: '{}' takes {} bytes, more than {}", path.string(), bytes.size(),
-        kMostBytes);
+  constexpr auto kMaxBytes = static_cast<size_t>(std::numeric_limits<int>::max());  // that stb_image and zlib count
+  check(bytes.size() <= kMaxBytes, "image: '{}' takes {} bytes, more than {}", path.string(), bytes.size(), kMaxBytes);
 }
 
 // What stb_image makes of checked bytes, with so many channels.

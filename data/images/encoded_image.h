@@ -10,7 +10,7 @@
 
 namespace cofactor {
 
-inline constexpr int64_t kMostPixels = int64_t{1} << 27;  // of an image: a header of a few bytes could promise 65,535^2
+inline constexpr int64_t kMaxPixels = int64_t{1} << 27;  // of an image: a header of a few bytes could promise 65,535^2
 
 // A view: the bytes and the path must outlive it. Whatever would read past the end throws Error: "... is cut short".
 class EncodedImage {
@@ -58,8 +58,8 @@ class EncodedImage {
   }
   void require_size(int64_t height, int64_t width) const {
     require(height > 0 && width > 0, "its header promises {} x {} pixels", height, width);
-    check(height <= kMostPixels / width, "image: the header of '{}' promises {} x {} pixels, more than {}",
-          path_.string(), height, width, kMostPixels);
+    check(height <= kMaxPixels / width, "image: the header of '{}' promises {} x {} pixels, more than {}",
+          path_.string(), height, width, kMaxPixels);
   }
 
  private:

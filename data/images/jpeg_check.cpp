@@ -21,10 +21,10 @@ constexpr uint32_t kBaseline = 0xC0, kExtended = 0xC1, kProgressive = 0xC2, kHuf
                    kNumberOfLines = 0xDC, kRestartInterval = 0xDD, kFirstApplication = 0xE0, kExif = 0xE1,
                    kAdobe = 0xEE, kLastApplication = 0xEF, kComment = 0xFE, kTemporary = 0x01;
 
-constexpr size_t kMostTables = 4;
-constexpr int kMostSampling = 4, kMostBlocksInUnit = 10, kMostLowBits = 13;
-constexpr size_t kMostSymbols = 256;
-constexpr int64_t kMostPasses = 64;  // over the image, by all scans together; encoders take about 6
+constexpr size_t kMaxTables = 4;
+constexpr int kMaxSampling = 4, kMaxBlocksInUnit = 10, kMaxLowBits = 13;
+constexpr size_t kMaxSymbols = 256;
+constexpr int64_t kMaxPasses = 64;  // over the image, by all scans together; encoders take about 6
 constexpr int kUncoded = -1;
 
 int64_t ceil_div(int64_t a, int64_t b) {
@@ -96,13 +96,13 @@ class JpegChecker {
   void check_huffman_tables(size_t begin, size_t end) {
     for (size_t at = begin; at < end;) {
       const uint32_t name = image_.big_endian(at, 1);
-      image_.require(name >> 4 <= 1 && (name & 15) < kMostTables, "a Huffman table at byte {} is named 0x{:02X}", at,
+      image_.require(name >> 4 <= 1 && (name & 15) < kMaxTables, "a Huffman table at byte {} is named 0x{:02X}", at,
                      name);
       const std::string_view counts = image_.slice(at + 1, JpegHuffmanTable::kLengths);
       const size_t symbols = std::accumulate(counts.begin(), counts.end(), size_t{0},
                                              [](size_t sum, char count) { return sum + static_cast<uint8_t>(count); });
-      image_.require(symbols <= kMostSymbols, "the Huffman table at byte {} has {} symbols, more than {}", at, symbols,
-                     kMostSymbols);
+      image_.require(symbols <= kMaxSymbols, "the Huffman table at byte {} has {} symbols, more than {}", at, symbols,
+                     kMaxSymbols);
       const size_t next = at + 1 + counts.size() + symbols;
       image_.require(next <= end, "the Huffman table at byte {} ends behind its segment", at);
       image_.require((name >> 4 == 0 ? dc_ : ac_)[name & 15].define(counts, image_.slice(next - symbols, symbols)),
@@ -114,7 +114,7 @@ class JpegChecker {
   void check_quantization_tables(size_t begin, size_t end) {
     for (size_t at = begin; at < end;) {
       const uint32_t name = image_.big_endian(at, 1);
-      image_.require(name >> 4 <= 1 && (name & 15) < kMostTables, "a quantization table at byte {} is named 0x{:02X}",
+      image_.require(name >> 4 <= 1 && (name & 15) < kMaxTables, "a quantization table at byte {} is named 0x{:02X}",
                      at, name);
       at += 1 + size_t{64} * (1 + (name >> 4));
       image_.require(at <= end, "the quantization table that ends at byte {} ends behind its segment", at);
@@ -156,11 +156,11 @@ class JpegChecker {
     component.vertical = static_cast<int>(image_.big_endian(at + 1, 1) & 15);
     component.quantization_table = image_.big_endian(at + 2, 1);
     component.bits_left.fill(kUncoded);
-    const auto in_range = [](int factor) { return factor >= 1 && factor <= kMostSampling; };
+    const auto in_range = [](int factor) { return factor >= 1 && factor <= kMaxSampling; };
     image_.require(in_range(component.horizontal) && in_range(component.vertical),
                    "component {} has sampling factors of {} x {}", component.id, component.horizontal,
                    component.vertical);
-    image_.require(component.quantization_table < kMostTables, "component {} uses quantization table {}", component.id,
+    image_.require(component.quantization_table < kMaxTables, "component {} uses quantization table {}", component.id,
                    component.quantization_table);
     for (const JpegComponent& other : frame.components)
       image_.require(other.id != component.id, "two components are called {}", component.id);
@@ -229,7 +229,7 @@ class JpegChecker {
                    scan.begin, id);
     for (const JpegScan::Part& part : scan.parts)
       image_.require(part.component != &*component, "the scan at byte {} has component {} twice", scan.begin, id);
-    image_.require(tables >> 4 < kMostTables && (tables & 15) < kMostTables,
+    image_.require(tables >> 4 < kMaxTables && (tables & 15) < kMaxTables,
                    "the scan at byte {} uses Huffman tables 0x{:02X}", scan.begin, tables);
     const JpegScan::Part part{&*component, &dc_[tables >> 4], &ac_[tables & 15]};
     image_.require(quantized_[component->quantization_table],
@@ -251,7 +251,7 @@ class JpegChecker {
                        (scan.first == 0 || scan.parts.size() == 1),
                    "the scan at byte {} codes coefficients {} to {} of {} components", scan.begin, scan.first,
                    scan.last, scan.parts.size());
-    image_.require(scan.low <= kMostLowBits && (scan.high == 0 || scan.low == scan.high - 1),
+    image_.require(scan.low <= kMaxLowBits && (scan.high == 0 || scan.low == scan.high - 1),
                    "the scan at byte {} goes from bit {} to bit {}", scan.begin, scan.high, scan.low);
     for (const JpegScan::Part& part : scan.parts) {
       JpegComponent& component = *part.component;
@@ -278,14 +278,14 @@ class JpegChecker {
       int64_t in_unit = 0;
       for (JpegScan::Part& part : scan.parts)
         in_unit += part.blocks = int64_t{part.component->horizontal} * part.component->vertical;
-      image_.require(in_unit <= kMostBlocksInUnit, "the scan at byte {} has {} blocks in a unit, more than {}",
-                     scan.begin, in_unit, kMostBlocksInUnit);
+      image_.require(in_unit <= kMaxBlocksInUnit, "the scan at byte {} has {} blocks in a unit, more than {}",
+                     scan.begin, in_unit, kMaxBlocksInUnit);
     }
     int64_t all = 0;
     for (const JpegComponent& component : frame_->components) all += component.padded_rows * component.padded_columns;
     for (const JpegScan::Part& part : scan.parts) passed_blocks_ += scan.units * part.blocks;
-    image_.require(passed_blocks_ <= kMostPasses * all,
-                   "its scans up to byte {} pass over the image more than {} times", scan.begin, kMostPasses);
+    image_.require(passed_blocks_ <= kMaxPasses * all, "its scans up to byte {} pass over the image more than {} times",
+                   scan.begin, kMaxPasses);
   }
 
   void check_end() const {
@@ -319,8 +319,8 @@ class JpegChecker {
   int orientation_ = kUpright;
   bool adobe_ = false;
   int64_t restart_interval_ = 0, passed_blocks_ = 0;
-  std::array<bool, kMostTables> quantized_{};
-  std::array<JpegHuffmanTable, kMostTables> dc_, ac_;
+  std::array<bool, kMaxTables> quantized_{};
+  std::array<JpegHuffmanTable, kMaxTables> dc_, ac_;
   std::optional<JpegFrame> frame_;
   std::vector<ByteRange> stray_;  // in order
 };

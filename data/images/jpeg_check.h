@@ -16,7 +16,7 @@ struct CheckedJpeg {
 // stb_image decodes what was never declared or coded from memory that nobody wrote, takes zeros for data that are not
 // there, and works for as long as a header of a few bytes asks. So the whole JPEG is walked through first, code by code
 // but without decoding: what a scan uses was defined, the scans hold every block of every component, once and to the
-// last bit, all codes are valid, and the pixels that its header promises fit the file and kMostPixels. Time and memory
+// last bit, all codes are valid, and the pixels that its header promises fit the file and kMaxPixels. Time and memory
 // are proportional to the bytes, and to the passes over the image, at most 64.
 //
 // Up to 64 stray bytes before a marker are passed over, as other readers do. Throws Error, naming `path` and the byte,

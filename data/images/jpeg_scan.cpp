@@ -7,9 +7,9 @@ namespace cofactor {
 
 namespace {
 
-constexpr int kLargestDc = 32767;       // what a decoder keeps in 16 bits
-constexpr int kCoefficientBits = 15;    // likewise, of an AC coefficient's magnitude
-constexpr size_t kMostStrayBytes = 64;  // before a marker: more are not a writer's slip but a scan of another size
+constexpr int kLargestDc = 32767;      // what a decoder keeps in 16 bits
+constexpr int kCoefficientBits = 15;   // likewise, of an AC coefficient's magnitude
+constexpr size_t kMaxStrayBytes = 64;  // before a marker: more are not a writer's slip but a scan of another size
 
 constexpr uint64_t bit(int coefficient) {
   return uint64_t{1} << coefficient;
@@ -169,7 +169,7 @@ class ScanWalk {
     const size_t at = bits_.position(), marker = find_jpeg_marker(image_.bytes(), at);
     if (marker == image_.size()) image_.fail_cut_short();
     if (marker > at) {
-      image_.require(marker - at <= kMostStrayBytes,
+      image_.require(marker - at <= kMaxStrayBytes,
                      "the scan at byte {} has all of its {} units {} bytes before its end", scan_.begin, unit_,
                      marker - at);
       stray_.push_back({at, marker});

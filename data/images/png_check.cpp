@@ -14,8 +14,8 @@ namespace {
 
 constexpr size_t kSignatureBytes = 8, kHeaderBytes = 13;
 constexpr uint8_t kGray = 0, kRgbColors = 2, kPalette = 3, kGrayAlpha = 4, kRgbAlpha = 6;
-constexpr size_t kMostColors = 256;
-constexpr int64_t kMostInflation = 1032;   // bytes that deflate can make of one
+constexpr size_t kMaxColors = 256;
+constexpr int64_t kMaxInflation = 1032;    // bytes that deflate can make of one
 constexpr int64_t kStoredBytes = 0xFFFF;   // in a block of deflate that is not compressed
 constexpr int64_t kStoredHeaderBytes = 5;  // whether it is the last, its length, and the length's complement
 constexpr std::string_view kZlibHeader = "\x78\x01";
@@ -85,7 +85,7 @@ class PngChecker {
     if (type == "IHDR") {
       check_header(at + 8, length);
     } else if (type == "PLTE") {
-      image_.require(palette_.empty() && length > 0 && length % 3 == 0 && length <= 3 * kMostColors,
+      image_.require(palette_.empty() && length > 0 && length % 3 == 0 && length <= 3 * kMaxColors,
                      "the palette at byte {} has {} bytes", at, length);
       palette_ = data;
     } else if (type == "IDAT") {
@@ -134,9 +134,9 @@ class PngChecker {
     const int64_t rows_bytes = header_->inflated_bytes();
     const auto compressed = static_cast<int64_t>(data_.size());
     image_.require(
-        rows_bytes / kMostInflation <= compressed,
+        rows_bytes / kMaxInflation <= compressed,
         "its header promises {} x {} pixels, which are {} bytes, and its {} compressed bytes hold {} at most",
-        header_->height, header_->width, rows_bytes, compressed, compressed * kMostInflation);
+        header_->height, header_->width, rows_bytes, compressed, compressed * kMaxInflation);
     const int64_t blocks = (rows_bytes + kStoredBytes - 1) / kStoredBytes;
     const int64_t stored = static_cast<int64_t>(kZlibHeader.size()) + rows_bytes + blocks * kStoredHeaderBytes + 4;
     std::string png(image_.slice(0, kSignatureBytes + 8 + kHeaderBytes + 4));

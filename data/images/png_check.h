@@ -19,10 +19,10 @@ struct CheckedPng {
 
 // Checks the chunks and the checksums of those that matter, inflates the rows with zlib, to the size that the header
 // asks for and no further, and leaves out all else: transparency, color profiles, text. Memory is bounded by
-// kMostPixels and by what so many compressed bytes can hold.
+// kMaxPixels and by what so many compressed bytes can hold.
 //
 // Throws Error, naming `path`, where a chunk is damaged or missing, the rows end early, or the pixels are more than
-// kMostPixels; also for Apple's own variant (CgBI). Requires bytes that begin as a PNG does.
+// kMaxPixels; also for Apple's own variant (CgBI). Requires bytes that begin as a PNG does.
 CheckedPng check_png(std::string_view bytes, const std::filesystem::path& path);
 
 }  // namespace cofactor

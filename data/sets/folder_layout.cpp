@@ -18,7 +18,7 @@ constexpr std::array<std::string_view, 3> kValidationNames = {"val", "valid", "v
 constexpr std::array<std::string_view, 1> kTestNames = {"test"};
 constexpr std::array<std::string_view, 8> kPartNames = {"train",      "training", "val",     "valid",
                                                         "validation", "test",     "testing", "eval"};
-constexpr size_t kMostListed = 12;  // names in a message
+constexpr size_t kMaxListed = 12;  // names in a message
 
 template <size_t count>
 bool is_one_of(std::string name, const std::array<std::string_view, count>& names) {
@@ -28,8 +28,8 @@ bool is_one_of(std::string name, const std::array<std::string_view, count>& name
 
 std::string names_of(const std::vector<std::string>& names) {
   std::vector<std::string> shown;
-  for (size_t i = 0; i < std::min(names.size(), kMostListed); ++i) shown.push_back(printable(names[i]));
-  if (names.size() > kMostListed) shown.push_back(fmt::format("{} more", names.size() - kMostListed));
+  for (size_t i = 0; i < std::min(names.size(), kMaxListed); ++i) shown.push_back(printable(names[i]));
+  if (names.size() > kMaxListed) shown.push_back(fmt::format("{} more", names.size() - kMaxListed));
   return fmt::format("{}", fmt::join(shown, ", "));
 }
 

@@ -15,9 +15,9 @@ namespace cofactor {
 namespace {
 
 constexpr uint8_t kUnsignedByte = 0x08;
-constexpr uint64_t kMostUnpacked = 1032;             // bytes that a byte of deflate's can stand for
-constexpr uint64_t kMostValues = uint64_t{1} << 30;  // no set of this format has as many
-constexpr size_t kFirstChunk = size_t{1} << 20;      // bytes; what is allocated before the file has shown as many
+constexpr uint64_t kMaxUnpacked = 1032;             // bytes that a byte of deflate's can stand for
+constexpr uint64_t kMaxValues = uint64_t{1} << 30;  // no set of this format has as many
+constexpr size_t kFirstChunk = size_t{1} << 20;     // bytes; what is allocated before the file has shown as many
 
 // The bytes of a file in order.
 class ByteSource {
@@ -101,7 +101,7 @@ class GzipSource : public ByteSource {
 
   uint64_t most_bytes() const override {
     uint64_t most = 0;
-    return __builtin_mul_overflow(file_->most_bytes(), kMostUnpacked, &most) ? UINT64_MAX : most;
+    return __builtin_mul_overflow(file_->most_bytes(), kMaxUnpacked, &most) ? UINT64_MAX : most;
   }
 
  private:
@@ -169,8 +169,8 @@ std::vector<uint8_t> read_values(ByteSource& source, const std::string& path, co
           "idx: '{}': the extents at byte 4, {}, have more elements than 64 bits count", path, shape);
   const auto total = static_cast<size_t>(count);
   const auto header = 4 + 4 * static_cast<size_t>(shape.rank());
-  check(total <= kMostValues, "idx: '{}': the extents at byte 4, {}, ask for {} bytes; at most {} are read", path,
-        shape, total, kMostValues);
+  check(total <= kMaxValues, "idx: '{}': the extents at byte 4, {}, ask for {} bytes; at most {} are read", path, shape,
+        total, kMaxValues);
   check(total <= source.most_bytes(),
         "idx: '{}': the extents at byte 4, {}, ask for {} bytes, and the file can hold {}: it is cut short, or the "
         "header lies",

@@ -37,8 +37,8 @@ int64_t parse_index(std::string_view text, const SplitFile& split, int64_t line)
   check(!number.empty(), "{}, line {}: the index is missing", split.name, line);
   int64_t index = -1;
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), index);
-  check(error == std::errc() && end == number.data() + number.size() && index >= 0 && index < kMostIndices,
-        "{}, line {}: the index '{}' is no whole number in [0, {})", split.name, line, printable(number), kMostIndices);
+  check(error == std::errc() && end == number.data() + number.size() && index >= 0 && index < kMaxIndices,
+        "{}, line {}: the index '{}' is no whole number in [0, {})", split.name, line, printable(number), kMaxIndices);
   return index;
 }
 

@@ -29,12 +29,12 @@ struct SplitFile {
 
 // Below this index CIFAR-10's batches 1 to 4 lie, which train; batch 5, from it on, validates.
 inline constexpr int64_t kFirstValidationIndex = 40'000;
-inline constexpr int64_t kMostIndices = 50'000;
+inline constexpr int64_t kMaxIndices = 50'000;
 
 // A table (data/files/csv.h) with a column `file` and one of `split` (train, validation, test; also val and valid, in
 // capitals or not) and `index`; with both, `split` decides. Other columns do not count. "./" in a file's path is left
 // out. Throws Error, with the file and the line, where it cannot be read or is no such table, for a file that is
-// missing or listed twice, for another split, and for an index that is missing, no whole number in [0, kMostIndices),
+// missing or listed twice, for another split, and for an index that is missing, no whole number in [0, kMaxIndices),
 // or given twice.
 SplitFile read_split_file(const std::filesystem::path& file);
 SplitFile parse_split_file(std::string_view text, const std::string& name);

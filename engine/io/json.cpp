@@ -13,9 +13,9 @@ namespace cofactor {
 
 namespace {
 
-constexpr size_t kDeepest = 64;            // lists and objects within each other
-constexpr size_t kMostValues = 1'000'000;  // of a text: some hundred MiB at most
-constexpr size_t kLongestReason = 300;     // bytes of the library's own message
+constexpr size_t kDeepest = 64;           // lists and objects within each other
+constexpr size_t kMaxValues = 1'000'000;  // of a text: some hundred MiB at most
+constexpr size_t kLongestReason = 300;    // bytes of the library's own message
 
 // Builds a Json value by value, within the limits. An ordered object of the library's looks for a key among all others
 // when one is added, and copies what it holds as it grows; here an object's members are gathered first.
@@ -88,7 +88,7 @@ class JsonBuilder : public nlohmann::json_sax<Json> {
     return container;
   }
 
-  void count() { check(++values_ <= kMostValues, "more than the {} values that are read of one text", kMostValues); }
+  void count() { check(++values_ <= kMaxValues, "more than the {} values that are read of one text", kMaxValues); }
 
   bool add(Json value) {
     count();

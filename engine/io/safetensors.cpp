@@ -23,7 +23,7 @@ static_assert(std::endian::native == std::endian::little, "safetensors files hol
 constexpr size_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeader = 100'000'000;  // the format's own limit, against absurd allocations
 constexpr std::string_view kMetadata = "__metadata__";
-constexpr size_t kMostListed = 20;  // names in a message
+constexpr size_t kMaxListed = 20;  // names in a message
 
 std::string_view file_dtype(DType dtype) {
   switch (dtype) {
@@ -243,9 +243,9 @@ const Tensor& SafetensorsFile::at(const std::string& name) const {
   const auto found = std::ranges::find(tensors, name, &NamedTensor::name);
   if (found != tensors.end()) return found->tensor;
   std::string names;
-  for (size_t i = 0; i < std::min(tensors.size(), kMostListed); ++i)
+  for (size_t i = 0; i < std::min(tensors.size(), kMaxListed); ++i)
     names += (names.empty() ? "" : ", ") + legible(tensors[i].name);
-  if (tensors.size() > kMostListed) names += fmt::format(" and {} more", tensors.size() - kMostListed);
+  if (tensors.size() > kMaxListed) names += fmt::format(" and {} more", tensors.size() - kMaxListed);
   fail("safetensors: no tensor '{}', there are: {}", name, names);
 }
 

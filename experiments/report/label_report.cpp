@@ -13,7 +13,7 @@ namespace cofactor {
 namespace {
 
 constexpr int64_t kReportBatch = 256;
-constexpr size_t kMostShown = 20;  // classes that are shown on the console
+constexpr size_t kMaxShown = 20;  // classes that are shown on the console
 
 double share(int64_t part, int64_t whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
@@ -45,15 +45,15 @@ Predictions joined(const Predictions& a, const Predictions& b) {
 }  // namespace
 
 double ClassScore::precision() const {
-  return share(right, answered);
+  return share(correct, predicted);
 }
 
 double ClassScore::recall() const {
-  return share(right, labelled);
+  return share(correct, labelled);
 }
 
 double ClassScore::f1() const {
-  return share(2 * right, labelled + answered);
+  return share(2 * correct, labelled + predicted);
 }
 
 std::vector<ClassScore> class_scores(const Confusion& confusion) {
@@ -61,9 +61,9 @@ std::vector<ClassScore> class_scores(const Confusion& confusion) {
   for (int64_t predicted = 0; predicted < confusion.classes; ++predicted) {
     for (int64_t label = 0; label < confusion.classes; ++label) {
       const int64_t count = confusion.at(predicted, label);
-      scores[static_cast<size_t>(predicted)].answered += count;
+      scores[static_cast<size_t>(predicted)].predicted += count;
       scores[static_cast<size_t>(label)].labelled += count;
-      if (predicted == label) scores[static_cast<size_t>(label)].right = count;
+      if (predicted == label) scores[static_cast<size_t>(label)].correct = count;
     }
   }
   return scores;
@@ -90,8 +90,8 @@ std::string class_scores_csv(const std::vector<std::string>& classes, const std:
   std::string text = "class,labelled,predicted,correct,precision,recall,f1\n";
   for (size_t c = 0; c < classes.size(); ++c) {
     const ClassScore& score = scores.at(c);
-    text += fmt::format("{},{},{},{},{:.4f},{:.4f},{:.4f}\n", csv_field(classes[c]), score.labelled, score.answered,
-                        score.right, score.precision(), score.recall(), score.f1());
+    text += fmt::format("{},{},{},{},{:.4f},{:.4f},{:.4f}\n", csv_field(classes[c]), score.labelled, score.predicted,
+                        score.correct, score.precision(), score.recall(), score.f1());
   }
   return text;
 }
@@ -129,7 +129,7 @@ std::string format_class_scores(const std::vector<std::string>& classes, const s
   for (size_t c = 0; c < classes.size(); ++c) {
     const ClassScore& score = scores.at(c);
     text += fmt::format("\n  {:<{}}  {:>8}  {:>9}  {:>7}  {:>9.4f}  {:>6.4f}  {:>6.4f}", classes[c], width,
-                        score.labelled, score.answered, score.right, score.precision(), score.recall(), score.f1());
+                        score.labelled, score.predicted, score.correct, score.precision(), score.recall(), score.f1());
   }
   return text;
 }
@@ -157,7 +157,7 @@ void write_label_report(const FinishedRun& run, const LabelledParts& parts, cons
 
   const std::string against = parts.clean_test ? "" : ", against the labels as given, which may be wrong themselves";
   run.progress.note(fmt::format("{}: the test set by class{}", run.result.label(), against));
-  if (classes.size() <= kMostShown) run.progress.note(format_class_scores(classes, scores));
+  if (classes.size() <= kMaxShown) run.progress.note(format_class_scores(classes, scores));
   run.progress.note(fmt::format("  {} of {} labels look wrong; {} has suspects.csv, joint_matrix.csv, per_class.csv",
                                 suspects.size(), looked_at, run.folder.string()));
   if (looks_permuted(confusion(held_out))) {

@@ -13,12 +13,12 @@ namespace cofactor {
 
 // How a class fares, as counts of samples. Scores are shares in [0, 1], 0 where they are 0 / 0.
 struct ClassScore {
-  int64_t labelled = 0;  // with this label
-  int64_t answered = 0;  // given this class by the network
-  int64_t right = 0;     // both
+  int64_t labelled = 0;   // with this label
+  int64_t predicted = 0;  // given this class by the network
+  int64_t correct = 0;    // both
 
-  double precision() const;  // right / answered
-  double recall() const;     // right / labelled
+  double precision() const;  // correct / predicted
+  double recall() const;     // correct / labelled
   double f1() const;         // their harmonic mean
 };
 std::vector<ClassScore> class_scores(const Confusion& confusion);
@@ -53,7 +53,7 @@ std::string format_class_scores(const std::vector<std::string>& classes, const s
 // The parts of the data that the run learned from, read without augmentation, with the labels that it saw.
 struct LabelledParts {
   Split train, validation;
-  bool clean_test = false;  // the test's labels are known to be right: it is no part of what is looked through
+  bool clean_test = false;  // the test's labels are known to be correct: it is no part of what is looked through
   // The files of the data sets of the parts: names is that of training, and of the test where that is looked through.
   std::vector<std::string> names, validation_names;
 };

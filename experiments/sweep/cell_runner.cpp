@@ -95,7 +95,7 @@ Phase CellRunner::phase_of(const Cell& cell, const std::string& method) const {
 std::vector<EpochMetrics> CellRunner::train(const Phase& phase, const std::string& method, const NoisyData& noisy,
                                             Module& model) {
   const auto loss = make_loss(method, options_.loss);
-  check_teachable(*loss, noisy, experiment_, phase.label);
+  check_informative(*loss, noisy, experiment_, phase.label);
   return train_phase(phase, options_, noisy, model, *loss, progress_);
 }
 
@@ -197,7 +197,8 @@ NoisyData add_noise(const DataSplits& data, const TransitionMatrix& transition, 
   return noisy;
 }
 
-void check_teachable(const Loss& loss, const NoisyData& data, const Experiment& experiment, const std::string& label) {
+void check_informative(const Loss& loss, const NoisyData& data, const Experiment& experiment,
+                       const std::string& label) {
   for (const auto& [name, split] : {std::pair{"training", &data.train}, std::pair{"validation", &data.validation}}) {
     Batch all;
     all.host_labels = split->labels;

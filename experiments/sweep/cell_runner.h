@@ -38,7 +38,7 @@ struct FinishedRun {
 };
 
 // Throws RunFailed, naming the class, where the training or validation labels leave the loss nothing to learn from.
-void check_teachable(const Loss& loss, const NoisyData& data, const Experiment& experiment, const std::string& label);
+void check_informative(const Loss& loss, const NoisyData& data, const Experiment& experiment, const std::string& label);
 
 class CellRunner {
  public:

@@ -16,8 +16,8 @@ namespace cofactor {
 namespace {
 
 constexpr int64_t kSmallImage = 64;  // pixels of a side, up to which a ResNet has the stem for small images
-constexpr size_t kMostNamed = 3;     // broken images that a note names
-constexpr size_t kMostClassesNamed = 12;
+constexpr size_t kMaxNamed = 3;      // broken images that a note names
+constexpr size_t kMaxClassesNamed = 12;
 
 const std::map<std::string, VggHead> kHeads = {{"torchvision", VggHead::torchvision}, {"linear", VggHead::linear}};
 const std::map<std::string, ResNetStem> kStems = {{"imagenet", ResNetStem::imagenet}, {"cifar", ResNetStem::cifar}};
@@ -42,7 +42,7 @@ std::string text_of_weights(const std::vector<NamedTensor>& state) {
 // Loads the weights of --init into a network of the kind: what there is to say of it.
 std::string try_init(const ImageFlags& flags, const NetworkOptions& options, const SafetensorsFile& file) {
   try {
-    Initializer init(Device::reference, 0);
+    Initializer init(kHost, 0);
     const std::string report = load_pretrained(*make_network(flags.model, init, options), file.tensors);
     const std::string halves = file.halves > 0 ? fmt::format("; {} in F16 were read as f32", file.halves) : "";
     return fmt::format("--init {}: {}{}", flags.init, report, halves);
@@ -56,7 +56,7 @@ std::string text_of_classes(const std::vector<std::string>& classes) {
   std::vector<std::string> shown;
   for (const std::string& name : classes) shown.push_back(printable(name));
   return fmt::format("of {}{}", counted(static_cast<int64_t>(classes.size()), "class", "classes"),
-                     classes.size() <= kMostClassesNamed ? fmt::format(" ({})", fmt::join(shown, ", ")) : "");
+                     classes.size() <= kMaxClassesNamed ? fmt::format(" ({})", fmt::join(shown, ", ")) : "");
 }
 
 // The account, and, where images are left out, "2 images cannot be read and are left out" with the reasons of the first
@@ -70,8 +70,8 @@ std::vector<std::string> lines_of(const ImageNotes& files) {
   lines.push_back(fmt::format("{} cannot be read and {} left out",
                               counted(static_cast<int64_t>(broken.size()), "image", "images"),
                               broken.size() == 1 ? "is" : "are"));
-  for (size_t i = 0; i < std::min(broken.size(), kMostNamed); ++i) lines.push_back("  " + printable(broken[i].reason));
-  if (broken.size() > kMostNamed) lines.push_back(fmt::format("  and {} more", broken.size() - kMostNamed));
+  for (size_t i = 0; i < std::min(broken.size(), kMaxNamed); ++i) lines.push_back("  " + printable(broken[i].reason));
+  if (broken.size() > kMaxNamed) lines.push_back(fmt::format("  and {} more", broken.size() - kMaxNamed));
   return lines;
 }
 
@@ -142,7 +142,7 @@ ImageNetwork image_network(const ImageFlags& flags, int64_t classes, int64_t hei
   ImageNetwork network;
   std::vector<NamedTensor> state;
   if (!flags.init.empty()) {
-    SafetensorsFile file = load_safetensors(flags.init, Device::reference);
+    SafetensorsFile file = load_safetensors(flags.init, kHost);
     network.notes.push_back(try_init(flags, options, file));
     state = std::move(file.tensors);
   }

@@ -11,7 +11,7 @@
 #include "data/images/image_set.h"
 #include "engine/io/json.h"
 #include "experiments/sweep/experiment.h"
-#include "models/make_model.h"
+#include "models/make_network.h"
 
 namespace CLI {
 class App;

@@ -111,7 +111,7 @@ void add_machine_flags(CLI::App& app, const Experiment& experiment, RawOptions& 
   app.add_option("--device", raw.device, "auto, cpu, cuda or reference")->capture_default_str();
   app.add_option("--precision", raw.run.precision, "f32, or bf16; tf32 where the device has it")->capture_default_str();
   app.add_option("--threads", raw.threads, "Threads of the host's kernels")
-      ->default_str(fmt::format("all cores: {}", std::min(num_threads(), most_threads())));
+      ->default_str(fmt::format("all cores: {}", std::min(num_threads(), max_threads())));
   app.add_option(
          "--jobs", raw.run.jobs,
          "Cells trained at once, each in a process with its share of the threads; a GPU's memory is not shared out")
@@ -142,7 +142,7 @@ void resolve_noises(const Experiment& experiment, RawOptions& raw) {
   }
 }
 
-constexpr int64_t kMostEpochs = 100'000, kMostSamples = 1'000'000'000;
+constexpr int64_t kMaxEpochs = 100'000, kMaxSamples = 1'000'000'000;
 
 void check_rate(std::string_view flag, double lr) {
   if (!(std::isfinite(lr) && lr > 0.0)) usage("{} {}: expected a positive number", flag, lr);
@@ -156,7 +156,7 @@ void check_range(std::string_view flag, int64_t value, int64_t least, int64_t mo
 void resolve_search(const Experiment& experiment, RawOptions& raw) {
   RunOptions& run = raw.run;
   for (const double lr : raw.lrs) check_rate("--lr", lr);
-  for (const int64_t size : raw.batch_sizes) check_range("--batch-size", size, 1, kMostSamples);
+  for (const int64_t size : raw.batch_sizes) check_range("--batch-size", size, 1, kMaxSamples);
   if ((raw.search || !raw.lrs.empty()) && run.methods == std::vector<std::string>{"ce"}) {
     usage("{}: it is about fine-tuning, and ce does not fine-tune; there is --pretrain-lr",
           raw.search ? "--search" : fmt::format("--lr {}", fmt::join(raw.lrs, ",")));
@@ -177,13 +177,13 @@ void check_numbers(const RunOptions& run) {
   for (const double rate : run.rates) {
     if (!(rate >= 0.0 && rate <= 1.0)) usage("--rate {}: a noise rate lies in [0, 1]", rate);
   }
-  if (run.epochs) check_range("--epochs", *run.epochs, 1, kMostEpochs);
-  if (run.limit) check_range("--limit", *run.limit, 1, kMostSamples);
-  if (run.validation_limit) check_range("--validation-limit", *run.validation_limit, 1, kMostSamples);
+  if (run.epochs) check_range("--epochs", *run.epochs, 1, kMaxEpochs);
+  if (run.limit) check_range("--limit", *run.limit, 1, kMaxSamples);
+  if (run.validation_limit) check_range("--validation-limit", *run.validation_limit, 1, kMaxSamples);
   if (run.pretrain_lr) check_rate("--pretrain-lr", *run.pretrain_lr);
-  check_range("--threads", run.threads, 1, most_threads());
-  check_range("--jobs", run.jobs, 1, most_threads());
-  check_range("--workers", run.workers, 0, most_threads());
+  check_range("--threads", run.threads, 1, max_threads());
+  check_range("--jobs", run.jobs, 1, max_threads());
+  check_range("--workers", run.workers, 0, max_threads());
 }
 
 void set_lr(TrainingPlan& plan, double lr) {
@@ -226,7 +226,7 @@ RunOptions validate(const Experiment& experiment, RawOptions& raw, LossFlags& lo
   check_names(run.methods, experiment.methods(), "--method");
   run.methods = distinct(run.methods);
   resolve_search(experiment, raw);
-  run.threads = raw.threads.value_or(std::min(num_threads(), most_threads()));
+  run.threads = raw.threads.value_or(std::min(num_threads(), max_threads()));
   check_numbers(run);
   run.checkpoint_every = as_usage("--checkpoint-every", raw.checkpoint_every, parse_duration);
   run.rates = distinct(run.rates);

@@ -16,14 +16,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kMostHeader = 100'000'000;  // bytes, as the safetensors format has it
+constexpr uint64_t kMaxHeader = 100'000'000;  // bytes, as the safetensors format has it
 
 // Of a checkpoint or of weights, without reading the tensors; nothing where the file is none or is damaged, which the
 // one that loads it will say.
 std::optional<std::string> settings_in(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   uint64_t size = 0;
-  if (!file.read(reinterpret_cast<char*>(&size), sizeof size) || size > kMostHeader) return std::nullopt;
+  if (!file.read(reinterpret_cast<char*>(&size), sizeof size) || size > kMaxHeader) return std::nullopt;
   std::string header(size, '\0');
   if (!file.read(header.data(), static_cast<std::streamsize>(size))) return std::nullopt;
   try {

@@ -63,7 +63,7 @@ std::string out_of_memory(std::string_view what) {
 
 }  // namespace
 
-int most_threads() {
+int max_threads() {
   return std::max(4 * usable_cores(), 64);
 }
 

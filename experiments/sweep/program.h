@@ -26,7 +26,7 @@ template <class... Args>
 }
 
 // The most threads, or processes, that a flag may ask for: four times the cores, and 64 at least.
-int most_threads();
+int max_threads();
 
 // What the program is at, "training clothes-to-bags, rate 0.8, seed 1, dmi", and where finished results are: for the
 // message of an error that may come at any moment, that of memory.

@@ -126,7 +126,7 @@ void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
 }
 
 Checkpoint load_checkpoint(const fs::path& path, Device device) {
-  const SafetensorsFile file = load_safetensors(path, Device::reference);
+  const SafetensorsFile file = load_safetensors(path, kHost);
   Checkpoint checkpoint;
   checkpoint.settings = metadata_of(file, "settings", path);
   try {
@@ -143,10 +143,10 @@ Checkpoint load_checkpoint(const fs::path& path, Device device) {
     fail("{}: its metadata is malformed: {}", path.string(), error.what());
   }
   check(!checkpoint.history.empty() || checkpoint.partial, "{}: a checkpoint of no epoch", path.string());
-  checkpoint.model = part(file.tensors, kModel, Device::reference);
-  checkpoint.best = part(file.tensors, kBest, Device::reference);
+  checkpoint.model = part(file.tensors, kModel, kHost);
+  checkpoint.best = part(file.tensors, kBest, kHost);
   checkpoint.optimizer = part(file.tensors, kOptimizer, device);
-  checkpoint.loss = part(file.tensors, kLoss, Device::reference);
+  checkpoint.loss = part(file.tensors, kLoss, kHost);
   return checkpoint;
 }
 
@@ -155,7 +155,7 @@ void save_weights(const fs::path& path, const Weights& weights) {
 }
 
 Weights load_weights(const fs::path& path) {
-  SafetensorsFile file = load_safetensors(path, Device::reference);
+  SafetensorsFile file = load_safetensors(path, kHost);
   return {metadata_of(file, "settings", path), std::move(file.tensors)};
 }
 

@@ -13,7 +13,7 @@
 namespace cofactor {
 namespace {
 
-constexpr int64_t kMostPermutedClasses = 16;
+constexpr int64_t kMaxPermutedClasses = 16;
 
 double percent(int64_t part, int64_t whole) {
   return whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
@@ -80,7 +80,7 @@ double Confusion::accuracy() const {
 }
 
 double Confusion::best_permutation_accuracy() const {
-  if (classes > kMostPermutedClasses) return accuracy();
+  if (classes > kMaxPermutedClasses) return accuracy();
   // best[taken]: the most agreements of answers 0 .. |taken|-1 with exactly the labels in the set `taken`.
   std::vector<int64_t> best(size_t{1} << classes, 0);
   for (size_t taken = 1; taken < best.size(); ++taken) {

@@ -6,7 +6,7 @@
 namespace cofactor {
 namespace {
 
-constexpr size_t kMostWaiting = 64;
+constexpr size_t kMaxWaiting = 64;
 
 }  // namespace
 
@@ -21,11 +21,11 @@ void LossSum::add(double value) {
 }
 
 void LossSum::add_later(const Tensor& loss, const StepPlace& at) {
-  if (!waiting_.defined()) waiting_ = Tensor::empty({int64_t{kMostWaiting}}, loss.dtype(), loss.device());
+  if (!waiting_.defined()) waiting_ = Tensor::empty({int64_t{kMaxWaiting}}, loss.dtype(), loss.device());
   const size_t size = size_of(loss.dtype());
   loss.backend().copy(static_cast<std::byte*>(waiting_.raw_data()) + places_.size() * size, loss.raw_data(), size);
   places_.push_back(at);
-  if (places_.size() == kMostWaiting) read();
+  if (places_.size() == kMaxWaiting) read();
 }
 
 double LossSum::read() {

@@ -15,8 +15,8 @@ namespace cofactor::testing {
 
 namespace {
 
-constexpr double kMostSeconds = 5;          // of processor time, for a file; also under sanitizers
-constexpr long kMostKilobytes = 256 << 10;  // by which the peak of resident memory may grow
+constexpr double kMaxSeconds = 5;          // of processor time, for a file; also under sanitizers
+constexpr long kMaxKilobytes = 256 << 10;  // by which the peak of resident memory may grow
 
 double processor_seconds() {
   return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
@@ -48,8 +48,8 @@ void run_corpus(const std::string& parser, int (*target)(const uint8_t*, size_t)
     CHECK(target(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()) == 0);
     const std::string message = last_error ? last_error->what() : "";
     CAPTURE(message);
-    CHECK(processor_seconds() - begin < kMostSeconds);
-    CHECK(peak_kilobytes() - peak < kMostKilobytes);
+    CHECK(processor_seconds() - begin < kMaxSeconds);
+    CHECK(peak_kilobytes() - peak < kMaxKilobytes);
     CHECK(last_error.has_value() == !message.empty());
     if (name.starts_with("good_")) CHECK(!last_error.has_value());
     if (name.starts_with("bad_")) CHECK(last_error.has_value());

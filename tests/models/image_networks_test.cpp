@@ -6,7 +6,7 @@
 
 #include "engine/autograd.h"
 #include "losses/cross_entropy.h"
-#include "models/make_model.h"
+#include "models/make_network.h"
 #include "tests/fixtures/errors.h"
 #include "tests/gradient_check.h"
 

@@ -11,7 +11,7 @@
 
 #include "engine/io/safetensors.h"
 #include "engine/ops/layout.h"
-#include "models/make_model.h"
+#include "models/make_network.h"
 
 namespace cofactor::testing {
 

@@ -35,14 +35,14 @@ nanoseconds spin_time() {
   if (const char* count = std::getenv("GOMP_SPINCOUNT")) {
     char* end = nullptr;
     const double spins = std::strtod(count, &end);  // reads "infinity" too
-    constexpr auto kMost = static_cast<double>(kActive.count() / kSpinNanoseconds);
+    constexpr auto kMax = static_cast<double>(kActive.count() / kSpinNanoseconds);
     double unit = 1.0;
     if (end != count && *end != '\0') {
       const size_t power = std::string_view("kmgt").find(static_cast<char>(*end | 0x20));
       for (size_t i = 0; power != std::string_view::npos && i <= power; ++i) unit *= 1000.0;
     }
     if (end != count && spins >= 0.0)
-      return nanoseconds(static_cast<int64_t>(std::min(spins * unit, kMost)) * kSpinNanoseconds);
+      return nanoseconds(static_cast<int64_t>(std::min(spins * unit, kMax)) * kSpinNanoseconds);
   }
   if (const char* policy = std::getenv("OMP_WAIT_POLICY")) {
     const char first = static_cast<char>(*policy | 0x20);

@@ -68,12 +68,12 @@ struct Matrices {
 
 // Tiles are done a chunk at a time, so that what becomes of them stays in the cache between the steps.
 constexpr int64_t kChunkBytes = 4 << 20;
-constexpr int64_t kLeastTiles = 128;  // below that the products are too thin
+constexpr int64_t kMinTiles = 128;  // below that the products are too thin
 
 // Calls body(first, count) for each chunk of tiles, of equal sizes but for the last.
 template <class Body>
 void for_each_chunk(const Tiles& tiles, int64_t channels, const Body& body) {
-  const int64_t most = std::max(kLeastTiles, kChunkBytes / (kProducts * channels * int64_t{sizeof(float)}));
+  const int64_t most = std::max(kMinTiles, kChunkBytes / (kProducts * channels * int64_t{sizeof(float)}));
   const int64_t chunks = (tiles.count + most - 1) / most;
   const int64_t size = (tiles.count + chunks - 1) / chunks;
   for (int64_t first = 0; first < tiles.count; first += size) body(first, std::min(size, tiles.count - first));

@@ -76,15 +76,15 @@ class DeviceLaunch {
   template <class F>
   void groups(int64_t count, const F& f) const {
     if (count <= 0) return;
-    groups_kernel<<<static_cast<unsigned>(std::min(count, kMostBlocks)), kBlockThreads, 0, stream_>>>(count, f);
+    groups_kernel<<<static_cast<unsigned>(std::min(count, kMaxBlocks)), kBlockThreads, 0, stream_>>>(count, f);
     check_launch();
   }
   // As groups, with memory that the group's threads share: f(group, i, shared).
   template <class F>
   void groups_with_memory(int64_t count, const F& f) const {
     if (count <= 0) return;
-    groups_with_memory_kernel<<<static_cast<unsigned>(std::min(count, kMostBlocks)), kBlockThreads, 0, stream_>>>(count,
-                                                                                                                  f);
+    groups_with_memory_kernel<<<static_cast<unsigned>(std::min(count, kMaxBlocks)), kBlockThreads, 0, stream_>>>(count,
+                                                                                                                 f);
     check_launch();
   }
   void sort_pairs(const int32_t* keys, const int32_t* values, int64_t count, int32_t* sorted_keys,

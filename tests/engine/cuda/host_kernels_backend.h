@@ -133,7 +133,7 @@ class HostKernelsBackend : public ReferenceBackend {
   }
   void lu_log_abs_det(const Tensor& u, const Tensor& sign, const Tensor& log_abs,
                       const Tensor& inverse_transposed) override {
-    if (u.dim(0) > cuda::kMostLuClasses) return ReferenceBackend::lu_log_abs_det(u, sign, log_abs, inverse_transposed);
+    if (u.dim(0) > cuda::kMaxLuClasses) return ReferenceBackend::lu_log_abs_det(u, sign, log_abs, inverse_transposed);
     launch_.groups_with_memory(1, cuda::LuLogAbsDet{u.data<double>(), static_cast<int>(u.dim(0)), sign.data<double>(),
                                                     log_abs.data<double>(), inverse_transposed.data<double>()});
   }

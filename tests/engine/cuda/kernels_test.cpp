@@ -26,7 +26,7 @@ TEST_SUITE("unit") {
     CHECK(cuda::blocks_for(1) == 1);
     CHECK(cuda::blocks_for(cuda::kBlockThreads) == 1);
     CHECK(cuda::blocks_for(cuda::kBlockThreads + 1) == 2);
-    CHECK(cuda::blocks_for(int64_t{1} << 50) == cuda::kMostBlocks);
+    CHECK(cuda::blocks_for(int64_t{1} << 50) == cuda::kMaxBlocks);
   }
 
   TEST_CASE("cuda views: neighbouring axes merge and offsets are those of the strides") {

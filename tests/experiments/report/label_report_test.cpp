@@ -35,13 +35,13 @@ TEST_SUITE("unit") {
     const auto scores = class_scores(confusion(answers({0.9, 0.8, 0.7, 0.2, 0.1}, {0, 0, 1, 1, 0})));
     REQUIRE(scores.size() == 2);
     CHECK(scores[0].labelled == 3);
-    CHECK(scores[0].answered == 3);
-    CHECK(scores[0].right == 2);
+    CHECK(scores[0].predicted == 3);
+    CHECK(scores[0].correct == 2);
     CHECK(scores[0].precision() == doctest::Approx(2.0 / 3));
     CHECK(scores[1].recall() == doctest::Approx(0.5));
     CHECK(scores[1].precision() == doctest::Approx(0.5));
     CHECK(scores[1].f1() == doctest::Approx(0.5));
-    CHECK(ClassScore{.labelled = 4, .answered = 0, .right = 0}.precision() == 0.0);
+    CHECK(ClassScore{.labelled = 4, .predicted = 0, .correct = 0}.precision() == 0.0);
     CHECK(ClassScore{}.f1() == 0.0);
     CHECK(class_scores_csv(kClasses, scores) ==
           "class,labelled,predicted,correct,precision,recall,f1\n"

@@ -111,8 +111,8 @@ TEST_SUITE("unit") {
       CAPTURE(flag);
       CHECK(contains(refusal({flag, "nan"}), fmt::format("{} nan: expected a finite number", flag)));
     }
-    const std::string most = fmt::format("{}", most_threads()), more = fmt::format("{}", most_threads() + 1);
-    CHECK(most_threads() >= std::max(64, 4 * usable_cores()));
+    const std::string most = fmt::format("{}", max_threads()), more = fmt::format("{}", max_threads() + 1);
+    CHECK(max_threads() >= std::max(64, 4 * usable_cores()));
     for (const char* flag : {"--threads", "--jobs", "--workers"}) {
       CAPTURE(flag);
       CHECK(contains(refusal({flag, more.c_str()}), fmt::format("{} {}: expected", flag, more)));

@@ -78,11 +78,11 @@ TEST_SUITE("unit") {
   TEST_CASE("protocol: labels without a class can teach ce but not dmi and the class is named") {
     const Experiment experiment = small_experiment();
     NoisyData noisy = add_noise(small_splits(), TransitionMatrix::identity(2), 1);
-    CHECK(error_of([&] { check_teachable(*make_loss("dmi"), noisy, experiment, "run"); }).empty());
+    CHECK(error_of([&] { check_informative(*make_loss("dmi"), noisy, experiment, "run"); }).empty());
     std::ranges::fill(noisy.validation.labels, 1);
-    const std::string message = error_of([&] { check_teachable(*make_loss("dmi"), noisy, experiment, "run"); });
+    const std::string message = error_of([&] { check_informative(*make_loss("dmi"), noisy, experiment, "run"); });
     CHECK(contains(message, "run: none of the 20 validation samples carries the noisy label 'left'"));
-    CHECK(error_of([&] { check_teachable(*make_loss("ce"), noisy, experiment, "run"); }).empty());
+    CHECK(error_of([&] { check_informative(*make_loss("ce"), noisy, experiment, "run"); }).empty());
   }
 
   TEST_CASE("protocol: settings tell runs apart by what decides their result and by nothing else") {

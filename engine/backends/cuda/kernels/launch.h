@@ -18,11 +18,11 @@ namespace cofactor::cuda {
 
 // Threads of a block in `each`, and of a group in `groups`.
 inline constexpr int kBlockThreads = 256;
-inline constexpr int64_t kMostBlocks = 1 << 20;  // beyond, a thread takes several indices
+inline constexpr int64_t kMaxBlocks = 1 << 20;  // beyond, a thread takes several indices
 
 // Blocks for `count` indices, a thread each; one where there are none, since a launch of no block is an error.
 constexpr int64_t blocks_for(int64_t count) {
-  return std::clamp<int64_t>((count + kBlockThreads - 1) / kBlockThreads, 1, kMostBlocks);
+  return std::clamp<int64_t>((count + kBlockThreads - 1) / kBlockThreads, 1, kMaxBlocks);
 }
 
 // Calls `body.template operator()<T>()` with an unsigned integer of the element's size, for kernels that only move.

@@ -9,22 +9,22 @@
 
 namespace cofactor::cuda {
 
-inline constexpr int kMostLuClasses = 64;
+inline constexpr int kMaxLuClasses = 64;
 
 // Gauss-Jordan elimination in place with partial pivoting (Golub & Van Loan, Matrix Computations, 4th ed., 3.4): LU's
 // pivots, and the inverse with them. After step k column k of the identity has become column k of the result; the row
 // exchanges come off at the end, as exchanges of columns.
 struct LuLogAbsDet {
   const double* u;
-  int n;  // at most kMostLuClasses
+  int n;  // at most kMaxLuClasses
   double *sign, *log_abs, *inverse_transposed;
 
   // What the group works in. A row is one longer than the matrix, so that a column's entries lie in different banks.
   struct Shared {
-    double a[kMostLuClasses][kMostLuClasses + 1];
-    double factor[kMostLuClasses];
+    double a[kMaxLuClasses][kMaxLuClasses + 1];
+    double factor[kMaxLuClasses];
     double sign, log_abs;
-    int pivot_row[kMostLuClasses];
+    int pivot_row[kMaxLuClasses];
     bool singular;
   };
 

@@ -101,7 +101,7 @@ inline MiddleAxis middle_axis(const Shape& x, const Shape& y) {
 }
 
 // A thread joins at least this many elements where a reduction is split.
-inline constexpr int64_t kLeastChunk = 32;
+inline constexpr int64_t kMinChunk = 32;
 // Fewer threads than this leave much of a GPU idle.
 inline constexpr int64_t kManyThreads = 1 << 16;
 
@@ -109,7 +109,7 @@ inline constexpr int64_t kManyThreads = 1 << 16;
 inline int64_t chunks_for(const MiddleAxis& view) {
   const int64_t threads = view.outer * view.inner;
   const int64_t wanted = std::max<int64_t>(1, kManyThreads / std::max<int64_t>(1, threads));
-  return std::clamp<int64_t>(view.length / kLeastChunk, 1, wanted);
+  return std::clamp<int64_t>(view.length / kMinChunk, 1, wanted);
 }
 
 // y in T, or in what T is computed in.

@@ -1,4 +1,4 @@
-#include "models/make_model.h"
+#include "models/make_network.h"
 
 #include <fmt/ranges.h>
 
