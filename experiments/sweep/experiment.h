@@ -93,7 +93,7 @@ struct Experiment {
   std::function<std::vector<std::string>(const std::filesystem::path& directory)> find_classes{};
   std::vector<std::string> noises;  // in the paper's order: --case 1 is the first; noises.h has those of all
   // T(y, y~) of a noise at a rate; called with names from `noises` and rates in [0, 1] only.
-  std::function<TransitionMatrix(std::string_view noise, double rate)> transition;
+  std::function<Transition(std::string_view noise, double rate)> transition;
   std::function<ExperimentData(const std::filesystem::path& directory)> load;
   // Flags of the experiment's own; load reads what they filled. check_flags judges them once all are parsed, before any
   // data is read, and throws UsageError. Either may be empty.
