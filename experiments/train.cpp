@@ -42,7 +42,7 @@ std::vector<std::string> find_classes(const fs::path& directory, const fs::path&
 }
 
 // The noise between CIFAR-10's similar classes, where the folders are its ten classes.
-TransitionMatrix noise_between(const std::vector<std::string>& classes, std::string_view noise, double rate) {
+Transition noise_between(const std::vector<std::string>& classes, std::string_view noise, double rate) {
   const auto count = static_cast<int64_t>(classes.size());
   if (noise == "uniform") return uniform_noise(count, rate);
   if (noise == "symmetric") return symmetric_noise(count, rate);

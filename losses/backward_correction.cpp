@@ -11,7 +11,7 @@ namespace {
 constexpr double kMaxAmplificationOfGiven = 1e6;
 
 std::vector<double> inverse_table(const Transition& transition) {
-  return inverse("bw", transition, kMaxAmplificationOfGiven);
+  return transition.inverse("bw", kMaxAmplificationOfGiven);
 }
 
 }  // namespace

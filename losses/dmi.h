@@ -99,8 +99,13 @@ class DmiLoss : public Loss {
   explicit DmiLoss(const DmiOptions& options = {});
   std::string_view name() const override { return "dmi"; }
   Tensor operator()(const Tensor& logits, const Batch& batch) override;
-  // True where a class has no sample in the batch. Throws Error for a label outside [0, classes).
-  bool skips(const Batch& batch, int64_t classes) const override;
+  // A batch without a class has a constant loss.
+  bool needs_every_class() const override { return true; }
+  // Under a singular T the determinant is 0 whatever the network.
+  std::string uninformative_under(const Transition& noise) const override;
+  // Exchanging outputs changes the determinant's sign alone.
+  bool depends_on_class_order() const override { return false; }
+  Diagnosis diagnose_infinity() const override;
   const DmiOptions& options() const { return options_; }
 
  private:

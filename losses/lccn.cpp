@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "data/noise/estimate.h"
 #include "engine/autograd.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/multinomial.h"
@@ -96,7 +97,7 @@ void LccnLoss::prepare(const Tensor& logits, const Batch& batch) {
     for (int64_t c = 0; c < classes; ++c)
       soft[static_cast<size_t>(c * classes + batch.host_labels[at])] += p[static_cast<size_t>(i * classes + c)];
   }
-  set(normalised_rows(classes, std::move(soft), options_.alpha));
+  set(Transition::from_weights(classes, std::move(soft), options_.alpha));
   latent_labels_ = std::move(latent);
   drawn_.clear();
   steps_ = 0;
@@ -126,17 +127,16 @@ std::vector<NamedTensor> LccnLoss::state() const {
   if (!transition_) return {};
   LatentLabels latent = latent_labels_;
   for (const Drawn& step : drawn_) read(step.latent, step.indices, step.noisy, latent);
-  const int64_t classes = transition_->classes();
   const std::vector<int32_t> steps{static_cast<int32_t>(steps_)};
   std::vector<NamedTensor> state = latent.state();
-  state.push_back({"transition", Tensor::from(transition_->values(), {classes, classes}, kHost)});
+  state.push_back({"transition", transition_->tensor()});
   state.push_back({"steps", Tensor::from(steps, {1}, kHost)});
   return state;
 }
 
 void LccnLoss::load_state(const std::vector<NamedTensor>& state) {
   StateReader reader(name(), state);
-  Transition transition = transition_of(name(), reader.take("transition"));
+  Transition transition = Transition::from_tensor(name(), reader.take("transition"));
   const auto steps = reader.take("steps", {1}, DType::i32).to_vector<int32_t>()[0];
   check(steps >= 0, "lccn: {} steps in the state", steps);
   LatentLabels latent = LatentLabels::from_state(transition.classes(), reader);

@@ -39,11 +39,11 @@
 #include <map>
 #include <optional>
 
+#include "data/noise/transition.h"
 #include "engine/random.h"
 #include "losses/device_matrix.h"
 #include "losses/latent_labels.h"
 #include "losses/loss.h"
-#include "losses/transition.h"
 
 namespace cofactor {
 

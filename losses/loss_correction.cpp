@@ -1,5 +1,6 @@
 #include "losses/loss_correction.h"
 
+#include "data/noise/estimate.h"
 #include "engine/state_reader.h"
 #include "losses/checks.h"
 
@@ -23,8 +24,7 @@ void LossCorrection::prepare(const Tensor& logits, const Batch& batch) {
 
 std::vector<NamedTensor> LossCorrection::state() const {
   if (given_ || !transition_) return {};
-  const int64_t classes = transition_->classes();
-  return {{"transition", Tensor::from(transition_->values(), {classes, classes}, kHost)}};
+  return {{"transition", transition_->tensor()}};
 }
 
 void LossCorrection::load_state(const std::vector<NamedTensor>& state) {
@@ -32,7 +32,7 @@ void LossCorrection::load_state(const std::vector<NamedTensor>& state) {
   StateReader reader(name(), state);
   const Tensor saved = reader.take("transition");
   reader.check_finished();
-  set(transition_of(name(), saved));
+  set(Transition::from_tensor(name(), saved));
 }
 
 Tensor LossCorrection::table_rows(const Tensor& logits, const Tensor& labels) {

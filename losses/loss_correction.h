@@ -5,9 +5,9 @@
 
 #include <optional>
 
+#include "data/noise/transition.h"
 #include "losses/device_matrix.h"
 #include "losses/loss.h"
-#include "losses/transition.h"
 
 namespace cofactor {
 

@@ -7,12 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "data/noise/transition.h"
 #include "losses/bootstrapping.h"
 #include "losses/dmi.h"
 #include "losses/gce.h"
 #include "losses/lccn.h"
 #include "losses/symmetric_cross_entropy.h"
-#include "losses/transition.h"
 
 namespace cofactor {
 

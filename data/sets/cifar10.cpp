@@ -162,7 +162,7 @@ Cifar10 load_cifar10(const std::filesystem::path& directory, const Cifar10Option
   return cifar;
 }
 
-TransitionMatrix cifar10_noise(std::string_view name, double rate) {
+Transition cifar10_noise(std::string_view name, double rate) {
   if (name == "similar-classes") {
     const auto flip = [](std::string_view from, std::string_view to) {
       return LabelFlip{class_named(from), class_named(to)};

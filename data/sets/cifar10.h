@@ -56,6 +56,6 @@ inline constexpr std::array<std::string_view, 3> kCifar10Noises = {"similar-clas
 // similar-classes: truck to automobile, bird to airplane, deer to horse, cat to dog, each with probability rate
 // (paper); uniform: a label drawn from all ten with probability rate; symmetric: one of the other nine. Throws Error
 // for any other name and for a rate outside [0, 1].
-TransitionMatrix cifar10_noise(std::string_view name, double rate);
+Transition cifar10_noise(std::string_view name, double rate);
 
 }  // namespace cofactor

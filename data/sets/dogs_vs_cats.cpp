@@ -110,7 +110,7 @@ DogsVsCats load_dogs_vs_cats(const std::filesystem::path& directory, const DogsV
   return data;
 }
 
-TransitionMatrix dogs_vs_cats_noise(std::string_view name, double rate) {
+Transition dogs_vs_cats_noise(std::string_view name, double rate) {
   if (name == kDogsVsCatsNoises[0]) return flip_noise(2, {{kCat, kDog}}, rate);
   fail("dogs_vs_cats: the noise '{}' is none of {}", name, fmt::join(kDogsVsCatsNoises, ", "));
 }

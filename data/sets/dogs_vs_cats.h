@@ -57,6 +57,6 @@ inline constexpr std::array<std::string_view, 1> kDogsVsCatsNoises = {"cat-to-do
 
 // cat-to-dog [[1 - r, r], [0, 1]] (paper; the published code flips class 1 to class 0). Throws Error for any other name
 // and for a rate outside [0, 1].
-TransitionMatrix dogs_vs_cats_noise(std::string_view name, double rate);
+Transition dogs_vs_cats_noise(std::string_view name, double rate);
 
 }  // namespace cofactor

@@ -120,7 +120,7 @@ std::filesystem::path fashion_mnist_default_directory() {
   return "/usr/share/datasets/fashion-mnist";
 }
 
-TransitionMatrix fashion_mnist_noise(std::string_view name, double rate) {
+Transition fashion_mnist_noise(std::string_view name, double rate) {
   if (name == "uniform") return uniform_noise(2, rate);
   if (name == "bags-to-clothes") return flip_noise(2, {{kBag, kClothes}}, rate);
   if (name == "clothes-to-bags") return flip_noise(2, {{kClothes, kBag}}, rate);

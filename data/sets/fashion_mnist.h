@@ -37,6 +37,6 @@ inline constexpr std::array<std::string_view, 3> kFashionMnistNoises = {"uniform
 
 // uniform [[1 - r/2, r/2], [r/2, 1 - r/2]]; bags-to-clothes [[1 - r, r], [0, 1]]; clothes-to-bags [[1, 0], [r, 1 - r]]
 // (the paper's cases 1 to 3). Throws Error for any other name and for a rate outside [0, 1].
-TransitionMatrix fashion_mnist_noise(std::string_view name, double rate);
+Transition fashion_mnist_noise(std::string_view name, double rate);
 
 }  // namespace cofactor

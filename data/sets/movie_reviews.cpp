@@ -166,7 +166,7 @@ std::filesystem::path movie_reviews_default_directory() {
   return "mr";
 }
 
-TransitionMatrix movie_reviews_noise(std::string_view name, double rate) {
+Transition movie_reviews_noise(std::string_view name, double rate) {
   if (name == kMovieReviewsNoises[0]) return flip_noise(kClasses, {{kPositive, kNegative}}, rate);
   fail("movie_reviews: the noise '{}' is none of {}", name, fmt::join(kMovieReviewsNoises, ", "));
 }

@@ -53,6 +53,6 @@ std::filesystem::path movie_reviews_default_directory();
 inline constexpr std::array<std::string_view, 1> kMovieReviewsNoises = {"positive-to-negative"};
 
 // positive-to-negative [[1, 0], [r, 1 - r]]. Throws Error for any other name and for a rate outside [0, 1].
-TransitionMatrix movie_reviews_noise(std::string_view name, double rate);
+Transition movie_reviews_noise(std::string_view name, double rate);
 
 }  // namespace cofactor

@@ -4,10 +4,10 @@
 #include <tuple>
 
 #include "data/files/names.h"
+#include "data/noise/estimate.h"
 #include "engine/io/file.h"
 #include "experiments/report/csv_field.h"
 #include "losses/dmi.h"
-#include "losses/transition.h"
 
 namespace cofactor {
 namespace {

@@ -44,8 +44,7 @@ int64_t samples_of(const Experiment& experiment, const RunOptions& options, cons
 }
 
 int CellRunner::run(const Cell& cell, const std::vector<std::string>& methods) {
-  const NoisyData noisy =
-      add_noise(data_.splits, transition_of(experiment_, options_, cell.noise, cell.rate), cell.seed);
+  const NoisyData noisy = add_noise(data_.splits, noise_of(experiment_, options_, cell.noise, cell.rate), cell.seed);
   const auto model = data_.make_model(cell.seed, options_.device);
   model->compute_in_bf16(options_.precision == "bf16");
   int failed = 0;
@@ -186,13 +185,13 @@ void CellRunner::announce(const Result& result, bool permuted) {
   }
 }
 
-NoisyData add_noise(const DataSplits& data, const TransitionMatrix& transition, uint64_t seed) {
+NoisyData add_noise(const DataSplits& data, const Transition& transition, uint64_t seed) {
   NoisyData noisy{data.train, data.validation};
   // Training and validation may be different data sets with the same places: each has draws of its own.
   uint32_t index = 0;
   for (Split* split : {&noisy.train, &noisy.validation}) {
     const RandomKey key{.seed = seed, .purpose = Purpose::labels, .index = index++};
-    split->labels = apply_noise(transition, split->labels, split->indices, key);
+    split->labels = transition.draw_labels(split->labels, split->indices, key);
   }
   return noisy;
 }

@@ -24,7 +24,7 @@ int64_t samples_of(const Experiment& experiment, const RunOptions& options, cons
                    const std::vector<std::string>& methods);
 
 // The training and validation labels under a cell's noise. Depends on the seed and on each sample alone.
-NoisyData add_noise(const DataSplits& data, const TransitionMatrix& transition, uint64_t seed);
+NoisyData add_noise(const DataSplits& data, const Transition& transition, uint64_t seed);
 
 // A run whose weights are on the disk, for an experiment's own report of it.
 struct FinishedRun {

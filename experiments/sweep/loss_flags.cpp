@@ -5,9 +5,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "data/noise/file.h"
 #include "experiments/sweep/noises.h"
 #include "experiments/sweep/program.h"
-#include "experiments/sweep/transition_file.h"
 
 namespace cofactor {
 namespace {

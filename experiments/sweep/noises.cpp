@@ -17,12 +17,11 @@ std::vector<double> rates_of(const RunOptions& options, std::string_view noise) 
   return has_rate(noise) ? options.rates : std::vector<double>{0.0};
 }
 
-TransitionMatrix transition_of(const Experiment& experiment, const RunOptions& options, std::string_view noise,
-                               double rate) {
-  if (noise == kNoNoise) return TransitionMatrix::identity(static_cast<int64_t>(experiment.class_names.size()));
+Transition noise_of(const Experiment& experiment, const RunOptions& options, std::string_view noise, double rate) {
+  if (noise == kNoNoise) return Transition::identity(static_cast<int64_t>(experiment.class_names.size()));
   if (noise == kGivenNoise) {
     check(options.loss.transition.has_value(), "noise {}: there is no matrix", noise);
-    return {options.loss.transition->classes(), options.loss.transition->values()};
+    return *options.loss.transition;
   }
   return experiment.transition(noise, rate);
 }

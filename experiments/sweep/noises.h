@@ -23,7 +23,6 @@ bool has_rate(std::string_view noise);
 std::vector<double> rates_of(const RunOptions& options, std::string_view noise);
 
 // T(y, y~) of a noise at a rate.
-TransitionMatrix transition_of(const Experiment& experiment, const RunOptions& options, std::string_view noise,
-                               double rate);
+Transition noise_of(const Experiment& experiment, const RunOptions& options, std::string_view noise, double rate);
 
 }  // namespace cofactor

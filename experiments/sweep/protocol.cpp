@@ -1,7 +1,6 @@
 #include "experiments/sweep/protocol.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "engine/backend.h"
 #include "experiments/report/figure.h"
@@ -18,8 +17,6 @@ namespace cofactor {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr double kSingular = 1e-12;  // |det T| below this is rounding
 
 // The first `limit` samples.
 void cut(Split& split, int64_t limit, std::string_view flag, std::string_view what) {
@@ -196,8 +193,8 @@ void check_feasible(const Experiment& experiment, const RunOptions& options) {
   for (const std::string& noise : options.noises) {
     for (const double rate : rates_of(options, noise)) {
       // For every method: a noise may not fit the classes.
-      const TransitionMatrix transition = transition_of(experiment, options, noise, rate);
-      if (!dmi || std::abs(transition.determinant()) > kSingular) continue;
+      const Transition transition = noise_of(experiment, options, noise, rate);
+      if (!dmi || !transition.is_singular()) continue;
       usage(
           "{}--noise {}: the transition matrix is singular, so the noisy labels do not tell the classes apart and "
           "dmi's loss is infinite for every network; leave out the {} or the method",

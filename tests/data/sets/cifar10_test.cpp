@@ -191,7 +191,7 @@ TEST_SUITE("data") {
   }
 
   TEST_CASE("CIFAR-10's noises flip similar classes or any") {
-    const TransitionMatrix similar = cifar10_noise("similar-classes", 0.25);
+    const Transition similar = cifar10_noise("similar-classes", 0.25);
     const std::vector<std::pair<int, int>> flips = {{9, 1}, {2, 0}, {4, 7}, {3, 5}};
     for (int from = 0; from < 10; ++from)
       for (int to = 0; to < 10; ++to) {

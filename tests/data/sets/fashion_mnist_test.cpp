@@ -191,9 +191,9 @@ TEST_SUITE("data") {
     const auto transition = fashion_mnist_noise("uniform", 0.8);
     const RandomKey key{5, Purpose::labels, 0, 0};
     const Split whole = make_split(sets.train.data, 0, 120);
-    const auto of_whole = apply_noise(transition, whole.labels, whole.indices, key);
-    auto of_parts = apply_noise(transition, sets.train.labels, sets.train.indices, key);
-    const auto of_validation = apply_noise(transition, sets.validation.labels, sets.validation.indices, key);
+    const auto of_whole = transition.draw_labels(whole.labels, whole.indices, key);
+    auto of_parts = transition.draw_labels(sets.train.labels, sets.train.indices, key);
+    const auto of_validation = transition.draw_labels(sets.validation.labels, sets.validation.indices, key);
     of_parts.insert(of_parts.end(), of_validation.begin(), of_validation.end());
     CHECK(of_parts == of_whole);
     CHECK(of_whole != whole.labels);
