@@ -2,7 +2,6 @@
 
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "data/noise/file.h"
@@ -17,38 +16,32 @@ const std::string kGivenNoiseFlag = fmt::format("--noise {}", kGivenNoise);
 }  // namespace
 
 template <class T>
-CLI::Option* LossFlags::add(CLI::App& app, const std::string& name, T& value, const std::string& text,
-                            std::vector<std::string> methods) {
-  CLI::Option* option =
-      app.add_option(name, value, fmt::format("{}: {}", fmt::join(methods, ", "), text))->group("Losses");
-  flags_.push_back({option, std::move(methods)});
-  return option;
+Flag LossFlags::add(Flags& flags, const std::string& name, T& value, const std::string& text,
+                    std::vector<std::string> methods) {
+  const Flag flag = flags.add(name, value, fmt::format("{}: {}", fmt::join(methods, ", "), text));
+  flags_.push_back({flag, std::move(methods)});
+  return flag;
 }
 
-LossFlags::LossFlags(CLI::App& app, LossOptions& options) : options_(options) {
-  add(app, "--epsilon", options.dmi.epsilon, "added to |det U|; the published code has 0.001", {"dmi"})
-      ->default_str("0, the paper's");
-  flags_.push_back(
-      {app.add_flag("--no-normalize", no_normalize_, "dmi: U = O L, not O L / N, as most of the published code has it")
-           ->group("Losses"),
-       {"dmi"}});
-  add(app, "--q", options.gce.q, "the loss is (1 - p^q) / q", {"gce"})->capture_default_str();
-  add(app, "--truncation", options.gce.truncation, "constant where p is at most this; 0: nowhere", {"gce"})
-      ->capture_default_str();
-  add(app, "--transition", transition_, "file of T: a line a class, its label probabilities",
+LossFlags::LossFlags(Flags& flags, LossOptions& options) : options_(options) {
+  flags.start_group("Losses");
+  add(flags, "--epsilon", options.dmi.epsilon, "added to |det U|; the published code has 0.001", {"dmi"})
+      .default_text("0, the paper's");
+  add(flags, "--no-normalize", no_normalize_, "U = O L, not O L / N, as most of the published code has it", {"dmi"});
+  add(flags, "--q", options.gce.q, "the loss is (1 - p^q) / q", {"gce"});
+  add(flags, "--truncation", options.gce.truncation, "constant where p is at most this; 0: nowhere", {"gce"});
+  add(flags, "--transition", transition_, "file of T: a line a class, its label probabilities",
       {"fw", "bw", kGivenNoiseFlag})
-      ->default_str("estimated from ce");
-  add(app, "--warmup-steps", options.lccn.warmup_steps, "first steps, whose T is that of ce's outputs", {"lccn"})
-      ->capture_default_str();
-  add(app, "--update-every", options.lccn.update_every, "steps from one T to the next, counted from drawn labels",
-      {"lccn"})
-      ->capture_default_str();
-  add(app, "--lccn-alpha", options.lccn.alpha, "added to each count of T", {"lccn"})->capture_default_str();
-  add(app, "--soft-beta", options.bootstrap.soft_beta, "the label's weight", {"bootstrap-soft"})->capture_default_str();
-  add(app, "--hard-beta", options.bootstrap.hard_beta, "the label's weight", {"bootstrap-hard"})->capture_default_str();
-  add(app, "--sce-alpha", options.sce.alpha, "weight of cross entropy", {"sce"})->capture_default_str();
-  add(app, "--sce-beta", options.sce.beta, "weight of reverse cross entropy", {"sce"})->capture_default_str();
-  add(app, "--sce-log-zero", options.sce.log_zero, "stands for log 0", {"sce"})->capture_default_str();
+      .default_text("estimated from ce");
+  add(flags, "--warmup-steps", options.lccn.warmup_steps, "first steps, whose T is that of ce's outputs", {"lccn"});
+  add(flags, "--update-every", options.lccn.update_every, "steps from one T to the next, counted from drawn labels",
+      {"lccn"});
+  add(flags, "--lccn-alpha", options.lccn.alpha, "added to each count of T", {"lccn"});
+  add(flags, "--soft-beta", options.bootstrap.soft_beta, "the label's weight", {"bootstrap-soft"});
+  add(flags, "--hard-beta", options.bootstrap.hard_beta, "the label's weight", {"bootstrap-hard"});
+  add(flags, "--sce-alpha", options.sce.alpha, "weight of cross entropy", {"sce"});
+  add(flags, "--sce-beta", options.sce.beta, "weight of reverse cross entropy", {"sce"});
+  add(flags, "--sce-log-zero", options.sce.log_zero, "stands for log 0", {"sce"});
 }
 
 void LossFlags::resolve(const std::vector<std::string>& methods, const std::vector<std::string>& noises,
@@ -71,11 +64,11 @@ void LossFlags::resolve(const std::vector<std::string>& methods, const std::vect
 }
 
 void LossFlags::check_read(const std::vector<std::string>& methods) const {
-  for (const Flag& flag : flags_) {
-    if (flag.option->count() == 0) continue;
+  for (const MethodFlag& flag : flags_) {
+    if (!flag.flag.given()) continue;
     const auto reads = [&](const std::string& method) { return std::ranges::find(methods, method) != methods.end(); };
     if (std::ranges::any_of(flag.methods, reads)) continue;
-    usage("{}: it is for {}, and --method has only {}", flag.option->get_name(), fmt::join(flag.methods, " and "),
+    usage("{}: it is for {}, and --method has only {}", flag.flag.name(), fmt::join(flag.methods, " and "),
           fmt::join(methods, ", "));
   }
 }
@@ -86,10 +79,10 @@ void LossFlags::check_value(const std::string& method) const {
     make_loss(method, options_);
   } catch (const Error& error) {
     std::string given;
-    for (const Flag& flag : flags_) {
+    for (const MethodFlag& flag : flags_) {
       const bool read = std::ranges::find(flag.methods, method) != flag.methods.end();
-      if (!read || flag.option->count() == 0) continue;
-      given += fmt::format("{} {}, ", flag.option->get_name(), fmt::join(flag.option->results(), " "));
+      if (!read || !flag.flag.given()) continue;
+      given += fmt::format("{} {}, ", flag.flag.name(), flag.flag.text());
     }
     if (!given.empty()) given.replace(given.size() - 2, 2, ": ");
     usage("{}{}", given, error.what());

@@ -6,12 +6,8 @@
 #include <vector>
 
 #include "engine/io/json.h"
+#include "experiments/sweep/flags.h"
 #include "losses/make_loss.h"
-
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
 
 namespace cofactor {
 
@@ -19,7 +15,7 @@ namespace cofactor {
 // defaults.
 class LossFlags {
  public:
-  LossFlags(CLI::App& app, LossOptions& options);
+  LossFlags(Flags& flags, LossOptions& options);
 
   // Completes `options` once all is parsed, reading --transition's file. Throws UsageError for a flag that none of the
   // methods reads, for a value that its loss does not take, for a file that is no transition matrix of as many classes,
@@ -27,20 +23,19 @@ class LossFlags {
   void resolve(const std::vector<std::string>& methods, const std::vector<std::string>& noises, int64_t classes);
 
  private:
-  struct Flag {
-    CLI::Option* option;
+  struct MethodFlag {
+    Flag flag;
     std::vector<std::string> methods;  // that read it; a noise stands as "--noise NAME"
   };
   template <class T>
-  CLI::Option* add(CLI::App& app, const std::string& name, T& value, const std::string& text,
-                   std::vector<std::string> methods);
+  Flag add(Flags& flags, const std::string& name, T& value, const std::string& text, std::vector<std::string> methods);
   void check_read(const std::vector<std::string>& methods) const;
   void check_value(const std::string& method) const;
 
   LossOptions& options_;
   bool no_normalize_ = false;
   std::string transition_;
-  std::vector<Flag> flags_;
+  std::vector<MethodFlag> flags_;
 };
 
 // What a method reads of the options, as a JSON object; null where it reads nothing.
