@@ -46,7 +46,7 @@ TEST_SUITE("unit") {
     refused({0.899, 0.1, 0.001, 0.2, 0.799, 0.001}, 3,
             "none of 2 training samples has a probability of class 2 above 0.001, expected at least 0.00333");
     // One sample is the surest of both classes; a network that ignores its input; a network that nearly does.
-    refused({0.3, 0.7}, 2, "rows 0 and 1 are most alike, no entry differs by more than 0)");
+    refused({0.3, 0.7}, 2, "rows 0 and 1 are most alike, no entry differs by more than 0");
     refused({0.25, 0.75, 0.25, 0.75}, 2, "singular");
     refused({0.3, 0.7, 0.3001, 0.6999}, 2, "expected at most 1000");
     refused({0.5, 0.5, kNan, 0.5}, 2, "sample 1 for class 0 is nan");
