@@ -77,33 +77,13 @@ PartInputs inputs_of(const Split& split, SampleContents contents) {
   return {labels.text(), content.text(), std::move(contents.checksums)};
 }
 
-// "data" or "test" of settings; null where there is none, or none that this version writes.
-Json section(const std::string& settings, const char* name) {
-  Json all;
-  try {
-    all = parse_json(settings);
-  } catch (const Error&) {
-    return nullptr;
-  }
-  if (!all.is_object() || !all.contains(name) || !all.at(name).is_object()) return nullptr;
-  const Json& found = all.at(name);
-  const std::string_view known = std::string_view(name) == "data" ? "train" : "content";
-  if (!found.contains(known) || (known == "train" && !found.at(known).is_object())) return nullptr;
-  return found;
-}
-
-// Whatever the order of their names, which a tool may have changed.
-bool are_same(const Json& a, const Json& b) {
-  return nlohmann::json(a) == nlohmann::json(b);
-}
-
 std::string text_at(const Json& object, const char* name) {
   return object.is_object() && object.contains(name) ? write_json(object.at(name)) : "nothing";
 }
 
 // What differs between two parts, by their checksums; nothing where they are the same.
 std::vector<std::string> part_differences(const char* name, const Json& there, const Json& here) {
-  if (are_same(there, here)) return {};
+  if (is_same_json(there, here)) return {};
   if (text_at(there, "samples") != text_at(here, "samples")) {
     return {fmt::format("there are {} {} samples, and {} there", text_at(here, "samples"), name,
                         text_at(there, "samples"))};
@@ -174,16 +154,9 @@ std::string inputs_text(const DataInputs& inputs) {
   return text;
 }
 
-Inputs compare_inputs(const std::string& found, const std::string& here) {
-  const Json there = section(found, "data");
-  if (there.is_null()) return Inputs::unknown;
-  if (!are_same(there, section(here, "data"))) return Inputs::other;
-  return are_same(section(found, "test"), section(here, "test")) ? Inputs::same : Inputs::other_test;
-}
-
 void write_input_record(const fs::path& out, const Experiment& experiment, const ExperimentData& data,
                         const std::string& settings, bool renewed) {
-  const fs::path path = record_path(out, section(settings, "data"));
+  const fs::path path = record_path(out, input_section(settings, "data"));
   if (fs::exists(path) && !renewed) return;
   const std::vector<RecordedSample> samples = samples_of(experiment, data);
   if (!samples.empty()) write_samples(path, samples);
@@ -191,7 +164,7 @@ void write_input_record(const fs::path& out, const Experiment& experiment, const
 
 std::string describe_change(const fs::path& out, const Experiment& experiment, const ExperimentData& data,
                             const std::string& found, const std::string& here) {
-  const Json before = section(found, "data"), now = section(here, "data");
+  const Json before = input_section(found, "data"), now = input_section(here, "data");
   if (before.is_null() || now.is_null()) return "what it learned from was not noted";
   const std::vector<RecordedSample> samples = samples_of(experiment, data);
   if (const auto old = read_samples(record_path(out, before)); old && !samples.empty()) {
@@ -210,9 +183,9 @@ std::string describe_change(const fs::path& out, const Experiment& experiment, c
 }
 
 std::string describe_test_change(const std::string& found, const std::string& here) {
-  const Json before = section(found, "test");
+  const Json before = input_section(found, "test");
   if (before.is_null()) return "its test set was not noted";
-  return fmt::format("{}", fmt::join(part_differences("test", before, section(here, "test")), " and "));
+  return fmt::format("{}", fmt::join(part_differences("test", before, input_section(here, "test")), " and "));
 }
 
 }  // namespace cofactor

@@ -123,6 +123,6 @@ TEST_SUITE("unit") {
     CHECK(contains(error_of([&] { check_same_settings("garbage", settings(base, "ce"), "it"); }),
                    "it: its settings: no valid JSON"));
     CHECK(error_of([&] { check_same_settings("[]", settings(base, "ce"), "it"); }) ==
-          "it: its settings are no JSON object");
+          "it: its settings are not a JSON object");
   }
 }
