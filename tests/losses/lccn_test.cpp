@@ -260,8 +260,7 @@ TEST_SUITE("unit") {
     CHECK_THROWS_WITH_AS(loss.evaluate(four.logits, four.batch), doctest::Contains("prepare()"), Error);
     Tensor bad = four.logits.clone();
     bad.data<double>()[5] = NAN;
-    CHECK_THROWS_WITH_AS(loss.prepare(bad, four.batch), doctest::Contains("sample 2 for class 0 is nan"),
-                         Error);
+    CHECK_THROWS_WITH_AS(loss.prepare(bad, four.batch), doctest::Contains("sample 2 for class 0 is nan"), Error);
     Batch without = four.batch;
     without.indices.pop_back();
     CHECK_THROWS_WITH_AS(loss.prepare(four.logits, without), doctest::Contains("3 indices"), Error);
