@@ -26,14 +26,14 @@ ExperimentTable make_table() {
                             "published code's, whose\n"
                             "  batch size is 256. The methods that the paper does not have take gce's schedule."};
   table.class_names.assign(kCifar10Classes.begin(), kCifar10Classes.end());
-  table.noises.assign(kCifar10Noises.begin(), kCifar10Noises.end());
+  table.noises = {"similar-classes", "uniform", "symmetric"};
   TrainingPlan lccn = sgd_plan(0.5, 120);
   lccn.lr_steps = {{40, 0.1}, {80, 0.01}};
   table.pretraining = stepped_plan(0.1);
   table.finetuning = {
       {"dmi", sgd_plan(1e-6, 100)}, {"gce", stepped_plan(0.01)}, {"fw", stepped_plan(0.01)}, {"lccn", lccn}};
   table.finetune_others(stepped_plan(0.01));
-  table.loss.lccn = {.warmup_steps = 20000, .update_every = 200};
+  table.loss = {{"lccn", {{"warmup_steps", 20000}, {"update_every", 200}}}};
   table.default_data = "cifar10";
   table.default_noises = {"similar-classes"};
   table.default_methods = {"ce", "dmi", "gce", "fw", "lccn"};
@@ -49,10 +49,6 @@ class Cifar10Experiment : public ImageExperiment {
             {.head = "linear",
              .split_seed_help = "Divides training from validation where images come in class folders, without --split",
              .split = true}) {}
-
-  Transition transition(const std::vector<std::string>&, std::string_view noise, double rate) const override {
-    return cifar10_noise(noise, rate);
-  }
 
   ExperimentData load(const Folders& folders, const std::vector<std::string>& classes) const override {
     Network network = select_network(static_cast<int64_t>(classes.size()), 32, 32);

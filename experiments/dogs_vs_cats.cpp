@@ -22,11 +22,11 @@ ExperimentTable make_table() {
           "  code's. The methods that the paper does not have take gce's schedule. --data is the folder that Kaggle's\n"
           "  train.zip unpacks to: https://www.kaggle.com/c/dogs-vs-cats/data"};
   table.class_names = {"cat", "dog"};
-  table.noises.assign(kDogsVsCatsNoises.begin(), kDogsVsCatsNoises.end());
+  table.noises = {"cat-to-dog"};
   table.pretraining = sgd_plan(1e-4, 50);
   table.finetuning = {{"dmi", sgd_plan(1e-5, 50)}};
   table.finetune_others(table.pretraining);
-  table.loss.lccn = {.warmup_steps = 1000, .update_every = 100};
+  table.loss = {{"lccn", {{"warmup_steps", 1000}, {"update_every", 100}}}};
   table.default_data = "dogs_vs_cats";
   table.default_noises = {"cat-to-dog"};
   table.default_methods = {"ce", "dmi", "gce", "fw", "lccn"};
@@ -50,10 +50,6 @@ class DogsVsCatsExperiment : public ImageExperiment {
              "paper: 32 x 32, padded by 4 and cropped, flipped; code, the published one: 150 x 150, flipped, turned "
              "by up to 45 degrees")
         .one_of({"paper", "code"});
-  }
-
-  Transition transition(const std::vector<std::string>&, std::string_view noise, double rate) const override {
-    return dogs_vs_cats_noise(noise, rate);
   }
 
   ExperimentData load(const Folders& folders, const std::vector<std::string>& classes) const override {

@@ -20,10 +20,10 @@ ExperimentTable make_table() {
           "published\n"
           "  code has for its data sets of two classes."};
   table.class_names = {"bag", "clothes"};
-  table.noises.assign(kFashionMnistNoises.begin(), kFashionMnistNoises.end());
+  table.noises = {"uniform", "bags-to-clothes", "clothes-to-bags"};
   table.pretraining = {.optimizer = OptimizerKind::adam, .lr = 1e-4, .epochs = 20, .batch_size = 128};
   table.finetune_others(table.pretraining);
-  table.loss.lccn = {.warmup_steps = 1000, .update_every = 100};
+  table.loss = {{"lccn", {{"warmup_steps", 1000}, {"update_every", 100}}}};
   table.default_data = fashion_mnist_default_directory();
   table.default_noises = {"clothes-to-bags"};
   table.default_methods = {"ce", "dmi"};
@@ -34,10 +34,6 @@ ExperimentTable make_table() {
 class FashionMnistExperiment : public Experiment {
  public:
   FashionMnistExperiment() : Experiment(make_table()) {}
-
-  Transition transition(const std::vector<std::string>&, std::string_view noise, double rate) const override {
-    return fashion_mnist_noise(noise, rate);
-  }
 
   ExperimentData load(const Folders& folders, const std::vector<std::string>&) const override {
     FashionMnist data = load_fashion_mnist(folders.data);

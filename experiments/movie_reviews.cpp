@@ -26,7 +26,7 @@ ExperimentTable make_table() {
           "from\n"
           "  https://www.cs.cornell.edu/people/pabo/movie-review-data/"};
   table.class_names = {"negative", "positive"};
-  table.noises.assign(kMovieReviewsNoises.begin(), kMovieReviewsNoises.end());
+  table.noises = {"positive-to-negative"};
   const TrainingPlan adam = {.optimizer = OptimizerKind::adam, .lr = 1e-4, .epochs = 50, .batch_size = 128};
   TrainingPlan sgd = adam;
   sgd.optimizer = OptimizerKind::sgd;
@@ -34,7 +34,7 @@ ExperimentTable make_table() {
   table.pretraining.lr = 1e-3;
   table.finetuning = {{"dmi", adam}, {"gce", adam}, {"fw", adam}, {"lccn", sgd}};
   table.finetune_others(adam);
-  table.loss.lccn = {.warmup_steps = 1000, .update_every = 100};
+  table.loss = {{"lccn", {{"warmup_steps", 1000}, {"update_every", 100}}}};
   table.default_data = movie_reviews_default_directory();
   table.default_noises = {"positive-to-negative"};
   table.default_methods = {"ce", "dmi", "gce", "fw", "lccn"};
@@ -77,10 +77,6 @@ class MovieReviewsExperiment : public Experiment {
     if (max_length_ && *max_length_ < shortest) {
       usage("--max-length {}: expected at least {}, the words that the widest filter sees", *max_length_, shortest);
     }
-  }
-
-  Transition transition(const std::vector<std::string>&, std::string_view noise, double rate) const override {
-    return movie_reviews_noise(noise, rate);
   }
 
   ExperimentData load(const Folders& folders, const std::vector<std::string>&) const override {

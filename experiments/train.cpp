@@ -2,12 +2,12 @@
 // the labels.
 #include <algorithm>
 
-#include "data/noise/synthetic.h"
 #include "data/sets/cifar10.h"
 #include "data/sets/image_folder.h"
 #include "engine/cores.h"
 #include "experiments/report/label_report.h"
 #include "experiments/sweep/image_experiment.h"
+#include "experiments/sweep/paper_noises.h"
 #include "experiments/sweep/protocol.h"
 
 namespace {
@@ -37,7 +37,7 @@ ExperimentTable make_table() {
   table.pretraining = adam;
   table.pretraining.lr = 1e-3;
   table.finetune_others(adam);
-  table.loss.lccn = {.warmup_steps = 1000, .update_every = 100};
+  table.loss = {{"lccn", {{"warmup_steps", 1000}, {"update_every", 100}}}};
   table.default_noises = {"none"};
   table.default_methods = {"ce", "dmi"};
   table.default_rates = {0.2};
@@ -65,16 +65,12 @@ class OwnImagesExperiment : public ImageExperiment {
     return image_folder_classes(folders.data, folders.out);
   }
 
-  // The noise between CIFAR-10's similar classes takes the folders to be its ten classes.
   Transition transition(const std::vector<std::string>& classes, std::string_view noise, double rate) const override {
-    const auto count = static_cast<int64_t>(classes.size());
-    if (noise == "uniform") return uniform_noise(count, rate);
-    if (noise == "symmetric") return symmetric_noise(count, rate);
-    if (!std::ranges::equal(classes, kCifar10Classes)) {
+    if (noise == "similar-classes" && !std::ranges::equal(classes, kCifar10Classes)) {
       usage("--noise {}: which classes are similar is known for CIFAR-10's ten only; there is --noise transition",
             noise);
     }
-    return cifar10_noise(noise, rate);
+    return paper_noise(noise, classes, rate);
   }
 
   ExperimentData load(const Folders& folders, const std::vector<std::string>& classes) const override {

@@ -35,7 +35,7 @@ Tensor backward_correction(const Tensor& logits, const Tensor& labels, const Tra
 class BackwardCorrectionLoss : public LossCorrection {
  public:
   // Without a matrix it is estimated. Throws Error where the given one is singular.
-  explicit BackwardCorrectionLoss(std::optional<Transition> transition = {});
+  explicit BackwardCorrectionLoss(const LossCorrectionOptions& options = {});
   std::string_view name() const override { return "bw"; }
   Tensor operator()(const Tensor& logits, const Batch& batch) override;
 };

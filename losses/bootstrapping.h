@@ -26,15 +26,22 @@
 #pragma once
 
 #include "losses/loss.h"
+#include "losses/loss_options.h"
 
 namespace cofactor {
 
-// beta, each in [0, 1]: the paper's values.
-struct BootstrapOptions {
-  double soft_beta = 0.95;
-  double hard_beta = 0.8;
+// The defaults are the paper's.
+struct SoftBootstrapOptions {
+  double beta = 0.95;  // the label's share of the target, in [0, 1]
 
-  bool operator==(const BootstrapOptions&) const = default;
+  bool operator==(const SoftBootstrapOptions&) const = default;
+  static std::vector<OptionMember<SoftBootstrapOptions>> members();
+};
+struct HardBootstrapOptions {
+  double beta = 0.8;
+
+  bool operator==(const HardBootstrapOptions&) const = default;
+  static std::vector<OptionMember<HardBootstrapOptions>> members();
 };
 
 // The mean over the batch, a scalar in the logits' dtype. logits (N, C) in f32 or f64, labels (N) i32 in [0, C), on one
@@ -45,25 +52,25 @@ Tensor hard_bootstrap(const Tensor& logits, const Tensor& labels, double beta);
 class SoftBootstrapLoss : public Loss {
  public:
   // Throws Error for a beta outside [0, 1].
-  explicit SoftBootstrapLoss(double beta = BootstrapOptions{}.soft_beta);
+  explicit SoftBootstrapLoss(const SoftBootstrapOptions& options = {});
   std::string_view name() const override { return "bootstrap-soft"; }
   Tensor operator()(const Tensor& logits, const Batch& batch) override;
-  double beta() const { return beta_; }
+  const SoftBootstrapOptions& options() const { return options_; }
 
  private:
-  double beta_;
+  SoftBootstrapOptions options_;
 };
 
 class HardBootstrapLoss : public Loss {
  public:
   // Throws Error for a beta outside [0, 1].
-  explicit HardBootstrapLoss(double beta = BootstrapOptions{}.hard_beta);
+  explicit HardBootstrapLoss(const HardBootstrapOptions& options = {});
   std::string_view name() const override { return "bootstrap-hard"; }
   Tensor operator()(const Tensor& logits, const Batch& batch) override;
-  double beta() const { return beta_; }
+  const HardBootstrapOptions& options() const { return options_; }
 
  private:
-  double beta_;
+  HardBootstrapOptions options_;
 };
 
 }  // namespace cofactor

@@ -11,6 +11,18 @@
 
 namespace cofactor {
 
+std::vector<OptionMember<DmiOptions>> DmiOptions::members() {
+  return {{.name = "normalize",
+           .flag = "--no-normalize",
+           .help = "U = O L, not O L / N, as most of the published code has it",
+           .member = &DmiOptions::normalize},
+          {.name = "epsilon",
+           .flag = "--epsilon",
+           .help = "added to |det U|; the published code has 0.001",
+           .member = &DmiOptions::epsilon,
+           .default_text = "0, the paper's"}};
+}
+
 Tensor joint_matrix(const Tensor& logits, const Tensor& labels, bool normalize) {
   check_logits_and_labels("dmi", logits, labels, 2);
   const Tensor o = transpose(softmax(logits));                      // (C, N)

@@ -69,6 +69,7 @@
 #pragma once
 
 #include "losses/loss.h"
+#include "losses/loss_options.h"
 
 namespace cofactor {
 
@@ -77,6 +78,7 @@ struct DmiOptions {
   double epsilon = 0.0;   // added to |det U|; 0: the paper's loss
 
   bool operator==(const DmiOptions&) const = default;
+  static std::vector<OptionMember<DmiOptions>> members();
 };
 
 // U (C, C) in f64: row c is the output's class, column c~ the label; its sum is 1, or N without `normalize`.

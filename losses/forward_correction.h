@@ -42,7 +42,7 @@ Tensor forward_correction(const Tensor& logits, const Tensor& labels, const Tran
 class ForwardCorrectionLoss : public LossCorrection {
  public:
   // Without a matrix it is estimated.
-  explicit ForwardCorrectionLoss(std::optional<Transition> transition = {});
+  explicit ForwardCorrectionLoss(const LossCorrectionOptions& options = {});
   std::string_view name() const override { return "fw"; }
   Tensor operator()(const Tensor& logits, const Batch& batch) override;
 };

@@ -30,6 +30,7 @@
 #pragma once
 
 #include "losses/loss.h"
+#include "losses/loss_options.h"
 
 namespace cofactor {
 
@@ -38,6 +39,7 @@ struct GceOptions {
   double truncation = 0.0;  // k in [0, 1): L_q(k) where p <= k; 0: off (the paper's truncated variant has 0.5)
 
   bool operator==(const GceOptions&) const = default;
+  static std::vector<OptionMember<GceOptions>> members();
 };
 
 // The mean over the batch, a scalar in the logits' dtype. logits (N, C) in f32 or f64, labels (N) i32 in [0, C), on one

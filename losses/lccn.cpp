@@ -34,6 +34,18 @@ void check_on_host(const Batch& batch, int64_t samples) {
 
 }  // namespace
 
+std::vector<OptionMember<LccnOptions>> LccnOptions::members() {
+  return {{.name = "warmup_steps",
+           .flag = "--warmup-steps",
+           .help = "first steps, whose T is that of ce's outputs",
+           .member = &LccnOptions::warmup_steps},
+          {.name = "update_every",
+           .flag = "--update-every",
+           .help = "steps from one T to the next, counted from drawn labels",
+           .member = &LccnOptions::update_every},
+          {.name = "alpha", .flag = "--lccn-alpha", .help = "added to each count of T", .member = &LccnOptions::alpha}};
+}
+
 LccnLoss::LccnLoss(const LccnOptions& options) : options_(options), key_{.purpose = Purpose::latent} {
   check(options.warmup_steps >= 0, "lccn: {} warm-up steps, expected at least 0", options.warmup_steps);
   check(options.update_every >= 1, "lccn: the transition matrix is due every {} steps, expected at least 1",

@@ -44,6 +44,7 @@
 #include "losses/device_matrix.h"
 #include "losses/latent_labels.h"
 #include "losses/loss.h"
+#include "losses/loss_options.h"
 
 namespace cofactor {
 
@@ -53,6 +54,7 @@ struct LccnOptions {
   double alpha = 1.0;            // added to each count, above 0
 
   bool operator==(const LccnOptions&) const = default;
+  static std::vector<OptionMember<LccnOptions>> members();
 };
 
 class LccnLoss : public Loss {

@@ -6,9 +6,18 @@
 
 namespace cofactor {
 
-LossCorrection::LossCorrection(std::optional<Transition> given, MakeTable make_table)
-    : given_(given.has_value()), make_table_(make_table) {
-  if (given) set(std::move(*given));
+std::vector<OptionMember<LossCorrectionOptions>> LossCorrectionOptions::members() {
+  return {{.name = "transition",
+           .flag = "--transition",
+           .help = "file of T: one line per class, its label probabilities",
+           .member = &LossCorrectionOptions::transition,
+           .default_text = "estimated from ce",
+           .no_value = "estimated"}};
+}
+
+LossCorrection::LossCorrection(const LossCorrectionOptions& options, MakeTable make_table)
+    : given_(options.transition.has_value()), make_table_(make_table) {
+  if (options.transition) set(*options.transition);
 }
 
 void LossCorrection::set(Transition transition) {

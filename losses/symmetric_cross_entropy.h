@@ -26,6 +26,7 @@
 #pragma once
 
 #include "losses/loss.h"
+#include "losses/loss_options.h"
 
 namespace cofactor {
 
@@ -35,6 +36,7 @@ struct SceOptions {
   double log_zero = -4.0;  // A, below 0
 
   bool operator==(const SceOptions&) const = default;
+  static std::vector<OptionMember<SceOptions>> members();
 };
 
 // The mean over the batch, a scalar in the logits' dtype. logits (N, C) in f32 or f64, labels (N) i32 in [0, C), on one

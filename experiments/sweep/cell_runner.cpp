@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
 #include "experiments/training/duration.h"
 #include "experiments/training/evaluate.h"
@@ -70,7 +71,7 @@ void CellRunner::report_failure(const Error& error) {
 }
 
 CellRunner::Trained CellRunner::train(const Run& run, const Phase& phase, const NoisyData& noisy, Module& model) {
-  const auto loss = make_loss(run.method(), options_.loss);
+  const auto loss = make_loss(run.method(), options_of(options_.loss, run.method()));
   check_informative(*loss, noisy, options_.class_names, phase.label);
   return {train_phase(phase, options_.trainer, noisy, model, *loss, progress_)};
 }
@@ -140,7 +141,7 @@ void CellRunner::announce(const Result& result, bool permuted) {
                              result.test_accuracy, result.best_epoch + 1, result.epochs, result.valid_loss,
                              format_duration(result.seconds)));
   if (!permuted) return;
-  const bool expected = !make_loss(result.method, options_.loss)->depends_on_class_order();
+  const bool expected = !make_loss(result.method, options_of(options_.loss, result.method))->depends_on_class_order();
   progress_.note(fmt::format("  its classes look permuted: renamed, the same outputs reach {:.2f}%{}",
                              result.best_permutation_accuracy,
                              expected ? fmt::format("; {} does not depend on class order", result.method) : ""));

@@ -36,7 +36,7 @@ struct ExperimentTable {
 
   TrainingPlan pretraining{};
   std::vector<std::pair<std::string, TrainingPlan>> finetuning{};  // the plan of each other method
-  LossOptions loss{};                                              // the methods' options, where no flag is given
+  MethodOptions loss{};                                            // the losses' options, where no flag is given
   SearchGrid search = {{1e-4, 1e-5, 1e-6}, {128, 256}};            // the paper's, for every method that fine-tunes
 
   // Defaults of the command line.
@@ -76,8 +76,8 @@ class Experiment {
   // The names of the classes. Where they depend on the data this reads names of files only. Throws UsageError and
   // Error.
   virtual std::vector<std::string> find_classes(const Folders& folders) const;
-  // T(y, y~) of one of the table's noises at a rate in [0, 1]. Throws UsageError where the noise does not fit the
-  // classes.
+  // T(y, y~) of one of the table's noises at a rate in [0, 1]; by default those of paper_noises.h. Throws UsageError
+  // where the noise does not fit the classes.
   virtual Transition transition(const std::vector<std::string>& classes, std::string_view noise, double rate) const;
   // Reads the data. Throws UsageError and Error.
   virtual ExperimentData load(const Folders& folders, const std::vector<std::string>& classes) const = 0;

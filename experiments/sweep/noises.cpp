@@ -20,8 +20,8 @@ std::vector<double> rates_of(const RunOptions& options, std::string_view noise) 
 Transition noise_of(const Experiment& experiment, const RunOptions& options, std::string_view noise, double rate) {
   if (noise == kNoNoise) return Transition::identity(static_cast<int64_t>(options.class_names.size()));
   if (noise == kGivenNoise) {
-    check(options.loss.transition.has_value(), "noise {}: there is no matrix", noise);
-    return *options.loss.transition;
+    check(options.transition.has_value(), "noise {}: there is no matrix", noise);
+    return *options.transition;
   }
   return experiment.transition(options.class_names, noise, rate);
 }

@@ -257,7 +257,7 @@ std::optional<RunOptions> parse_options(Experiment& experiment, int argc, const 
   experiment.check_flags();
   run.trainer.may_skip_broken = experiment.may_skip_broken();
   run.class_names = experiment.find_classes({run.data, run.out});
-  loss_flags.resolve(run.methods, run.noises, static_cast<int64_t>(run.class_names.size()));
+  run.transition = loss_flags.resolve(run.methods, run.noises, static_cast<int64_t>(run.class_names.size()));
   return run;
 }
 

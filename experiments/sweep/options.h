@@ -33,9 +33,10 @@ struct RunOptions {
   std::optional<int64_t> validation_limit;  // the first N validation samples
   std::string precision = "f32";
   TrainerOptions trainer;
-  int jobs = 1;  // cells at once, each in a process of its own with its share of the threads
-  LossOptions loss;
-  std::string worker{};  // what the process that started this one wants trained (jobs.h); else empty
+  int jobs = 1;                          // cells at once, each in a process of its own with its share of the threads
+  MethodOptions loss;                    // the experiment's, with what the command line replaces
+  std::optional<Transition> transition;  // in the file of --transition
+  std::string worker{};                  // what the process that started this one wants trained (jobs.h); else empty
 
   std::filesystem::path results_file() const { return out / "results.jsonl"; }
 };

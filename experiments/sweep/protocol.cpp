@@ -11,6 +11,7 @@
 #include "experiments/sweep/cell_runner.h"
 #include "experiments/sweep/inputs.h"
 #include "experiments/sweep/jobs.h"
+#include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
 #include "experiments/sweep/prior_runs.h"
 #include "experiments/sweep/run.h"
@@ -190,7 +191,7 @@ void check_feasible(const Experiment& experiment, const RunOptions& options) {
   const auto classes = static_cast<int64_t>(options.class_names.size());
   std::vector<std::unique_ptr<Loss>> losses;
   for (const std::string& method : options.methods) {
-    const Loss& loss = *losses.emplace_back(make_loss(method, options.loss));
+    const Loss& loss = *losses.emplace_back(make_loss(method, options_of(options.loss, method)));
     const int64_t batch_size = std::ranges::min(batch_sizes_of(experiment, options, method));
     if (loss.needs_every_class() && batch_size < classes) {
       usage("--batch-size {}: {} needs every class in a batch, and there are {}", batch_size, method, classes);

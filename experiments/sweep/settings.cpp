@@ -61,7 +61,7 @@ std::string settings_of(const Experiment& experiment, const RunOptions& options,
   if (options.limit) settings["limit"] = *options.limit;
   if (options.validation_limit) settings["validation_limit"] = *options.validation_limit;
   if (!data.settings.empty()) add(settings["options"], data.settings);
-  if (cell.noise == kGivenNoise) settings["transition"] = options.loss.transition->values();
+  if (cell.noise == kGivenNoise) settings["transition"] = options.transition->values();
   if (method != kPretraining) {
     settings["method"] = method;
     settings["finetuning"] = to_json(candidate ? *candidate : plan_of(experiment, options, method));

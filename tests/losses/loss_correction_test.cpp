@@ -46,7 +46,7 @@ TEST_SUITE("unit") {
     refused({0.899, 0.1, 0.001, 0.2, 0.799, 0.001}, 3,
             "none of 2 training samples has a probability of class 2 above 0.001, expected at least 0.00333");
     // One sample is the surest of both classes; a network that ignores its input; a network that nearly does.
-    refused({0.3, 0.7}, 2, "rows 0 and 1 are most alike, no entry differs by more than 0)");
+    refused({0.3, 0.7}, 2, "rows 0 and 1 are most alike, no entry differs by more than 0");
     refused({0.25, 0.75, 0.25, 0.75}, 2, "singular");
     refused({0.3, 0.7, 0.3001, 0.6999}, 2, "expected at most 1000");
     refused({0.5, 0.5, kNan, 0.5}, 2, "sample 1 for class 0 is nan");
@@ -54,9 +54,9 @@ TEST_SUITE("unit") {
 
   TEST_CASE("backward correction: a singular matrix is an error that forward correction does without") {
     const Transition twice(3, {0.5, 0.25, 0.25, 0.0, 1.0, 0.0, 0.5, 0.25, 0.25});
-    CHECK_THROWS_WITH_AS(BackwardCorrectionLoss{twice}, doctest::Contains("bw: the transition matrix is singular"),
-                         Error);
-    CHECK_NOTHROW(ForwardCorrectionLoss{twice});  // it needs no inverse
+    CHECK_THROWS_WITH_AS(BackwardCorrectionLoss({.transition = twice}),
+                         doctest::Contains("bw: the transition matrix is singular"), Error);
+    CHECK_NOTHROW(ForwardCorrectionLoss({.transition = twice}));  // it needs no inverse
   }
 
   TEST_CASE("loss correction: the matrix is asked for in prepare unless it is given") {
@@ -71,7 +71,7 @@ TEST_SUITE("unit") {
     const Transition t(2, {0.9, 0.1, 0.3, 0.7});
     CHECK(largest_difference(estimated.transition()->values(), t.values()) < 1e-14);
 
-    ForwardCorrectionLoss given(t);
+    ForwardCorrectionLoss given({.transition = t});
     CHECK_FALSE(given.needs_training_outputs());
     CHECK(given(logits, batch).item() == doctest::Approx(estimated(logits, batch).item()).epsilon(1e-14));
     given.prepare(logits_of({0.5, 0.5}, 2), batch_for({0}));  // not looked at

@@ -92,7 +92,7 @@ TEST_SUITE("data") {
     }
     const Transition twice(3, {0.5, 0.25, 0.25, 0.0, 1.0, 0.0, 0.5, 0.25, 0.25});
     CHECK_THROWS_WITH_AS(static_cast<void>(twice.inverse("test", 1e12)),
-                         doctest::Contains("rows 0 and 2 are most alike, no entry differs by more than 0)"), Error);
+                         doctest::Contains("rows 0 and 2 are most alike, no entry differs by more than 0"), Error);
     const Transition nearly(2, {0.5, 0.5, 0.501, 0.499});
     CHECK_THROWS_WITH_AS(static_cast<void>(nearly.inverse("test", 100.0)),
                          doctest::Contains("amplifies by 1001, expected at most 100"), Error);
