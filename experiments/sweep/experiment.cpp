@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/error.h"
+#include "experiments/sweep/paper_noises.h"
 
 namespace cofactor {
 
@@ -29,8 +29,7 @@ std::vector<std::string> Experiment::find_classes(const Folders& folders) const 
 }
 
 Transition Experiment::transition(const std::vector<std::string>& classes, std::string_view noise, double rate) const {
-  (void)classes, (void)rate;
-  fail("{}: there is no noise {}", table_.name, noise);
+  return paper_noise(noise, classes, rate);
 }
 
 }  // namespace cofactor

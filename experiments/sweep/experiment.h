@@ -28,15 +28,15 @@ struct SearchGrid {
 
 // The constants of an experiment.
 struct ExperimentTable {
-  std::string name;         // of the executable, the results and the folder below runs/
-  std::string description;  // one line for --help
-  std::string paper;        // the paper's values, for --help
+  std::string name;                        // of the executable, the results and the folder below runs/
+  std::string description;                 // one line for --help
+  std::string paper;                       // the paper's values, for --help
   std::vector<std::string> class_names{};  // empty where Experiment::find_classes finds them
-  std::vector<std::string> noises{};       // its own, in the paper's order: --case 1 is the first; noises.h has the others
+  std::vector<std::string> noises{};  // its own, in the paper's order: --case 1 is the first; noises.h has the others
 
   TrainingPlan pretraining{};
   std::vector<std::pair<std::string, TrainingPlan>> finetuning{};  // the plan of each other method
-  LossOptions loss{};                                              // the methods' options, where no flag is given
+  MethodOptions loss{};                                            // the losses' options, where no flag is given
   SearchGrid search = {{1e-4, 1e-5, 1e-6}, {128, 256}};            // the paper's, for every method that fine-tunes
 
   // Defaults of the command line.
@@ -73,10 +73,11 @@ class Experiment {
   virtual void check_flags() const {}
   // Whether the experiment has --skip-broken and it was not given, so that messages may recommend it.
   virtual bool may_skip_broken() const { return false; }
-  // The names of the classes. Where they depend on the data this reads names of files only. Throws UsageError and Error.
+  // The names of the classes. Where they depend on the data this reads names of files only. Throws UsageError and
+  // Error.
   virtual std::vector<std::string> find_classes(const Folders& folders) const;
-  // T(y, y~) of one of the table's noises at a rate in [0, 1]. Throws UsageError where the noise does not fit the
-  // classes.
+  // T(y, y~) of one of the table's noises at a rate in [0, 1]; by default those of paper_noises.h. Throws UsageError
+  // where the noise does not fit the classes.
   virtual Transition transition(const std::vector<std::string>& classes, std::string_view noise, double rate) const;
   // Reads the data. Throws UsageError and Error.
   virtual ExperimentData load(const Folders& folders, const std::vector<std::string>& classes) const = 0;

@@ -28,9 +28,9 @@ int max_threads();
 std::string with_program(std::string_view program, std::string_view message);
 
 // Runs the body of a main() and returns its exit code. For an exception it prints "program: message" to standard error
-// and returns 2 for a UsageError and 1 for any other, also where standard output cannot be written to. After Interrupted
-// (stop.h) the process ends by that signal. Standard files that are closed are opened on /dev/null first, so that no
-// other file takes their place. A pipe that nobody reads is an error of the write that meets it.
+// and returns 2 for a UsageError and 1 for any other, also where standard output cannot be written to. After
+// Interrupted (stop.h) the process ends by that signal. Standard files that are closed are opened on /dev/null first,
+// so that no other file takes their place. A pipe that nobody reads is an error of the write that meets it.
 int run_main(std::string_view program, const std::function<int()>& body);
 
 }  // namespace cofactor

@@ -1,14 +1,9 @@
 #include "experiments/sweep/settings.h"
 
-#include <map>
-#include <set>
-#include <utility>
-#include <vector>
-
 #include "engine/io/json.h"
-#include "experiments/sweep/inputs.h"
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
+#include "experiments/sweep/run.h"
 
 namespace cofactor {
 namespace {
@@ -29,31 +24,45 @@ Json to_json(const Split& split, const PartInputs& inputs) {
   return {{"samples", split.size()}, {"labels", inputs.labels}, {"content", inputs.content}};
 }
 
+void add(Json& object, const SettingList& settings) {
+  for (const auto& [name, value] : settings) {
+    std::visit([&object, &key = name](const auto& held) { object[key] = held; }, value);
+  }
+}
+
+std::string_view name_of_sampler(SamplerKind sampler) {
+  switch (sampler) {
+    case SamplerKind::stratified: return "stratified";
+    case SamplerKind::sequential: return "sequential";
+    default: return "shuffled";
+  }
+}
+
+Json data_json(const ExperimentData& data) {
+  Json json = {{"train", to_json(data.splits.train, data.inputs.train)},
+               {"validation", to_json(data.splits.validation, data.inputs.validation)}};
+  add(json, data.data_settings);
+  return json;
+}
+
 }  // namespace
 
-std::string settings_of(const Experiment& experiment, const RunOptions& options, const Cell& cell,
-                        std::string_view method, const ExperimentData& data,
-                        const std::optional<TrainingPlan>& candidate) {
-  const DataSplits& splits = data.splits;
-  Json settings = {{"experiment", experiment.name},
+std::string settings_of(const Experiment& experiment, const RunOptions& options, const ExperimentData& data,
+                        const Cell& cell, std::string_view method, const std::optional<TrainingPlan>& candidate) {
+  Json settings = {{"experiment", experiment.table().name},
                    {"noise", cell.noise},
                    {"rate", cell.rate},
                    {"seed", cell.seed},
-                   {"data",
-                    {{"train", to_json(splits.train, data.inputs.train)},
-                     {"validation", to_json(splits.validation, data.inputs.validation)}}},
-                   {"device", name_of(options.device)},
+                   {"data", data_json(data)},
+                   {"device", name_of(options.trainer.device)},
                    {"precision", options.precision},
-                   {"sampler", options.sampler == SamplerKind::stratified   ? "stratified"
-                               : options.sampler == SamplerKind::sequential ? "sequential"
-                                                                            : "shuffled"},
-                   {"pretraining", to_json(plan_of(experiment, options, "ce"))}};
-  if (!data.data_settings.empty()) settings["data"].update(parse_json(data.data_settings));
+                   {"sampler", name_of_sampler(options.trainer.sampler)},
+                   {"pretraining", to_json(plan_of(experiment, options, kPretraining))}};
   if (options.limit) settings["limit"] = *options.limit;
   if (options.validation_limit) settings["validation_limit"] = *options.validation_limit;
-  if (!data.settings.empty()) settings["options"] = parse_json(data.settings);
-  if (cell.noise == kGivenNoise) settings["transition"] = options.loss.transition->values();
-  if (method != "ce") {
+  if (!data.settings.empty()) add(settings["options"], data.settings);
+  if (cell.noise == kGivenNoise) settings["transition"] = options.transition->values();
+  if (method != kPretraining) {
     settings["method"] = method;
     settings["finetuning"] = to_json(candidate ? *candidate : plan_of(experiment, options, method));
     if (options.search && !candidate) {
@@ -64,9 +73,8 @@ std::string settings_of(const Experiment& experiment, const RunOptions& options,
   return write_json(settings);
 }
 
-std::string result_settings_of(const Experiment& experiment, const RunOptions& options, const Cell& cell,
-                               std::string_view method, const ExperimentData& data) {
-  Json settings = parse_json(settings_of(experiment, options, cell, method, data));
+std::string result_settings_of(const std::string& phase_settings, const ExperimentData& data) {
+  Json settings = parse_json(phase_settings);
   settings["test"] = to_json(data.splits.test, data.inputs.test);
   return write_json(settings);
 }

@@ -32,8 +32,8 @@ struct PartialEpoch {
   bool operator==(const PartialEpoch&) const = default;
 };
 
-// Everything that a phase needs to continue, after the last epoch of `history` or within the next one, as if it had never
-// stopped.
+// Everything that a phase needs to continue, after the last epoch of `history` or within the next one, as if it had
+// never stopped.
 struct Checkpoint {
   std::string settings;  // a JSON object: everything that decides the result (run_settings.h)
   int threads = 0;       // of the host's kernels; another number may change the last digits
@@ -44,8 +44,8 @@ struct Checkpoint {
   std::vector<NamedTensor> loss{};        // what the loss keeps between steps; on the host
 };
 
-// One safetensors file, written whole or not at all. load_checkpoint reads the optimizer's state onto `device`. It throws
-// Error, with the path, where the file is cut short or is not a checkpoint.
+// One safetensors file, written whole or not at all. load_checkpoint reads the optimizer's state onto `device`. It
+// throws Error, with the path, where the file is cut short or is not a checkpoint.
 void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
 Checkpoint load_checkpoint(const std::filesystem::path& path, Device device);
 
@@ -57,8 +57,8 @@ struct Weights {
 void save_weights(const std::filesystem::path& path, const Weights& weights);
 Weights load_weights(const std::filesystem::path& path);
 
-// One line of JSON per epoch, written whole or not at all. read_metrics throws Error unless the file holds epochs 0, 1, 2
-// and so on.
+// One line of JSON per epoch, written whole or not at all. read_metrics throws Error unless the file holds epochs 0, 1,
+// 2 and so on.
 void write_metrics(const std::filesystem::path& path, const std::vector<EpochMetrics>& history);
 std::vector<EpochMetrics> read_metrics(const std::filesystem::path& path);
 

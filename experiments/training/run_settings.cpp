@@ -7,6 +7,7 @@
 
 #include "engine/error.h"
 #include "engine/io/json.h"
+#include "losses/make_loss.h"
 
 namespace cofactor {
 namespace {
@@ -17,9 +18,8 @@ constexpr std::pair<std::string_view, std::string_view> kFlags[] = {
     {"pretraining/lr", "--pretrain-lr"},           {"finetuning/lr", "--lr"},
     {"options/augmentation", "--no-augmentation"}, {"loss/normalize", "--no-normalize"}};
 // Settings that are named like their flags, wherever they stand. So are an experiment's own ("options/...").
-constexpr std::string_view kNamedLikeFlags[] = {"epochs",     "batch_size",       "device",      "precision", "sampler",
-                                                "limit",      "validation_limit", "transition",  "q",         "epsilon",
-                                                "truncation", "warmup_steps",     "update_every"};
+constexpr std::string_view kNamedLikeFlags[] = {"epochs",  "batch_size", "device",           "precision",
+                                                "sampler", "limit",      "validation_limit", "transition"};
 
 // "max_length" as a flag: " [--max-length]".
 std::string flag_named(std::string_view setting) {
@@ -28,16 +28,27 @@ std::string flag_named(std::string_view setting) {
   return fmt::format(" [--{}]", flag);
 }
 
-// The flag that decides a setting such as "pretraining/lr_steps/0/1", in brackets; empty where no flag does.
-std::string flag_of(const std::string& setting) {
-  constexpr std::string_view kOwn = "options/";
+// The flag of an option of the method's loss; empty where there is none.
+std::string loss_flag(std::string_view method, std::string_view option) {
+  const std::vector<std::string> known = loss_names();
+  if (std::ranges::find(known, method) == known.end()) return {};
+  for (const LossOption& one : loss_options(method)) {
+    if (one.name == option) return fmt::format(" [{}]", one.flag);
+  }
+  return {};
+}
+
+// The flag that decides a setting of a method, such as "pretraining/lr_steps/0/1", in brackets; empty where none does.
+std::string flag_of(const std::string& setting, std::string_view method) {
+  const std::string below = setting.substr(setting.find('/') + 1);  // "image_size" of "options/image_size"
+  const std::string name = below.substr(0, below.find('/'));
   for (const auto& [beginning, flag] : kFlags) {
     if (setting.starts_with(beginning)) return fmt::format(" [{}]", flag);
   }
-  if (setting.starts_with(kOwn))
-    return flag_named(setting.substr(kOwn.size(), setting.find('/', kOwn.size()) - kOwn.size()));
-  for (const std::string_view name : kNamedLikeFlags) {
-    if (fmt::format("/{}/", setting).find(fmt::format("/{}/", name)) != std::string::npos) return flag_named(name);
+  if (setting.starts_with("options/")) return flag_named(name);
+  if (setting.starts_with("loss/")) return loss_flag(method, name);
+  for (const std::string_view known : kNamedLikeFlags) {
+    if (fmt::format("/{}/", setting).find(fmt::format("/{}/", known)) != std::string::npos) return flag_named(known);
   }
   return {};
 }
@@ -58,14 +69,15 @@ void check_same(const Json& there, const Json& here, std::string_view where, boo
   std::set<std::string> settings;
   for (const auto& [setting, value] : flat_there) settings.insert(setting);
   for (const auto& [setting, value] : flat_here) settings.insert(setting);
+  const std::string method = here.value("method", std::string());
   std::string differences;
   for (const std::string& setting : settings) {
     if (both_only && !(flat_there.contains(setting) && flat_here.contains(setting))) continue;
     const std::string a = flat_there.contains(setting) ? flat_there.at(setting) : "nothing";
     const std::string b = flat_here.contains(setting) ? flat_here.at(setting) : "nothing";
     if (a == b) continue;
-    differences +=
-        fmt::format("{}{} {} there, {} asked for{}", differences.empty() ? "" : "; ", setting, a, b, flag_of(setting));
+    differences += fmt::format("{}{} {} there, {} asked for{}", differences.empty() ? "" : "; ", setting, a, b,
+                               flag_of(setting, method));
   }
   check(
       differences.empty(),

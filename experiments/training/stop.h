@@ -6,8 +6,8 @@
 
 namespace cofactor {
 
-// Thrown after a signal has asked the process to end. It is not an Error, so that no handler of failed runs takes it for
-// one.
+// Thrown after a signal has asked the process to end. It is not an Error, so that no handler of failed runs takes it
+// for one.
 class Interrupted : public std::exception {
  public:
   explicit Interrupted(int signal);
@@ -20,8 +20,8 @@ class Interrupted : public std::exception {
 };
 
 // While an object of this class lives, SIGINT, SIGTERM and SIGHUP do not end the process but are recorded; a second one
-// ends it at once. A signal that was ignored before (nohup) stays ignored. A signal that nobody has checked for is raised
-// again at the end of the scope. Only one object may live at a time.
+// ends it at once. A signal that was ignored before (nohup) stays ignored. A signal that nobody has checked for is
+// raised again at the end of the scope. Only one object may live at a time.
 class StopSignals {
  public:
   StopSignals();
