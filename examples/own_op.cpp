@@ -3,6 +3,8 @@
 // differences.
 #include <fmt/format.h>
 
+#include <numeric>
+
 #include "engine/autograd.h"
 #include "engine/gradient_check.h"
 #include "engine/ops/elementwise.h"
@@ -15,13 +17,13 @@ using namespace cofactor;
 Tensor summed_rows(const Tensor& x, bool reverse) {
   const Tensor y = x.to(kHost).clone();
   dispatch_float(x.dtype(), "cumulative_sum", [&]<class T>() {
-    const int64_t rows = x.dim(0), columns = x.dim(1);
-    for (int64_t row = 0; row < rows; ++row) {
-      T* values = y.data<T>() + row * columns;
-      T sum = 0;
-      for (int64_t i = 0; i < columns; ++i) {
-        T& value = values[reverse ? columns - 1 - i : i];
-        value = sum += value;
+    for (int64_t row = 0; row < x.dim(0); ++row) {
+      T* first = y.data<T>() + row * x.dim(1);
+      T* last = first + x.dim(1);
+      if (reverse) {
+        std::partial_sum(std::reverse_iterator(last), std::reverse_iterator(first), std::reverse_iterator(last));
+      } else {
+        std::partial_sum(first, last, first);
       }
     }
   });
@@ -41,8 +43,7 @@ int main() {
   const auto op = [](const std::vector<Tensor>& in) { return cumulative_sum(in[0]); };
   fmt::print("relative error of the gradient: {:.1e}\n", gradient_error(op, {x}));
 
-  // In use: an increasing sequence, the cumulative sum of positive steps exp(w), is fitted to noisy values of i^2 /
-  // 100.
+  // In use: the cumulative sum of exp(w) is an increasing sequence. It is fitted to noisy values of i^2 / 100.
   std::vector<float> values;
   for (int i = 0; i < 10; ++i) {
     values.push_back(static_cast<float>(i * i / 100.0 + 0.05 * random_normal({.seed = 1}, static_cast<uint64_t>(i))));

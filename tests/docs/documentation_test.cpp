@@ -2,8 +2,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <cctype>
 #include <filesystem>
-#include <map>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -27,8 +27,8 @@ struct Line {
 // A page of Markdown, its lines parted by kind.
 struct Page {
   std::string path;  // from the root
-  std::vector<Line> prose;
-  std::vector<std::vector<Line>> blocks;  // fenced; the first line of each is the fence, with its language
+  std::vector<Line> prose{};
+  std::vector<std::vector<Line>> blocks{};  // fenced; the first line of each is the fence, with its language
 };
 
 Page parse_page(const std::string& path, const std::string& text) {
@@ -106,10 +106,10 @@ std::vector<std::string> broken_links(const Page& page) {
       const size_t hash = target.find('#');
       const std::string file = target.substr(0, hash);
       const fs::path path = file.empty() ? kRoot / page.path : (kRoot / page.path).parent_path() / file;
-      bool good = fs::exists(path);
+      bool good = file.empty() || fs::exists(path);
       if (good && hash != std::string::npos) {
-        const Page other = load_page(fs::relative(path, kRoot).string());
-        good = anchors_of(file.empty() ? page : other).contains(target.substr(hash + 1));
+        const auto anchors = anchors_of(file.empty() ? page : load_page(fs::relative(path, kRoot).string()));
+        good = anchors.contains(target.substr(hash + 1));
       }
       if (!good) broken.push_back(fmt::format("{}:{}: {}", page.path, line.number, target));
     }
