@@ -31,8 +31,8 @@ TEST_SUITE("unit") {
     const RunOptions options = parse_noise({"--noise", "none,flip", "--rate", "0.1,0.5"});
     CHECK(rates_of(options, "none") == std::vector<double>{0.0});
     CHECK(rates_of(options, "flip") == std::vector<double>{0.1, 0.5});
-    CHECK(transition_of(small_experiment(), options, "none", 0.0).values() == std::vector<double>{1, 0, 0, 1});
-    CHECK(transition_of(small_experiment(), options, "flip", 0.5).at(0, 1) == 0.5);
+    CHECK(noise_of(small_experiment(), options, "none", 0.0).values() == std::vector<double>{1, 0, 0, 1});
+    CHECK(noise_of(small_experiment(), options, "flip", 0.5).at(0, 1) == 0.5);
     CHECK(contains(noise_refusal({"--noise", "none", "--rate", "0.1"}), "--rate 0.1: --noise none has no rate"));
   }
 
@@ -41,7 +41,7 @@ TEST_SUITE("unit") {
     const std::string file = folder / "t.txt";
     write_file_atomically(file, "0.75 0.25\n0.5 0.5\n");
     const RunOptions options = parse_noise({"--noise", "transition", "--transition", file, "--method", "ce"});
-    const TransitionMatrix t = transition_of(small_experiment(), options, "transition", 0.0);
+    const Transition t = noise_of(small_experiment(), options, "transition", 0.0);
     CHECK(t.values() == std::vector<double>{0.75, 0.25, 0.5, 0.5});
     const std::string settings = settings_of(small_experiment(), options, {"transition", 0.0, 1}, "ce", small_data());
     CHECK(contains(settings, "\"transition\":[0.75,0.25,0.5,0.5]"));

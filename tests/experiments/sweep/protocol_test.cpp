@@ -29,7 +29,7 @@ RunOptions options_with(std::vector<std::string> noises, std::vector<double> rat
 TEST_SUITE("unit") {
   TEST_CASE("protocol: noise falls on training and validation labels by seed and on nothing else") {
     const DataSplits data = small_splits(400, 200);
-    const TransitionMatrix flip = flip_noise(2, {{0, 1}}, 0.5);
+    const Transition flip = flip_noise(2, {{0, 1}}, 0.5);
     const NoisyData one = add_noise(data, flip, 1), again = add_noise(data, flip, 1), two = add_noise(data, flip, 2);
     CHECK(one.train.labels == again.train.labels);
     CHECK(one.train.labels != two.train.labels);
@@ -45,7 +45,7 @@ TEST_SUITE("unit") {
       }
     }
     CHECK(static_cast<double>(flipped) / static_cast<double>(zeros) == doctest::Approx(0.5).epsilon(0.2));
-    CHECK(add_noise(data, TransitionMatrix::identity(2), 1).train.labels == data.train.labels);
+    CHECK(add_noise(data, Transition::identity(2), 1).train.labels == data.train.labels);
   }
 
   TEST_CASE("protocol: a limit leaves the first training samples with the same noisy labels and all others") {
@@ -54,7 +54,7 @@ TEST_SUITE("unit") {
     const DataSplits all = small_splits(), few = limited(small_splits(), options);
     CHECK(few.train.size() == 10);
     CHECK(few.validation.size() == all.validation.size());
-    const TransitionMatrix flip = flip_noise(2, {{0, 1}}, 0.5);
+    const Transition flip = flip_noise(2, {{0, 1}}, 0.5);
     const std::vector<int32_t> whole = add_noise(all, flip, 3).train.labels;
     CHECK(add_noise(few, flip, 3).train.labels == std::vector<int32_t>(whole.begin(), whole.begin() + 10));
     options.limit = 61;
@@ -77,7 +77,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("protocol: labels without a class can teach ce but not dmi and the class is named") {
     const Experiment experiment = small_experiment();
-    NoisyData noisy = add_noise(small_splits(), TransitionMatrix::identity(2), 1);
+    NoisyData noisy = add_noise(small_splits(), Transition::identity(2), 1);
     CHECK(error_of([&] { check_informative(*make_loss("dmi"), noisy, experiment, "run"); }).empty());
     std::ranges::fill(noisy.validation.labels, 1);
     const std::string message = error_of([&] { check_informative(*make_loss("dmi"), noisy, experiment, "run"); });
@@ -123,6 +123,6 @@ TEST_SUITE("unit") {
     CHECK(contains(error_of([&] { check_same_settings("garbage", settings(base, "ce"), "it"); }),
                    "it: its settings: no valid JSON"));
     CHECK(error_of([&] { check_same_settings("[]", settings(base, "ce"), "it"); }) ==
-          "it: its settings are no JSON object");
+          "it: its settings are not a JSON object");
   }
 }
