@@ -3,6 +3,8 @@
 // everywhere. L_DMI is unaffected. As in the paper, it starts from the network that cross entropy has trained.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "data/noise/synthetic.h"
 #include "engine/autograd.h"
 #include "engine/ops/elementwise.h"
@@ -59,17 +61,18 @@ int main() {
 
   fmt::print("noise rate  cross entropy  L_DMI    (accuracy in percent on clean test labels)\n");
   for (const double rate : {0.0, 0.2, 0.4, 0.6, 0.8}) {
-    const TransitionMatrix noise = flip_noise(2, {{.from = 0, .to = 1}}, rate);
-    const RandomKey key{.seed = 1, .purpose = Purpose::labels};
-    const Tensor noisy = Tensor::from(apply_noise(noise, clean, positions, key), {kSamples}, device);
+    const Transition noise = flip_noise(2, {{.from = 0, .to = 1}}, rate);
+    const std::vector<int32_t> noisy = noise.draw_labels(clean, positions, {.seed = 1, .purpose = Purpose::labels});
+    const Tensor train_labels = Tensor::from(noisy, {kSamples}, device);
 
     Initializer init(device, /*seed=*/1);
     Sequential network({std::make_shared<Linear>(init, LinearOptions{.in_features = 2, .out_features = 32}),
                         std::make_shared<Relu>(),
                         std::make_shared<Linear>(init, LinearOptions{.in_features = 32, .out_features = 2})});
-    train(network, train_inputs, noisy, cross_entropy);
+    train(network, train_inputs, train_labels, cross_entropy);
     const double with_cross_entropy = accuracy(network, test_inputs, test_labels);
-    train(network, train_inputs, noisy, [](const Tensor& logits, const Tensor& labels) { return dmi(logits, labels); });
+    train(network, train_inputs, train_labels,
+          [](const Tensor& logits, const Tensor& labels) { return dmi(logits, labels); });
     fmt::print("{:10.1f}  {:13.1f}  {:5.1f}\n", rate, with_cross_entropy, accuracy(network, test_inputs, test_labels));
   }
 }
