@@ -71,7 +71,7 @@ TEST_SUITE("unit") {
     CHECK(plain.rates_text.empty());
     const FlagVariables given =
         parse_variables({"a.txt", "--on", "--count", "007", "--seed", "18446744073709551615", "--rate", "1e-3",
-                         "--name", "large", "--folder", "there", "--mode", "x", "--rates", "0.1,0.2", "b.txt"});
+                         "--name", "large", "--folder", "there", "--mode", "x", "b.txt", "--rates", "0.1,0.2"});
     CHECK(given.on);
     CHECK(given.count == 7);  // not octal
     CHECK(given.seed == UINT64_MAX);
