@@ -87,12 +87,12 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("flags: what a flag does not take is bad usage with the flag and the value") {
-    CHECK(contains(flag_refusal({"--count", "0"}), "--count"));
+    CHECK(contains(flag_refusal({"--count", "0"}), "--count 0: expected a positive number"));
     CHECK(contains(flag_refusal({"--count", "many"}), "--count many: expected a whole number"));
     CHECK(
         contains(flag_refusal({"--seed", "-1"}), "--seed -1: expected a whole number from 0 to 18446744073709551615"));
     CHECK(contains(flag_refusal({"--rate", "nan"}), "--rate nan: expected a finite number"));
-    CHECK(contains(flag_refusal({"--rate", "-1"}), "--rate"));
+    CHECK(contains(flag_refusal({"--rate", "-1"}), "--rate -1: expected 0 or a positive number"));
     CHECK(contains(flag_refusal({"--name", "middle"}), "middle"));
     CHECK(contains(flag_refusal({"--limit", "1", "--name", "large"}), "excludes"));
     CHECK(contains(flag_refusal({"--loud"}), "--loud"));
