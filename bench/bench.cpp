@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "data/loader.h"
-#include "data/text/text.h"
+#include "data/text/text_array.h"
 #include "engine/autograd.h"
 #include "engine/backend.h"
 #include "engine/ops/reduce.h"

@@ -33,7 +33,7 @@ ExperimentData load(const std::filesystem::path& directory, const ImageFlags& fl
   const Shape shape = transformed_shape(options.evaluation);
   const ImageNetwork network = image_network(flags, kClothing1mClasses.size(), shape[0], shape[1]);
   Clothing1m data = load_clothing1m(directory, options);
-  std::vector<BrokenImage> broken = std::move(data.broken_train);
+  std::vector<BrokenSample> broken = std::move(data.broken_train);
   for (const auto* more : {&data.broken_validation, &data.broken_test})
     broken.insert(broken.end(), more->begin(), more->end());
   return image_data({std::move(data.train), std::move(data.validation), std::move(data.test)}, network, flags,

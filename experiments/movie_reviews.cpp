@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "data/checksum.h"
-#include "data/text/embeddings.h"
+#include "data/text/word_vectors.h"
 #include "engine/io/json.h"
 #include "experiments/sweep/program.h"
 #include "experiments/sweep/protocol.h"

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "data/files/file_account.h"
-#include "data/files/names.h"
+#include "data/files/look_alikes.h"
 #include "engine/error.h"
 
 namespace cofactor {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "data/files/names.h"
+#include "data/files/look_alikes.h"
 
 namespace cofactor {
 

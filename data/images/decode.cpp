@@ -9,7 +9,7 @@
 #include "data/images/bmp_check.h"
 #include "data/images/exif.h"
 #include "data/images/jpeg_check.h"
-#include "data/images/kind.h"
+#include "data/images/image_kind.h"
 #include "data/images/png_check.h"
 #include "engine/error.h"
 #include "engine/io/file.h"

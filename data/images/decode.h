@@ -8,7 +8,7 @@
 
 namespace cofactor {
 
-// The pixels of an encoded image. What it is shows in its first bytes (data/images/kind.h), not in a name. Gray is
+// The pixels of an encoded image. What it is shows in its first bytes (data/images/image_kind.h), not in a name. Gray is
 // repeated in the three channels, CMYK converted, alpha dropped, 16 bits cut to 8. The image comes upright: turned or
 // mirrored as its note on how the camera was held asks (EXIF, of a JPEG or PNG), as Pillow's exif_transpose does.
 //

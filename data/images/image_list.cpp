@@ -5,7 +5,7 @@
 #include <system_error>
 #include <utility>
 
-#include "data/files/names.h"
+#include "data/files/look_alikes.h"
 #include "engine/error.h"
 #include "engine/io/file.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "data/files/file_account.h"
-#include "data/images/file_tree.h"
+#include "data/images/find_images.h"
 
 namespace cofactor {
 

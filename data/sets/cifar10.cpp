@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "data/files/find_folder.h"
-#include "data/images/image_set.h"
+#include "data/images/image_file_dataset.h"
 #include "data/sets/split_file.h"
 #include "engine/io/file.h"
 

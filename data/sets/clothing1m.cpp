@@ -26,12 +26,12 @@ class PartReader {
   PartReader(const std::filesystem::path& directory, const Clothing1mOptions& options)
       : directory_(directory), options_(options) {}
 
-  Split read(const char* name, const char* part, const ImageTransform& transform, std::vector<BrokenImage>& broken) {
+  Split read(const char* name, const char* part, const ImageTransform& transform, std::vector<BrokenSample>& broken) {
     const auto list = read_annotations(directory_, name);
     lists_.push_back(list);
     if (options_.skip_broken) broken = find_broken_images(*list, options_.threads);
     account_.use(list->size() - static_cast<int64_t>(broken.size()));
-    const Split all = make_split(std::make_shared<ImageFiles>(list, transform), 0, list->size());
+    const Split all = make_split(std::make_shared<ImageFileDataset>(list, transform), 0, list->size());
     const Split intact = without_broken(all, broken);
     check_classes_left(intact, all, list->classes, part, broken);
     return intact;

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/images/image_set.h"
+#include "data/images/image_file_dataset.h"
 
 namespace cofactor {
 
@@ -35,7 +35,7 @@ struct Clothing1m {
   Split train;                                                            // a million, with noisy labels
   Split validation;                                                       // 14,000, clean
   Split test;                                                             // 10,000, clean
-  std::vector<BrokenImage> broken_train, broken_validation, broken_test;  // that skip_broken left out
+  std::vector<BrokenSample> broken_train, broken_validation, broken_test;  // that skip_broken left out
   FileAccount account;                                                    // of all files below images/
 };
 

@@ -88,7 +88,7 @@ DogsVsCatsTransforms dogs_vs_cats_transforms(DogsVsCatsInput input, int size) {
 DogsVsCats load_dogs_vs_cats(const std::filesystem::path& directory, const DogsVsCatsOptions& options) {
   FileAccount account;
   const auto list = list_images(directory, options.threads, account);
-  const auto training = std::make_shared<const ImageFiles>(list, options.transforms.training);
+  const auto training = std::make_shared<const ImageFileDataset>(list, options.transforms.training);
   const auto evaluation = training->with(options.transforms.evaluation);
   check(training->sample_shape() == evaluation->sample_shape(),
         "dogs_vs_cats: training images become {}, but those of validation and test {}", training->sample_shape(),
@@ -98,7 +98,7 @@ DogsVsCats load_dogs_vs_cats(const std::filesystem::path& directory, const DogsV
   const auto order = random_permutation({options.split_seed, Purpose::split, 0, 0}, all);
   DogsVsCats data{make_split(training, order, 0, train), make_split(evaluation, order, train, quarter),
                   make_split(evaluation, order, train + quarter, quarter),
-                  options.skip_broken ? find_broken_images(*list, options.threads) : std::vector<BrokenImage>{},
+                  options.skip_broken ? find_broken_images(*list, options.threads) : std::vector<BrokenSample>{},
                   std::move(account)};
   data.account.use(-static_cast<int64_t>(data.broken.size()));
   for (const auto& [part, name] :

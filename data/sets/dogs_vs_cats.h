@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/images/image_set.h"
+#include "data/images/image_file_dataset.h"
 #include "data/noise/synthetic.h"
 
 namespace cofactor {
@@ -42,7 +42,7 @@ struct DogsVsCats {
   Split train;                      // 12,500 of 25,000
   Split validation;                 // 6,250
   Split test;                       // 6,250
-  std::vector<BrokenImage> broken;  // that skip_broken left out of them
+  std::vector<BrokenSample> broken;  // that skip_broken left out of them
   FileAccount account;              // of all files
 };
 

@@ -7,7 +7,7 @@
 #include <cctype>
 #include <system_error>
 
-#include "data/files/names.h"
+#include "data/files/look_alikes.h"
 #include "engine/error.h"
 
 namespace cofactor {

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <utility>
 
-#include "data/files/names.h"
+#include "data/files/look_alikes.h"
 #include "data/sets/folder_layout.h"
 #include "data/sets/split_file.h"
 
@@ -48,7 +48,7 @@ Dealt deal(const ImageList& list, bool with_validation, bool with_test, uint64_t
   return dealt;
 }
 
-Split all_of(const std::shared_ptr<const ImageFiles>& images) {
+Split all_of(const std::shared_ptr<const ImageFileDataset>& images) {
   return make_split(images, 0, images->size());
 }
 
@@ -80,13 +80,13 @@ class FolderLoader {
  private:
   // A data set, without its broken images.
   struct Source {
-    std::shared_ptr<const ImageFiles> images;
-    std::vector<BrokenImage> broken;
+    std::shared_ptr<const ImageFileDataset> images;
+    std::vector<BrokenSample> broken;
   };
 
   Source source_of(ImageList list) {
     Source source{
-        std::make_shared<const ImageFiles>(std::make_shared<const ImageList>(std::move(list)), options_.evaluation),
+        std::make_shared<const ImageFileDataset>(std::make_shared<const ImageList>(std::move(list)), options_.evaluation),
         {}};
     if (options_.skip_broken) source.broken = find_broken_images(source.images->list(), options_.threads);
     folder_.broken.insert(folder_.broken.end(), source.broken.begin(), source.broken.end());

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/images/image_set.h"
+#include "data/images/image_file_dataset.h"
 
 namespace cofactor {
 
@@ -23,12 +23,12 @@ struct ImageFolderOptions {
 
 struct ImageFolder {
   std::vector<std::string> classes;
-  std::shared_ptr<const ImageFiles> images;             // those that train, as evaluation reads them, and maybe others
-  std::shared_ptr<const ImageFiles> validation_images;  // of the validation: the same, or a folder of its own
+  std::shared_ptr<const ImageFileDataset> images;             // those that train, as evaluation reads them, and maybe others
+  std::shared_ptr<const ImageFileDataset> validation_images;  // of the validation: the same, or a folder of its own
   Split train, validation;
   Split test;                       // of another data set where there is a test folder
   bool clean_test = false;          // whether all of it comes from a test folder
-  std::vector<BrokenImage> broken;  // that skip_broken left out, those of other data sets (by their own indices) last
+  std::vector<BrokenSample> broken;  // that skip_broken left out, those of other data sets (by their own indices) last
   FileAccount account;              // of all files
 };
 

@@ -10,7 +10,7 @@
 
 #include "data/dataset.h"
 #include "data/noise/synthetic.h"
-#include "data/text/text.h"
+#include "data/text/text_array.h"
 
 namespace cofactor {
 

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "data/files/csv.h"
-#include "data/files/names.h"
+#include "data/files/look_alikes.h"
 #include "engine/error.h"
 #include "engine/io/file.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "data/files/names.h"
+#include "data/files/look_alikes.h"
 #include "engine/io/file.h"
 #include "experiments/report/csv_field.h"
 #include "losses/dmi.h"

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "data/checksum.h"
-#include "data/files/names.h"
+#include "data/files/look_alikes.h"
 #include "engine/io/safetensors.h"
 #include "experiments/sweep/program.h"
 #include "layers/pretrained.h"
@@ -65,7 +65,7 @@ std::vector<std::string> lines_of(const ImageNotes& files) {
   std::vector<std::string> lines;
   if (files.account.used() > 0)
     lines = files.account.lines(files.classes.empty() ? "" : text_of_classes(files.classes));
-  const std::vector<BrokenImage>& broken = files.broken;
+  const std::vector<BrokenSample>& broken = files.broken;
   if (broken.empty()) return lines;
   lines.push_back(fmt::format("{} cannot be read and {} left out",
                               counted(static_cast<int64_t>(broken.size()), "image", "images"),

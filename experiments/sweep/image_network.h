@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "data/images/image_set.h"
+#include "data/images/image_file_dataset.h"
 #include "engine/io/json.h"
 #include "experiments/sweep/experiment.h"
 #include "models/make_network.h"
@@ -56,7 +56,7 @@ ImageNetwork image_network(const ImageFlags& flags, int64_t classes, int64_t hei
 struct ImageNotes {
   FileAccount account{};
   std::vector<std::string> classes{};
-  std::vector<BrokenImage> broken{};
+  std::vector<BrokenSample> broken{};
 };
 
 // What an image experiment runs on: its splits and the network; `settings`, an object, gets the network's and those of

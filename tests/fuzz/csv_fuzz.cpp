@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "data/files/csv.h"
-#include "data/files/names.h"
+#include "data/files/look_alikes.h"
 #include "data/sets/split_file.h"
 #include "tests/fuzz/parse.h"
 

@@ -59,7 +59,7 @@ TEST_SUITE("data") {
     Clothing1mOptions options{.skip_broken = true};
     options.training = options.evaluation = {.resize_h = 8, .resize_w = 8};
     CHECK(load_clothing1m(folder.path(), options).train.size() == 10);
-    const ImageList list = dynamic_cast<const ImageFiles&>(*load_clothing1m(folder.path()).train.data).list();
+    const ImageList list = dynamic_cast<const ImageFileDataset&>(*load_clothing1m(folder.path()).train.data).list();
     std::filesystem::remove(list.path(4));
     write_file_atomically(folder / "images/unlisted.jpg", "x");
     const Clothing1m data = load_clothing1m(folder.path(), options);

@@ -16,7 +16,7 @@ namespace cofactor::testing {
 namespace {
 
 const ImageList& list_of(const Split& split) {
-  return dynamic_cast<const ImageFiles&>(*split.data).list();
+  return dynamic_cast<const ImageFileDataset&>(*split.data).list();
 }
 
 std::vector<int64_t> indices_of(const DogsVsCats& data) {

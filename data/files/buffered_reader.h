@@ -13,11 +13,11 @@ namespace cofactor {
 
 // Hands out views that hold until the next call. Throws Error, with the path and `what` before it, where the file
 // cannot be opened or read.
-class PieceReader {
+class BufferedReader {
  public:
   static constexpr size_t kPiece = size_t{1} << 20;  // bytes read at once
 
-  PieceReader(const std::filesystem::path& path, std::string_view what);
+  BufferedReader(const std::filesystem::path& path, std::string_view what);
 
   const std::string& path() const { return path_; }
   size_t offset() const { return offset_; }  // of the next byte

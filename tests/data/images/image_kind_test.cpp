@@ -1,4 +1,4 @@
-#include "data/images/kind.h"
+#include "data/images/image_kind.h"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>

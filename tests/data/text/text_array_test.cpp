@@ -1,4 +1,4 @@
-#include "data/text/text.h"
+#include "data/text/text_array.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "data/images/file_tree.h"
+#include "data/images/find_images.h"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>

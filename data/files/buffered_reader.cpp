@@ -1,4 +1,4 @@
-#include "data/files/piece_reader.h"
+#include "data/files/buffered_reader.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -13,7 +13,7 @@ namespace {
 
 // Room for two pieces, or for all of a smaller file.
 size_t room_for(const std::filesystem::path& path) {
-  constexpr size_t kMax = 2 * PieceReader::kPiece;
+  constexpr size_t kMax = 2 * BufferedReader::kPiece;
   std::error_code error;
   const uintmax_t size = std::filesystem::file_size(path, error);
   return error || size >= kMax ? kMax : static_cast<size_t>(size) + 1;
@@ -21,28 +21,28 @@ size_t room_for(const std::filesystem::path& path) {
 
 }  // namespace
 
-PieceReader::PieceReader(const std::filesystem::path& path, std::string_view what)
+BufferedReader::BufferedReader(const std::filesystem::path& path, std::string_view what)
     : path_(path.string()), what_(what), file_(std::fopen(path_.c_str(), "rb"), &std::fclose), buffer_(room_for(path)) {
   if (!file_) fail("{}: cannot open '{}': {}", what_, path_, std::generic_category().message(errno));
 }
 
-std::string_view PieceReader::peek(size_t size) {
+std::string_view BufferedReader::peek(size_t size) {
   while (end_ - begin_ < size && refill()) continue;
   return {buffer_.data() + begin_, std::min(size, end_ - begin_)};
 }
 
-void PieceReader::skip(size_t size) {
+void BufferedReader::skip(size_t size) {
   begin_ += size;
   offset_ += size;
 }
 
-std::string_view PieceReader::take(size_t size) {
+std::string_view BufferedReader::take(size_t size) {
   const auto bytes = peek(size);
   skip(bytes.size());
   return bytes;
 }
 
-std::optional<std::string_view> PieceReader::take_until(char mark, size_t limit, bool may_end) {
+std::optional<std::string_view> BufferedReader::take_until(char mark, size_t limit, bool may_end) {
   size_t searched = 0;
   for (;;) {
     const size_t buffered = std::min(end_ - begin_, limit + 1);
@@ -57,7 +57,7 @@ std::optional<std::string_view> PieceReader::take_until(char mark, size_t limit,
   }
 }
 
-bool PieceReader::refill() {
+bool BufferedReader::refill() {
   std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
   end_ -= begin_;
   begin_ = 0;

@@ -1,4 +1,4 @@
-#include "data/images/kind.h"
+#include "data/images/image_kind.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "data/images/image_set.h"
+#include "data/images/image_file_dataset.h"
 
 #include <doctest/doctest.h>
 
@@ -68,7 +68,7 @@ std::vector<std::vector<float>> batches_of(const Split& split, int workers) {
 TEST_SUITE("data") {
   TEST_CASE("image files are decoded and transformed when they are read") {
     const FolderOfImages folder;
-    const ImageFiles data(folder.list(), kPlainTransform);
+    const ImageFileDataset data(folder.list(), kPlainTransform);
     CHECK(data.size() == kFolderImages);
     CHECK(data.classes() == 2);
     CHECK(data.sample_shape() == Shape{8, 8, 3});
@@ -91,7 +91,7 @@ TEST_SUITE("data") {
 
   TEST_CASE("batches of image files are the same for any number of workers") {
     const FolderOfImages folder;
-    const auto data = std::make_shared<ImageFiles>(folder.list(), kRandomTransform);
+    const auto data = std::make_shared<ImageFileDataset>(folder.list(), kRandomTransform);
     const Split split = make_split(data, 0, data->size());
     const auto expected = batches_of(split, 0);
     CHECK(expected.size() == 2 * 5);
@@ -106,7 +106,7 @@ TEST_SUITE("data") {
     auto list = std::make_shared<ImageList>(*folder.list());
     list->names.push_back("b/99.png");
     list->labels.push_back(1);
-    const ImageFiles data(list, kPlainTransform);
+    const ImageFileDataset data(list, kPlainTransform);
     CHECK(error_of([&] { sample_of(data, 7); }) ==
           "image: '" + folder.path(7).string() + "' does not begin as a JPEG, PNG or BMP does");
     CHECK(contains(error_of([&] { sample_of(data, kFolderImages - 1); }), "b/99.png"));
@@ -114,7 +114,7 @@ TEST_SUITE("data") {
     CHECK(error_of([&] { sample_of(data, kFolderImages); }) == "images: sample 24 does not exist among 24");
     CHECK_THROWS_AS(sample_of(data, -1), Error);
     for (const int workers : {0, 2})
-      CHECK(contains(error_of([&] { batches_of(make_split(std::make_shared<ImageFiles>(data), 5, 4), workers); }),
+      CHECK(contains(error_of([&] { batches_of(make_split(std::make_shared<ImageFileDataset>(data), 5, 4), workers); }),
                      folder.path(7).string()));
   }
 
@@ -128,14 +128,14 @@ TEST_SUITE("data") {
       const auto broken = find_broken_images(*list, threads);
       REQUIRE(broken.size() == 4);
       std::vector<int64_t> indices;
-      for (const BrokenImage& image : broken) {
+      for (const BrokenSample& image : broken) {
         indices.push_back(image.index);
         CHECK(contains(image.reason, folder.path(static_cast<int>(image.index)).string()));
       }
       CHECK(indices == std::vector<int64_t>{3, 14, 15, 20});
     }
     const auto broken = find_broken_images(*list, 2);
-    const auto data = std::make_shared<ImageFiles>(list, kRandomTransform);
+    const auto data = std::make_shared<ImageFileDataset>(list, kRandomTransform);
     Split split = make_split(data, {20, 5, 3, 17, 0}, 0, 5);
     split.labels = {1, 1, 0, 0, 1};  // noisy
     const Split intact = without_broken(split, broken);
@@ -153,7 +153,7 @@ TEST_SUITE("data") {
 
   TEST_CASE("an image that is written to after it was looked at is refused and one that is only linked is not") {
     const FolderOfImages folder;
-    const auto data = std::make_shared<const ImageFiles>(folder.list(), kRandomTransform);
+    const auto data = std::make_shared<const ImageFileDataset>(folder.list(), kRandomTransform);
     const auto plain = data->with(kPlainTransform);
     const SampleContents found = data->contents({3, 4}, 2);
     CHECK(found.broken.empty());
@@ -162,7 +162,7 @@ TEST_SUITE("data") {
     std::filesystem::create_hard_link(folder.path(3), folder.path(3).string() + ".link");
     CHECK(error_of([&] { sample_of(*data, 3); }).empty());
     for (const int image : {3, 4, 5}) write_image(folder.path(image), random_image(9, 31, 1));
-    for (const ImageFiles* reader : {&*data, plain.get()}) {
+    for (const ImageFileDataset* reader : {&*data, plain.get()}) {
       CHECK(contains(error_of([&] { sample_of(*reader, 3); }), "was changed while the run went on"));
       CHECK(error_of([&] { sample_of(*reader, 5); }).empty());  // nobody had looked at it
     }
@@ -194,13 +194,13 @@ TEST_SUITE("data") {
 
   TEST_CASE("lists without images or with labels that do not fit are errors") {
     const auto error = [](const ImageList& list) {
-      return error_of([&] { ImageFiles(std::make_shared<ImageList>(list), kPlainTransform); });
+      return error_of([&] { ImageFileDataset(std::make_shared<ImageList>(list), kPlainTransform); });
     };
     CHECK(error({"/", {"a"}, {"a.jpg"}, {0}}).empty());
     CHECK(error({"/", {"a"}, {}, {}}) == "images: the list holds no image");
     CHECK(error({"/", {"a"}, {"a.jpg"}, {}}) == "images: the list has 1 files but 0 labels");
     CHECK(error({"/", {"a"}, {"a.jpg"}, {1}}) == "images: label 1 of '/a.jpg' does not lie in [0, 1)");
-    CHECK(error_of([] { ImageFiles(nullptr, kPlainTransform); }) == "images: the list holds no image");
+    CHECK(error_of([] { ImageFileDataset(nullptr, kPlainTransform); }) == "images: the list holds no image");
     CHECK_THROWS_AS(load_image_array({"/", {"a"}, {}, {}}, {0, 0, 0}, {1, 1, 1}), Error);
   }
 }

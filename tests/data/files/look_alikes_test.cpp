@@ -1,4 +1,4 @@
-#include "data/files/names.h"
+#include "data/files/look_alikes.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "data/images/transform.h"
+#include "data/images/image_transform.h"
 
 #include <algorithm>
 #include <cmath>

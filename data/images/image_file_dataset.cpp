@@ -1,4 +1,4 @@
-#include "data/images/image_set.h"
+#include "data/images/image_file_dataset.h"
 
 #include <algorithm>
 #include <numeric>
@@ -11,7 +11,7 @@
 
 namespace cofactor {
 
-ImageFiles::ImageFiles(std::shared_ptr<const ImageList> list, const ImageTransform& transform)
+ImageFileDataset::ImageFileDataset(std::shared_ptr<const ImageList> list, const ImageTransform& transform)
     : list_(std::move(list)), transform_(transform), shape_(transformed_shape(transform)) {
   check(list_ != nullptr && list_->size() > 0, "images: the list holds no image");
   check(list_->labels.size() == list_->names.size(), "images: the list has {} files but {} labels", list_->names.size(),
@@ -23,7 +23,7 @@ ImageFiles::ImageFiles(std::shared_ptr<const ImageList> list, const ImageTransfo
   stamps_ = std::make_shared<std::vector<uint64_t>>(list_->names.size());
 }
 
-void ImageFiles::read(int64_t index, const RandomKey& augmentation, void* out) const {
+void ImageFileDataset::read(int64_t index, const RandomKey& augmentation, void* out) const {
   check(index >= 0 && index < size(), "images: sample {} does not exist among {}", index, size());
   const std::filesystem::path path = list_->path(index);
   const uint64_t looked_at = (*stamps_)[static_cast<size_t>(index)];
@@ -34,12 +34,12 @@ void ImageFiles::read(int64_t index, const RandomKey& augmentation, void* out) c
   transform_image(transform_, read_image(path), augmentation, static_cast<float*>(out));
 }
 
-SampleContents ImageFiles::contents(const std::vector<int64_t>& indices, int threads) const {
+SampleContents ImageFileDataset::contents(const std::vector<int64_t>& indices, int threads) const {
   return scan_images(*list_, indices, threads, stamps_.get());
 }
 
-std::shared_ptr<const ImageFiles> ImageFiles::with(const ImageTransform& transform) const {
-  auto same = std::make_shared<ImageFiles>(list_, transform);
+std::shared_ptr<const ImageFileDataset> ImageFileDataset::with(const ImageTransform& transform) const {
+  auto same = std::make_shared<ImageFileDataset>(list_, transform);
   same->stamps_ = stamps_;
   return same;
 }
@@ -60,17 +60,17 @@ std::shared_ptr<const ImageArray> load_image_array(const ImageList& list, const 
                                       static_cast<int64_t>(list.classes.size()), mean, std);
 }
 
-std::vector<BrokenImage> find_broken_images(const ImageList& list, int threads) {
+std::vector<BrokenSample> find_broken_images(const ImageList& list, int threads) {
   std::vector<int64_t> all(static_cast<size_t>(list.size()));
   std::iota(all.begin(), all.end(), int64_t{0});
   return scan_images(list, all, threads).broken;
 }
 
-Split without_broken(const Split& split, const std::vector<BrokenImage>& broken) {
+Split without_broken(const Split& split, const std::vector<BrokenSample>& broken) {
   Split intact{.data = split.data, .indices = {}, .labels = {}};
-  const BrokenImage* first = nullptr;  // of those in the split
+  const BrokenSample* first = nullptr;  // of those in the split
   for (size_t i = 0; i < split.indices.size(); ++i) {
-    const auto found = std::ranges::lower_bound(broken, split.indices[i], {}, &BrokenImage::index);
+    const auto found = std::ranges::lower_bound(broken, split.indices[i], {}, &BrokenSample::index);
     if (found != broken.end() && found->index == split.indices[i]) {
       if (first == nullptr) first = &*found;
       continue;
@@ -84,11 +84,11 @@ Split without_broken(const Split& split, const std::vector<BrokenImage>& broken)
 }
 
 void check_classes_left(const Split& split, const Split& whole, const std::vector<std::string>& classes,
-                        std::string_view part, const std::vector<BrokenImage>& broken) {
+                        std::string_view part, const std::vector<BrokenSample>& broken) {
   const std::vector<int64_t> left = split.class_counts(), before = whole.class_counts();
   for (size_t c = 0; c < left.size(); ++c) {
     if (left[c] > 0 || before[c] == 0) continue;
-    const auto of_class = [&](const BrokenImage& image) {
+    const auto of_class = [&](const BrokenSample& image) {
       const auto place = std::ranges::find(whole.indices, image.index);
       return place != whole.indices.end() &&
              whole.labels[static_cast<size_t>(place - whole.indices.begin())] == static_cast<int32_t>(c);

@@ -1,4 +1,4 @@
-#include "data/text/embeddings.h"
+#include "data/text/word_vectors.h"
 
 #include <algorithm>
 #include <bit>
@@ -11,7 +11,7 @@
 #include <system_error>
 #include <type_traits>
 
-#include "data/files/piece_reader.h"
+#include "data/files/buffered_reader.h"
 #include "engine/io/file_kind.h"
 #include "engine/io/utf8.h"
 #include "engine/random.h"
@@ -142,7 +142,7 @@ bool holds_control_characters(std::string_view bytes) {
 
 // Whether a word2vec file is binary, from what follows its header: in a binary file, numbers' bytes behind the first
 // word and blank, which are no text. The name decides where there is nothing to see.
-bool is_binary_file(PieceReader& file, const VectorHeader& header) {
+bool is_binary_file(BufferedReader& file, const VectorHeader& header) {
   std::string_view numbers = file.peek(kLookedAt);
   const size_t blank = numbers.find(' ', 1);
   numbers.remove_prefix(blank == std::string_view::npos ? numbers.size() : blank + 1);
@@ -192,7 +192,7 @@ void check_header(const std::filesystem::path& path, const VectorHeader& header,
       path.string(), size, header.words, header.dimension);
 }
 
-void read_binary_vectors(PieceReader& file, const VectorHeader& header, VectorTable& table) {
+void read_binary_vectors(BufferedReader& file, const VectorHeader& header, VectorTable& table) {
   const auto skip_line_feed = [&] {
     if (file.peek(1) == "\n") file.skip(1);
   };
@@ -224,7 +224,7 @@ void read_binary_vectors(PieceReader& file, const VectorHeader& header, VectorTa
         file.path(), file.offset(), header.words, header.dimension);
 }
 
-std::string_view text_line(PieceReader& file, int64_t number) {
+std::string_view text_line(BufferedReader& file, int64_t number) {
   const auto line = file.take_until('\n', kLongestLine, true);
   check(line.has_value(), "embeddings: '{}', line {}: longer than {} bytes, which no line of vectors is", file.path(),
         number, kLongestLine);
@@ -232,7 +232,7 @@ std::string_view text_line(PieceReader& file, int64_t number) {
 }
 
 // One line of a text file: a word and its vector. `fields` is scratch.
-void read_vector_line(std::string_view line, int64_t number, const PieceReader& file, VectorTable& table,
+void read_vector_line(std::string_view line, int64_t number, const BufferedReader& file, VectorTable& table,
                       std::vector<std::string_view>& fields) {
   split_fields(line, fields);
   const size_t dimension = table.dimension();
@@ -257,7 +257,7 @@ void read_vector_line(std::string_view line, int64_t number, const PieceReader& 
 }
 
 // All lines, of which the first has been read. Blank ones may end the file.
-void read_text_vectors(PieceReader& file, const std::string& first_line, const std::optional<VectorHeader>& header,
+void read_text_vectors(BufferedReader& file, const std::string& first_line, const std::optional<VectorHeader>& header,
                        VectorTable& table) {
   std::vector<std::string_view> fields;
   if (!header) read_vector_line(first_line, 1, file, table, fields);
@@ -281,12 +281,12 @@ void read_text_vectors(PieceReader& file, const std::string& first_line, const s
 }
 
 // Opens a file that is there, has content and is not compressed.
-PieceReader open_vectors(const std::filesystem::path& path) {
+BufferedReader open_vectors(const std::filesystem::path& path) {
   std::error_code error;
   const auto type = std::filesystem::status(path, error).type();
   check(type != std::filesystem::file_type::not_found, "embeddings: '{}' does not exist", path.string());
   check(type == std::filesystem::file_type::regular || error, "embeddings: '{}' is not a regular file", path.string());
-  PieceReader file(path, "embeddings");
+  BufferedReader file(path, "embeddings");
   check(!file.at_end(), "embeddings: '{}' is empty", path.string());
   const std::string kind = foreign_kind(file.peek(kLookedAt), Wanted::word_vectors);
   check(kind.empty(), "embeddings: '{}' is {}", path.string(), kind);
@@ -300,7 +300,7 @@ PieceReader open_vectors(const std::filesystem::path& path) {
 
 WordVectors load_word_vectors(const std::filesystem::path& path, const Vocabulary& vocabulary,
                               std::optional<int64_t> expected_dimension, uint64_t seed) {
-  PieceReader file = open_vectors(path);
+  BufferedReader file = open_vectors(path);
   const bool is_text = file.peek(kLookedAt).find('\0') == std::string_view::npos;
   std::string first_line;
   if (is_text)

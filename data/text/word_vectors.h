@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "data/text/text.h"
+#include "data/text/text_array.h"
 
 namespace cofactor {
 

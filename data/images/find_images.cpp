@@ -1,4 +1,4 @@
-#include "data/images/file_tree.h"
+#include "data/images/find_images.h"
 
 #include <sys/stat.h>
 
@@ -12,8 +12,8 @@
 #include <system_error>
 #include <utility>
 
-#include "data/files/names.h"
-#include "data/images/kind.h"
+#include "data/files/look_alikes.h"
+#include "data/images/image_kind.h"
 #include "data/parallel_for.h"
 #include "engine/error.h"
 

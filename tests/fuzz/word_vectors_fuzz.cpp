@@ -1,5 +1,5 @@
 // Word vectors: word2vec's binary and text files, and GloVe's.
-#include "data/text/embeddings.h"
+#include "data/text/word_vectors.h"
 
 #include <cmath>
 #include <cstdint>

@@ -8,16 +8,16 @@
 
 #include "data/dataset.h"
 #include "data/images/image_list.h"
-#include "data/images/transform.h"
+#include "data/images/image_transform.h"
 
 namespace cofactor {
 
 // Images that are read and decoded anew each time, so that a set of any size takes no memory: a loader with several
 // workers decodes on as many threads. An image's index is its place in the list.
-class ImageFiles : public Dataset {
+class ImageFileDataset : public Dataset {
  public:
   // Throws Error for a list of no image, and for a transform that makes no sense (see transformed_shape).
-  ImageFiles(std::shared_ptr<const ImageList> list, const ImageTransform& transform);
+  ImageFileDataset(std::shared_ptr<const ImageList> list, const ImageTransform& transform);
   int64_t size() const override { return list_->size(); }
   Shape sample_shape() const override { return shape_; }
   const std::vector<int32_t>& labels() const override { return list_->labels; }
@@ -30,7 +30,7 @@ class ImageFiles : public Dataset {
   std::string sample_name(int64_t index) const override { return list_->names.at(static_cast<size_t>(index)); }
 
   // The same files, which the two share, read with another transform: a training split's beside a validation split's.
-  std::shared_ptr<const ImageFiles> with(const ImageTransform& transform) const;
+  std::shared_ptr<const ImageFileDataset> with(const ImageTransform& transform) const;
   const ImageList& list() const { return *list_; }
 
  private:
@@ -50,17 +50,17 @@ std::shared_ptr<const ImageArray> load_image_array(const ImageList& list, const 
 // labels and parts stay as they are, and batches are the same whatever the number of workers. Nothing is put in a
 // broken image's place.
 
-using BrokenImage = BrokenSample;  // its index is the place in the list
+using BrokenSample = BrokenSample;  // its index is the place in the list
 
 // In the order of the list; the same for any number of threads. See scan_images.
-std::vector<BrokenImage> find_broken_images(const ImageList& list, int threads = 1);
+std::vector<BrokenSample> find_broken_images(const ImageList& list, int threads = 1);
 
 // The split without the broken images; indices are those of the list. Throws Error where none would be left.
-Split without_broken(const Split& split, const std::vector<BrokenImage>& broken);
+Split without_broken(const Split& split, const std::vector<BrokenSample>& broken);
 
 // Throws Error where `split`, what without_broken left of `whole`, has no sample of a class that `whole` has, naming
 // the class, the part ("training") and what is wrong with the first of its images.
 void check_classes_left(const Split& split, const Split& whole, const std::vector<std::string>& classes,
-                        std::string_view part, const std::vector<BrokenImage>& broken);
+                        std::string_view part, const std::vector<BrokenSample>& broken);
 
 }  // namespace cofactor
