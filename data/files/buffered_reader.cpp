@@ -11,7 +11,7 @@ namespace cofactor {
 
 namespace {
 
-// Room for two pieces, or for all of a smaller file.
+// The size of the buffer: two pieces, or all of a smaller file.
 size_t room_for(const std::filesystem::path& path) {
   constexpr size_t kMax = 2 * BufferedReader::kPiece;
   std::error_code error;
@@ -63,8 +63,7 @@ bool BufferedReader::refill() {
   begin_ = 0;
   const size_t got = std::fread(buffer_.data() + end_, 1, std::min(kPiece, buffer_.size() - end_), file_.get());
   if (std::ferror(file_.get()))
-    fail("{}: '{}': reading fails at byte {}: {}", what_, path_, offset_ + end_,
-         std::generic_category().message(errno));
+    fail("{}: cannot read '{}' at byte {}: {}", what_, path_, offset_ + end_, std::generic_category().message(errno));
   end_ += got;
   return got > 0;
 }

@@ -1,4 +1,4 @@
-// A file of any size, read in pieces.
+// Reads a file of any size through a buffer.
 #pragma once
 
 #include <cstdio>
@@ -11,8 +11,8 @@
 
 namespace cofactor {
 
-// Hands out views that hold until the next call. Throws Error, with the path and `what` before it, where the file
-// cannot be opened or read.
+// The views that it returns are valid until the next call. Throws Error, with the path and prefixed with `what`, if the
+// file cannot be opened or read.
 class BufferedReader {
  public:
   static constexpr size_t kPiece = size_t{1} << 20;  // bytes read at once
@@ -20,17 +20,19 @@ class BufferedReader {
   BufferedReader(const std::filesystem::path& path, std::string_view what);
 
   const std::string& path() const { return path_; }
-  size_t offset() const { return offset_; }  // of the next byte
+  size_t offset() const { return offset_; }  // of the next byte, from the beginning of the file
   bool at_end() { return begin_ == end_ && !refill(); }
 
-  // The next bytes without passing over them: `size`, or as many as are left. size <= kPiece.
+  // The next `size` bytes, or fewer at the end of the file, without consuming them. size <= kPiece.
   std::string_view peek(size_t size);
+  // Consumes `size` bytes that were peeked at.
   void skip(size_t size);
-  // The next `size` bytes, fewer only where the file ends.
+  // Consumes and returns the next `size` bytes, or fewer at the end of the file. size <= kPiece.
   std::string_view take(size_t size);
 
-  // The bytes before the next `mark`, which is passed over too; nothing where none comes within `limit` bytes (at most
-  // kPiece). The file's end stands for the mark where may_end says so.
+  // Consumes the bytes up to and including the next `mark`, and returns those before it; returns nothing, and consumes
+  // nothing, if no mark follows within `limit` bytes (at most kPiece). If may_end is true, the end of the file counts
+  // as a mark.
   std::optional<std::string_view> take_until(char mark, size_t limit, bool may_end);
 
  private:
@@ -40,7 +42,7 @@ class BufferedReader {
   std::string path_, what_;
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
   std::vector<char> buffer_;
-  size_t begin_ = 0, end_ = 0;  // of what is buffered and not yet passed over
+  size_t begin_ = 0, end_ = 0;  // of the bytes that are buffered and not consumed
   size_t offset_ = 0;
 };
 

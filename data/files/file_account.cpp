@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "data/files/look_alikes.h"
+#include "engine/io/utf8.h"
 
 namespace cofactor {
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <cstdint>
 #include <fstream>
@@ -12,10 +11,10 @@
 #include <system_error>
 #include <utility>
 
-#include "data/files/look_alikes.h"
 #include "data/images/image_kind.h"
 #include "data/parallel_for.h"
 #include "engine/error.h"
+#include "engine/io/text.h"
 
 namespace cofactor {
 
@@ -23,19 +22,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string in_lower_case(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(),
-                         [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
-  return lower;
-}
-
 bool contains_name(const std::vector<std::string>& sorted, std::string_view name) {
   return std::ranges::binary_search(sorted, name);
 }
 
-// A results file of the project's begins with the experiment's name; another program's file of that name does not.
-bool begins_as_results(const fs::path& path) {
+// Whether the file is one of this project's: those begin with the name of the experiment.
+bool is_results_file(const fs::path& path) {
   constexpr std::string_view kBeginning = "{\"experiment\":";
   std::ifstream file(path, std::ios::binary);
   std::array<char, kBeginning.size()> bytes{};
@@ -43,11 +35,11 @@ bool begins_as_results(const fs::path& path) {
   return std::string_view(bytes.data(), static_cast<size_t>(file.gcount())) == kBeginning;
 }
 
-// What tells a folder from all others, by whichever path it is reached.
+// Identifies a folder, by whatever path it is reached.
 using FolderId = std::pair<dev_t, ino_t>;
 FolderId id_of(const fs::path& folder) {
   struct stat found {};
-  check(::stat(folder.c_str(), &found) == 0, "images: the folder '{}' cannot be read: {}", folder.string(),
+  check(::stat(folder.c_str(), &found) == 0, "images: cannot read the folder '{}': {}", folder.string(),
         std::generic_category().message(errno));
   return {found.st_dev, found.st_ino};
 }
@@ -56,7 +48,7 @@ FolderId id_of(const fs::path& folder) {
 class Walk {
  public:
   Walk(const ImageSearch& search, FileAccount& account) : search_(search), account_(account) {
-    // A link up to one of these would bring the whole data set into one folder of it.
+    // A link to one of the folders above would include the whole data set in one of its own folders.
     for (fs::path above = fs::absolute(search.base).lexically_normal();; above = above.parent_path()) {
       std::error_code ignored;
       if (fs::exists(above, ignored)) seen_.insert(id_of(above));
@@ -67,7 +59,7 @@ class Walk {
   void into(const std::string& name) {
     const fs::path folder = name.empty() ? search_.base : search_.base / name;
     if (!name.empty() && !seen_.insert(id_of(folder)).second) {
-      account_.ignore("folder that is linked again", "folders that are linked again", name);
+      account_.ignore("folder that is linked twice", "folders that are linked twice", name);
       return;
     }
     const std::string prefix = name.empty() ? "" : name + '/';
@@ -102,38 +94,38 @@ class Walk {
   std::vector<std::string> files_;
 };
 
-// What a look at a file's first bytes found.
-enum class Look : uint8_t { image, other_kind, no_image, unreadable, special };
-struct LookedAtFile {
-  Look look = Look::image;
+// What the first bytes of a file show.
+enum class FileType : uint8_t { image, other_image, other_file, unreadable, special };
+struct FileContent {
+  FileType type = FileType::image;
   ImageKind kind = ImageKind::none;
 };
 
-LookedAtFile look_at_file(const fs::path& path) {
+FileContent inspect_file(const fs::path& path) {
   std::error_code error;
   const fs::file_type type = fs::status(path, error).type();
   if (type != fs::file_type::regular && type != fs::file_type::not_found && type != fs::file_type::none)
-    return {.look = Look::special};
+    return {.type = FileType::special};
   const bool named = has_image_extension(path);
   try {
     const ImageKind kind = image_kind_of(path);
-    if (is_decoded(kind)) return {.look = Look::image, .kind = kind};
-    if (kind != ImageKind::none) return {.look = Look::other_kind, .kind = kind};
-    return {.look = named ? Look::image : Look::no_image};
+    if (is_decoded(kind)) return {.type = FileType::image, .kind = kind};
+    if (kind != ImageKind::none) return {.type = FileType::other_image, .kind = kind};
+    return {.type = named ? FileType::image : FileType::other_file};
   } catch (const Error&) {
-    return {.look = named ? Look::image : Look::unreadable};  // decoding it says why
+    return {.type = named ? FileType::image : FileType::unreadable};  // decoding it reports why
   }
 }
 
-void count_ignored(const LookedAtFile& file, const std::string& name, FileAccount& account) {
-  switch (file.look) {
-    case Look::image: break;
-    case Look::other_kind:
+void count_ignored(const FileContent& file, const std::string& name, FileAccount& account) {
+  switch (file.type) {
+    case FileType::image: break;
+    case FileType::other_image:
       account.ignore(fmt::format("{} image", name_of(file.kind)), fmt::format("{} images", name_of(file.kind)), name);
       break;
-    case Look::no_image: account.ignore("other file", "other files", name); break;
-    case Look::unreadable: account.ignore("file that cannot be read", "files that cannot be read", name); break;
-    case Look::special: account.ignore("pipe, socket or device", "pipes, sockets or devices", name); break;
+    case FileType::other_file: account.ignore("other file", "other files", name); break;
+    case FileType::unreadable: account.ignore("file that cannot be read", "files that cannot be read", name); break;
+    case FileType::special: account.ignore("pipe, socket or device", "pipes, sockets or devices", name); break;
   }
 }
 
@@ -141,7 +133,7 @@ void count_ignored(const LookedAtFile& file, const std::string& name, FileAccoun
 
 bool has_image_extension(const fs::path& name) {
   constexpr std::array<std::string_view, 7> kExtensions = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib"};
-  return std::ranges::find(kExtensions, in_lower_case(name.extension().string())) != kExtensions.end();
+  return std::ranges::find(kExtensions, lower_case(name.extension().string())) != kExtensions.end();
 }
 
 bool is_system_name(std::string_view name) {
@@ -149,18 +141,18 @@ bool is_system_name(std::string_view name) {
       "__macosx",     "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db",         "desktop.ini", "icon\r", "lost+found",
       "$recycle.bin", "#recycle",  "@recycle",    "system volume information", "__pycache__"};
   return name.starts_with('.') || name.starts_with("@ea") || name.starts_with("@Recycle") ||
-         std::ranges::find(kNames, in_lower_case(name)) != kNames.end();
+         std::ranges::find(kNames, lower_case(name)) != kNames.end();
 }
 
 FolderEntries entries_of(const fs::path& folder) {
   FolderEntries entries;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    std::error_code ignored;  // an entry that is there but cannot be looked at is a file: opening it says why
+    std::error_code ignored;  // an entry that cannot be examined counts as a file: opening it reports why
     auto& names = entry->is_directory(ignored) ? entries.folders : entries.files;
     names.push_back(entry->path().filename().string());
   }
-  check(!error, "images: the folder '{}' cannot be read: {}", folder.string(), error.message());
+  check(!error, "images: cannot read the folder '{}': {}", folder.string(), error.message());
   std::ranges::sort(entries.folders);
   std::ranges::sort(entries.files);
   return entries;
@@ -171,9 +163,9 @@ bool is_run_folder(const fs::path& folder) {
   try {
     entries = entries_of(folder);
   } catch (const Error&) {
-    return false;  // who reads it says why it cannot be
+    return false;  // reading it later reports why
   }
-  if (contains_name(entries.files, "results.jsonl") && begins_as_results(folder / "results.jsonl")) return true;
+  if (contains_name(entries.files, "results.jsonl") && is_results_file(folder / "results.jsonl")) return true;
   if (std::ranges::any_of(entries.files, [](const std::string& name) { return has_image_extension(name); }))
     return false;
   constexpr std::array<std::string_view, 4> kMarks = {".lock", "metrics.jsonl", "checkpoint.safetensors",
@@ -200,17 +192,17 @@ std::vector<std::string> files_below(const ImageSearch& search, const std::strin
 
 std::vector<std::string> find_images(const ImageSearch& search, const std::string& folder, FileAccount& account) {
   const std::vector<std::string> names = files_below(search, folder, account);
-  std::vector<LookedAtFile> looks(names.size());
+  std::vector<FileContent> contents(names.size());
   parallel_for(static_cast<int64_t>(names.size()), search.threads, [&](int64_t i) {
     const auto at = static_cast<size_t>(i);
-    looks[at] = look_at_file(search.base / names[at]);
+    contents[at] = inspect_file(search.base / names[at]);
   });
   std::vector<std::string> images;
   for (size_t i = 0; i < names.size(); ++i) {
-    if (looks[i].look == Look::image) {
+    if (contents[i].type == FileType::image) {
       images.push_back(names[i]);
     } else {
-      count_ignored(looks[i], names[i], account);
+      count_ignored(contents[i], names[i], account);
     }
   }
   return images;
@@ -222,7 +214,7 @@ void count_beside(const ImageSearch& search, const std::vector<std::string>& use
     if (is_system_name(name)) {
       account.ignore("hidden or system file", "hidden or system files", name);
     } else {
-      account.ignore("file beside the images' folders", "files beside the images' folders", name);
+      account.ignore("file outside the folders of images", "files outside the folders of images", name);
     }
   }
   for (const std::string& name : entries.folders) {
@@ -232,7 +224,7 @@ void count_beside(const ImageSearch& search, const std::vector<std::string>& use
     } else if (is_own_output(search.base / name, search.out)) {
       account.ignore("folder of results", "folders of results", name);
     } else {
-      account.ignore("folder that is not looked into", "folders that are not looked into", name);
+      account.ignore("unused folder", "unused folders", name);
     }
   }
 }

@@ -1,35 +1,35 @@
-// Data sets of image files: read when they are asked for, or all at once into memory.
+// A data set of image files that are read and decoded each time they are used.
 #pragma once
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "data/dataset.h"
+#include "data/image_array.h"
 #include "data/images/image_list.h"
 #include "data/images/image_transform.h"
 
 namespace cofactor {
 
-// Images that are read and decoded anew each time, so that a set of any size takes no memory: a loader with several
-// workers decodes on as many threads. An image's index is its place in the list.
+// The N images of a list, (H, W, 3) in f32. Nothing is kept in memory, so that the set can have any size; a loader with
+// several workers decodes on as many threads. The index of an image is its position in the list.
 class ImageFileDataset : public Dataset {
  public:
-  // Throws Error for a list of no image, and for a transform that makes no sense (see transformed_shape).
+  // Throws Error if the list is empty or a label is out of range, and as transformed_shape does.
   ImageFileDataset(std::shared_ptr<const ImageList> list, const ImageTransform& transform);
   int64_t size() const override { return list_->size(); }
   Shape sample_shape() const override { return shape_; }
   const std::vector<int32_t>& labels() const override { return list_->labels; }
   int64_t classes() const override { return static_cast<int64_t>(list_->classes.size()); }
-  // Throws Error, naming the file, where it is missing or no image (see decode_image), and where it was written to
-  // since contents() looked at it: half of a run would learn from the old image, half from the new.
+  // Throws Error, with the file, if it cannot be read or decoded (decode.h), and if it was written to after contents()
+  // scanned it: otherwise one part of a run would learn from the old image and the other from the new one.
   void read(int64_t index, const RandomKey& augmentation, void* out) const override;
-  // Of the files' bytes; see scan_images. Not while others read.
+  // Scans the files (scan.h). Must not be called while another thread reads.
   SampleContents contents(const std::vector<int64_t>& indices, int threads) const override;
   std::string sample_name(int64_t index) const override { return list_->names.at(static_cast<size_t>(index)); }
 
-  // The same files, which the two share, read with another transform: a training split's beside a validation split's.
+  // The same files read with another transform: for a training split beside a validation split. Both share the list and
+  // the results of contents().
   std::shared_ptr<const ImageFileDataset> with(const ImageTransform& transform) const;
   const ImageList& list() const { return *list_; }
 
@@ -37,30 +37,13 @@ class ImageFileDataset : public Dataset {
   std::shared_ptr<const ImageList> list_;
   ImageTransform transform_;
   Shape shape_;
-  std::shared_ptr<std::vector<uint64_t>> stamps_;  // by image, as contents() found it; 0 where it has not looked
+  std::shared_ptr<std::vector<uint64_t>> stamps_;  // one per image, set by contents(); 0: not scanned
 };
 
-// All images of a list as one array of bytes: for small sets of images of one size, that of the first. Read on
-// `threads` threads. Throws Error, naming the file, where one is missing, no image, or of another size.
+// Loads all images of a list into memory, for small sets of images of one size, which is that of the first. `mean` and
+// `std` have one value per channel, and the files are read on `threads` threads. Throws Error, with the file, if the
+// list is empty, or an image cannot be read or has another size.
 std::shared_ptr<const ImageArray> load_image_array(const ImageList& list, const std::vector<float>& mean,
                                                    const std::vector<float>& std, int threads = 1);
-
-// ---- Broken images, which real collections have. Reading one is an Error. Where they are to be skipped, they are
-// found before training and left out of the splits. The data set keeps its indices, so that the other samples' noisy
-// labels and parts stay as they are, and batches are the same whatever the number of workers. Nothing is put in a
-// broken image's place.
-
-using BrokenSample = BrokenSample;  // its index is the place in the list
-
-// In the order of the list; the same for any number of threads. See scan_images.
-std::vector<BrokenSample> find_broken_images(const ImageList& list, int threads = 1);
-
-// The split without the broken images; indices are those of the list. Throws Error where none would be left.
-Split without_broken(const Split& split, const std::vector<BrokenSample>& broken);
-
-// Throws Error where `split`, what without_broken left of `whole`, has no sample of a class that `whole` has, naming
-// the class, the part ("training") and what is wrong with the first of its images.
-void check_classes_left(const Split& split, const Split& whole, const std::vector<std::string>& classes,
-                        std::string_view part, const std::vector<BrokenSample>& broken);
 
 }  // namespace cofactor

@@ -21,7 +21,7 @@ struct Signature {
   ImageKind kind;
 };
 
-// BMP, whose signature is two letters, is told apart below.
+// BMP, whose signature is only two letters, has a function of its own below.
 constexpr std::array kSignatures = {
     Signature{"\xFF\xD8\xFF"sv, ImageKind::jpeg},
     Signature{"\x89PNG\r\n\x1A\n"sv, ImageKind::png},
@@ -42,14 +42,14 @@ size_t little_endian(std::string_view bytes, size_t at, size_t count) {
   return value;
 }
 
-// "BM" also begins a text; the header behind it has one of few sizes.
+// Text may begin with "BM" too, but the header of a BMP has one of a few sizes.
 bool is_bmp(std::string_view bytes) {
   if (!bytes.starts_with("BM") || bytes.size() < 18) return false;
   constexpr std::array<size_t, 8> kHeaderSizes = {12, 16, 40, 52, 56, 64, 108, 124};
   return std::ranges::find(kHeaderSizes, little_endian(bytes, 14, 4)) != kHeaderSizes.end();
 }
 
-// ISO media files: a size, "ftyp", the major brand, a version, and the brands of files that it is like.
+// ISO media files begin with a size, "ftyp", the major brand, a version, and compatible brands.
 ImageKind kind_of_media(std::string_view bytes) {
   constexpr std::array kHeifBrands = {"heic"sv, "heix"sv, "heim"sv, "heis"sv, "hevc"sv, "hevx"sv, "heif"sv};
   if (bytes.size() < 12 || bytes.substr(4, 4) != "ftyp") return ImageKind::none;
@@ -75,7 +75,7 @@ ImageKind image_kind(std::string_view first_bytes) {
 
 ImageKind image_kind_of(const std::filesystem::path& file) {
   std::error_code error;
-  const bool regular = std::filesystem::is_regular_file(file, error);  // a pipe would keep its reader waiting
+  const bool regular = std::filesystem::is_regular_file(file, error);  // reading a pipe would block
   check(!error, "image: '{}' cannot be examined: {}", file.string(), error.message());
   check(regular, "image: '{}' is not a regular file", file.string());
   std::array<char, kImageKindBytes> bytes{};
@@ -100,7 +100,7 @@ std::string_view name_of(ImageKind kind) {
     case ImageKind::psd: return "Photoshop";
     case ImageKind::none: break;
   }
-  return "no image";
+  return "unknown";
 }
 
 bool is_decoded(ImageKind kind) {

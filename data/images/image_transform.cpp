@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "data/image_bytes.h"
 #include "data/images/augment.h"
 #include "data/images/resize.h"
 #include "engine/error.h"
@@ -17,14 +18,15 @@ enum : uint64_t { kRowDraw, kColumnDraw, kFlipDraw, kAngleDraw, kBrightnessDraw,
 
 void check_sizes(const ImageTransform& t) {
   check(t.resize_shorter >= 0 && t.resize_h >= 0 && t.resize_w >= 0 && t.pad >= 0 && t.crop_h >= 0 && t.crop_w >= 0,
-        "transform: sizes are negative: a shorter side of {}, {} x {} pixels, a pad of {}, a crop to {} x {}",
+        "transform: negative sizes: a shorter side of {}, {} x {} pixels, a pad of {}, a crop to {} x {}",
         t.resize_shorter, t.resize_h, t.resize_w, t.pad, t.crop_h, t.crop_w);
   check((t.resize_h > 0) == (t.resize_w > 0) && (t.resize_shorter > 0) != (t.resize_h > 0),
-        "transform: a shorter side of {} and {} x {} pixels: exactly one of them gives the size", t.resize_shorter,
-        t.resize_h, t.resize_w);
-  check((t.crop_h > 0) == (t.crop_w > 0), "transform: a crop to {} x {} has only one side", t.crop_h, t.crop_w);
+        "transform: a shorter side of {} and a size of {} x {} pixels, expected exactly one of the two",
+        t.resize_shorter, t.resize_h, t.resize_w);
+  check((t.crop_h > 0) == (t.crop_w > 0), "transform: a crop to {} x {}, expected both sides or neither", t.crop_h,
+        t.crop_w);
   check(t.resize_shorter == 0 || t.crop_h > 0,
-        "transform: images whose shorter side is {} differ in size; they need a crop", t.resize_shorter);
+        "transform: images with a shorter side of {} differ in size, so that a crop is required", t.resize_shorter);
   const bool shorter = t.resize_shorter > 0;
   const int64_t height = int64_t{shorter ? t.resize_shorter : t.resize_h} + 2 * int64_t{t.pad};
   const int64_t width = int64_t{shorter ? t.resize_shorter : t.resize_w} + 2 * int64_t{t.pad};
@@ -33,15 +35,13 @@ void check_sizes(const ImageTransform& t) {
 }
 
 void check_ranges(const ImageTransform& t) {
-  check(t.max_rotation >= 0 && t.max_rotation <= 180, "transform: a rotation by up to {} degrees is not in [0, 180]",
-        t.max_rotation);
-  check(t.brightness >= 0 && std::isfinite(t.brightness), "transform: {} is no range of brightness", t.brightness);
-  check(t.saturation >= 0 && std::isfinite(t.saturation), "transform: {} is no range of saturation", t.saturation);
-  for (size_t c = 0; c < t.mean.size(); ++c) {
-    check(std::isfinite(t.mean[c]), "transform: the mean of channel {} is {}", c, t.mean[c]);
-    check(std::isfinite(t.std[c]) && t.std[c] > 0, "transform: the std of channel {} is {}, not a positive number", c,
-          t.std[c]);
-  }
+  check(t.max_rotation >= 0 && t.max_rotation <= 180,
+        "transform: a rotation by up to {} degrees, expected a number in [0, 180]", t.max_rotation);
+  check(t.brightness >= 0 && std::isfinite(t.brightness),
+        "transform: a brightness range of {}, expected a number of at least 0", t.brightness);
+  check(t.saturation >= 0 && std::isfinite(t.saturation),
+        "transform: a saturation range of {}, expected a number of at least 0", t.saturation);
+  for (size_t c = 0; c < t.mean.size(); ++c) pixel_scale("transform", c, t.mean[c], t.std[c]);
 }
 
 double uniform_between(double low, double high, const RandomKey& draws, uint64_t position) {
@@ -52,7 +52,7 @@ double jitter_factor(double range, const RandomKey& draws, uint64_t position) {
   return uniform_between(std::max(0.0, 1.0 - range), 1.0 + range, draws, position);
 }
 
-// The window of the resized image, of height x width before padding, that is shown; begins at -pad at the least.
+// The window that is shown of the image resized to height x width; it may begin at -pad.
 ImageRegion window_of(const ImageTransform& t, int64_t height, int64_t width, const RandomKey& draws) {
   const int64_t padded_h = height + 2 * int64_t{t.pad}, padded_w = width + 2 * int64_t{t.pad};
   ImageRegion window{0, 0, t.crop_h > 0 ? t.crop_h : padded_h, t.crop_w > 0 ? t.crop_w : padded_w};
@@ -65,12 +65,12 @@ ImageRegion window_of(const ImageTransform& t, int64_t height, int64_t width, co
   return window;
 }
 
-// The window of the image resized to height x width. Only what is shown of it is computed.
+// The window of the image resized to height x width. Only the pixels in the window are computed.
 RgbImage resized_window(const RgbImage& image, int64_t height, int64_t width, const ImageRegion& window) {
   const int64_t top = std::max<int64_t>(window.row, 0), left = std::max<int64_t>(window.column, 0);
   const int64_t bottom = std::min(window.row + window.height, height);
   const int64_t right = std::min(window.column + window.width, width);
-  // A window may lie in the padding alone.
+  // A window may be entirely in the padding.
   if (top >= bottom || left >= right) return crop({0, 0, {}}, {0, 0, window.height, window.width});
   RgbImage inside = resize(image, height, width, {top, left, bottom - top, right - left});
   if (inside.height == window.height && inside.width == window.width) return inside;
@@ -86,16 +86,14 @@ RgbFloatImage jitter(const ImageTransform& t, RgbFloatImage image, const RandomK
   return image;
 }
 
-// The scale and shift of ImageArray, and its rounding, so that the same bytes give the same values.
+// With the rounding of ImageArray, so that the same bytes give the same values.
 template <class T>
 void normalize_pixels(const ImageTransform& t, const std::vector<T>& pixels, float* out) {
-  float scale[kRgb], shift[kRgb];
-  for (size_t c = 0; c < kRgb; ++c) {
-    scale[c] = static_cast<float>(1.0 / (255.0 * double{t.std[c]}));
-    shift[c] = static_cast<float>(-double{t.mean[c]} / double{t.std[c]});
-  }
+  PixelScale channels[kRgb];
+  for (size_t c = 0; c < kRgb; ++c) channels[c] = pixel_scale("transform", c, t.mean[c], t.std[c]);
   for (size_t i = 0; i < pixels.size(); i += kRgb)
-    for (size_t c = 0; c < kRgb; ++c) out[i + c] = std::fma(static_cast<float>(pixels[i + c]), scale[c], shift[c]);
+    for (size_t c = 0; c < kRgb; ++c)
+      out[i + c] = std::fma(static_cast<float>(pixels[i + c]), channels[c].scale, channels[c].shift);
 }
 
 }  // namespace
@@ -108,8 +106,9 @@ Shape transformed_shape(const ImageTransform& t) {
 }
 
 void transform_image(const ImageTransform& t, const RgbImage& image, const RandomKey& draws, float* out) {
-  transformed_shape(t);  // an Error for what makes no sense
-  check(image.height > 0 && image.width > 0, "transform: an image of {} x {} pixels", image.height, image.width);
+  transformed_shape(t);  // throws if the transform is invalid
+  check(image.height > 0 && image.width > 0, "transform: an image of {} x {} pixels, expected at least 1 x 1",
+        image.height, image.width);
   const auto [height, width] = t.resize_shorter > 0 ? shorter_side_to(t.resize_shorter, image.height, image.width)
                                                     : std::pair<int64_t, int64_t>{t.resize_h, t.resize_w};
   RgbImage shown = resized_window(image, height, width, window_of(t, height, width, draws));

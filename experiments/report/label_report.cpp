@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
-#include "data/files/look_alikes.h"
 #include "engine/io/file.h"
+#include "engine/io/utf8.h"
 #include "experiments/report/csv_field.h"
 #include "losses/dmi.h"
 #include "losses/transition.h"

@@ -43,7 +43,7 @@ std::string class_scores_csv(const std::vector<std::string>& classes, const std:
 // U(c, y), the mean over all samples of p(c | x) 1[label is y] (paper, section 4.1).
 std::string joint_matrix_csv(const std::vector<std::string>& classes, const Tensor& joint);
 // file,given_label,predicted_label,probability,part
-// The most certain first. A file whose name is not UTF-8 is written as printable (data/files/look_alikes.h), so that the
+// The most certain first. A file whose name is not UTF-8 is written as printable (engine/io/utf8.h), so that the
 // table is.
 std::string suspects_csv(const std::vector<std::string>& classes, std::vector<Suspect> suspects);
 

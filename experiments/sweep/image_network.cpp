@@ -7,8 +7,8 @@
 #include <map>
 
 #include "data/checksum.h"
-#include "data/files/look_alikes.h"
 #include "engine/io/safetensors.h"
+#include "engine/io/utf8.h"
 #include "experiments/sweep/program.h"
 #include "layers/pretrained.h"
 

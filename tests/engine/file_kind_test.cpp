@@ -56,7 +56,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("utf8: bytes are shown unmistakably and in bounds") {
     CHECK(legible("caf\xC3\xA9") == "caf\xC3\xA9");
-    CHECK(legible("caf\xE9\n\\") == "caf\\xE9\\x0A\\\\");
+    CHECK(legible("caf\xE9\n\\") == "caf\\xE9\\u000A\\\\");
     CHECK(legible(std::string(300, 'a')) == std::string(200, 'a') + "...");
     CHECK(legible("abc", 3) == "abc");
   }
