@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/image_array.h"
 #include "data/loader.h"
 #include "data/text/text_array.h"
 #include "engine/autograd.h"

@@ -1,10 +1,11 @@
-// Random crops and flips of images: what is drawn, and what is read.
+#include "data/image_array.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
-#include "data/dataset.h"
 #include "data/loader.h"
 #include "engine/ops/images.h"
 #include "tests/fixtures/errors.h"
@@ -29,6 +30,60 @@ std::vector<float> values_of_sample(const Dataset& data, int64_t index, const Ra
 }  // namespace
 
 TEST_SUITE("data") {
+  TEST_CASE("an image is normalised channel by channel") {
+    // Two images of 1 x 2 pixels in two channels.
+    const ImageArray images({0, 255, 51, 102, 10, 20, 30, 40}, {1, 2, 2}, {1, 0}, 2, {0.0f, 0.5f}, {1.0f, 0.25f});
+    CHECK(images.size() == 2);
+    CHECK(images.sample_shape() == Shape{1, 2, 2});
+    CHECK(images.classes() == 2);
+    std::vector<float> out(4);
+    images.read(0, {}, out.data());
+    CHECK(out[0] == doctest::Approx(0.0));
+    CHECK(out[1] == doctest::Approx((1.0 - 0.5) / 0.25));
+    CHECK(out[2] == doctest::Approx(0.2));
+    CHECK(out[3] == doctest::Approx((0.4 - 0.5) / 0.25));
+    images.read(1, {}, out.data());
+    CHECK(out[0] == doctest::Approx(10.0 / 255.0));
+    CHECK(out[3] == doctest::Approx((40.0 / 255.0 - 0.5) / 0.25));
+    CHECK(error_of([&] { images.read(2, {}, out.data()); }) == "images: sample 2 of a data set of 2");
+    CHECK_THROWS_AS(images.read(-1, {}, out.data()), Error);
+  }
+
+  TEST_CASE("channels keep their normalisation over an image of many pixels") {
+    // 37 x 11 pixels in 3 channels: no multiple of any block that the reader may work in.
+    constexpr size_t kCount = 37 * 11 * 3;
+    const std::vector<float> mean = {0.1f, 0.5f, 0.9f};
+    const std::vector<float> std = {0.2f, 1.0f, 0.7f};
+    std::vector<uint8_t> pixels(2 * kCount);
+    for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i * 89 % 256);
+    const ImageArray images(pixels, {37, 11, 3}, {0, 0}, 1, mean, std);
+    std::vector<float> out(kCount + 1, -77.0f);
+    images.read(1, {}, out.data());
+    for (size_t i = 0; i < kCount; ++i)
+      REQUIRE(out[i] == doctest::Approx((pixels[kCount + i] / 255.0 - mean[i % 3]) / std[i % 3]));
+    CHECK(out[kCount] == -77.0f);
+  }
+
+  TEST_CASE("images or labels or normalisation that do not fit are errors") {
+    const auto make = [](size_t bytes, const Shape& shape, std::vector<int32_t> labels, int64_t classes,
+                         std::vector<float> mean, std::vector<float> std) {
+      return error_of([&] { ImageArray(std::vector<uint8_t>(bytes), shape, labels, classes, mean, std); });
+    };
+    const Shape pixel{1, 1, 1};
+    CHECK(make(2, pixel, {0, 1}, 2, {0}, {1}).empty());
+    CHECK(make(3, pixel, {0, 1}, 2, {0}, {1}) ==
+          "images: 3 bytes, expected 2 images (one per label) of shape (1, 1, 1)");
+    CHECK(make(2, {1, 1}, {0, 1}, 2, {0}, {1}) == "images: an image has shape (1, 1), expected (H, W, C)");
+    CHECK(make(2, pixel, {0, 2}, 2, {0}, {1}) == "images: label 2 of sample 1 does not lie in [0, 2)");
+    CHECK(make(2, pixel, {-1, 0}, 2, {0}, {1}) == "images: label -1 of sample 0 does not lie in [0, 2)");
+    CHECK(make(2, pixel, {0, 0}, 0, {0}, {1}) == "images: 0 classes, expected at least 1");
+    CHECK(make(2, pixel, {0, 0}, 1, {0, 0}, {1}) == "images: 2 means and 1 stds for 1 channels");
+    CHECK(make(2, pixel, {0, 0}, 1, {0}, {0}) == "images: the std of channel 0 is 0, not a positive number");
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    CHECK(make(2, pixel, {0, 0}, 1, {0}, {nan}) == "images: the std of channel 0 is nan, not a positive number");
+    CHECK(make(2, pixel, {0, 0}, 1, {nan}, {1}) == "images: the mean of channel 0 is nan");
+  }
+
   TEST_CASE("an augmented image is padded with byte 0 then normalised cropped and mirrored") {
     const ImageArray images = small_images();
     const ImageAugmentation augmentation{.pad = 2, .crop_h = 4, .crop_w = 7, .flip = true};
@@ -119,20 +174,20 @@ TEST_SUITE("data") {
     CHECK(message({.pad = 1, .crop_h = 7, .crop_w = 8}).empty());
     CHECK(message({.pad = 1, .crop_h = 8}) == "images: a crop to 8 x 6 does not fit images of 5 x 6 padded by 1");
     CHECK(message({.crop_w = 7}) == "images: a crop to 5 x 7 does not fit images of 5 x 6 padded by 0");
-    CHECK(message({.pad = -1}) == "images: a pad of -1 and a crop to 0 x 0 are no sizes");
-    CHECK(message({.crop_h = -2}) == "images: a pad of 0 and a crop to -2 x 0 are no sizes");
+    CHECK(message({.pad = -1}) == "images: a pad of -1 and a crop to 0 x 0, expected sizes of at least 0");
+    CHECK(message({.crop_h = -2}) == "images: a pad of 0 and a crop to -2 x 0, expected sizes of at least 0");
     const auto augmented = images.augmented({.pad = 1});
-    CHECK(error_of([&] { augmented->window(3, {}); }) == "images: sample 3 does not exist among 3");
+    CHECK(error_of([&] { augmented->window(3, {}); }) == "images: sample 3 of a data set of 3");
     CHECK_THROWS_AS(values_of_sample(*augmented, -1, {}), Error);
     CHECK(error_of([] {
             ImageBytes({1, 2, 3}, {1, 2, 1}, {1}, {0});
-          }) == "images: 3 bytes are no whole number of images of shape (1, 2, 1)");
+          }) == "images: 3 bytes are not a whole number of images of shape (1, 2, 1)");
     CHECK(error_of([] {
             ImageBytes({1, 2}, {1, 2, 1}, {1, 1}, {0});
           }) == "images: 2 scales and 1 shifts for 1 channels");
     CHECK(error_of([] {
             ImageBytes({1, 2}, {1, 2}, {1}, {0});
-          }) == "images: (1, 2) is not the shape (H, W, C) of an image");
+          }) == "images: an image has shape (1, 2), expected (H, W, C)");
   }
 }
 

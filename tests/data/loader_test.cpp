@@ -267,24 +267,25 @@ TEST_SUITE("data") {
     CHECK(message(split, options) == "loader: the split has 8 samples but 7 labels");
     split = probe(8);
     split.labels[5] = 3;
-    CHECK(message(split, options) == "loader: label 3 of sample 5 of the split does not lie in [0, 3)");
+    CHECK(message(split, options) == "loader: label 3 of sample 5 does not lie in [0, 3)");
     split.labels[5] = -1;
-    CHECK(message(split, options) == "loader: label -1 of sample 5 of the split does not lie in [0, 3)");
+    CHECK(message(split, options) == "loader: label -1 of sample 5 does not lie in [0, 3)");
     split = probe(8);
     split.indices[2] = 8;
-    CHECK(message(split, options) == "loader: sample 2 of the split is number 8 in a data set of 8");
+    CHECK(message(split, options) == "loader: sample 2 of the split is sample 8 of a data set of 8");
 
-    CHECK(message(probe(8), reference_options(0, 1)) == "sampler: a batch of 0 samples is none");
-    CHECK(message(probe(8), reference_options(4, -1)) == "loader: -1 is not a number of worker threads");
-    CHECK(message(probe(8), reference_options(4, 1, 0)) == "loader: worker threads cannot hold 0 batches ready");
+    CHECK(message(probe(8), reference_options(0, 1)) == "sampler: a batch size of 0, expected at least 1");
+    CHECK(message(probe(8), reference_options(4, -1)) == "loader: -1 worker threads, expected at least 0");
+    CHECK(message(probe(8), reference_options(4, 1, 0)) ==
+          "loader: a prefetch of 0 batches, expected at least 1 with worker threads");
     CHECK(message(probe(8), reference_options(4, 0, 0)).empty());
     auto drop = reference_options(9, 1);
     drop.last_batch = LastBatch::drop;
-    CHECK(message(probe(8), drop).find("8 samples do not fill one batch of 9") != std::string::npos);
+    CHECK(message(probe(8), drop).find("8 samples do not fill a batch of 9") != std::string::npos);
 
     Loader loader(probe(8), options);
-    CHECK(error_of([&] { loader.next(); }) == "loader: start_epoch comes before next");
-    CHECK(error_of([&] { loader.start_epoch(-1); }) == "loader: -1 is not the number of an epoch");
+    CHECK(error_of([&] { loader.next(); }) == "loader: next was called before start_epoch");
+    CHECK(error_of([&] { loader.start_epoch(-1); }) == "loader: epoch -1, expected at least 0");
   }
 }
 

@@ -33,7 +33,7 @@ TEST_SUITE("data") {
         CHECK(done >= 72);
         CHECK(done < 100'000 * 2 / 3);  // the others stop
       }
-    CHECK(error_of([] { parallel_for(1, 0, [](int64_t) {}); }) == "threads: 0 of them can do no work");
+    CHECK(error_of([] { parallel_for(1, 0, [](int64_t) {}); }) == "threads: 0 threads, expected at least 1");
   }
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <thread>
 
+#include "data/image_array.h"
 #include "data/loader.h"
 #include "engine/backend.h"
 #include "tests/fixtures/errors.h"
@@ -151,7 +152,7 @@ TEST_SUITE("data") {
     for (const Device device : available_devices()) {
       CHECK(!Loader(split, resident_options(device, Resident::automatic)).resident());
       CHECK(error_of([&] { Loader(split, resident_options(device, Resident::on)); }) ==
-            fmt::format("loader: the data set holds no images as bytes that could stay on device {}", device));
+            fmt::format("loader: the data set has no image bytes that could be kept on device {}", device));
     }
   }
 }

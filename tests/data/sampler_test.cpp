@@ -70,7 +70,8 @@ TEST_SUITE("data") {
     CHECK(parse_sampler("sequential") == SamplerKind::sequential);
     CHECK(parse_sampler("shuffled") == SamplerKind::shuffled);
     CHECK(parse_sampler("stratified") == SamplerKind::stratified);
-    CHECK(error_of([] { parse_sampler("random"); }) == "sampler: 'random' is none of shuffled, stratified, sequential");
+    CHECK(error_of([] { parse_sampler("random"); }) ==
+          "sampler: unknown sampler 'random', expected sequential, shuffled or stratified");
   }
 
   TEST_CASE("sequential batches come in order with the short last one kept or dropped") {
@@ -171,11 +172,11 @@ TEST_SUITE("data") {
       const auto message = [&](const std::vector<int32_t>& of, int64_t batch_size, LastBatch last) {
         return error_of([&] { make_batches(kind, of, batch_size, last, epoch_key(0)); });
       };
-      CHECK(message(labels, 0, LastBatch::keep) == "sampler: a batch of 0 samples is none");
-      CHECK(message(labels, -4, LastBatch::keep) == "sampler: a batch of -4 samples is none");
+      CHECK(message(labels, 0, LastBatch::keep) == "sampler: a batch size of 0, expected at least 1");
+      CHECK(message(labels, -4, LastBatch::keep) == "sampler: a batch size of -4, expected at least 1");
       CHECK(message({}, 4, LastBatch::keep) == "sampler: there are no samples to make batches of");
       CHECK(message(labels, 6, LastBatch::drop) ==
-            "sampler: 5 samples do not fill one batch of 6, and short batches are dropped: nothing is left");
+            "sampler: 5 samples do not fill a batch of 6, and the short last batch is dropped: no batch is left");
       CHECK(message(labels, 5, LastBatch::drop).empty());
     }
     CHECK(batch_count(5, 2, LastBatch::keep) == 3);
@@ -208,7 +209,7 @@ TEST_SUITE("data") {
         CHECK(!lacks_a_class(enough));
       }
     }
-    CHECK(error_of([] { complete_batch_size({3, 0}); }).find("a class without samples") != std::string::npos);
+    CHECK(error_of([] { complete_batch_size({3, 0}); }).find("a class has no samples") != std::string::npos);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "data/image_array.h"
 #include "engine/ops/layout.h"
 #include "engine/random.h"
 #include "experiments/sweep/experiment.h"

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "data/files/csv.h"
-#include "data/files/look_alikes.h"
 #include "data/sets/split_file.h"
+#include "engine/io/utf8.h"
 #include "tests/fuzz/parse.h"
 
 namespace cofactor::testing {
@@ -34,7 +34,7 @@ void read_tables(std::string_view bytes) {
   const CsvTable same = parse_csv(again, "written");
   if (same.columns != table.columns || same.fields != table.fields) std::abort();
   for (const std::string& field : table.fields)
-    if (!is_utf8(printable(field)) || !is_utf8(unmistakable(field))) std::abort();
+    if (!is_utf8(printable(field)) || !is_utf8(legible(field)) || !is_utf8(unmistakable(field))) std::abort();
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ TEST_SUITE("data") {
     for (const ImageRegion& outside :
          std::vector<ImageRegion>{{5, 0, 1, 2}, {0, 9, 1, 2}, {-9, 0, 1, 2}, {0, -9, 1, 2}})
       CHECK(crop(image, outside).pixels == gray_image(1, 2, {0, 0}).pixels);
-    CHECK(error_of([&] { crop(image, {0, 0, 0, 2}); }) == "crop: 0 x 2 pixels are no image");
+    CHECK(error_of([&] { crop(image, {0, 0, 0, 2}); }) == "crop: a region of 0 x 2 pixels, expected at least 1 x 1");
   }
 
   TEST_CASE("the middle of an axis begins where torchvision's center crop does") {
@@ -51,7 +51,7 @@ TEST_SUITE("data") {
     CHECK(center_of(225, 224) == 0);   // 0.5
     CHECK(center_of(227, 224) == 2);   // 1.5
     CHECK(center_of(7, 7) == 0);
-    CHECK(error_of([] { center_of(6, 7); }) == "crop: a window of 7 does not fit into 6 pixels");
+    CHECK(error_of([] { center_of(6, 7); }) == "crop: a window of 7 pixels does not fit into 6");
   }
 
   TEST_CASE("a flip exchanges left and right and keeps the channels") {
@@ -99,8 +99,9 @@ TEST_SUITE("data") {
     check_near(adjust_saturation(pixel, 0.5).pixels, {159.81f, 109.81f, 64.81f}, 1e-3);
     check_near(adjust_saturation(pixel, 2).pixels, {255, 80.38f, 0}, 1e-3);  // 280.38 and -99.62 are held
     check_near(adjust_saturation(pixel, 1).pixels, pixel.pixels, 1e-4);
-    CHECK(error_of([&] { adjust_brightness(pixel, -0.5); }) == "augment: -0.5 is no factor of brightness");
-    CHECK(error_of([&] { adjust_saturation(pixel, -1); }) == "augment: -1 is no factor of saturation");
+    CHECK(error_of([&] { adjust_brightness(pixel, -0.5); }) ==
+          "augment: a brightness factor of -0.5, expected at least 0");
+    CHECK(error_of([&] { adjust_saturation(pixel, -1); }) == "augment: a saturation factor of -1, expected at least 0");
   }
 }
 

@@ -73,9 +73,9 @@ TEST_SUITE("data") {
       }
     }
     CHECK(decoding_error(fixtures.encoded("bmp").substr(0, 1000)) ==
-          "image: 'some/image.jpg' is cut short: it ends at byte 1000, before the image does");
+          "image: 'some/image.jpg' is cut short: the file ends at byte 1000, before the image is complete");
     CHECK(decoding_error(fixtures.encoded("jpeg").substr(0, 700)) ==
-          "image: 'some/image.jpg' is cut short: it ends at byte 700, before the image does");
+          "image: 'some/image.jpg' is cut short: the file ends at byte 700, before the image is complete");
   }
 
   TEST_CASE("damaged images are errors or images and never more than that") {
@@ -109,7 +109,7 @@ TEST_SUITE("data") {
         bytes.replace(at + 5, 2, "\xFF\xFF");  // symbols with codes of 1 and of 2 bits
         const std::string message = decoding_error(bytes);
         CHECK(contains(message, fmt::format("the Huffman table at byte {} has ", at + 4)));
-        CHECK(contains(message, " symbols, more than 256"));
+        CHECK(contains(message, " symbols, expected at most 256"));
       }
       const std::string table = "\xFF\xC4\xFF" + std::string(30, '\xFE');
       const std::string comment = std::string("\xFF\xFE\0\x23", 4) + table;
@@ -121,15 +121,16 @@ TEST_SUITE("data") {
 
   TEST_CASE("what is no image that is read here is an error that says what it is") {
     CHECK(decoding_error("") == "image: 'some/image.jpg' is empty");
-    CHECK(decoding_error("an image, surely") == "image: 'some/image.jpg' does not begin as a JPEG, PNG or BMP does");
+    CHECK(decoding_error("an image, surely") ==
+          "image: 'some/image.jpg' is not an image: it does not begin like a JPEG, PNG or BMP file");
     CHECK(decoding_error(std::string("RIFF\x1A\0\0\0WEBPVP8L", 16)) ==
-          "image: 'some/image.jpg' is a WebP image, and only JPEG, PNG and BMP are read here");
+          "image: 'some/image.jpg' is a WebP image; only JPEG, PNG and BMP are supported");
     CHECK(contains(decoding_error("GIF89a\x01"), "is a GIF image"));
     RgbImage large{1, 2, std::vector<uint8_t>(6)};
     std::string bytes = bmp_bytes(large);
     for (const size_t at : {18, 22}) bytes.replace(at, 4, std::string("\xff\xff\0\0", 4));
     CHECK(decoding_error(bytes) ==
-          "image: the header of 'some/image.jpg' promises 65535 x 65535 pixels, more than 134217728");
+          "image: the header of 'some/image.jpg' declares 65535 x 65535 pixels, expected at most 134217728");
 
     const TemporaryFolder folder;
     CHECK(contains(error_of([&] { read_image(folder / "none.jpg"); }), (folder / "none.jpg").string()));

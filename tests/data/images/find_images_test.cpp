@@ -26,27 +26,6 @@ constexpr std::string_view kJpegStart{"\xFF\xD8\xFF\xE0 and so on", 14};
 }  // namespace
 
 TEST_SUITE("data") {
-  TEST_CASE("an account counts what is used and what is not and adds up") {
-    FileAccount account;
-    CHECK(account.lines() == Names{"images: 0 used"});
-    account.use(12'340);
-    account.ignore("other file", "other files", "notes.txt");
-    account.ignore("WebP image", "WebP images", "cat/1.webp");
-    account.ignore("WebP image", "WebP images", "cat/2.webp", 39);
-    account.note("and more");
-    FileAccount more;
-    more.use(1);
-    more.ignore("GIF image", "GIF images", "a\xE9.gif", 0);
-    more.ignore("GIF image", "GIF images", "b\xE9.gif", 1'000'000);
-    account.add(more);
-    CHECK(account.lines("of 2 classes") ==
-          Names{"images: 12,341 used of 2 classes; ignored: 1,000,000 GIF images (such as b\\xE9.gif), 40 WebP images "
-                "(such as cat/1.webp), 1 other file (notes.txt)",
-                "and more"});
-    CHECK(counted(1, "image", "images") == "1 image");
-    CHECK(counted(1000, "image", "images") == "1,000 images");
-  }
-
   TEST_CASE("images are told by their content and found at any depth") {
     const TemporaryFolder folder;
     for (const char* name : {"b.jpg", "a", "z.jfif", "x.webp", "deep/er/c.JPE", "deep/d.txt"})
@@ -93,7 +72,7 @@ TEST_SUITE("data") {
     FileAccount account;
     CHECK(find_images({.base = folder.path()}, "cat", account) ==
           Names{"cat/1.jpg", "cat/2.jpg", "cat/linked/more/3.jpg"});
-    CHECK(contains(account.ignored(), "4 folders that are linked again (such as cat/linked/more/back)"));
+    CHECK(contains(account.ignored(), "4 folders that are linked twice (such as cat/linked/more/back)"));
     CHECK(contains(account.ignored(), "1 file that cannot be read (cat/loop)"));
   }
 
@@ -124,7 +103,7 @@ TEST_SUITE("data") {
     const TemporaryFolder folder;
     FileAccount account;
     CHECK(error_of([&] { entries_of(folder / "none"); }) ==
-          "images: the folder '" + (folder / "none").string() + "' cannot be read: No such file or directory");
+          "images: cannot read the folder '" + (folder / "none").string() + "': No such file or directory");
     CHECK_THROWS_AS(find_images({.base = folder.path()}, "none", account), Error);
   }
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "data/images/augment.h"
+#include "data/images/broken_images.h"
 #include "data/images/decode.h"
 #include "data/loader.h"
 #include "tests/data/image_fixtures.h"
@@ -108,10 +109,10 @@ TEST_SUITE("data") {
     list->labels.push_back(1);
     const ImageFileDataset data(list, kPlainTransform);
     CHECK(error_of([&] { sample_of(data, 7); }) ==
-          "image: '" + folder.path(7).string() + "' does not begin as a JPEG, PNG or BMP does");
+          "image: '" + folder.path(7).string() + "' is not an image: it does not begin like a JPEG, PNG or BMP file");
     CHECK(contains(error_of([&] { sample_of(data, kFolderImages - 1); }), "b/99.png"));
     CHECK(sample_of(data, 8).size() == 8 * 8 * 3);
-    CHECK(error_of([&] { sample_of(data, kFolderImages); }) == "images: sample 24 does not exist among 24");
+    CHECK(error_of([&] { sample_of(data, kFolderImages); }) == "images: sample 24 of a data set of 24");
     CHECK_THROWS_AS(sample_of(data, -1), Error);
     for (const int workers : {0, 2})
       CHECK(contains(error_of([&] { batches_of(make_split(std::make_shared<ImageFileDataset>(data), 5, 4), workers); }),
@@ -163,7 +164,7 @@ TEST_SUITE("data") {
     CHECK(error_of([&] { sample_of(*data, 3); }).empty());
     for (const int image : {3, 4, 5}) write_image(folder.path(image), random_image(9, 31, 1));
     for (const ImageFileDataset* reader : {&*data, plain.get()}) {
-      CHECK(contains(error_of([&] { sample_of(*reader, 3); }), "was changed while the run went on"));
+      CHECK(contains(error_of([&] { sample_of(*reader, 3); }), "was changed during the run"));
       CHECK(error_of([&] { sample_of(*reader, 5); }).empty());  // nobody had looked at it
     }
   }
@@ -188,8 +189,9 @@ TEST_SUITE("data") {
     write_image(folder / "y/15.jpg", random_image(5, 4));
     write_image(folder / "y/18.jpg", random_image(5, 4));
     for (const int threads : {1, 4})
-      CHECK(error_of([&] { load_image_array(list, mean, std, threads); }) ==
-            fmt::format("images: '{0}/y/15.jpg' has 5 x 4 pixels, '{0}/x/00.jpg' 4 x 5", folder.path().string()));
+      CHECK(
+          error_of([&] { load_image_array(list, mean, std, threads); }) ==
+          fmt::format("images: '{0}/y/15.jpg' has 5 x 4 pixels, but '{0}/x/00.jpg' has 4 x 5", folder.path().string()));
   }
 
   TEST_CASE("lists without images or with labels that do not fit are errors") {
@@ -197,10 +199,10 @@ TEST_SUITE("data") {
       return error_of([&] { ImageFileDataset(std::make_shared<ImageList>(list), kPlainTransform); });
     };
     CHECK(error({"/", {"a"}, {"a.jpg"}, {0}}).empty());
-    CHECK(error({"/", {"a"}, {}, {}}) == "images: the list holds no image");
+    CHECK(error({"/", {"a"}, {}, {}}) == "images: the list is empty");
     CHECK(error({"/", {"a"}, {"a.jpg"}, {}}) == "images: the list has 1 files but 0 labels");
-    CHECK(error({"/", {"a"}, {"a.jpg"}, {1}}) == "images: label 1 of '/a.jpg' does not lie in [0, 1)");
-    CHECK(error_of([] { ImageFileDataset(nullptr, kPlainTransform); }) == "images: the list holds no image");
+    CHECK(error({"/", {"a"}, {"a.jpg"}, {1}}) == "images: label 1 of sample 0 does not lie in [0, 1)");
+    CHECK(error_of([] { ImageFileDataset(nullptr, kPlainTransform); }) == "images: the list is empty");
     CHECK_THROWS_AS(load_image_array({"/", {"a"}, {}, {}}, {0, 0, 0}, {1, 1, 1}), Error);
   }
 }

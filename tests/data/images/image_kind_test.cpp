@@ -92,7 +92,7 @@ TEST_SUITE("data") {
                                  ImageKind::jpeg2000, ImageKind::psd, ImageKind::none})
       CHECK(!is_decoded(kind));
     CHECK(name_of(ImageKind::webp) == "WebP");
-    CHECK(name_of(ImageKind::none) == "no image");
+    CHECK(name_of(ImageKind::none) == "unknown");
   }
 }
 

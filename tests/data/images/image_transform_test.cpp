@@ -6,7 +6,7 @@
 #include <limits>
 #include <set>
 
-#include "data/dataset.h"
+#include "data/image_array.h"
 #include "data/images/augment.h"
 #include "data/images/resize.h"
 #include "data/loader.h"
@@ -156,29 +156,31 @@ TEST_SUITE("data") {
   TEST_CASE("transforms that make no sense are errors") {
     const auto message = [](const ImageTransform& t) { return error_of([&] { transformed_shape(t); }); };
     CHECK(message({.resize_h = 3, .resize_w = 4}).empty());
-    CHECK(message({}) == "transform: a shorter side of 0 and 0 x 0 pixels: exactly one of them gives the size");
-    CHECK(contains(message({.resize_shorter = 2, .resize_h = 3, .resize_w = 3}), "exactly one of them"));
-    CHECK(contains(message({.resize_h = 3}), "exactly one of them"));
+    CHECK(message({}) == "transform: a shorter side of 0 and a size of 0 x 0 pixels, expected exactly one of the two");
+    CHECK(contains(message({.resize_shorter = 2, .resize_h = 3, .resize_w = 3}), "expected exactly one of the two"));
+    CHECK(contains(message({.resize_h = 3}), "expected exactly one of the two"));
     CHECK(message({.resize_shorter = 8}) ==
-          "transform: images whose shorter side is 8 differ in size; they need a crop");
-    CHECK(message({.resize_shorter = 8, .crop_h = 4}) == "transform: a crop to 4 x 0 has only one side");
+          "transform: images with a shorter side of 8 differ in size, so that a crop is required");
+    CHECK(message({.resize_shorter = 8, .crop_h = 4}) == "transform: a crop to 4 x 0, expected both sides or neither");
     CHECK(message({.resize_shorter = 8, .crop_h = 9, .crop_w = 8}) ==
           "transform: a crop to 9 x 8 does not fit images of 8 x 8");
     CHECK(message({.resize_h = 8, .resize_w = 6, .pad = 1, .crop_h = 11, .crop_w = 8}) ==
           "transform: a crop to 11 x 8 does not fit images of 10 x 8 with their padding");
     CHECK(message({.resize_h = 8, .resize_w = 6, .pad = 1, .crop_h = 10, .crop_w = 8}).empty());
     CHECK(message({.resize_h = 3, .resize_w = 4, .pad = -1}) ==
-          "transform: sizes are negative: a shorter side of 0, 3 x 4 pixels, a pad of -1, a crop to 0 x 0");
+          "transform: negative sizes: a shorter side of 0, 3 x 4 pixels, a pad of -1, a crop to 0 x 0");
     CHECK(message({.resize_h = 3, .resize_w = 4, .max_rotation = 181}) ==
-          "transform: a rotation by up to 181 degrees is not in [0, 180]");
-    CHECK(message({.resize_h = 3, .resize_w = 4, .brightness = -0.1}) == "transform: -0.1 is no range of brightness");
+          "transform: a rotation by up to 181 degrees, expected a number in [0, 180]");
+    CHECK(message({.resize_h = 3, .resize_w = 4, .brightness = -0.1}) ==
+          "transform: a brightness range of -0.1, expected a number of at least 0");
     CHECK(message({.resize_h = 3, .resize_w = 4, .saturation = std::numeric_limits<double>::infinity()}) ==
-          "transform: inf is no range of saturation");
+          "transform: a saturation range of inf, expected a number of at least 0");
     CHECK(message({.resize_h = 3, .resize_w = 4, .std = {1, 0, 1}}) ==
           "transform: the std of channel 1 is 0, not a positive number");
     CHECK(message({.resize_h = 3, .resize_w = 4, .mean = {1, 0, std::numeric_limits<float>::quiet_NaN()}}) ==
           "transform: the mean of channel 2 is nan");
-    CHECK(error_of([] { transformed({.resize_h = 3, .resize_w = 4}, {}); }) == "transform: an image of 0 x 0 pixels");
+    CHECK(error_of([] { transformed({.resize_h = 3, .resize_w = 4}, {}); }) ==
+          "transform: an image of 0 x 0 pixels, expected at least 1 x 1");
   }
 }
 

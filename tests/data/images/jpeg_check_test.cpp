@@ -88,23 +88,25 @@ TEST_SUITE("data") {
     for (const std::string& stray :
          {std::string(1, '\0'), std::string("\x12\x34\x56"), std::string("\xFF\0\x01", 3), std::string("\xFF\xFF")})
       CHECK(block_values(with_restarts({0, 1}, stray)) == kValues);
-    CHECK(contains(jpeg_error(with_restarts({0, 1}, std::string(65, '\x01'))), "65 bytes before its end"));
-    CHECK(contains(jpeg_error(with_restarts({1, 0})), "restart marker 1 where 0 belongs"));
+    CHECK(contains(jpeg_error(with_restarts({0, 1}, std::string(65, '\x01'))), "has 65 bytes after the last of its"));
+    CHECK(contains(jpeg_error(with_restarts({1, 0})), "restart marker 1 at byte"));
     CHECK(contains(jpeg_error(with_restarts({0})), "is cut short: it ends at byte"));
-    CHECK(contains(jpeg_error(with_restarts({1})), "restart marker 1 where 0 belongs"));
+    CHECK(contains(jpeg_error(with_restarts({1})), "restart marker 1 at byte"));
   }
 
   TEST_CASE("a progressive JPEG codes each coefficient once and to its last bit") {
-    CHECK(contains(jpeg_error(progressive({dc_scan()})), "of component 1's coefficient 1, no bits are coded"));
-    CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 62, 0, 0)})), "coefficient 63, no bits"));
-    CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 63, 0, 1)})), "coefficient 1, not all bits"));
+    CHECK(contains(jpeg_error(progressive({dc_scan()})), "all bits of coefficient 1 of component 1 are missing"));
+    CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 62, 0, 0)})),
+                   "all bits of coefficient 63 of component 1 are missing"));
+    CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 63, 0, 1)})),
+                   "some bits of coefficient 1 of component 1 are missing"));
     CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 63, 0, 2), ac_scan(1, 63, 1, 0)})),
-                   "goes on at bit 1 of coefficient 1 of component 1, which is at 2"));
+                   "continues at bit 1 of coefficient 1 of component 1, expected bit 2"));
     CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 63, 0, 0), ac_scan(1, 1, 0, 0)})),
-                   "goes on at bit 0 of coefficient 1"));
-    CHECK(contains(jpeg_error(progressive({ac_scan(1, 63, 0, 0)})), "comes before the one that begins component 1"));
-    CHECK(contains(jpeg_error(progressive({DrawnJpeg::scan_header(0, 63)})), "codes coefficients 0 to 63"));
-    CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 64, 0, 0)})), "codes coefficients 1 to 64"));
+                   "continues at bit 0 of coefficient 1"));
+    CHECK(contains(jpeg_error(progressive({ac_scan(1, 63, 0, 0)})), "precedes the first scan of component 1"));
+    CHECK(contains(jpeg_error(progressive({DrawnJpeg::scan_header(0, 63)})), "contains coefficients 0 to 63"));
+    CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 64, 0, 0)})), "contains coefficients 1 to 64"));
     CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 63, 0, 14)})), "goes from bit 0 to bit 14"));
   }
 
@@ -130,10 +132,10 @@ TEST_SUITE("data") {
     std::string bytes = DrawnJpeg(2, 3, kValues).baseline();
     const size_t frame = bytes.find("\xFF\xC0");
     bytes.replace(frame + 5, 4, "\x2D\x40\x2D\x40");
-    CHECK(contains(jpeg_error(bytes), "promises 11584 x 11584 pixels, which are 2096704 blocks, and the "));
+    CHECK(contains(jpeg_error(bytes), "declares 11584 x 11584 pixels, which are 2096704 blocks, but the "));
     bytes.replace(frame + 5, 4, "\xFF\xFF\xFF\xFF");
     CHECK(jpeg_error(bytes) ==
-          "image: the header of 'some/image.jpg' promises 65535 x 65535 pixels, more than 134217728");
+          "image: the header of 'some/image.jpg' declares 65535 x 65535 pixels, expected at most 134217728");
   }
 
   TEST_CASE("codes that no table of the JPEG has are errors") {

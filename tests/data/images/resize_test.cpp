@@ -71,12 +71,11 @@ TEST_SUITE("data") {
 
   TEST_CASE("sizes and regions that are none are errors") {
     const RgbImage image = random_image(4, 5);
-    CHECK(error_of([&] { resize(image, 0, 3); }) ==
-          "resize: 4 x 5 pixels cannot become 0 x 3, an image has at least one");
-    CHECK(error_of([] { resize({}, 2, 3); }) == "resize: 0 x 0 pixels cannot become 2 x 3, an image has at least one");
+    CHECK(error_of([&] { resize(image, 0, 3); }) == "resize: from 4 x 5 to 0 x 3 pixels, expected at least 1 x 1");
+    CHECK(error_of([] { resize({}, 2, 3); }) == "resize: from 0 x 0 to 2 x 3 pixels, expected at least 1 x 1");
     CHECK(error_of([&] {
             resize(image, 8, 8, {1, 2, 8, 3});
-          }) == "resize: 8 x 3 pixels from row 1 and column 2 on are no region of 8 x 8");
+          }) == "resize: the region of 8 x 3 pixels at row 1, column 2 is not inside 8 x 8 pixels");
     for (const ImageRegion& region :
          std::vector<ImageRegion>{{-1, 0, 2, 2}, {0, -1, 2, 2}, {0, 0, 0, 2}, {0, 0, 2, 0}, {0, 7, 2, 2}})
       CHECK_THROWS_AS(resize(image, 8, 8, region), Error);

@@ -72,7 +72,7 @@ TEST_SUITE("data") {
     const TemporaryFolder folder;
     std::filesystem::create_directories(folder / "data/cifar-10-batches-py");
     write_batch(folder / "data/cifar-10-batches-py/data_batch_1", "\x80\x02");
-    CHECK(contains(error_of([&] { load_cifar10(folder.path()); }), "holds the version for Python"));
+    CHECK(contains(error_of([&] { load_cifar10(folder.path()); }), "contains the Python version"));
     std::filesystem::create_directories(folder / "data/cifar-10-batches-bin");
     write_tiny_cifar10_binary(folder / "data/cifar-10-batches-bin", 2);
     CHECK(load_cifar10(folder.path()).train.size() == 8);
@@ -121,10 +121,10 @@ TEST_SUITE("data") {
     CHECK(cifar.train.data->images()->window(3, augmentation_key(1, 1, 3)).row ==
           official.train.data->images()->window(3, augmentation_key(1, 1, 3)).row);
     CHECK(contains(error_of([&] { load_cifar10(binary.path(), {.split = folders / "split.csv"}); }),
-                   "holds the binary version, which has its official split"));
+                   "contains the binary version, which has an official split"));
     std::filesystem::remove(folders / "train/cat/0111.jpg");
     CHECK(contains(error_of([&] { load_cifar10(folders.path(), {.split = folders / "split.csv"}); }),
-                   "there is no 'train/cat/0111.jpg' in '" + folders.path().string() + "'"));
+                   "'train/cat/0111.jpg' does not exist in '" + folders.path().string() + "'"));
   }
 
   TEST_CASE("CIFAR-10's training images alone are cropped and flipped") {
@@ -150,7 +150,7 @@ TEST_SUITE("data") {
     const TemporaryFolder folder;
     const std::string base = folder.path().string();
     const auto error = [&] { return error_of([&] { load_cifar10(folder.path()); }); };
-    CHECK(contains(error(), "cifar10: '" + base + "' holds neither data_batch_1.bin to data_batch_5.bin and"));
+    CHECK(contains(error(), "cifar10: '" + base + "' contains neither data_batch_1.bin to data_batch_5.bin and"));
     write_tiny_cifar10_binary(folder.path(), 3);
     CHECK(error().empty());
     const std::string record = cifar10_record(7, random_image(32, 32));
@@ -165,7 +165,7 @@ TEST_SUITE("data") {
     CHECK(load_cifar10(folder.path()).train.size() == 10);
     for (const char* name : {"data_batch_1.bin", "test_batch.bin"}) {
       std::filesystem::remove(folder / name);
-      CHECK(contains(error(), "cifar10: there is no '" + base + "/" + name + "', which the binary version"));
+      CHECK(contains(error(), "cifar10: '" + base + "/" + name + "' of the binary version does not exist"));
       write_batch(folder / name, record);
     }
   }
@@ -177,17 +177,18 @@ TEST_SUITE("data") {
     const auto error = [&] { return error_of([&] { load_cifar10(folder.path()); }); };
     CHECK(error().empty());
     write_image(folder / "train/cat/0001.jpg", random_image(32, 31));
-    CHECK(error() == "images: '" + base + "/train/cat/0001.jpg' has 32 x 31 pixels, '" + base +
-                         "/train/airplane/0000.jpg' 32 x 32");
+    CHECK(error() == "images: '" + base + "/train/cat/0001.jpg' has 32 x 31 pixels, but '" + base +
+                         "/train/airplane/0000.jpg' has 32 x 32");
     std::filesystem::rename(folder / "train/cat", folder / "train/lion");
-    CHECK(contains(error(), "cifar10: the folders in '" + base +
+    CHECK(contains(error(), "cifar10: the class folders in '" + base +
                                 "/train' are airplane, automobile, bird, deer, dog, frog, horse, lion, ship, truck, "
-                                "not airplane, automobile, bird, cat,"));
+                                "expected airplane, automobile, bird, cat,"));
     const TemporaryFolder other;
     for (const std::string_view name : kCifar10Classes)
       write_image(other.path() / "train" / name / "0.png", random_image(28, 28));
     CHECK(error_of([&] { load_cifar10(other.path()); }) ==
-          "cifar10: the images in '" + other.path().string() + "/train' are of shape (28, 28, 3), not 32 x 32 pixels");
+          "cifar10: the images in '" + other.path().string() +
+              "/train' have shape (28, 28, 3), expected 32 x 32 pixels");
   }
 
   TEST_CASE("CIFAR-10's noises flip similar classes or any") {

@@ -119,15 +119,17 @@ TEST_SUITE("data") {
     const TemporaryFolder folder;
     const std::string base = folder.path().string();
     const auto error = [&] { return error_of([&] { load_dogs_vs_cats(folder.path()); }); };
-    CHECK(contains(error(), "dogs_vs_cats: '" + base + "' holds 0 images named cat.<number>.jpg or dog.<number>.jpg"));
-    CHECK(contains(error_of([&] { load_dogs_vs_cats(folder / "none"); }), base + "/none' cannot be read"));
+    CHECK(
+        contains(error(), "dogs_vs_cats: '" + base + "' contains 0 images named cat.<number>.jpg or dog.<number>.jpg"));
+    CHECK(
+        contains(error_of([&] { load_dogs_vs_cats(folder / "none"); }), "cannot read the folder '" + base + "/none'"));
     write_image(folder / "cat.0.jpg", random_image(3, 3));
-    CHECK(contains(error(), "holds 1 image named cat.<number>.jpg or dog.<number>.jpg, not some of each"));
+    CHECK(contains(error(), "contains 1 image named cat.<number>.jpg or dog.<number>.jpg, expected some of each"));
     write_image(folder / "dog.0.jpg", random_image(3, 3));
-    CHECK(error() == "dogs_vs_cats: 2 images in '" + base + "' do not go into three parts");
+    CHECK(error() == "dogs_vs_cats: 2 images in '" + base + "' cannot be split into three parts");
     for (const std::string name : {"cat.jpg", "cow.1.jpg", "cat.x.jpg", "cat.1.2.jpg", "cat.-1.jpg", "1.jpg"})
       write_image(folder / name, random_image(3, 3));
-    CHECK(error() == "dogs_vs_cats: 2 images in '" + base + "' do not go into three parts");
+    CHECK(error() == "dogs_vs_cats: 2 images in '" + base + "' cannot be split into three parts");
     write_image(folder / "more/cat.1.jpg", random_image(3, 3));
     write_image(folder / "more/dog.1", random_image(3, 3));
     write_image(folder / "more/dog.1.dat", random_image(3, 3));
@@ -138,7 +140,7 @@ TEST_SUITE("data") {
     auto transforms = dogs_vs_cats_transforms(DogsVsCatsInput::paper);
     transforms.evaluation.resize_h = 40;
     CHECK(error_of([&] { load_dogs_vs_cats(folder.path(), {.transforms = transforms}); }) ==
-          "dogs_vs_cats: training images become (32, 32, 3), but those of validation and test (40, 32, 3)");
+          "dogs_vs_cats: training images have shape (32, 32, 3), but those of validation and test (40, 32, 3)");
   }
 
   TEST_CASE("the noise of dogs and cats turns cats into dogs") {

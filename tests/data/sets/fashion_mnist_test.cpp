@@ -120,7 +120,7 @@ TEST_SUITE("data") {
     }
     CHECK(load_fashion_mnist(folder.path()).train.size() == 10);
     std::filesystem::remove_all(folder / "FashionMNIST");
-    CHECK(contains(load_error(folder.path()), "holds none of the four files"));
+    CHECK(contains(load_error(folder.path()), "contains none of the files"));
     CHECK(load_fashion_mnist(folder / "MNIST/raw").train.size() == 20);  // named outright
     for (const char* place : {"one", "two"}) {
       std::filesystem::create_directories(folder.path() / place);
@@ -128,40 +128,41 @@ TEST_SUITE("data") {
     }
     CHECK(load_error(folder.path()) == "fashion_mnist: '" + (folder / "one").string() + "' and '" +
                                            (folder / "two").string() +
-                                           "' both hold such files: name the one that is meant");
+                                           "' both contain such files; give the path of the one to use");
   }
 
   TEST_CASE("files that are missing or do not fit are errors") {
     const TemporaryFolder folder;
     const std::string base = folder.path().string();
     const std::string none = load_error(folder.path());
-    for (const std::string& part : {"fashion_mnist: '" + base +
-                                        "' holds none of the four files, train-images-idx3-ubyte, "
-                                        "train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte",
-                                    std::string("up to three folders down, as in FashionMNIST/raw"),
-                                    std::string("the Debian package dataset-fashion-mnist puts them in '/usr/share/")})
+    for (const std::string& part :
+         {"fashion_mnist: '" + base +
+              "' contains none of the files train-images-idx3-ubyte, "
+              "train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte",
+          std::string("folders up to three levels down, such as FashionMNIST/raw"),
+          std::string("the Debian package dataset-fashion-mnist installs them in '/usr/share/")})
       CHECK(contains(none, part));
     CHECK(contains(load_error(folder.path() / "no-such-folder"),
-                   "no-such-folder', which does not exist, holds none of the four files"));
+                   "no-such-folder', which does not exist, contains none of the files"));
     CHECK(load_error(write_in(folder, "file", "x")) == "fashion_mnist: '" + base + "/file' is a file, not a folder");
 
     write_pair(folder, "train", {8, 0, 1}, 3);
     CHECK(load_error(folder.path()) ==
           "fashion_mnist: '" + base +
-              "' holds none of t10k-images-idx3-ubyte, t10k-images-idx3-ubyte.gz, "
+              "' contains none of t10k-images-idx3-ubyte, t10k-images-idx3-ubyte.gz, "
               "t10k-images-idx3-ubyte/t10k-images-idx3-ubyte, t10k-images.idx3-ubyte, t10k-images.idx3-ubyte.gz, "
               "t10k-images.idx3-ubyte/t10k-images.idx3-ubyte");
     write_pair(folder, "t10k", {8, 0, 1}, 2);
-    CHECK(load_error(folder.path()) == "fashion_mnist: '" + base + "/t10k-images-idx3-ubyte' holds 2 images, '" + base +
-                                           "/t10k-labels-idx1-ubyte' holds 3 labels");
+    CHECK(load_error(folder.path()) == "fashion_mnist: '" + base + "/t10k-images-idx3-ubyte' contains 2 images, but '" +
+                                           base + "/t10k-labels-idx1-ubyte' contains 3 labels");
     write_pair(folder, "t10k", {8, 10, 1}, 3);
     CHECK(load_error(folder.path()) ==
           "fashion_mnist: '" + base + "/t10k-labels-idx1-ubyte': label 10 of image 1 does not lie in [0, 9]");
     write_pair(folder, "t10k", {8}, 1, 27);
     CHECK(load_error(folder.path()) ==
-          "fashion_mnist: '" + base + "/t10k-images-idx3-ubyte' holds images of 27x27, not 28x28");
+          "fashion_mnist: '" + base + "/t10k-images-idx3-ubyte' contains images of 27 x 27 pixels, expected 28 x 28");
     write_pair(folder, "t10k", "", 0);
-    CHECK(load_error(folder.path()) == "fashion_mnist: '" + base + "/t10k-images-idx3-ubyte' holds no image");
+    CHECK(load_error(folder.path()) == "fashion_mnist: '" + base + "/t10k-images-idx3-ubyte' contains no images");
     write_in(folder, "t10k-images-idx3-ubyte", "");
     CHECK(load_error(folder.path()) == "idx: '" + base + "/t10k-images-idx3-ubyte' is empty");
     write_pair(folder, "t10k", {8}, 1);

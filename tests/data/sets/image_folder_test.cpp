@@ -84,15 +84,15 @@ TEST_SUITE("data") {
       return throws_saying(part, [&] { load(folder.path(), options); });
     };
     write_class(folder / "a", 2);
-    CHECK(says("holds 1 folder (a), where one for each of two or more classes is expected"));
-    CHECK(throws_saying("holds 1 folder (a)", [&] { image_folder_classes(folder.path()); }));
+    CHECK(says("contains 1 folder (a), expected one for each of two or more classes"));
+    CHECK(throws_saying("contains 1 folder (a)", [&] { image_folder_classes(folder.path()); }));
     write_class(folder / "b", 9);
     CHECK(says("class 'a' in '" + folder.path().string() + "' has 2 images"));
     write_class(folder / "a", 9);
     const TemporaryFolder other;
     write_class(other / "a", 1);
     write_class(other / "c", 1);
-    CHECK(says("classes in '" + other.path().string() + "' are a, c", {.test = other.path()}));
+    CHECK(says("classes of the test images in '" + other.path().string() + "' are a, c", {.test = other.path()}));
   }
 
   TEST_CASE("an image folder's validation folder is the whole validation and all other images train") {
@@ -106,7 +106,7 @@ TEST_SUITE("data") {
     CHECK(data.validation_images->list().names[0] == "val/a/0.bmp");
     CHECK(data.images->list().names[0] == "a/0.bmp");
     CHECK(data.account.used() == 32);
-    CHECK(contains(data.account.lines().at(1), "val/ validates, in place of a fifth of the other images"));
+    CHECK(contains(data.account.lines().at(1), "val/ is used for validation, in place of a fifth of the other images"));
     // Without a test folder a tenth of the others tests.
     std::filesystem::remove_all(folder / "test");
     const ImageFolder without = load(folder.path());
@@ -150,7 +150,7 @@ TEST_SUITE("data") {
     for (const char* name : {"a", "b"})
       by_name += fmt::format("train/{0}/0.bmp,train\ntrain/{0}/1.bmp,val\ntrain/{0}/2.bmp,test\n", name);
     write_file_atomically(folder / "split.csv", by_name);
-    CHECK(throws_saying("give one of the two",
+    CHECK(throws_saying("give only one of the two",
                         [&] { load(folder.path(), {.test = folder / "other", .split = folder / "split.csv"}); }));
     const ImageFolder mixed = load(folder.path(), {.split = folder / "split.csv"});
     CHECK(mixed.test.size() == 2 + 8);
@@ -173,7 +173,7 @@ TEST_SUITE("data") {
     CHECK(total(intact) == 19);
     CHECK(intact.account.used() == 19);
     for (int i = 0; i < 10; ++i) write_file_atomically(folder / fmt::format("a/{}.bmp", i), "no image");
-    CHECK(throws_saying("images: no training image of class 'a' is left: none of the 7 can be read; of the first",
+    CHECK(throws_saying("images: no training image of class 'a' is left: none of the 7 can be read; the first one: ",
                         [&] { load(folder.path(), {.skip_broken = true}); }));
   }
 }

@@ -133,16 +133,16 @@ TEST_SUITE("data") {
         "; rt-polarity.neg and rt-polarity.pos are the sentence polarity data set v1.0 of Pang and Lee (2005), "
         "rt-polaritydata.tar.gz at https://www.cs.cornell.edu/people/pabo/movie-review-data/";
     const auto error = [&] { return error_of([&] { load_movie_reviews(folder.path()); }); };
-    const std::string nowhere = " nor a folder up to three levels within it holds the files" + origin;
-    CHECK(error() == "movie_reviews: neither '" + base + "'" + nowhere);
+    const std::string nowhere = " nor in a folder up to three levels inside it" + origin;
+    CHECK(error() == "movie_reviews: the files are neither in '" + base + "'" + nowhere);
     write_file_atomically(folder / "rt-polarity.neg", "bad\nworse\n");
-    CHECK(error() == "movie_reviews: there is no '" + base + "/rt-polarity.pos'" + origin);
+    CHECK(error() == "movie_reviews: '" + base + "/rt-polarity.pos' does not exist" + origin);
     CHECK(error_of([&] { load_movie_reviews(folder / "rt-polarity.neg"); }) ==
           "movie_reviews: '" + base + "/rt-polarity.neg' is a file, not a folder");
     CHECK(error_of([&] { load_movie_reviews(folder / "none"); }) ==
-          "movie_reviews: neither '" + base + "/none', which does not exist," + nowhere);
+          "movie_reviews: the files are neither in '" + base + "/none', which does not exist," + nowhere);
     write_file_atomically(folder / "rt-polarity.pos", "");
-    CHECK(error() == "movie_reviews: '" + base + "/rt-polarity.pos' is empty: sentences of both classes are needed");
+    CHECK(error() == "movie_reviews: '" + base + "/rt-polarity.pos' is empty, expected sentences of both classes");
     write_file_atomically(folder / "rt-polarity.pos", "good\n");
     CHECK(error().empty());
     std::filesystem::remove(folder / "rt-polarity.pos");
@@ -152,17 +152,17 @@ TEST_SUITE("data") {
   }
 
   TEST_CASE("movie review files that are malformed are errors that name the line") {
-    CHECK(review_rejection("") == " is empty: sentences of both classes are needed");
-    CHECK(review_rejection("bad\n\nworse\n") == ", line 2: blank, where a sentence is expected");
-    CHECK(review_rejection("bad\n \t\r\nworse\n") == ", line 2: blank, where a sentence is expected");
-    CHECK(review_rejection("\n") == ", line 1: blank, where a sentence is expected");
-    CHECK(review_rejection("\n\nbad\nworse\n") == ", line 1: blank, where a sentence is expected");
+    CHECK(review_rejection("") == " is empty, expected sentences of both classes");
+    CHECK(review_rejection("bad\n\nworse\n") == ", line 2: a blank line, expected a sentence");
+    CHECK(review_rejection("bad\n \t\r\nworse\n") == ", line 2: a blank line, expected a sentence");
+    CHECK(review_rejection("\n") == ", line 1: a blank line, expected a sentence");
+    CHECK(review_rejection("\n\nbad\nworse\n") == ", line 1: a blank line, expected a sentence");
     CHECK(review_rejection("bad\nworse\n . -- \xE9\n") ==
-          ", line 3: no word is left after cleaning, which keeps letters, digits and (),!?'`");
+          ", line 3: no word is left after cleaning, which keeps only letters, digits and (),!?'`");
     const ReviewFolder few("bad", "good");
     CHECK(error_of([&] { load_movie_reviews(few.path()); }) ==
           "movie_reviews: 2 sentences in '" + few.path().string() +
-              "' leave none to train on beside validation's and test's");
+              "', expected at least 3, for training, validation and test");
   }
 
   TEST_CASE("movie reviews are the same words in every encoding and with every end of line") {
@@ -200,10 +200,10 @@ TEST_SUITE("data") {
   TEST_CASE("movie review files in UTF-16 are errors that say how to convert") {
     for (const char* mark : {"\xFF\xFEw", "\xFE\xFFw"})
       CHECK(contains(review_rejection(mark),
-                     " begins with UTF-16's byte order mark; UTF-8 and Latin-1 are read (iconv -f "
-                     "UTF-16 -t UTF-8 converts)"));
+                     " is UTF-16, expected UTF-8 or Latin-1 (iconv -f "
+                     "UTF-16 -t UTF-8 converts it)"));
     CHECK(review_rejection(std::string_view("bad\nb\0a\0d\0\n\0", 12)) ==
-          ", line 2: a zero at byte 5 of the file, which no text holds");
+          ", line 2: a zero byte at byte 5 of the file, which a text file does not contain");
   }
 
   TEST_CASE("movie reviews are found in the folder that their archive unpacks to") {
@@ -213,7 +213,7 @@ TEST_SUITE("data") {
     CHECK(load_movie_reviews(folder.path()).train.size() == 86);
     std::filesystem::remove(folder / "data/rt-polaritydata/rt-polarity.pos");
     CHECK(contains(error_of([&] { load_movie_reviews(folder.path()); }),
-                   "there is no '" + (folder / "data").string() + "/rt-polaritydata/rt-polarity.pos'; "));
+                   (folder / "data").string() + "/rt-polaritydata/rt-polarity.pos' does not exist; "));
   }
 
   TEST_CASE("one long line of the movie reviews does not make every sentence long") {
@@ -222,13 +222,12 @@ TEST_SUITE("data") {
     std::string longest;
     for (int i = 0; i < 20'000; ++i) longest += "word ";
     const ReviewFolder folder(lines + longest + "\n");
-    CHECK(contains(
-        error_of([&] { load_movie_reviews(folder.path()); }),
-        "rt-polarity.neg', line 3001: a sentence of 20000 words, and 3004 sentences at that length take more"));
+    CHECK(contains(error_of([&] { load_movie_reviews(folder.path()); }),
+                   "rt-polarity.neg', line 3001: a sentence of 20000 words; 3004 sentences of that length take more"));
     CHECK(load_movie_reviews(folder.path(), {.max_length = 10}).train.data->sample_shape() == Shape{10});
     for (const int64_t length : {int64_t{1'000'000}, std::numeric_limits<int64_t>::max()})
       CHECK(contains(error_of([&] { load_movie_reviews(folder.path(), {.max_length = length}); }),
-                     fmt::format("3004 sentences at a length of {} words take more memory", length)));
+                     fmt::format("3004 sentences of {} words take more memory", length)));
   }
 
   TEST_CASE("the movie reviews' noise turns positive into negative") {

@@ -45,18 +45,18 @@ TEST_SUITE("data") {
 
   TEST_CASE("a split file that is malformed is an error that names the line") {
     CHECK(split_error("name,index\na,1\n") == "s.csv: there is no column 'file', only name, index");
-    CHECK(contains(split_error("file;index\na;1\n"), "only file;index; columns are parted by commas"));
+    CHECK(contains(split_error("file;index\na;1\n"), "only file;index; columns must be separated by commas"));
     CHECK(split_error("file,place\na,1\n") == "s.csv: there is no column 'index', only file, place");
-    CHECK(split_error("file,index\n") == "s.csv: there are no rows below the head");
+    CHECK(split_error("file,index\n") == "s.csv: there are no rows after the header row");
     CHECK(split_error("file,index\na,1\n,2\n") == "s.csv, line 3: the file is missing");
-    CHECK(split_error("file,index\na,1\nb,2\n./a,3\n") == "s.csv, line 4: the file 'a' stands in line 2 already");
-    CHECK(split_error("file,index\na,1\nb,1\n") == "s.csv, line 3: the index '1' stands in line 2 already");
+    CHECK(split_error("file,index\na,1\nb,2\n./a,3\n") == "s.csv, line 4: the file 'a' is also on line 2");
+    CHECK(split_error("file,index\na,1\nb,1\n") == "s.csv, line 3: the index '1' is also on line 2");
     CHECK(split_error("file,index\na, \n") == "s.csv, line 2: the index is missing");
     for (const char* index : {"-1", "1.5", "x", "50000", "99999999999999999999", "0x1"})
       CHECK(split_error(fmt::format("file,index\na,{}\n", index)) ==
-            fmt::format("s.csv, line 2: the index '{}' is no whole number in [0, 50000)", index));
+            fmt::format("s.csv, line 2: the index '{}' is not a whole number in [0, 50000)", index));
     CHECK(split_error("file,split\na,training\n") ==
-          "s.csv, line 2: the split 'training' is none of train, validation (val, valid) and test");
+          "s.csv, line 2: the split 'training' is not one of train, validation (val, valid) and test");
     const TemporaryFolder folder;
     CHECK(contains(error_of([&] { read_split_file(folder / "none.csv"); }), "none.csv"));
     write_file_atomically(folder / "bad.csv", "file,split\na,\n");
@@ -74,28 +74,29 @@ TEST_SUITE("data") {
     CHECK(images.validation == std::vector<int64_t>{2, 3});
     CHECK(images.test == std::vector<int64_t>{4});
     CHECK(account.lines() ==
-          std::vector<std::string>{"images: 5 used; ignored: 1 image that the split file does not list (a/2)",
-                                   "s.csv: 2 train, 2 validate, 1 tests, 1 of them unlisted in test/"});
-    check_tests(images, split);
+          std::vector<std::string>{
+              "images: 5 used; ignored: 1 image that the split file does not list (a/2)",
+              "s.csv: 2 images for training, 2 for validation, 1 for test (1 of them unlisted, in test/)"});
+    check_has_test(images, split);
 
     FileAccount other;
     const SplitFile named = parse_split_file("file,split\nb/0,train\na/0,train\na/1,val\nb/1,val\n", "s.csv");
     const SplitImages unplaced = split_images(kSix, named, "", other);
     CHECK(unplaced.list.names == std::vector<std::string>{"a/0", "a/1", "b/0", "b/1"});
-    CHECK(throws_saying("s.csv: none of its images tests", [&] { check_tests(unplaced, named); }));
+    CHECK(throws_saying("s.csv: none of its images is for test", [&] { check_has_test(unplaced, named); }));
   }
 
   TEST_CASE("split files that do not fit the images are errors") {
     CHECK(parting_error("file,index\na/0,0\nA/1,1\n") ==
-          "s.csv, line 3: there is no 'A/1' in '/nowhere'; paths are relative to --data");
+          "s.csv, line 3: 'A/1' does not exist in '/nowhere'; paths must be relative to --data");
     CHECK(contains(parting_error("file,index\na\\0,0\n"), ", with / between folders"));
-    CHECK(contains(parting_error("file,index\na/0,0\ntest/b/0,1\n"), "line 3: 'test/b/0' lies in the test folder"));
-    CHECK(parting_error("file,split\na/0,val\nb/0,val\n") == "s.csv: none of its images trains");
-    CHECK(parting_error("file,split\na/0,train\nb/0,train\n") == "s.csv: none of its images validates");
+    CHECK(contains(parting_error("file,index\na/0,0\ntest/b/0,1\n"), "line 3: 'test/b/0' is in the test folder"));
+    CHECK(parting_error("file,split\na/0,val\nb/0,val\n") == "s.csv: none of its images is for training");
+    CHECK(parting_error("file,split\na/0,train\nb/0,train\n") == "s.csv: none of its images is for validation");
     CHECK(parting_error("file,split\na/0,train\na/1,val\nb/0,val\n") ==
-          "s.csv: none of the images of class 'b' trains");
+          "s.csv: none of the images of class 'b' is for training");
     CHECK(parting_error("file,split\na/0,train\nb/0,train\nb/1,val\n") ==
-          "s.csv: none of the images of class 'a' validates");
+          "s.csv: none of the images of class 'a' is for validation");
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "engine/io/file.h"
+#include "engine/random.h"
 #include "tests/fixtures/errors.h"
 #include "tests/fixtures/temporary_folder.h"
 
@@ -188,23 +189,21 @@ TEST_SUITE("data") {
   TEST_CASE("a text file's words may hold blanks but no more numbers than the others") {
     const std::string lines = text_vectors(kThreeWords);
     CHECK(load_bytes(lines + ". . . 1 2 3\nat me@home.org 1 2 3\n").values == load_bytes(lines).values);
-    CHECK(vectors_rejection(lines + "word 0 1 2 3\n") == ", line 4: more than the 3 numbers that are expected");
+    CHECK(vectors_rejection(lines + "word 0 1 2 3\n") == ", line 4: more than the expected 3 numbers");
     CHECK(vectors_rejection(lines + "good 0 1\n") ==
-          fmt::format(", line 4 (which ends at byte {}): 2 numbers behind the word, where 3 are expected",
-                      lines.size() + 9));
-    CHECK(vectors_rejection(lines + "\n" + lines) ==
-          fmt::format(", line 4 (which ends at byte {}): blank, where a word and 3 numbers are expected",
-                      lines.size() + 1));
+          fmt::format(", line 4 (which ends at byte {}): 2 numbers after the word, expected 3", lines.size() + 9));
+    CHECK(
+        vectors_rejection(lines + "\n" + lines) ==
+        fmt::format(", line 4 (which ends at byte {}): a blank line, expected a word and 3 numbers", lines.size() + 1));
   }
 
   TEST_CASE("vectors of another dimension than expected are errors") {
-    const std::string expected = " holds vectors of 3 numbers, where 128 were expected";
+    const std::string expected = " contains vectors of 3 numbers, expected 128";
     CHECK(vectors_rejection(binary_vectors("3 3", kThreeWords), "v.bin", 128) == expected);
     CHECK(vectors_rejection("3 3\n" + text_vectors(kThreeWords), "v.txt", 128) == expected);
     CHECK(vectors_rejection(text_vectors(kThreeWords), "v.txt", 128) == expected);
     const std::vector<float> many(70'000);
-    CHECK(vectors_rejection(text_vectors({{"good", many}})) ==
-          ": vectors of 70000 numbers, where at most 65536 can be");
+    CHECK(vectors_rejection(text_vectors({{"good", many}})) == ": vectors of 70000 numbers, expected at most 65536");
   }
 
   TEST_CASE("one long line does not ask for a table that no such file accounts for") {
@@ -218,7 +217,7 @@ TEST_SUITE("data") {
     CHECK(
         error_of([&] { load_word_vectors(folder / "v.txt", vocabulary, std::nullopt, 1); }) ==
         fmt::format("embeddings: '{}': vectors of 32000 numbers for the 20002 words of the vocabulary take more memory "
-                    "than a file of 64002 bytes can account for: is this a file of word vectors?",
+                    "than a file of 64002 bytes can justify; is this a file of word vectors?",
                     (folder / "v.txt").string()));
     line.resize(2 + 2 * 1000);
     write_file_atomically(folder / "v.txt", line);
@@ -234,8 +233,9 @@ TEST_SUITE("data") {
     }
     CHECK(load_bytes(binary.substr(0, last_vector), "v.bin").found == 2);
     CHECK(vectors_rejection(binary.substr(0, 20), "v.bin") ==
-          ": the file ends at byte 20, but the header says 3 words of 3 numbers, which need more: it is cut short, or "
-          "the header lies");
+          ": the file ends at byte 20, but the header declares 3 words of 3 numbers, which need more: it is cut short, "
+          "or "
+          "the header is wrong");
     CHECK(vectors_rejection(binary.substr(0, last_vector - 1), "v.bin") ==
           fmt::format(": cut short at byte {}, inside the vector of word 3 of the header's 3", last_vector - 1));
     CHECK(vectors_rejection(binary.substr(0, last_vector - 14), "v.bin") ==
@@ -247,7 +247,7 @@ TEST_SUITE("data") {
           fmt::format(": cut short at byte {}, after 2 words of the header's 3", two_lines));
     CHECK(contains(vectors_rejection(text.substr(0, two_lines + 8)),
                    fmt::format("(which ends at byte {}", two_lines + 8)));
-    CHECK(contains(vectors_rejection(text.substr(0, 20)), ": the file ends at byte 20, but the header says"));
+    CHECK(contains(vectors_rejection(text.substr(0, 20)), ": the file ends at byte 20, but the header declares"));
   }
 
   TEST_CASE("numbers that are not finite or no numbers are errors that name their place") {
@@ -269,47 +269,45 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("headers that lie are errors") {
+  TEST_CASE("headers that do not agree with the file are errors") {
     const std::string binary_end = ", behind the header's 2 words of 3 numbers";
     CHECK(contains(vectors_rejection(binary_vectors("2 3", kThreeWords), "v.bin"),
-                   ": the file goes on at byte 40" + binary_end));
+                   ": the file continues at byte 40" + binary_end));
     CHECK(contains(vectors_rejection(binary_vectors("5 3", kThreeWords), "v.bin"),
-                   "the header says 5 words of 3 numbers"));
+                   "the header declares 5 words of 3 numbers"));
     // The file's size gives nothing away: four shorter words would fit.
     CHECK(vectors_rejection(binary_vectors("4 3", kThreeWords), "v.bin") ==
           ": cut short at byte 57, at word 4 of the header's 4");
     for (const char* dimension : {"1", "2", "4", "1000000000000", "4611686018427387904"})
       CHECK(!vectors_rejection(binary_vectors(std::string("3 ") + dimension, kThreeWords), "v.bin").empty());
     const std::string many(70'000 * 4, 'a');
-    CHECK(vectors_rejection("1 70000\ngood " + many, "v.bin") ==
-          ": vectors of 70000 numbers, where at most 65536 can be");
+    CHECK(vectors_rejection("1 70000\ngood " + many, "v.bin") == ": vectors of 70000 numbers, expected at most 65536");
     for (const char* header : {"0 3", "3 0", "-3 3", "3 -3"})
       CHECK(vectors_rejection(binary_vectors(header, kThreeWords), "v.bin") ==
-            fmt::format(": the header says {} words of {} numbers",
+            fmt::format(": the header declares {} words of {} numbers, expected at least 1 of each",
                         std::string(header).substr(0, std::string(header).find(' ')),
                         std::string(header).substr(std::string(header).find(' ') + 1)));
     for (const char* header : {"", "3", "3 3 3", "three 3", "3 3x", "99999999999999999999 3"})
-      CHECK(
-          vectors_rejection(binary_vectors(header, kThreeWords), "v.bin") ==
-          ": the first line is not the header of word2vec's binary files, two whole numbers, and the file is no text");
+      CHECK(vectors_rejection(binary_vectors(header, kThreeWords), "v.bin") ==
+            ": the file is neither text nor a binary word2vec file, whose first line is two whole numbers");
     CHECK(contains(vectors_rejection("1 3\ngood" + std::string(1200, 'x') + " ", "v.bin"),
-                   ": no word ends within 1000 bytes of byte 4, where word 1 of the header's 1 should begin"));
+                   ": no word ends within 1000 bytes of byte 4, where word 1 of the header's 1 was expected"));
 
     const std::string lines = text_vectors(kThreeWords);
-    CHECK(vectors_rejection("2 3\n" + lines) == ", line 4: the file goes on behind the header's 2 words");
+    CHECK(vectors_rejection("2 3\n" + lines) == ", line 4: the file continues after the header's 2 words");
     CHECK(vectors_rejection("4 3\n" + lines) ==
           fmt::format(": cut short at byte {}, after 3 words of the header's 4", lines.size() + 4));
-    CHECK(vectors_rejection("3 2\n" + lines) == ", line 2: more than the 2 numbers that are expected");
+    CHECK(vectors_rejection("3 2\n" + lines) == ", line 2: more than the expected 2 numbers");
     CHECK(contains(vectors_rejection("3 4\n" + lines), ", line 2 (which ends at byte"));
   }
 
   TEST_CASE("files that hold no vectors for the vocabulary are errors") {
-    CHECK(vectors_rejection("other 1 2\n") == " holds none of the vocabulary's 3 words");
+    CHECK(vectors_rejection("other 1 2\n") == " contains none of the 3 words of the vocabulary");
     CHECK(vectors_rejection(binary_vectors("1 1", {{"other", {1.0f}}}), "v.bin") ==
-          " holds none of the vocabulary's 3 words");
+          " contains none of the 3 words of the vocabulary");
     CHECK(vectors_rejection("") == " is empty");
-    CHECK(vectors_rejection("good\n") == ", line 1: no numbers behind a word");
-    CHECK(vectors_rejection("\n") == ", line 1: no numbers behind a word");
+    CHECK(vectors_rejection("good\n") == ", line 1: no numbers after the word");
+    CHECK(vectors_rejection("\n") == ", line 1: no numbers after the word");
     CHECK(vectors_rejection("\x1F\x8B\x08", "v.bin") ==
           " is compressed by gzip; gunzip makes the file that is read here");
     CHECK(contains(vectors_rejection("PK\x03\x04"), " is a zip archive; unzip makes the file that is read here"));
@@ -318,7 +316,7 @@ TEST_SUITE("data") {
     CHECK(contains(vectors_rejection("\xBA\x16\x4F\x2F", "v.bin"), " is fastText's own model"));
     CHECK(contains(vectors_rejection("\xFF\xFEg"), " is in UTF-16; iconv"));
     CHECK(vectors_rejection(std::string((1 << 20) + 1, 'x')) ==
-          ", line 1: longer than 1048576 bytes, which no line of vectors is");
+          ", line 1: longer than 1048576 bytes; this is not a file of word vectors");
     const TemporaryFolder folder;
     const std::string base = folder.path().string();
     CHECK(error_of([&] { load_word_vectors(folder / "none", three_words(), 3, 1); }) ==
