@@ -91,7 +91,7 @@ TEST_SUITE("unit") {
       CHECK(bias.lowest == 0.0);
       CHECK(bias.highest == 0.0);
     }
-    CHECK(throws_saying("0 outputs for each input", [] { Initializer::kaiming_deviation(0); }));
+    CHECK(throws_saying("0 outputs per input", [] { Initializer::kaiming_deviation(0); }));
   }
 
   TEST_CASE("init: embeddings are standard normal") {
@@ -166,9 +166,9 @@ TEST_SUITE("unit") {
 
   TEST_CASE("init: a layer without extent is an error with its values") {
     Initializer init(Device::reference);
-    CHECK(throws_saying("0 channels to 3", [&] { Conv2d(init, Conv2dOptions::square(0, 3, 1)); }));
+    CHECK(throws_saying("0 input and 3 output channels", [&] { Conv2d(init, Conv2dOptions::square(0, 3, 1)); }));
     CHECK(throws_saying("kernel of 0 x 0", [&] { Conv2d(init, Conv2dOptions::square(1, 3, 0)); }));
-    CHECK(throws_saying("4 features to 0", [&] { Linear(init, {.in_features = 4}); }));
+    CHECK(throws_saying("4 input and 0 output features", [&] { Linear(init, {.in_features = 4}); }));
     CHECK(throws_saying("2 x 3", [&] {
       Linear(init, {.in_features = 4, .out_features = 1, .flattened_height = 2, .flattened_width = 3});
     }));

@@ -160,7 +160,7 @@ TEST_SUITE("unit") {
     const Tensor x = image({2, 3, 2}, Device::reference);
     check_equal(net(x), relu(tanh(x.view({2, 6}))));
     CHECK(Sequential()(x).is_same(x));
-    CHECK(throws_saying("'out' is taken", [&] { net.append("out", std::make_shared<Relu>()); }));
+    CHECK(throws_saying("'out' is already taken", [&] { net.append("out", std::make_shared<Relu>()); }));
     CHECK(net.size() == 3);
   }
 
@@ -191,7 +191,7 @@ TEST_SUITE("unit") {
     const Tensor x = image({3, 4}, Device::reference);
     CHECK(layer(x).is_same(x));
     for (const double p : {-0.1, 1.0, std::nan("")})
-      CHECK(throws_saying("expected [0, 1)", [p] { Dropout layer_of_bad_p(p); }));
+      CHECK(throws_saying("expected a probability in [0, 1)", [p] { Dropout layer_of_bad_p(p); }));
   }
 }
 

@@ -82,8 +82,9 @@ TEST_SUITE("unit") {
       CHECK(throws_saying(taken, [&] { module.register_buffer(taken, ones({2})); }));
       CHECK(throws_saying(taken, [&] { module.register_module(taken, std::make_shared<Registrar>()); }));
     }
-    CHECK(throws_saying("'a.b' is no name", [&] { module.register_parameter("a.b", ones({2})); }));
-    CHECK(throws_saying("'' is no name", [&] { module.register_buffer("", ones({2})); }));
+    CHECK(throws_saying("the name 'a.b' is empty or contains a dot",
+                        [&] { module.register_parameter("a.b", ones({2})); }));
+    CHECK(throws_saying("the name '' is empty or contains a dot", [&] { module.register_buffer("", ones({2})); }));
     CHECK(throws_saying("'x' is undefined", [&] { module.register_parameter("x", {}); }));
     CHECK(throws_saying("'x' is undefined", [&] { module.register_buffer("x", {}); }));
     CHECK(throws_saying("'x' is null", [&] { module.register_module("x", std::shared_ptr<Registrar>()); }));

@@ -69,8 +69,9 @@ TEST_SUITE("unit") {
     const auto network = pretrainable(3, 2);
     const State before = network->state(), given = foreign_state(1000);
     CHECK(load_pretrained(*network, given) ==
-          "loaded 9 of 11 tensors; fc.3 starts anew: fc.3.weight is (1000, 4) in the state and (3, 4) in the network, "
-          "fc.3.bias is (1000) in the state and (3) in the network");
+          "loaded 9 of 11 tensors; fc.3 keeps its initial weights: fc.3.weight has shape (1000, 4) in the state and "
+          "(3, 4) in the network, "
+          "fc.3.bias has shape (1000) in the state and (3) in the network");
     const State after = network->state();
     for (size_t i = 0; i < after.size(); ++i) {
       CAPTURE(after[i].name);
@@ -96,11 +97,11 @@ TEST_SUITE("unit") {
       for (NamedTensor& named : given) named.name = prefix + named.name;
       const auto network = pretrainable(3, 2);
       CHECK(load_pretrained(*network, given) ==
-            "loaded 11 of 11 tensors; the prefix '" + prefix + "' was taken off their names");
+            "loaded 11 of 11 tensors; the prefix '" + prefix + "' was removed from their names");
       CHECK(same_values(network->state(), foreign_state(3)));
       given.push_back({"head.weight", Tensor::zeros({2}, DType::f32, Device::reference)});
       CHECK(contains(load_pretrained(*network, given),
-                     "' was taken off their names and 1 without it, head.weight, left out"));
+                     "' was removed from their names and 1 without it were ignored (head.weight)"));
     }
   }
 
@@ -109,9 +110,11 @@ TEST_SUITE("unit") {
     const State before = network->state();
     State given = foreign_state(1000);
     std::erase_if(given, [](const NamedTensor& named) { return named.name.starts_with("fc.3."); });
-    CHECK(load_pretrained(*network, given) == "loaded 9 of 11 tensors; fc.3 starts anew: it is not in the state");
+    CHECK(load_pretrained(*network, given) ==
+          "loaded 9 of 11 tensors; fc.3 keeps its initial weights: it is not in the state");
     std::erase_if(given, [](const NamedTensor& named) { return named.name.starts_with("fc."); });
-    CHECK(load_pretrained(*network, given) == "loaded 7 of 11 tensors; fc starts anew: it is not in the state");
+    CHECK(load_pretrained(*network, given) ==
+          "loaded 7 of 11 tensors; fc keeps its initial weights: it is not in the state");
     const State after = network->state();
     for (size_t i = 0; i < after.size(); ++i)
       if (after[i].name.starts_with("fc.3.")) CHECK(same_values(after[i].tensor, before[i].tensor));
@@ -145,7 +148,7 @@ TEST_SUITE("unit") {
     }
     State given = foreign_state(3);
     find(given, "bn.bias") = Tensor::full({4}, 1e300, DType::f64, Device::reference);
-    CHECK(throws_saying("'bn.bias' holds inf at element 0", [&] { load_pretrained(*pretrainable(3, 2), given); }));
+    CHECK(throws_saying("element 0 of 'bn.bias' is inf", [&] { load_pretrained(*pretrainable(3, 2), given); }));
   }
 
   TEST_CASE("pretrained: all else that does not fit is an error and changes nothing") {
@@ -175,23 +178,23 @@ TEST_SUITE("unit") {
         {"'conv.weight' is missing", without("conv.weight", 1000)},
         {"'bn.running_var' is missing", without("bn.running_var", 3)},
         {"'fc.3.bias' is missing", without("fc.3.bias", 3)},
-        {"'fc.3.weight' is (1000, 4)", without("fc.3.bias", 1000)},
-        {"'aux.weight' is unknown", longer},
-        {"'fc.0.weight' is (5, 4)", changed("fc.0.weight", zeros({5, 4}))},  // not the classifier
-        {"'conv.weight' is (8, 2, 3, 3)", changed("conv.weight", zeros({8, 2, 3, 3}))},
+        {"'fc.3.weight' has shape (1000, 4)", without("fc.3.bias", 1000)},
+        {"this network has no tensor 'aux.weight'", longer},
+        {"'fc.0.weight' has shape (5, 4)", changed("fc.0.weight", zeros({5, 4}))},  // not the classifier
+        {"'conv.weight' has shape (8, 2, 3, 3)", changed("conv.weight", zeros({8, 2, 3, 3}))},
         // Another number of inputs, of classes in one of two tensors only, and another dtype.
-        {"'fc.3.weight' is (1000, 5)", changed("fc.3.weight", zeros({1000, 5}), 1000)},
-        {"'fc.3.weight' is (5, 4)", changed("fc.3.weight", zeros({5, 4}))},
-        {"'fc.3.weight' is (1000, 4)", changed("fc.3.bias", zeros({999}), 1000)},
-        {"'fc.3.weight' is (1000, 4) in i32", changed("fc.3.weight", zeros({1000, 4}, DType::i32), 1000)},
+        {"'fc.3.weight' has shape (1000, 5)", changed("fc.3.weight", zeros({1000, 5}), 1000)},
+        {"'fc.3.weight' has shape (5, 4)", changed("fc.3.weight", zeros({5, 4}))},
+        {"'fc.3.weight' has shape (1000, 4)", changed("fc.3.bias", zeros({999}), 1000)},
+        {"'fc.3.weight' has shape (1000, 4) in i32", changed("fc.3.weight", zeros({1000, 4}, DType::i32), 1000)},
         {"'fc.3.weight' is missing", without("fc.3.weight", 3)},
-        {"none of the state's 1 tensors has a name of this network's: the first is 'aux.weight' there and "
-         "'conv.weight'",
+        {"none of the 1 tensors of the state is one of this network: the first is 'aux.weight' in the state and "
+         "'conv.weight' in the network",
          {{"aux.weight", zeros({1})}}},
-        {"'conv.weight' is there twice", twice},
-        {"'bn.bias' holds nan at element 2", changed("bn.bias", of({0, 0, NAN, 0}))},
-        {"'bn.weight' holds -inf at element 0", changed("bn.weight", of({-INFINITY, 0, NAN, 0}))},
-        {"'fc.3.bias' holds inf at element 1", changed("fc.3.bias", of({0, INFINITY, 0}))},
+        {"'conv.weight' is given twice", twice},
+        {"element 2 of 'bn.bias' is nan", changed("bn.bias", of({0, 0, NAN, 0}))},
+        {"element 0 of 'bn.weight' is -inf", changed("bn.weight", of({-INFINITY, 0, NAN, 0}))},
+        {"element 1 of 'fc.3.bias' is inf", changed("fc.3.bias", of({0, INFINITY, 0}))},
         {"'fc.3.bias' is undefined", changed("fc.3.bias", {}, 1000)}};
     for (const auto& [part, state] : bad) {
       CAPTURE(part);

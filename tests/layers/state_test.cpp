@@ -164,15 +164,15 @@ TEST_SUITE("unit") {
     const std::vector<std::pair<std::string, std::vector<NamedTensor>>> bad{
         {"'3.bias' is missing", {other.begin(), other.end() - 1}},
         {"'0.weight' is missing", {}},
-        {"'4.weight' is unknown", longer("4.weight")},
-        {"'3.bias' is there twice", longer("3.bias")},
+        {"this network has no tensor '4.weight'", longer("4.weight")},
+        {"'3.bias' is given twice", longer("3.bias")},
         {"'3.bias' is undefined", changed("3.bias", {})},
-        {"'3.bias' is (6) in f32, expected (5) in f32", changed("3.bias", counting({6}))},
+        {"'3.bias' has shape (6) in f32, expected (5) in f32", changed("3.bias", counting({6}))},
         // Our layout, not the file's.
-        {"'0.weight' is (3, 3, 2, 2) in f64",
+        {"'0.weight' has shape (3, 3, 2, 2) in f64",
          changed("0.weight", Tensor::zeros({3, 3, 2, 2}, DType::f64, Device::reference))},
         {"expected (3, 2, 3, 2) in f32", changed("0.weight", counting({3, 3, 2, 2}))},
-        {"is () in f32, expected () in i32", changed("1.num_batches_tracked", counting({}))}};
+        {"has shape () in f32, expected () in i32", changed("1.num_batches_tracked", counting({}))}};
     for (const auto& [part, state] : bad) {
       CAPTURE(part);
       CHECK(throws_saying(part, [&] { net->load_state(state); }));

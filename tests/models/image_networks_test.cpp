@@ -106,7 +106,7 @@ TEST_SUITE("unit") {
       CHECK(fails(resnet, wrong, "expected (N, H, W, 3) with H and W at least 1"));
     for (const Shape& wrong : {Shape{2, 3, 32, 32}, Shape{2, 32, 32, 4}, Shape{2, 31, 64, 3}, Shape{2, 64, 31, 3}})
       for (Vgg* model : {&vgg, &linear}) CHECK(fails(*model, wrong, "expected (N, H, W, 3) with H and W at least 32"));
-    CHECK(fails(linear, {2, 32, 64, 3}, "the linear head takes (N, 64, 32, 3)"));
+    CHECK(fails(linear, {2, 32, 64, 3}, "expected (N, 64, 32, 3) with the linear head"));
     CHECK(throws_saying("x has shape ()", [&] { resnet(Tensor()); }));
     CHECK(throws_saying("x has shape ()", [&] { vgg(Tensor()); }));
   }
@@ -126,11 +126,11 @@ TEST_SUITE("unit") {
     CHECK(contains(resnet([](auto& o) { o.blocks[2] = 0; }), "the stages have 1, 1, 0, 1 blocks"));
     CHECK(contains(resnet([](auto& o) { o.width = 0; }), "0 channels in the first stage and 3 classes"));
     CHECK(contains(resnet([](auto& o) { o.classes = -1; }), "and -1 classes"));
-    CHECK(contains(vgg([](auto& o) { o.depth = 12; }), "none of 12 layers, expected 11, 13, 16 or 19"));
-    CHECK(contains(vgg([](auto& o) { o.image_width = 31; }), "for images of 64 x 31, expected at least 32 x 32"));
+    CHECK(contains(vgg([](auto& o) { o.depth = 12; }), "a depth of 12 layers, expected 11, 13, 16 or 19"));
+    CHECK(contains(vgg([](auto& o) { o.image_width = 31; }), "images of 64 x 31 pixels, expected at least 32 x 32"));
     CHECK(contains(vgg([](auto& o) { o.classes = 0; }), "0 classes"));
     CHECK(contains(vgg([](auto& o) { o.head = VggHead::torchvision, o.dropout = 1.0; }), "p is 1"));
-    CHECK(throws_saying("none of 101 layers, expected 18, 20, 34 or 50",
+    CHECK(throws_saying("a depth of 101 layers, expected 18, 20, 34 or 50",
                         [] { ResNetOptions::of_depth(101, 2, ResNetStem::cifar); }));
   }
 

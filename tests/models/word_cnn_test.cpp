@@ -164,9 +164,9 @@ TEST_SUITE("unit") {
     short_of.embedding = EmbeddingMode::fixed;
     short_of.vectors = std::vector<float>(32);
     CHECK(contains(error_of([&] { WordCnn(init, none); }), "0 filter widths"));
-    CHECK(contains(error_of([&] { WordCnn(init, unwanted); }), "33 values of word vectors are given"));
-    CHECK(contains(error_of([&] { WordCnn(init, missing); }), "the mode starts from given ones"));
-    CHECK(contains(error_of([&] { WordCnn(init, short_of); }), "32 values given for 11 vectors of 3 values"));
+    CHECK(contains(error_of([&] { WordCnn(init, unwanted); }), "33 values of word vectors, but the mode needs none"));
+    CHECK(contains(error_of([&] { WordCnn(init, missing); }), "but the mode needs given vectors"));
+    CHECK(contains(error_of([&] { WordCnn(init, short_of); }), "32 initial values, expected 11 vectors of 3 values"));
   }
 }
 

@@ -270,7 +270,7 @@ TEST_SUITE("data") {
   }
 
   TEST_CASE("headers that do not agree with the file are errors") {
-    const std::string binary_end = ", behind the header's 2 words of 3 numbers";
+    const std::string binary_end = ", after the header's 2 words of 3 numbers";
     CHECK(contains(vectors_rejection(binary_vectors("2 3", kThreeWords), "v.bin"),
                    ": the file continues at byte 40" + binary_end));
     CHECK(contains(vectors_rejection(binary_vectors("5 3", kThreeWords), "v.bin"),
