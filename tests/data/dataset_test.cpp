@@ -10,7 +10,7 @@
 namespace cofactor::testing {
 
 TEST_SUITE("data") {
-  TEST_CASE("a split is a run of samples with labels of its own") {
+  TEST_CASE("a split has a range of samples with labels of its own") {
     const auto images =
         std::make_shared<ImageArray>(std::vector<uint8_t>(5), Shape{1, 1, 1}, std::vector<int32_t>{0, 2, 1, 2, 2}, 3,
                                      std::vector<float>{0}, std::vector<float>{1});

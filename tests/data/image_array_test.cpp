@@ -14,7 +14,7 @@ namespace cofactor::testing {
 
 namespace {
 
-// Three images of 5 x 6 pixels in 2 channels, every byte another.
+// Three images of 5 x 6 pixels in 2 channels, all bytes different.
 ImageArray small_images() {
   std::vector<uint8_t> pixels(3 * 5 * 6 * 2);
   for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i + 1);
@@ -50,7 +50,7 @@ TEST_SUITE("data") {
   }
 
   TEST_CASE("channels keep their normalisation over an image of many pixels") {
-    // 37 x 11 pixels in 3 channels: no multiple of any block that the reader may work in.
+    // 37 x 11 pixels in 3 channels: not a multiple of any block size.
     constexpr size_t kCount = 37 * 11 * 3;
     const std::vector<float> mean = {0.1f, 0.5f, 0.9f};
     const std::vector<float> std = {0.2f, 1.0f, 0.7f};
@@ -64,7 +64,7 @@ TEST_SUITE("data") {
     CHECK(out[kCount] == -77.0f);
   }
 
-  TEST_CASE("images or labels or normalisation that do not fit are errors") {
+  TEST_CASE("invalid images or labels or normalisation are errors") {
     const auto make = [](size_t bytes, const Shape& shape, std::vector<int32_t> labels, int64_t classes,
                          std::vector<float> mean, std::vector<float> std) {
       return error_of([&] { ImageArray(std::vector<uint8_t>(bytes), shape, labels, classes, mean, std); });
@@ -109,7 +109,7 @@ TEST_SUITE("data") {
       }
   }
 
-  TEST_CASE("windows take every place in the padded image and every second one is mirrored") {
+  TEST_CASE("windows reach every position in the padded image and half of them are mirrored") {
     const auto augmented = small_images().augmented({.pad = 2, .crop_h = 4, .crop_w = 7, .flip = true});
     std::set<int32_t> rows, columns;
     int mirrored = 0;
@@ -130,7 +130,7 @@ TEST_SUITE("data") {
     CHECK(std::abs(mirrored - kDraws / 2) < 112);  // five standard errors
   }
 
-  TEST_CASE("what is not asked for is not augmented") {
+  TEST_CASE("without options nothing is augmented") {
     const ImageArray images = small_images();
     const auto same = images.augmented({}), flipped = images.augmented({.flip = true});
     const auto shifted = images.augmented({.pad = 1});
@@ -149,11 +149,11 @@ TEST_SUITE("data") {
     }
     CHECK(moved);
     CHECK(mirrored);
-    // An augmentation takes the place of the one before it.
+    // An augmentation replaces the previous one.
     CHECK(shifted->augmented({.crop_h = 2})->sample_shape() == Shape{2, 6, 2});
   }
 
-  TEST_CASE("the host reads the bits that images_from_bytes computes") {
+  TEST_CASE("the host and images_from_bytes give the same bits") {
     const ImageArray images = small_images();
     for (const Device device : available_devices()) {
       const auto [pixels, scale, shift] = images.bytes().on(device);
@@ -168,7 +168,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("augmentations and bytes that do not fit are errors") {
+  TEST_CASE("invalid augmentations and sizes are errors") {
     const ImageArray images = small_images();
     const auto message = [&](const ImageAugmentation& a) { return error_of([&] { images.augmented(a); }); };
     CHECK(message({.pad = 1, .crop_h = 7, .crop_w = 8}).empty());

@@ -193,7 +193,7 @@ TEST_SUITE("experiment") {
                                                         "che");
     const Outcome refused = place.run({"--method", "ce"});
     CHECK(refused.code == 1);
-    CHECK(contains(refused.err, "the name of the folder 'p\\xEAche' in"));
+    CHECK(contains(refused.err, "the name of the class folder 'p\\xEAche' in"));
   }
 
   TEST_CASE("train: val and test beside train are used and a split file decides between them") {

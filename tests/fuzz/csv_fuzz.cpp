@@ -1,4 +1,5 @@
-// Tables: CSV that is taken has a field for each column in every row, and written anew it reads the same; split files.
+// CSV tables: an accepted table has a field per column in every row, and is the same when it is written and read again;
+// and split files.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

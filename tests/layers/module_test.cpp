@@ -15,7 +15,7 @@ namespace cofactor::testing {
 
 namespace {
 
-// A module that registers what a test tells it to.
+// A module that registers the given tensors and modules.
 class Registrar : public Module {
  public:
   using Module::random_key;
@@ -96,7 +96,7 @@ TEST_SUITE("unit") {
     CHECK(names_of(module.state()) == std::vector<std::string>{"weight", "mean"});
   }
 
-  TEST_CASE("module: training and evaluation reach every layer") {
+  TEST_CASE("module: training and evaluation mode are set in every layer") {
     const auto inner = std::make_shared<Registrar>(), leaf = std::make_shared<Registrar>();
     inner->register_module("leaf", leaf);
     Registrar root;
@@ -110,7 +110,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(leaf->training());
   }
 
-  TEST_CASE("module: each layer draws from a stream of its own named by seed step and place") {
+  TEST_CASE("module: each layer has a random stream of its own keyed by seed and step and position") {
     const auto first = std::make_shared<Registrar>(), below = std::make_shared<Registrar>(),
                last = std::make_shared<Registrar>();
     first->register_module("below", below);

@@ -1,4 +1,4 @@
-// Weights from another network: what is loaded, what may differ, what is refused.
+// Weights from another network: what is loaded, what may differ, and errors.
 #include "layers/pretrained.h"
 
 #include <doctest/doctest.h>
@@ -46,7 +46,7 @@ bool same_values(const State& a, const State& b) {
   });
 }
 
-// Another network's state, for these classes, with moved batch statistics.
+// The state of another network, for these classes, with other batch statistics.
 State foreign_state(int64_t classes) {
   State state = pretrainable(classes, 1)->state();
   find(state, "bn.running_mean") = Tensor::full({4}, 0.5, DType::f32, Device::reference);
@@ -65,7 +65,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("pretrained: a classifier for other classes stays as it is and the rest is loaded") {
+  TEST_CASE("pretrained: a classifier for other classes keeps its initial weights and the rest is loaded") {
     const auto network = pretrainable(3, 2);
     const State before = network->state(), given = foreign_state(1000);
     CHECK(load_pretrained(*network, given) ==
@@ -79,7 +79,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("pretrained: counters that old files lack start at 0") {
+  TEST_CASE("pretrained: counters that are missing in old files start at 0") {
     const auto network = pretrainable(3, 2);
     network->load_state(foreign_state(3));
     State given = foreign_state(3);
@@ -90,7 +90,7 @@ TEST_SUITE("unit") {
     CHECK(find(after, "bn.num_batches_tracked").to_vector<int32_t>() == std::vector<int32_t>{0});
   }
 
-  TEST_CASE("pretrained: a common prefix is taken off and what lacks it is left out") {
+  TEST_CASE("pretrained: a common prefix is removed and tensors without it are ignored") {
     for (const std::string prefix : {"module.", "model.", "backbone.", "module.encoder_q.", "0."}) {
       CAPTURE(prefix);
       State given = foreign_state(3);
@@ -105,7 +105,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("pretrained: a state without a classifier is taken and the network's own starts anew") {
+  TEST_CASE("pretrained: without a classifier in the state the network's own keeps its initial weights") {
     const auto network = pretrainable(3, 2);
     const State before = network->state();
     State given = foreign_state(1000);
@@ -120,10 +120,10 @@ TEST_SUITE("unit") {
       if (after[i].name.starts_with("fc.3.")) CHECK(same_values(after[i].tensor, before[i].tensor));
   }
 
-  TEST_CASE("pretrained: wide and narrow floats are converted with a word") {
+  TEST_CASE("pretrained: f64 and bf16 are converted and reported") {
     for (const DType dtype : {DType::f64, DType::bf16}) {
       State given = foreign_state(3);
-      // Values that every dtype holds.
+      // Values that every dtype can represent.
       for (NamedTensor& named : given)
         if (named.tensor.dtype() == DType::f32)
           named.tensor = Tensor::full(named.tensor.shape(), -0.375, dtype, Device::reference);
@@ -137,7 +137,7 @@ TEST_SUITE("unit") {
             for (const float value : named.tensor.to_vector<float>()) CHECK(value == -0.375f);
       }
     }
-    // Converted with all else: the counter too.
+    // The counter is converted too.
     for (const auto& [count, expected] : {std::pair{7.0, 7}, std::pair{double{INFINITY}, 0}}) {
       State halved = foreign_state(3);
       find(halved, "bn.num_batches_tracked") = Tensor::full({}, count, DType::f32, Device::reference);
@@ -151,7 +151,7 @@ TEST_SUITE("unit") {
     CHECK(throws_saying("element 0 of 'bn.bias' is inf", [&] { load_pretrained(*pretrainable(3, 2), given); }));
   }
 
-  TEST_CASE("pretrained: all else that does not fit is an error and changes nothing") {
+  TEST_CASE("pretrained: every other mismatch is an error and changes nothing") {
     const auto network = pretrainable(3, 2);
     const State before = network->state();
     const auto zeros = [](const Shape& shape, DType dtype = DType::f32) {

@@ -42,7 +42,7 @@ TEST_SUITE("data") {
     CHECK(parse_csv("a\n\xE9\n", "t.csv").fields == Fields{"\xE9"});
   }
 
-  TEST_CASE("CSV that is malformed is an error that names the line") {
+  TEST_CASE("malformed CSV is an error that names the line") {
     CHECK(csv_error("") == "t.csv: the table is empty; expected a header row of column names, then rows");
     CHECK(contains(csv_error("\r\n\n"), "t.csv: the table is empty"));
     CHECK(csv_error("a,b\n1,2\n3\n") == "t.csv, line 3: 1 field, but the header row has 2 columns");

@@ -15,7 +15,7 @@ namespace {
 const std::vector<std::string> kLossless = {"png", "png_palette", "png_alpha", "png_gray", "png_16", "bmp"};
 const std::vector<std::string> kJpegs = {"jpeg", "jpeg_444", "jpeg_progressive", "jpeg_gray", "jpeg_cmyk"};
 
-// The largest and the mean difference of bytes.
+// The largest and the mean difference between bytes.
 std::pair<int, double> differences(const RgbImage& a, const RgbImage& b) {
   int largest = 0, sum = 0;
   for (size_t i = 0; i < a.pixels.size(); ++i) {
@@ -33,7 +33,7 @@ std::string decoding_error(std::string_view bytes) {
 }  // namespace
 
 TEST_SUITE("data") {
-  TEST_CASE("PNG and BMP files decode to Pillow's bytes") {
+  TEST_CASE("PNG and BMP files decode to the bytes of Pillow") {
     const ImageFixtures fixtures;
     for (const std::string& name : kLossless) {
       CAPTURE(name);
@@ -46,7 +46,7 @@ TEST_SUITE("data") {
     CHECK(decode_image(bmp_bytes(drawn), "drawn").pixels == drawn.pixels);
   }
 
-  TEST_CASE("JPEG files decode to Pillow's bytes but for the rounding of transforms") {
+  TEST_CASE("JPEG files decode to the bytes of Pillow up to rounding") {
     const ImageFixtures fixtures;
     for (const std::string& name : kJpegs) {
       CAPTURE(name);
@@ -54,7 +54,7 @@ TEST_SUITE("data") {
       REQUIRE(image.height == expected.height);
       REQUIRE(image.width == expected.width);
       const auto [largest, mean] = differences(image, expected);
-      // Where color has half the resolution, the libraries interpolate it a little differently.
+      // The libraries interpolate color of half the resolution slightly differently.
       CHECK(largest <= (name == "jpeg" || name == "jpeg_progressive" ? 6 : 3));
       CHECK(mean < 0.7);
     }
@@ -78,7 +78,7 @@ TEST_SUITE("data") {
           "image: 'some/image.jpg' is cut short: the file ends at byte 700, before the image is complete");
   }
 
-  TEST_CASE("damaged images are errors or images and never more than that") {
+  TEST_CASE("damaged images either decode or are errors") {
     const ImageFixtures fixtures;
     int rejected = 0, decoded = 0;
     for (const std::string name : {"jpeg", "jpeg_progressive", "png", "png_palette", "bmp"}) {
@@ -98,7 +98,7 @@ TEST_SUITE("data") {
     CHECK(decoded > 100);
   }
 
-  TEST_CASE("a JPEG's table that is larger than any can be is an error and metadata that look like one are not") {
+  TEST_CASE("a JPEG's table that is too large is an error and metadata that look like one are not") {
     const ImageFixtures fixtures;
     for (const std::string name : {"jpeg", "jpeg_progressive"}) {
       const std::string whole = fixtures.encoded(name);
@@ -119,7 +119,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("what is no image that is read here is an error that says what it is") {
+  TEST_CASE("unsupported files are errors that name their kind") {
     CHECK(decoding_error("") == "image: 'some/image.jpg' is empty");
     CHECK(decoding_error("an image, surely") ==
           "image: 'some/image.jpg' is not an image: it does not begin like a JPEG, PNG or BMP file");

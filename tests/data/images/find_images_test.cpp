@@ -26,7 +26,7 @@ constexpr std::string_view kJpegStart{"\xFF\xD8\xFF\xE0 and so on", 14};
 }  // namespace
 
 TEST_SUITE("data") {
-  TEST_CASE("images are told by their content and found at any depth") {
+  TEST_CASE("images are recognised by their content and found at any depth") {
     const TemporaryFolder folder;
     for (const char* name : {"b.jpg", "a", "z.jfif", "x.webp", "deep/er/c.JPE", "deep/d.txt"})
       put(folder / name, kJpegStart);
@@ -57,7 +57,7 @@ TEST_SUITE("data") {
     CHECK(find_images({.base = folder.path()}, "deep", account) == Names{"deep/d.txt", "deep/er/c.JPE"});
   }
 
-  TEST_CASE("links are followed but never in a circle or up to the whole data set") {
+  TEST_CASE("links are followed but not in circles or to the whole data set") {
     const TemporaryFolder folder, elsewhere;
     put(folder / "cat/1.jpg", kJpegStart);
     put(folder / "dog/2.jpg", kJpegStart);
@@ -76,7 +76,7 @@ TEST_SUITE("data") {
     CHECK(contains(account.ignored(), "1 file that cannot be read (cat/loop)"));
   }
 
-  TEST_CASE("what this program wrote is never data") {
+  TEST_CASE("folders that this program wrote are not data") {
     const TemporaryFolder folder;
     put(folder / "results/results.jsonl", "{\"experiment\":\"train\"}\n");
     put(folder / "results/train_accuracy.png");

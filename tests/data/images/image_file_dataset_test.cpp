@@ -18,7 +18,7 @@ namespace {
 
 constexpr int kFolderImages = 24;
 
-// Folders a and b with twelve images each, of differing sizes; image i was drawn with seed i.
+// Folders a and b with twelve images each, of different sizes. Image i is random with seed i.
 class FolderOfImages {
  public:
   FolderOfImages() {
@@ -119,7 +119,7 @@ TEST_SUITE("data") {
                      folder.path(7).string()));
   }
 
-  TEST_CASE("broken images are found and left out of splits and nothing else changes") {
+  TEST_CASE("broken images are found and removed from splits and nothing else changes") {
     const FolderOfImages folder;
     const auto list = folder.list();
     CHECK(find_broken_images(*list).empty());
@@ -152,7 +152,7 @@ TEST_SUITE("data") {
                    "images: all 2 images of a split are broken"));
   }
 
-  TEST_CASE("an image that is written to after it was looked at is refused and one that is only linked is not") {
+  TEST_CASE("an image that is written to after its scan is an error and one that is only linked is not") {
     const FolderOfImages folder;
     const auto data = std::make_shared<const ImageFileDataset>(folder.list(), kRandomTransform);
     const auto plain = data->with(kPlainTransform);
@@ -165,7 +165,7 @@ TEST_SUITE("data") {
     for (const int image : {3, 4, 5}) write_image(folder.path(image), random_image(9, 31, 1));
     for (const ImageFileDataset* reader : {&*data, plain.get()}) {
       CHECK(contains(error_of([&] { sample_of(*reader, 3); }), "was changed during the run"));
-      CHECK(error_of([&] { sample_of(*reader, 5); }).empty());  // nobody had looked at it
+      CHECK(error_of([&] { sample_of(*reader, 5); }).empty());  // it was not scanned
     }
   }
 
@@ -194,7 +194,7 @@ TEST_SUITE("data") {
           fmt::format("images: '{0}/y/15.jpg' has 5 x 4 pixels, but '{0}/x/00.jpg' has 4 x 5", folder.path().string()));
   }
 
-  TEST_CASE("lists without images or with labels that do not fit are errors") {
+  TEST_CASE("empty lists and invalid labels are errors") {
     const auto error = [](const ImageList& list) {
       return error_of([&] { ImageFileDataset(std::make_shared<ImageList>(list), kPlainTransform); });
     };

@@ -16,7 +16,7 @@ namespace cofactor::testing {
 using namespace std::string_literals;
 
 TEST_SUITE("data") {
-  TEST_CASE("the kind of an image is told by its first bytes") {
+  TEST_CASE("the kind of an image is recognised by its first bytes") {
     struct Case {
       std::string bytes;
       ImageKind kind;
@@ -58,7 +58,7 @@ TEST_SUITE("data") {
         {"BM"s, ImageKind::none},
         {"\0\0\0\x18"
          "ftypisom\0\0\0\0isommp42"s,
-         ImageKind::none},  // a film
+         ImageKind::none},  // a video
         {"RIFF\x10\x20\0\0WAVEfmt "s, ImageKind::none},
         {"<svg xmlns=\"http://www.w3.org/2000/svg\">"s, ImageKind::none},
         {"<!DOCTYPE html>"s, ImageKind::none},
@@ -69,7 +69,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("the kind of a file comes from its content whatever its name") {
+  TEST_CASE("the kind of a file depends on its content and not on its name") {
     const ImageFixtures fixtures;
     const TemporaryFolder folder;
     for (const std::string name : {"a.jfif", "b.JPE", "c.txt", "d"}) {
@@ -84,7 +84,7 @@ TEST_SUITE("data") {
     CHECK(throws_saying("not a regular file", [&] { image_kind_of(folder / "pipe.jpg"); }));
   }
 
-  TEST_CASE("JPEG and PNG and BMP are the kinds that are decoded") {
+  TEST_CASE("JPEG and PNG and BMP are supported") {
     CHECK(is_decoded(ImageKind::jpeg));
     CHECK(is_decoded(ImageKind::png));
     CHECK(is_decoded(ImageKind::bmp));

@@ -15,7 +15,7 @@ void touch(const std::filesystem::path& path) {
   write_file_atomically(path, "x");
 }
 
-// What reading a list of two classes with these lines says, behind the file's name.
+// The message of reading a list of two classes with these lines, after the name of the file.
 std::string list_rejection(std::string_view lines) {
   const TemporaryFolder folder;
   write_file_atomically(folder / "list.txt", lines);
@@ -55,7 +55,7 @@ TEST_SUITE("data") {
       CHECK(contains(ignored, part));
   }
 
-  TEST_CASE("folders that are no classes are errors") {
+  TEST_CASE("folders that are not class folders are errors") {
     const TemporaryFolder folder;
     const std::string base = folder.path().string();
     const auto error = [&] { return error_of([&] { list_class_folders(folder.path()); }); };
@@ -87,7 +87,7 @@ TEST_SUITE("data") {
     CHECK(list.path(0) == "/root/images/3/45/12,9.jpg");
   }
 
-  TEST_CASE("lists of images that are malformed are errors that name the line") {
+  TEST_CASE("malformed lists of images are errors that name the line") {
     CHECK(list_rejection("") == " is empty, expected a path and a label on each line");
     CHECK(list_rejection("a.jpg 1\n\nb.jpg 0\n") == ", line 2: a blank line, expected a path and a label");
     CHECK(list_rejection("a.jpg 1\nb.jpg\n") == ", line 2: 'b.jpg', expected a path and a label");

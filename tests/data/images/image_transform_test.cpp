@@ -17,7 +17,7 @@ namespace cofactor::testing {
 
 namespace {
 
-// A mean of 0 and this std leave bytes as they are, but for rounding.
+// A mean of 0 and this std leave bytes unchanged up to rounding.
 constexpr std::array<float, 3> kAsBytes = {1.0f / 255, 1.0f / 255, 1.0f / 255};
 
 // `transform` without normalisation.
@@ -49,7 +49,7 @@ RandomKey key_of(int epoch) {
 }  // namespace
 
 TEST_SUITE("data") {
-  TEST_CASE("without random steps an image is resized cropped in the middle and normalised") {
+  TEST_CASE("without random steps an image is resized and cropped in the center and normalised") {
     const ImageFixtures fixtures;
     const RgbImage source = fixtures.image("source");
     const ImageTransform plain{
@@ -92,7 +92,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("a window in the padding alone is black") {
+  TEST_CASE("a window entirely in the padding is black") {
     const ImageTransform transform =
         in_bytes({.resize_h = 1, .resize_w = 1, .pad = 3, .crop_h = 2, .crop_w = 2, .random_crop = true});
     const RgbImage white{1, 1, {255, 255, 255}};
@@ -104,7 +104,7 @@ TEST_SUITE("data") {
     CHECK(white_pixels == std::set<int>{0, 3});
   }
 
-  TEST_CASE("random crops of images of differing sizes reach every place") {
+  TEST_CASE("random crops of images of different sizes reach every position") {
     const ImageTransform transform = in_bytes({.resize_shorter = 6, .crop_h = 5, .crop_w = 4, .random_crop = true});
     const RgbImage image = random_image(12, 16);
     const RgbImage whole = resize(image, 6, 8);
@@ -117,7 +117,7 @@ TEST_SUITE("data") {
     CHECK(places.size() == 10);
   }
 
-  TEST_CASE("rotation brightness and saturation are drawn in their ranges and follow each other") {
+  TEST_CASE("rotation brightness and saturation are drawn in their ranges and applied in order") {
     const RgbImage image = random_image(7, 8);
     const ImageTransform transform = in_bytes(
         {.resize_h = 7, .resize_w = 8, .flip = true, .max_rotation = 45, .brightness = 0.25, .saturation = 1.5});
@@ -126,7 +126,7 @@ TEST_SUITE("data") {
       const RandomKey draws = key_of(epoch);
       const double angle = -45 + 90 * random_uniform(draws, 3);
       const double brightness = 0.75 + 0.5 * random_uniform(draws, 4);
-      const double saturation = 2.5 * random_uniform(draws, 5);  // from 0 on, since 1 - 1.5 is below it
+      const double saturation = 2.5 * random_uniform(draws, 5);  // the range begins at 0, since 1 - 1.5 is negative
       const RgbImage flipped = random_below(draws, 2, 2) == 1 ? flip_horizontally(image) : image;
       const RgbFloatImage expected =
           adjust_saturation(adjust_brightness(rotate(to_floats(flipped), angle), brightness), saturation);
@@ -153,7 +153,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("transforms that make no sense are errors") {
+  TEST_CASE("invalid transforms are errors") {
     const auto message = [](const ImageTransform& t) { return error_of([&] { transformed_shape(t); }); };
     CHECK(message({.resize_h = 3, .resize_w = 4}).empty());
     CHECK(message({}) == "transform: a shorter side of 0 and a size of 0 x 0 pixels, expected exactly one of the two");

@@ -18,7 +18,7 @@ std::string load_error(const std::filesystem::path& directory) {
   return error_of([&] { load_fashion_mnist(directory); });
 }
 
-// The sum of an image's bytes, recovered from its normalised values.
+// The sum of the bytes of an image, computed from its normalised values.
 double byte_sum(const Split& split, int64_t position) {
   std::vector<float> values(kPixels);
   split.data->read(split.indices[static_cast<size_t>(position)], {}, values.data());
@@ -61,7 +61,7 @@ TEST_SUITE("data") {
     for (int64_t i = 0; i < 7; ++i) CHECK(byte_sum(a.test, i) == byte_sum(b.test, i));
   }
 
-  TEST_CASE("bags are class 0 and all else class 1 and they look different") {
+  TEST_CASE("bags are class 0 and everything else class 1 and they look different") {
     const TemporaryFolder folder;
     write_tiny_fashion_mnist(folder.path(), {.train = 600, .test = 50});
     const Split train = load_fashion_mnist(folder.path()).train;
@@ -76,7 +76,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("each label has its class and values are normalised with the paper's mean and std") {
+  TEST_CASE("each label has its class and values are normalised with the published code's mean and std") {
     const TemporaryFolder folder;
     write_pair(folder, "train", {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 8, 0}, 12);
     write_pair(folder, "t10k", {8}, 1);
@@ -112,7 +112,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("a folder of digits is not taken for clothes and of two folders none is guessed") {
+  TEST_CASE("a folder of digits is not taken for clothes and of two folders none is chosen") {
     const TemporaryFolder folder;
     for (const char* place : {"MNIST/raw", "FashionMNIST/raw"}) {
       std::filesystem::create_directories(folder.path() / place);
@@ -121,7 +121,7 @@ TEST_SUITE("data") {
     CHECK(load_fashion_mnist(folder.path()).train.size() == 10);
     std::filesystem::remove_all(folder / "FashionMNIST");
     CHECK(contains(load_error(folder.path()), "contains none of the files"));
-    CHECK(load_fashion_mnist(folder / "MNIST/raw").train.size() == 20);  // named outright
+    CHECK(load_fashion_mnist(folder / "MNIST/raw").train.size() == 20);  // given directly
     for (const char* place : {"one", "two"}) {
       std::filesystem::create_directories(folder.path() / place);
       write_tiny_fashion_mnist(folder.path() / place, {.train = 12, .test = 2});
@@ -131,7 +131,7 @@ TEST_SUITE("data") {
                                            "' both contain such files; give the path of the one to use");
   }
 
-  TEST_CASE("files that are missing or do not fit are errors") {
+  TEST_CASE("missing or invalid files are errors") {
     const TemporaryFolder folder;
     const std::string base = folder.path().string();
     const std::string none = load_error(folder.path());
@@ -200,7 +200,7 @@ TEST_SUITE("data") {
     CHECK(of_whole != whole.labels);
   }
 
-  TEST_CASE("the real Fashion-MNIST where its package is installed") {
+  TEST_CASE("the real Fashion-MNIST if its package is installed") {
     const auto directory = fashion_mnist_default_directory();
     if (!std::filesystem::exists(directory)) {
       MESSAGE("skipped: the Debian package dataset-fashion-mnist is not installed");
@@ -210,7 +210,7 @@ TEST_SUITE("data") {
     CHECK(sets.train.size() == 50'000);
     CHECK(sets.validation.size() == 10'000);
     CHECK(sets.test.size() == 10'000);
-    // Counted in the files by other means.
+    // Counted in the files with another program.
     CHECK(sets.train.class_counts() == std::vector<int64_t>{5032, 44'968});
     CHECK(sets.validation.class_counts() == std::vector<int64_t>{968, 9032});
     CHECK(sets.test.class_counts() == std::vector<int64_t>{1000, 9000});

@@ -13,7 +13,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-// A folder with one image at each of the paths.
+// A folder with one image at each path.
 class PlacedImages {
  public:
   explicit PlacedImages(const Names& paths) {
@@ -32,7 +32,7 @@ class PlacedImages {
 }  // namespace
 
 TEST_SUITE("data") {
-  TEST_CASE("a folder's classes lie in it or in its folder for training") {
+  TEST_CASE("a folder's classes are in it or in its folder for training") {
     const FolderLayout flat = PlacedImages({"a/1", "b/1", "1.jpg", "__MACOSX/1", "runs/deep/1"}).layout();
     CHECK(flat.train.empty());
     CHECK(flat.validation.empty());
@@ -58,7 +58,7 @@ TEST_SUITE("data") {
     CHECK(beside.test == "test");
   }
 
-  TEST_CASE("folders of images without classes are no part") {
+  TEST_CASE("folders of images without classes are not parts") {
     const FolderLayout flat = PlacedImages({"train/a/1", "train/b/1", "test/1.jpg", "test/2", "val/all/1"}).layout();
     CHECK(flat.test.empty());
     CHECK(flat.validation.empty());
@@ -73,7 +73,7 @@ TEST_SUITE("data") {
                    "'A' and 'a' look alike but are not the same"));
   }
 
-  TEST_CASE("layouts that are unclear are errors that say why") {
+  TEST_CASE("ambiguous layouts are errors that say why") {
     CHECK(contains(PlacedImages({"train/a/1", "train/b/1", "val/a/1"}).error(),
                    "val' is for validation by its name, but its classes are a, and those for training are a, b"));
     CHECK(contains(PlacedImages({"train/a/1", "train/caf\u00e9/1", "test/a/1", "test/cafe\u0301/1"}).error(),
@@ -87,7 +87,7 @@ TEST_SUITE("data") {
         "contains 1 folder (photos), expected one for each of two or more classes; its folder 'photos' contains "
         "a, b: if these are the classes, give that folder to --data"));
     CHECK(contains(PlacedImages({"1.jpg"}).error(), "contains 0 folders, expected"));
-    // Folders of the same names within classes are no parts.
+    // Folders of the same names inside classes are not parts.
     CHECK(PlacedImages({"a/batch0/1", "a/batch1/1", "b/batch0/1", "b/batch1/1"}).error().empty());
   }
 

@@ -62,14 +62,14 @@ TEST_SUITE("data") {
     CHECK_THROWS_AS(read_idx(folder.path() / "empty", 0), Error);
   }
 
-  TEST_CASE("what is no readable file is an error") {
+  TEST_CASE("a missing or empty file is an error") {
     const TemporaryFolder folder;
     check_mentions(error_of([&] { read_idx(folder.path() / "none", 1); }), "none' does not exist");
     check_mentions(error_of([&] { read_idx(folder.path(), 1); }), "is a folder, not a file");
     check_mentions(rejection(""), "is empty");
   }
 
-  TEST_CASE("a header that does not fit is an error with its byte offset") {
+  TEST_CASE("an invalid header is an error with its byte offset") {
     check_mentions(rejection("GIF89a, surely not IDX"), "begins with the bytes 0x47 0x49");
     check_mentions(rejection(idx_bytes({1}, "x", 0x0d)), "type 0x0d at byte 2");
     check_mentions(rejection(idx_bytes({1, 1}, "x"), 3), "rank 2 at byte 3, expected 3");
@@ -85,7 +85,7 @@ TEST_SUITE("data") {
     const std::string wrong = idx_bytes({0x80000000, 0x80000000}, "abc");
     check_mentions(rejection(wrong, 2), "need 4611686018427387904 bytes, expected at most 1073741824");
     check_mentions(rejection(gzip_bytes(wrong), 2), "need 4611686018427387904 bytes, expected at most 1073741824");
-    // What is within that limit and more than such a file can hold.
+    // Within that limit, but more than such a file can hold.
     const std::string large = idx_bytes({1000, 1000, 1000}, "abc");
     check_mentions(rejection(large, 3), "need 1000000000 bytes, but the file can hold at most 19: it is cut short");
     const std::string packed = gzip_bytes(large);

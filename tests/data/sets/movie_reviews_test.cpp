@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view kThreePositive = "good .\nbetter .\nbest .\n";
 
-// A folder with the two files as given.
+// A folder with the two given files.
 class ReviewFolder {
  public:
   explicit ReviewFolder(std::string_view negative, std::string_view positive = kThreePositive) {
@@ -30,7 +30,7 @@ class ReviewFolder {
   TemporaryFolder folder_;
 };
 
-// What loading says of a negative file with these bytes, without the prefix that names the file.
+// The message of loading a negative file with these bytes, without the prefix that names the file.
 std::string review_rejection(std::string_view negative) {
   const ReviewFolder folder(negative);
   const std::string message = error_of([&] { load_movie_reviews(folder.path()); });
@@ -83,7 +83,7 @@ TEST_SUITE("data") {
   }
 
   TEST_CASE("movie reviews split as the paper's 10662 and in the same proportions") {
-    // Sentences in each file, and the parts' sizes.
+    // The sentences in each file, and the sizes of the parts.
     struct Case {
       int64_t negative, positive, train, validation, test;
     };
@@ -108,7 +108,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("the seed of the movie reviews' split decides who is in which part and nothing else") {
+  TEST_CASE("the seed of the movie reviews' split determines only which sentence is in which part") {
     const TemporaryFolder folder;
     write_tiny_movie_reviews(folder.path());
     const MovieReviews a = load_movie_reviews(folder.path(), {.split_seed = 3});
@@ -119,7 +119,7 @@ TEST_SUITE("data") {
     CHECK(all_indices(a) != all_indices(c));
     CHECK(a.train.data->labels() == c.train.data->labels());
     for (int64_t i = 0; i < 120; ++i) CHECK(words_of(a, i) == words_of(c, i));
-    // Both classes are in every part, as a shuffle has it.
+    // Both classes are in every part.
     for (const Split* part : {&a.train, &a.validation, &a.test}) {
       CHECK(part->class_counts()[0] > 0);
       CHECK(part->class_counts()[1] > 0);
@@ -166,7 +166,7 @@ TEST_SUITE("data") {
   }
 
   TEST_CASE("movie reviews are the same words in every encoding and with every end of line") {
-    // An e with an acute accent, a dash and a quotation mark, which CP1252 alone has in one byte.
+    // An e with an acute accent, a dash and a quotation mark; only CP1252 has all of them in one byte.
     const std::string cp1252 = "un film clich\xE9 \x96 bad\nworse \x93really\x94\n";
     const std::string utf8 = "un film clich\xC3\xA9 \xE2\x80\x93 bad\nworse \xE2\x80\x9Creally\xE2\x80\x9D\n";
     const auto with_ends = [](std::string text, const std::string& end) {
@@ -191,7 +191,7 @@ TEST_SUITE("data") {
       CHECK(reviews.source == "2 sentences in '" + (folder.path() / "rt-polarity.neg").string() + "' (" + encoding +
                                   "), 3 in '" + (folder.path() / "rt-polarity.pos").string() + "' (ASCII)");
     }
-    // One letter that UTF-8 would not have there makes a file Latin-1, be there others that look like UTF-8.
+    // One byte that is not valid UTF-8 makes a file Latin-1, even if others look like UTF-8.
     for (const char* latin1 : {"clich\xE9s", "\xE9", "na\xEFve caf\xC3\xA9", "a \x97 b \x85", "\xC3", "\xE2\x80"})
       CHECK(contains(load_movie_reviews(ReviewFolder(std::string("bad ") + latin1 + "\nworse\n").path()).source,
                      "(Latin-1 or CP1252)"));
@@ -216,7 +216,7 @@ TEST_SUITE("data") {
                    (folder / "data").string() + "/rt-polaritydata/rt-polarity.pos' does not exist; "));
   }
 
-  TEST_CASE("one long line of the movie reviews does not make every sentence long") {
+  TEST_CASE("one long line of the movie reviews does not take memory for every sentence") {
     std::string lines;
     for (int i = 0; i < 3000; ++i) lines += "a b c\n";
     std::string longest;
@@ -239,7 +239,7 @@ TEST_SUITE("data") {
           "movie_reviews: the noise 'uniform' is none of positive-to-negative");
   }
 
-  TEST_CASE("the real movie reviews where COFACTOR_MOVIE_REVIEWS names their folder") {
+  TEST_CASE("the real movie reviews if COFACTOR_MOVIE_REVIEWS names their folder") {
     const char* directory = std::getenv("COFACTOR_MOVIE_REVIEWS");
     if (directory == nullptr) {
       MESSAGE("skipped: the environment variable COFACTOR_MOVIE_REVIEWS names no folder");
@@ -249,7 +249,7 @@ TEST_SUITE("data") {
     CHECK(reviews.train.size() == 7676);
     CHECK(reviews.validation.size() == 1919);
     CHECK(reviews.test.size() == 1067);
-    // Counted by Kim's regular expressions in Python.
+    // Counted with Kim's regular expressions in Python.
     CHECK(reviews.vocabulary.size() == 2 + 18'765);
     CHECK(reviews.train.data->sample_shape() == Shape{56});
     CHECK(load_movie_reviews(directory, {.min_count = 2}).vocabulary.size() == 2 + 10'110);

@@ -24,7 +24,7 @@ std::string parting_error(std::string_view text, const std::string& test_folder 
 }  // namespace
 
 TEST_SUITE("data") {
-  TEST_CASE("a split file names parts or places") {
+  TEST_CASE("a split file has parts or indices") {
     const SplitFile named =
         parse_split_file("x,File,Split\n1,./a/./0, VAL\n2,\"a/1\",valid\n3,a/2,Train\n4,b/0,test", "s");
     CHECK(!named.by_index);
@@ -39,11 +39,11 @@ TEST_SUITE("data") {
     CHECK(placed.rows[0].part == SplitPart::train);
     CHECK(placed.rows[1].part == SplitPart::validation);
     CHECK(placed.rows[1].index == 40'000);
-    // Where both are there the part's name decides.
+    // With both columns, the name of the part decides.
     CHECK(parse_split_file("file,index,split\na/0,,test\n", "s").rows[0].part == SplitPart::test);
   }
 
-  TEST_CASE("a split file that is malformed is an error that names the line") {
+  TEST_CASE("a malformed split file is an error that names the line") {
     CHECK(split_error("name,index\na,1\n") == "s.csv: there is no column 'file', only name, index");
     CHECK(contains(split_error("file;index\na;1\n"), "only file;index; columns must be separated by commas"));
     CHECK(split_error("file,place\na,1\n") == "s.csv: there is no column 'index', only file, place");
@@ -63,7 +63,7 @@ TEST_SUITE("data") {
     CHECK(contains(error_of([&] { read_split_file(folder / "bad.csv"); }), "bad.csv', line 2: the split ''"));
   }
 
-  TEST_CASE("images are parted as a split file says and unlisted ones in the test folder test") {
+  TEST_CASE("images are split according to a split file and unlisted ones in the test folder are for test") {
     FileAccount account;
     account.use(6);
     const SplitFile split = parse_split_file("file,index\nb/1,40001\na/1,40000\nb/0,0\na/0,7\n", "s.csv");
@@ -86,7 +86,7 @@ TEST_SUITE("data") {
     CHECK(throws_saying("s.csv: none of its images is for test", [&] { check_has_test(unplaced, named); }));
   }
 
-  TEST_CASE("split files that do not fit the images are errors") {
+  TEST_CASE("split files that do not match the images are errors") {
     CHECK(parting_error("file,index\na/0,0\nA/1,1\n") ==
           "s.csv, line 3: 'A/1' does not exist in '/nowhere'; paths must be relative to --data");
     CHECK(contains(parting_error("file,index\na\\0,0\n"), ", with / between folders"));

@@ -8,8 +8,8 @@
 namespace cofactor::testing {
 
 TEST_SUITE("data") {
-  TEST_CASE("sentences are cleaned as by Kim's published code") {
-    // What that code's regular expressions give (its backslashes before ( ) ? left out).
+  TEST_CASE("sentences are cleaned as in Kim's published code") {
+    // The results of that code's regular expressions (without its backslashes before ( ) ?).
     const std::map<std::string, std::string> cleaned = {
         {"Don't you've IT'S it's we'll they're she'd", "do n't you 've it's it 's we 'll they 're she 'd"},
         {"what?!(really),ok", "what ? ! ( really ) , ok"},
@@ -24,7 +24,7 @@ TEST_SUITE("data") {
         {"", ""},
     };
     for (const auto& [sentence, clean] : cleaned) CHECK(clean_sentence(sentence) == clean);
-    // All other bytes part words.
+    // All other bytes separate words.
     for (int byte = 0; byte < 256; ++byte) {
       const auto c = static_cast<char>(byte);
       const bool kept = byte < 128 && (std::isalnum(byte) || std::string("'`").find(c) != std::string::npos);
@@ -35,7 +35,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("a text's words are what white space parts") {
+  TEST_CASE("words are separated by white space") {
     CHECK(tokenize("  one two\tthree\nfour \r\n") == std::vector<std::string>{"one", "two", "three", "four"});
     CHECK(tokenize("one") == std::vector<std::string>{"one"});
     CHECK(tokenize("").empty());

@@ -21,7 +21,7 @@ std::shared_ptr<const TextArray> six_sentences() {
 }  // namespace
 
 TEST_SUITE("data") {
-  TEST_CASE("sentences are padded behind their words to one length and longer ones cut") {
+  TEST_CASE("sentences are padded to one length after their words and longer ones are cut") {
     const Indices sentences = {{2, 3}, {4, 5, 6, 7, 8, 9}, {}};
     const PaddedSentences longest = pad_sentences(sentences, {});
     CHECK(longest.length == 6);
@@ -40,7 +40,7 @@ TEST_SUITE("data") {
           "text: the maximum length, 4, is below the minimum length, 5");
   }
 
-  TEST_CASE("a text array hands out its sentences as i32 indices") {
+  TEST_CASE("the samples of a text array are i32 indices") {
     const auto text = six_sentences();
     CHECK(text->size() == 6);
     CHECK(text->classes() == 2);
@@ -53,7 +53,7 @@ TEST_SUITE("data") {
     CHECK_THROWS_AS(text->read(-1, {}, out.data()), Error);
   }
 
-  TEST_CASE("text or labels that do not fit are errors") {
+  TEST_CASE("invalid text or labels are errors") {
     const auto make = [](std::vector<int32_t> indices, int64_t length, std::vector<int32_t> labels, int64_t classes) {
       return error_of([&] { TextArray({std::move(indices), length}, 5, std::move(labels), classes); });
     };

@@ -27,7 +27,7 @@ std::string binary_vectors(const std::string& header, const Vectors& vectors, co
   return bytes;
 }
 
-// With as many digits as an f32 needs.
+// With the digits that an f32 needs.
 std::string text_vectors(const Vectors& vectors, const std::string& end_of_line = "\n") {
   std::string text;
   for (const auto& [word, values] : vectors) {
@@ -43,12 +43,12 @@ const Vectors kThreeWords = {
 const std::vector<float> kGood = kThreeWords[0].second;
 const std::vector<float> kBad = kThreeWords[2].second;
 
-// Index 2 is good, 3 is strange (which no file here holds), 4 is bad.
+// Index 2 is good, 3 is strange (which is in no file here), 4 is bad.
 Vocabulary three_words() {
   return Vocabulary({{"good", "strange", "bad"}});
 }
 
-// Writes the bytes under the name and loads the vectors of three_words() from there.
+// Writes the bytes to a file of that name and loads the vectors of three_words() from it.
 WordVectors load_bytes(std::string_view bytes, const std::string& name = "vectors.txt", uint64_t seed = 1,
                        std::optional<int64_t> dimension = std::nullopt) {
   const TemporaryFolder folder;
@@ -56,7 +56,7 @@ WordVectors load_bytes(std::string_view bytes, const std::string& name = "vector
   return load_word_vectors(folder / name, three_words(), dimension, seed);
 }
 
-// What loading says of such a file, without the prefix that names the file.
+// The message of loading such a file, without the prefix that names the file.
 std::string vectors_rejection(std::string_view bytes, const std::string& name = "vectors.txt",
                               std::optional<int64_t> dimension = std::nullopt) {
   const std::string message = error_of([&] { load_bytes(bytes, name, 1, dimension); });
@@ -75,22 +75,22 @@ std::vector<float> row_of(const WordVectors& vectors, int64_t index) {
 }  // namespace
 
 TEST_SUITE("data") {
-  TEST_CASE("word vectors come from word2vec's binary and text files and from GloVe's alike") {
+  TEST_CASE("word vectors are read from word2vec's binary and text files and from GloVe's") {
     const std::string lines = text_vectors(kThreeWords);
     const std::vector<std::pair<std::string, std::string>> files = {
         {"vectors.bin", binary_vectors("3 3", kThreeWords)},
-        {"vectors.bin", binary_vectors("3 3", kThreeWords, "")},  // some writers leave the line feeds out
+        {"vectors.bin", binary_vectors("3 3", kThreeWords, "")},  // some writers omit the line feeds
         {"vectors.txt", "3 3\n" + lines},
         {"vectors.txt", lines},
         {"vectors", lines},
         {"vectors.vec", "3 3\r\n" + text_vectors(kThreeWords, " \r\n")},
         {"vectors.txt", lines.substr(0, lines.size() - 1)},
-        // Not the name but the content says which kind it is.
+        // The content determines the format, not the name.
         {"vectors.txt", binary_vectors("3 3", kThreeWords)},
         {"vectors", binary_vectors("3 3", kThreeWords, "")},
         {"vectors.bin", "3 3\n" + lines},
         {"vectors.bin", lines},
-        // What editors and other programs leave.
+        // Variants that editors and other programs write.
         {"vectors.txt", "\xEF\xBB\xBF" + lines},
         {"vectors.txt",
          "\xEF\xBB\xBF"
@@ -115,7 +115,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("words without a vector are drawn with the variance of those found by seed and index") {
+  TEST_CASE("vectors of words that are not found are drawn by seed and index with the variance of those found") {
     const WordVectors vectors = load_bytes(text_vectors(kThreeWords), "vectors.txt", 5);
     double mean = 0.0, variance = 0.0;
     for (const auto* values : {&kGood, &kBad})
@@ -137,7 +137,7 @@ TEST_SUITE("data") {
     CHECK(row_of(other, 0) == row_of(vectors, 0));
   }
 
-  TEST_CASE("the drawn vectors of a wide table have the bounds and the variance of the found") {
+  TEST_CASE("the drawn vectors of a wide table have the bounds and the variance of those found") {
     // Alternating 0.3 and -0.1: mean 0.1, variance 0.04.
     std::vector<float> values(20'000);
     for (size_t d = 0; d < values.size(); ++d) values[d] = d % 2 == 0 ? 0.3f : -0.1f;
@@ -153,7 +153,7 @@ TEST_SUITE("data") {
     CHECK(squares == doctest::Approx(0.04).epsilon(0.032));
   }
 
-  TEST_CASE("of words that occur twice the first vector counts") {
+  TEST_CASE("the first vector of a repeated word counts") {
     Vectors twice = kThreeWords;
     twice.push_back({"good", {4.0f, 4.0f, 4.0f}});
     for (const auto& [name, bytes] : {std::pair<std::string, std::string>{"v.bin", binary_vectors("4 3", twice)},
@@ -164,8 +164,8 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("a file of several pieces gives every word its own vector") {
-    // 4 MB and more, so that words lie across the pieces' borders; every third word is in the vocabulary.
+  TEST_CASE("a file larger than the buffer gives every word its own vector") {
+    // Over 4 MB, so that words cross the borders of the buffer; every third word is in the vocabulary.
     Vectors all;
     std::vector<std::string> wanted;
     for (size_t w = 0; w < 4001; ++w) {
@@ -186,7 +186,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("a text file's words may hold blanks but no more numbers than the others") {
+  TEST_CASE("a text file's words may contain spaces but no more numbers than the others") {
     const std::string lines = text_vectors(kThreeWords);
     CHECK(load_bytes(lines + ". . . 1 2 3\nat me@home.org 1 2 3\n").values == load_bytes(lines).values);
     CHECK(vectors_rejection(lines + "word 0 1 2 3\n") == ", line 4: more than the expected 3 numbers");
@@ -206,7 +206,7 @@ TEST_SUITE("data") {
     CHECK(vectors_rejection(text_vectors({{"good", many}})) == ": vectors of 70000 numbers, expected at most 65536");
   }
 
-  TEST_CASE("one long line does not ask for a table that no such file accounts for") {
+  TEST_CASE("one long line does not allocate a table larger than the file justifies") {
     std::vector<std::string> words;
     for (int i = 0; i < 20'000; ++i) words.push_back(fmt::format("w{}", i));
     const Vocabulary vocabulary({words});
@@ -250,7 +250,7 @@ TEST_SUITE("data") {
     CHECK(contains(vectors_rejection(text.substr(0, 20)), ": the file ends at byte 20, but the header declares"));
   }
 
-  TEST_CASE("numbers that are not finite or no numbers are errors that name their place") {
+  TEST_CASE("numbers that are invalid or not finite are errors that name their position") {
     const std::string good = "good 0.5 1 2\n";
     for (const char* value : {"nan", "inf", "-inf", "1e39", "-1e400", "1.5x", "0x10", "--1", "1,5"})
       CHECK(vectors_rejection(good + "bad 1 " + value + " 2\n") ==
@@ -263,7 +263,7 @@ TEST_SUITE("data") {
     for (const float value : {NAN, INFINITY, -INFINITY}) {
       Vectors broken = kThreeWords;
       broken[2].second[1] = value;
-      // 4 bytes of header and twice 18: a word of 4 bytes, a blank, three numbers and a line feed.
+      // 4 bytes of header and twice 18: a word of 4 bytes, a space, three numbers and a line feed.
       CHECK(vectors_rejection(binary_vectors("3 3", broken), "v.bin") ==
             fmt::format(": {} in the vector of word 3 at byte 40", value));
     }
@@ -275,7 +275,7 @@ TEST_SUITE("data") {
                    ": the file continues at byte 40" + binary_end));
     CHECK(contains(vectors_rejection(binary_vectors("5 3", kThreeWords), "v.bin"),
                    "the header declares 5 words of 3 numbers"));
-    // The file's size gives nothing away: four shorter words would fit.
+    // The size of the file does not show it: four shorter words would fit.
     CHECK(vectors_rejection(binary_vectors("4 3", kThreeWords), "v.bin") ==
           ": cut short at byte 57, at word 4 of the header's 4");
     for (const char* dimension : {"1", "2", "4", "1000000000000", "4611686018427387904"})
@@ -301,7 +301,7 @@ TEST_SUITE("data") {
     CHECK(contains(vectors_rejection("3 4\n" + lines), ", line 2 (which ends at byte"));
   }
 
-  TEST_CASE("files that hold no vectors for the vocabulary are errors") {
+  TEST_CASE("files without vectors for the vocabulary are errors") {
     CHECK(vectors_rejection("other 1 2\n") == " contains none of the 3 words of the vocabulary");
     CHECK(vectors_rejection(binary_vectors("1 1", {{"other", {1.0f}}}), "v.bin") ==
           " contains none of the 3 words of the vocabulary");
