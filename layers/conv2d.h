@@ -22,8 +22,8 @@ struct Conv2dOptions {
 };
 
 // x (N, H, W, I) to (N, OH, OW, O); extents and errors as in engine/ops/conv.h. Parameters: weight (O, KH, KW, I), in
-// files (O, I, KH, KW), and bias (O), if there is one. Initial values are uniform in +-1 / sqrt(I KH KW), unless a
-// deviation is given. Throws Error if an extent is below 1.
+// files (O, I, KH, KW), and bias (O), if there is one. Initial values are uniform in [-a, a) with
+// a = 1 / sqrt(I KH KW), unless a deviation is given. Throws Error if an extent is below 1.
 class Conv2d : public Module {
  public:
   Conv2d(Initializer& init, const Conv2dOptions& options);

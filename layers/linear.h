@@ -19,9 +19,8 @@ struct LinearOptions {
 };
 
 // x (N, I) to x w^T + b, (N, O). Parameters: weight (O, I) and, if there is one, bias (O). Initial values are uniform
-// in
-// +-1 / sqrt(I), unless a deviation is given. Throws Error if an extent is below 1 or the flattened extents do not
-// divide I.
+// in [-a, a) with a = 1 / sqrt(I), unless a deviation is given. Throws Error if an extent is below 1 or the flattened
+// extents do not divide I.
 class Linear : public Module {
  public:
   Linear(Initializer& init, const LinearOptions& options);

@@ -28,7 +28,7 @@ std::unique_ptr<Module> make_network(std::string_view name, Initializer& init, c
 // name is unknown.
 int64_t smallest_image(std::string_view name);
 
-// All names: "resnet18", "resnet20", "resnet34", "resnet50", and, with batch norm, "vgg11", "vgg13", "vgg16", "vgg19".
+// The names of all networks: ResNets, such as "resnet34", and VGGs with batch norm, such as "vgg16".
 std::vector<std::string> network_names();
 
 }  // namespace cofactor

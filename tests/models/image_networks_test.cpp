@@ -204,7 +204,7 @@ TEST_SUITE("unit") {
     CHECK(smallest_image("vgg19") == 32);
     CHECK(smallest_image("resnet20") == 1);
     const std::string error = error_of([&] { make_network("resnet35", init); });
-    CHECK(contains(error, "there is no network \"resnet35\""));
+    CHECK(contains(error, "unknown network 'resnet35'"));
     for (const std::string& name : network_names()) CHECK(contains(error, name));
   }
 }
