@@ -42,11 +42,10 @@ struct Cifar10 {
 //   byte and 3,072 pixel bytes (a 32 x 32 plane each of R, G and B). The files may be in the folder or up to three
 //   levels inside it, as in cifar-10-batches-bin (one level if there is a folder train). Batches 1 to 4 are for
 //   training, batch 5 is for validation.
-// - Class folders train/<class>/ and test/<class>/ of images of 32 x 32 pixels. Since the official order is lost,
-// images
-//   are in the order of their names, and the first four fifths of random_permutation({split_seed, Purpose::split}, n)
-//   are for training, the others for validation. If options.split gives the index of each file, the official order and
-//   split are restored, and the test images are the last images of the same data set.
+// - Class folders train/<class>/ and test/<class>/ of images of 32 x 32 pixels. The official order is lost there:
+//   images are in the order of their names, and the first four fifths of random_permutation({split_seed,
+//   Purpose::split}, n) are for training, the others for validation. If options.split gives the index of each file,
+//   the official order and split are restored, and the test images are the last images of the same data set.
 // Throws Error, with the path and the byte offset, if a file is missing, empty or not a whole number of records, a
 // label is above 9, the class folders are not the ten classes, an image has another size, options.split is given for
 // the binary version, and as split_images does.

@@ -42,8 +42,7 @@ std::vector<std::string> image_folder_classes(const std::filesystem::path& direc
 // - With options.split, according to the table. Images that it does not list are for test if they are in a test folder,
 //   and ignored otherwise.
 // - Otherwise the folder "val" beside "train" is for validation; if there is none, the first fifth (at least one) of
-// each
-//   class is, in the order of random_permutation({split_seed, Purpose::split}, n) of all images. A test folder,
+//   each class is, in the order of random_permutation({split_seed, Purpose::split}, n) of all images. A test folder,
 //   options.test or "test" beside "train", is for test; if there is none, the next tenth (at least one) of each class
 //   is, with the given labels. All other images are for training.
 // Throws Error as find_layout, list_class_images and split_images do; if a class has fewer images than there are parts;
