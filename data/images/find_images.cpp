@@ -45,9 +45,9 @@ FolderId id_of(const fs::path& folder) {
 }
 
 // Collects the names of all files below a folder.
-class Walk {
+class FolderSearch {
  public:
-  Walk(const ImageSearch& search, FileAccount& account) : search_(search), account_(account) {
+  FolderSearch(const ImageSearch& search, FileAccount& account) : search_(search), account_(account) {
     // A link to one of the folders above would include the whole data set in one of its own folders.
     for (fs::path above = fs::absolute(search.base).lexically_normal();; above = above.parent_path()) {
       std::error_code ignored;
@@ -56,7 +56,7 @@ class Walk {
     }
   }
 
-  void into(const std::string& name) {
+  void search(const std::string& name) {
     const fs::path folder = name.empty() ? search_.base : search_.base / name;
     if (!name.empty() && !seen_.insert(id_of(folder)).second) {
       account_.ignore("folder that is linked twice", "folders that are linked twice", name);
@@ -77,7 +77,7 @@ class Walk {
       } else if (is_own_output(folder / below, search_.out)) {
         account_.ignore("folder of results", "folders of results", prefix + below);
       } else {
-        into(prefix + below);
+        search(prefix + below);
       }
     }
   }
@@ -185,9 +185,9 @@ bool is_own_output(const fs::path& folder, const fs::path& out) {
 }
 
 std::vector<std::string> files_below(const ImageSearch& search, const std::string& folder, FileAccount& account) {
-  Walk walk(search, account);
-  walk.into(folder);
-  return std::move(walk).sorted_files();
+  FolderSearch files(search, account);
+  files.search(folder);
+  return std::move(files).sorted_files();
 }
 
 std::vector<std::string> find_images(const ImageSearch& search, const std::string& folder, FileAccount& account) {

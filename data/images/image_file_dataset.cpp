@@ -33,7 +33,7 @@ SampleContents ImageFileDataset::contents(const std::vector<int64_t>& indices, i
   return scan_images(*list_, indices, threads, stamps_.get());
 }
 
-std::shared_ptr<const ImageFileDataset> ImageFileDataset::with(const ImageTransform& transform) const {
+std::shared_ptr<const ImageFileDataset> ImageFileDataset::with_transform(const ImageTransform& transform) const {
   auto same = std::make_shared<ImageFileDataset>(list_, transform);
   same->stamps_ = stamps_;
   return same;

@@ -30,7 +30,7 @@ class ImageFileDataset : public Dataset {
 
   // The same files read with another transform: for a training split beside a validation split. Both share the list and
   // the results of contents().
-  std::shared_ptr<const ImageFileDataset> with(const ImageTransform& transform) const;
+  std::shared_ptr<const ImageFileDataset> with_transform(const ImageTransform& transform) const;
   const ImageList& list() const { return *list_; }
 
  private:

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "data/files/deflate.h"
 #include "data/images/encoded_image.h"
 #include "data/images/exif.h"
 
@@ -15,7 +16,6 @@ namespace {
 constexpr size_t kSignatureBytes = 8, kHeaderBytes = 13;
 constexpr uint8_t kGray = 0, kRgbColors = 2, kPalette = 3, kGrayAlpha = 4, kRgbAlpha = 6;
 constexpr size_t kMaxColors = 256;
-constexpr int64_t kMaxInflation = 1032;   // the largest factor by which deflate compresses
 constexpr int64_t kStoredBytes = 0xFFFF;  // the most in an uncompressed block of deflate
 constexpr int64_t kStoredHeaderBytes =
     5;  // of such a block: a flag for the last one, its length and the complement of the length

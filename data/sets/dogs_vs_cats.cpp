@@ -90,7 +90,7 @@ DogsVsCats load_dogs_vs_cats(const std::filesystem::path& directory, const DogsV
   FileAccount account;
   const auto list = list_images(directory, options.threads, account);
   const auto training = std::make_shared<const ImageFileDataset>(list, options.transforms.training);
-  const auto evaluation = training->with(options.transforms.evaluation);
+  const auto evaluation = training->with_transform(options.transforms.evaluation);
   check(training->sample_shape() == evaluation->sample_shape(),
         "dogs_vs_cats: training images have shape {}, but those of validation and test {}", training->sample_shape(),
         evaluation->sample_shape());

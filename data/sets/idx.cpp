@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "data/files/buffered_reader.h"
+#include "data/files/deflate.h"
 #include "data/files/find_folder.h"
 #include "engine/error.h"
 
@@ -19,7 +20,6 @@ namespace cofactor {
 namespace {
 
 constexpr uint8_t kUnsignedByte = 0x08;
-constexpr uint64_t kMaxInflation = 1032;            // the largest factor by which deflate compresses
 constexpr uint64_t kMaxValues = uint64_t{1} << 30;  // more than any set of this format has
 constexpr size_t kFirstChunk = size_t{1} << 20;     // bytes that are allocated before the file has delivered as many
 

@@ -189,7 +189,7 @@ class FolderLoader {
     folder_.images = source.images;
     folder_.train = part_of(source, samples);
     check_classes_left(folder_.train, make_split(source.images, samples), folder_.classes, "training", source.broken);
-    folder_.train.data = source.images->with(options_.training);
+    folder_.train.data = source.images->with_transform(options_.training);
   }
 
   void set_validation(const Source& source, const std::vector<int64_t>& samples) {

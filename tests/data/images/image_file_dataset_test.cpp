@@ -77,7 +77,7 @@ TEST_SUITE("data") {
     CHECK(data.images() == nullptr);
     CHECK(data.labels()[11] == 0);
     CHECK(data.labels()[12] == 1);
-    const auto random = data.with(kRandomTransform);
+    const auto random = data.with_transform(kRandomTransform);
     CHECK(random->sample_shape() == Shape{8, 7, 3});
     CHECK(&random->list() == &data.list());
     for (int i = 0; i < kFolderImages; ++i) {
@@ -155,7 +155,7 @@ TEST_SUITE("data") {
   TEST_CASE("an image that is written to after its scan is an error and one that is only linked is not") {
     const FolderOfImages folder;
     const auto data = std::make_shared<const ImageFileDataset>(folder.list(), kRandomTransform);
-    const auto plain = data->with(kPlainTransform);
+    const auto plain = data->with_transform(kPlainTransform);
     const SampleContents found = data->contents({3, 4}, 2);
     CHECK(found.broken.empty());
     CHECK(found.checksums[0] != found.checksums[1]);
