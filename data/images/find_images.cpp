@@ -22,6 +22,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// The last part of a path.
+std::string_view name_in(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
 bool contains_name(const std::vector<std::string>& sorted, std::string_view name) {
   return std::ranges::binary_search(sorted, name);
 }
@@ -64,22 +69,10 @@ class FolderSearch {
     }
     const std::string prefix = name.empty() ? "" : name + '/';
     FolderEntries entries = entries_of(folder);
-    for (const std::string& file : entries.files) {
-      if (is_system_name(file)) {
-        account_.ignore("hidden or system file", "hidden or system files", prefix + file);
-      } else {
-        files_.push_back(prefix + file);
-      }
-    }
-    for (const std::string& below : entries.folders) {
-      if (is_system_name(below)) {
-        account_.ignore("hidden or system folder", "hidden or system folders", prefix + below);
-      } else if (is_own_output(folder / below, search_.out)) {
-        account_.ignore("folder of results", "folders of results", prefix + below);
-      } else {
-        search(prefix + below);
-      }
-    }
+    for (const std::string& file : entries.files)
+      if (!ignore_system_file(prefix + file, account_)) files_.push_back(prefix + file);
+    for (const std::string& below : entries.folders)
+      if (!ignore_unused_folder(search_, prefix + below, account_)) search(prefix + below);
   }
 
   std::vector<std::string> sorted_files() && {
@@ -184,6 +177,23 @@ bool is_own_output(const fs::path& folder, const fs::path& out) {
   return (!out.empty() && fs::equivalent(folder, out, ignored)) || is_run_folder(folder);
 }
 
+bool ignore_system_file(const std::string& path, FileAccount& account) {
+  if (!is_system_name(name_in(path))) return false;
+  account.ignore("hidden or system file", "hidden or system files", path);
+  return true;
+}
+
+bool ignore_unused_folder(const ImageSearch& search, const std::string& path, FileAccount& account) {
+  if (is_system_name(name_in(path))) {
+    account.ignore("hidden or system folder", "hidden or system folders", path);
+  } else if (is_own_output(search.base / path, search.out)) {
+    account.ignore("folder of results", "folders of results", path);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 std::vector<std::string> files_below(const ImageSearch& search, const std::string& folder, FileAccount& account) {
   FolderSearch files(search, account);
   files.search(folder);
@@ -211,21 +221,12 @@ std::vector<std::string> find_images(const ImageSearch& search, const std::strin
 void count_beside(const ImageSearch& search, const std::vector<std::string>& used, FileAccount& account) {
   const FolderEntries entries = entries_of(search.base);
   for (const std::string& name : entries.files) {
-    if (is_system_name(name)) {
-      account.ignore("hidden or system file", "hidden or system files", name);
-    } else {
+    if (!ignore_system_file(name, account))
       account.ignore("file outside the folders of images", "files outside the folders of images", name);
-    }
   }
   for (const std::string& name : entries.folders) {
     if (std::ranges::find(used, name) != used.end()) continue;
-    if (is_system_name(name)) {
-      account.ignore("hidden or system folder", "hidden or system folders", name);
-    } else if (is_own_output(search.base / name, search.out)) {
-      account.ignore("folder of results", "folders of results", name);
-    } else {
-      account.ignore("unused folder", "unused folders", name);
-    }
+    if (!ignore_unused_folder(search, name, account)) account.ignore("unused folder", "unused folders", name);
   }
 }
 

@@ -33,6 +33,12 @@ struct ImageSearch {
   int threads = 1;              // that read the first bytes of files
 };
 
+// Whether the file, given by its path relative to the base of a search, belongs to the system. If so, it is counted in
+// `account` as ignored.
+bool ignore_system_file(const std::string& path, FileAccount& account);
+// Likewise, whether the folder belongs to the system or to this program.
+bool ignore_unused_folder(const ImageSearch& search, const std::string& path, FileAccount& account);
+
 // The images below base/folder (base itself if `folder` is empty), at any depth, as paths relative to `base`, sorted by
 // their bytes. An image is a file with the first bytes of a JPEG, PNG or BMP, whatever its name, or a damaged one: a
 // file that is named like one and does not have the first bytes of another format. Links are followed, but no folder is

@@ -58,9 +58,8 @@ ClassFolders find_class_folders(const ClassSearch& search) {
   ClassFolders found;
   for (const std::string& name : entries.folders) {
     if (std::ranges::find(search.no_classes, name) != search.no_classes.end()) continue;
-    if (is_system_name(name)) {
-      found.account.ignore("hidden or system folder", "hidden or system folders", prefix + name);
-    } else if (is_own_output(root / name, search.images.out) || is_default_output(root / name)) {
+    if (ignore_unused_folder(search.images, prefix + name, found.account)) continue;
+    if (is_default_output(root / name)) {
       found.account.ignore("folder of results", "folders of results", prefix + name);
     } else {
       check(is_utf8(name),
@@ -71,11 +70,8 @@ ClassFolders find_class_folders(const ClassSearch& search) {
     }
   }
   for (const std::string& name : entries.files) {
-    if (is_system_name(name)) {
-      found.account.ignore("hidden or system file", "hidden or system files", prefix + name);
-    } else {
+    if (!ignore_system_file(prefix + name, found.account))
       found.account.ignore("file outside the class folders", "files outside the class folders", prefix + name);
-    }
   }
   return found;
 }
