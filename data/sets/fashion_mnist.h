@@ -2,12 +2,9 @@
 // clothes.
 #pragma once
 
-#include <array>
 #include <filesystem>
-#include <string_view>
 
 #include "data/dataset.h"
-#include "data/noise/synthetic.h"
 
 namespace cofactor {
 
@@ -31,13 +28,5 @@ FashionMnist load_fashion_mnist(const std::filesystem::path& directory);
 
 // The folder into which the Debian package dataset-fashion-mnist installs the files.
 std::filesystem::path fashion_mnist_default_directory();
-
-// The experiment's noises, by the names of the command line.
-inline constexpr std::array<std::string_view, 3> kFashionMnistNoises = {"uniform", "bags-to-clothes",
-                                                                        "clothes-to-bags"};
-
-// uniform [[1 - r/2, r/2], [r/2, 1 - r/2]]; bags-to-clothes [[1 - r, r], [0, 1]]; clothes-to-bags [[1, 0], [r, 1 - r]]
-// (the paper's cases 1 to 3). Throws Error for any other name and for a rate outside [0, 1].
-TransitionMatrix fashion_mnist_noise(std::string_view name, double rate);
 
 }  // namespace cofactor
