@@ -13,8 +13,9 @@
 #include <string_view>
 #include <vector>
 
+#include "data/image_array.h"
 #include "data/loader.h"
-#include "data/text/text.h"
+#include "data/text/text_array.h"
 #include "engine/autograd.h"
 #include "engine/backend.h"
 #include "engine/cores.h"

@@ -65,7 +65,7 @@ class Clothing1mExperiment : public ImageExperiment {
     const Shape shape = transformed_shape(options.evaluation);
     Network network = select_network(static_cast<int64_t>(classes.size()), shape[0], shape[1]);
     Clothing1m data = load_clothing1m(folders.data, options);
-    std::vector<BrokenImage> broken = std::move(data.broken_train);
+    std::vector<BrokenSample> broken = std::move(data.broken_train);
     for (const auto* more : {&data.broken_validation, &data.broken_test})
       broken.insert(broken.end(), more->begin(), more->end());
     return join({std::move(data.train), std::move(data.validation), std::move(data.test)}, std::move(network),

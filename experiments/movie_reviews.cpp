@@ -2,7 +2,7 @@
 #include "data/sets/movie_reviews.h"
 
 #include "data/checksum.h"
-#include "data/text/embeddings.h"
+#include "data/text/word_vectors.h"
 #include "experiments/sweep/protocol.h"
 #include "models/word_cnn.h"
 

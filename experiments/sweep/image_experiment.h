@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "data/images/image_set.h"
+#include "data/images/image_file_dataset.h"
 #include "experiments/sweep/experiment.h"
 
 namespace cofactor {
@@ -60,7 +60,7 @@ class ImageExperiment : public Experiment {
   struct ImageNotes {
     FileAccount account{};
     std::vector<std::string> classes{};
-    std::vector<BrokenImage> broken{};
+    std::vector<BrokenSample> broken{};
   };
   // Joins splits and network. `settings` are the experiment's own; the network's and those of the flags follow.
   ExperimentData join(DataSplits splits, Network network, SettingList settings, const ImageNotes& notes) const;
