@@ -7,7 +7,7 @@
 #include <cmath>
 #include <set>
 
-#include "engine/backend.h"
+#include "engine/device_features.h"
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
 #include "experiments/sweep/number_flags.h"
@@ -207,11 +207,11 @@ void resolve_precision(const RunOptions& run) {
     usage("--precision {}: unknown name; there are f32, tf32, bf16", run.precision);
   }
   as_usage("--precision", run.precision, [&](std::string_view name) {
-    Backend& backend = backend_of(run.device);
+    DeviceFeatures& features = features_of(run.device);
     if (name == "bf16") {
-      backend.check_bf16();
+      features.check_bf16();
     } else {
-      backend.set_allow_tf32(true);
+      features.set_allow_tf32(true);
     }
     return true;
   });

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/backend.h"
+#include "engine/device_features.h"
 #include "experiments/report/figure.h"
 #include "experiments/report/results.h"
 #include "experiments/report/summary.h"
@@ -88,7 +88,7 @@ class Sweep {
                               splits.train.size(), splits.validation.size(), splits.test.size(),
                               options_.out.string()));
     if (options_.precision == "bf16") {
-      if (const std::string note = backend_of(options_.device).bf16_note(); !note.empty()) progress.note(note);
+      if (const std::string note = features_of(options_.device).bf16_note(); !note.empty()) progress.note(note);
     }
     for (const std::string& note : data_.notes) progress.note(note);
     if (options_.jobs == 1) return;

@@ -1,7 +1,7 @@
 #include "experiments/training/step_runner.h"
 
 #include "engine/autograd.h"
-#include "engine/backend.h"
+#include "engine/device_features.h"
 #include "engine/optim/adam.h"
 #include "engine/optim/sgd.h"
 
@@ -43,7 +43,7 @@ void StepRunner::record(const Batch& batch) {
   std::optional<int64_t> updates;
   try {
     updates = optimizer_.updates();
-    recorded_ = batch.inputs.backend().capture([&] { loss_value_ = run_once(input_); });
+    recorded_ = features_of(batch.inputs.device()).capture([&] { loss_value_ = run_once(input_); });
   } catch (const Error& error) {
     refusal_ = error.what();
   }
