@@ -1,4 +1,4 @@
-// The one file that decides which backends exist in this build.
+// The only file that knows which backends this build has.
 #include "engine/backends/reference/backend.h"
 #include "engine/device.h"
 #ifdef COFACTOR_HAS_CPU
@@ -75,7 +75,7 @@ int num_threads() {
 }
 
 void set_num_threads(int threads) {
-  check(threads >= 1, "threads: {} is not a number of threads", threads);
+  check(threads >= 1, "threads: {}, expected at least 1", threads);
 #ifdef COFACTOR_HAS_CPU
   CpuBackend::set_num_threads(threads);
 #endif
@@ -88,7 +88,7 @@ Device parse_device(std::string_view name) {
     backend_of(device);  // an Error where it is not available
     return device;
   }
-  fail("device: '{}' is none of auto, cpu, cuda, reference", name);
+  fail("device: '{}' is unknown, expected auto, cpu, cuda or reference", name);
 }
 
 }  // namespace cofactor
