@@ -45,11 +45,11 @@ TEST_SUITE("unit") {
 
   TEST_CASE("json: nesting is bounded and deep texts are refused at once") {
     CHECK(parse_error(nested(64)).empty());
-    CHECK(contains(parse_error(nested(65)), "deeper than the 64 levels"));
-    CHECK(contains(parse_error(std::string(10'000'000, '[')), "deeper than the 64 levels"));
+    CHECK(contains(parse_error(nested(65)), "deeper than 64 levels"));
+    CHECK(contains(parse_error(std::string(10'000'000, '[')), "deeper than 64 levels"));
     std::string objects;
     for (size_t i = 0; i < 100'000; ++i) objects += R"({"a":)";
-    CHECK(contains(parse_error(objects), "deeper than the 64 levels"));
+    CHECK(contains(parse_error(objects), "deeper than 64 levels"));
   }
 
   TEST_CASE("json: wide objects and lists are read in time or refused") {
@@ -61,7 +61,7 @@ TEST_SUITE("unit") {
     CHECK(contains(parse_error(object + ",\"key7\":1}"), "the key 'key7' is repeated"));
     std::string list = "[0";
     for (size_t i = 0; i < 1'000'000; ++i) list += ",0";
-    CHECK(contains(parse_error(list + "]"), "more than the 1000000 values"));
+    CHECK(contains(parse_error(list + "]"), "more than 1000000 values"));
     CHECK(flatten_json(json).size() == 300'001);
     CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));  // quadratic work took minutes
   }
