@@ -10,6 +10,7 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/reduce.h"
 #include "engine/optim/adam.h"
+#include "engine/random.h"
 
 using namespace cofactor;
 
