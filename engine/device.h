@@ -37,6 +37,11 @@ std::vector<Device> available_devices();
 // Throws Error for any other name, and for a device that is not available.
 Device parse_device(std::string_view name);
 
+// What the cpu backend's kernels are compiled for: "native" (the machine that built this), or the best of "x86-64-v3" and
+// "x86-64-v4" (AVX-512) that this processor runs; "none" without a cpu backend. The environment variable
+// COFACTOR_CPU_VARIANT names another. Throws Error where this build lacks that one, or the processor does not run it.
+std::string_view cpu_variant();
+
 // For how many threads the host's kernels are cut, in the whole process: at first OMP_NUM_THREADS, where that is set,
 // else as many as there are cores. Results are bitwise repeatable at a fixed number; another number may change the
 // order of sums. At most as many compute at once as there are cores. set_num_threads throws Error below 1. Without a

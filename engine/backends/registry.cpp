@@ -1,4 +1,9 @@
 // The one file that decides which backends exist in this build.
+#include <array>
+#include <cstdlib>
+#include <string>
+
+#include "engine/backends/module.h"
 #include "engine/backends/reference/backend.h"
 #include "engine/device.h"
 #ifdef COFACTOR_HAS_CPU
@@ -10,6 +15,46 @@
 
 namespace cofactor {
 
+#ifdef COFACTOR_HAS_CPU
+namespace {
+
+// What the cpu backend's kernels are compiled for: those of this library first, then those in modules, whose processors
+// run all before them.
+constexpr auto kCpuVariants = std::to_array<std::string_view>({COFACTOR_CPU_VARIANTS});
+
+bool runs_here(std::string_view variant) {
+#ifdef __x86_64__
+  if (variant == "x86-64-v4")
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+#endif
+  return variant == kCpuVariants.front();  // as is the rest of this library
+}
+
+std::string_view choose_cpu_variant() {
+  const char* asked = std::getenv("COFACTOR_CPU_VARIANT");
+  std::string_view chosen;
+  std::string names;
+  for (const std::string_view variant : kCpuVariants) {
+    names += (names.empty() ? "" : ", ") + std::string(variant);
+    if (asked ? variant == asked : runs_here(variant)) chosen = variant;
+  }
+  check(!chosen.empty(), "COFACTOR_CPU_VARIANT: this build's cpu backend has no variant '{}', only {}",
+        asked ? asked : "", names);
+  check(runs_here(chosen), "COFACTOR_CPU_VARIANT: this processor does not run the variant '{}'", chosen);
+  return chosen;
+}
+
+Backend& make_cpu_backend() {
+  const std::string_view variant = cpu_variant();
+  if (variant == kCpuVariants.front()) return *new CpuBackend;
+  return backend_of_module("cofactor_cpu_" + std::string(variant));
+}
+
+}  // namespace
+#endif
+
 // Backends are never destroyed: tensors with static storage may outlive any order of destruction.
 Backend& backend_of(Device device) {
   switch (device) {
@@ -20,7 +65,7 @@ Backend& backend_of(Device device) {
     case Device::cpu:
 #ifdef COFACTOR_HAS_CPU
     {
-      static Backend& cpu = *new CpuBackend;
+      static Backend& cpu = make_cpu_backend();
       return cpu;
     }
 #else
@@ -37,8 +82,7 @@ Backend& backend_of(Device device) {
 #else
       fail(
           "device cuda: this build has no cuda backend; install the CUDA Toolkit and cuDNN 9, then configure again, "
-          "which "
-          "says what it finds");
+          "which says what it finds");
 #endif
   }
   fail("device: unknown");
@@ -53,6 +97,15 @@ std::vector<Device> available_devices() {
   if (CudaBackend::unavailable().empty()) devices.push_back(Device::cuda);
 #endif
   return devices;
+}
+
+std::string_view cpu_variant() {
+#ifdef COFACTOR_HAS_CPU
+  static const std::string_view variant = choose_cpu_variant();
+  return variant;
+#else
+  return "none";
+#endif
 }
 
 int num_threads() {
