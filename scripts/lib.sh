@@ -138,6 +138,8 @@ build() {
   cmake --build "$root/$folder" "${targets[@]}" "${quiet[@]}" || die "the build failed (messages above)"
 }
 
+has_gpu() { command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; }
+
 # Fills `lean` with cmake's arguments for a build that runs something: without the tests, and without kernels for a GPU
 # that is not there. Where scripts/test has configured build/release, which it shares, its choice stays, so that they do
 # not undo each other's builds.
@@ -145,6 +147,6 @@ lean_options() {
   local cache=$root/build/release/CMakeCache.txt gpu=OFF
   lean=()
   if [[ -r $cache ]] && grep -q '^COFACTOR_TESTS:BOOL=ON$' "$cache" && met header doctest/doctest.h; then return; fi
-  if command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; then gpu=ON; fi
+  if has_gpu; then gpu=ON; fi
   lean=(-DCOFACTOR_TESTS=OFF "-DCOFACTOR_CUDA=$gpu")
 }
