@@ -1,9 +1,8 @@
-// One workload on one device, timed: the half of scripts/bench that is ours. bench/pytorch_bench.py is the other half,
-// with the same workloads, and prints the same keys.
+// Times one workload on one device: the part of scripts/bench that runs cofactor. bench/pytorch_bench.py is the other
+// part, with the same workloads and the same keys.
 #include <fmt/format.h>
 #include <sys/resource.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -18,10 +17,12 @@
 #include "data/text/text.h"
 #include "engine/autograd.h"
 #include "engine/backend.h"
+#include "engine/cores.h"
 #include "engine/ops/reduce.h"
 #include "engine/optim/adam.h"
 #include "engine/optim/sgd.h"
-#include "experiments/sweep/options.h"
+#include "experiments/sweep/flags.h"
+#include "experiments/sweep/program.h"
 #include "experiments/training/step_runner.h"
 #include "losses/cross_entropy.h"
 #include "models/make_network.h"
@@ -33,8 +34,7 @@ namespace {
 
 constexpr uint64_t kSeed = 1;
 
-// What is timed: a network, the data that feeds it, and training steps or forward passes. Each entry has its twin in
-// pytorch_bench.py.
+// What is timed: a network, its data, and training steps or forward passes. pytorch_bench.py has the same workloads.
 struct Workload {
   std::string_view name;
   bool training;
@@ -77,8 +77,8 @@ std::shared_ptr<const Dataset> random_sentences(int64_t count, int64_t length, i
   return std::make_shared<TextArray>(std::move(sentences), vocabulary, std::move(labels), classes);
 }
 
-// Training one of the networks by name on square random images in colour.
-Workload image_network(std::string_view name, int64_t batch_size, int64_t size, const NetworkOptions& options) {
+// Trains one of the image networks on square random images in colour.
+Workload image_workload(std::string_view name, int64_t batch_size, int64_t size, const NetworkOptions& options) {
   return {name,
           true,
           batch_size,
@@ -109,10 +109,11 @@ std::vector<Workload> workloads() {
       {"fashion_cnn", true, 128, fashion_images(5120), fashion_cnn, make_adam},
       {"fashion_cnn_eval", false, 1000, fashion_images(10000), fashion_cnn, make_adam},
       {"word_cnn", true, 128, sentences, word_cnn, make_adam},
-      image_network("resnet20", 64, 32, {.classes = 10, .stem = ResNetStem::cifar}),
-      image_network("resnet34", 128, 32, {.classes = 10, .stem = ResNetStem::cifar}),
-      image_network("vgg16", 32, 150, {.classes = 2, .image_height = 150, .image_width = 150, .head = VggHead::linear}),
-      image_network("resnet50", 32, 224, {.classes = 14}),
+      image_workload("resnet20", 64, 32, {.classes = 10, .stem = ResNetStem::cifar}),
+      image_workload("resnet34", 128, 32, {.classes = 10, .stem = ResNetStem::cifar}),
+      image_workload("vgg16", 32, 150,
+                     {.classes = 2, .image_height = 150, .image_width = 150, .head = VggHead::linear}),
+      image_workload("resnet50", 32, 224, {.classes = 14}),
   };
 }
 
@@ -123,13 +124,13 @@ struct Options {
   int64_t batch_size = 0;
 };
 
-// Draws batches without end, one epoch after the other, with whole batches only.
+// Endless batches, one epoch after the other; all are of the full size.
 class Batches {
  public:
   Batches(std::shared_ptr<const Dataset> data, const LoaderOptions& options)
       : loader_(make_split(data, 0, data->size()), options) {
-    check(loader_.batches_per_epoch() > 0, "bench: a batch of {} samples is more than the workload's {}",
-          options.batch_size, data->size());
+    check(loader_.batches_per_epoch() > 0, "bench: a batch of {} samples, but the workload has {}", options.batch_size,
+          data->size());
     loader_.start_epoch(epoch_);
   }
   Batch next() {
@@ -144,7 +145,7 @@ class Batches {
   int epoch_ = 0;
 };
 
-// Everything that training does with a batch, its arrival included.
+// Everything that training does with a batch, including waiting for it.
 class TrainingStep {
  public:
   TrainingStep(Batches& batches, Module& model, const Workload& workload)
@@ -174,8 +175,8 @@ class EvaluationStep {
     const Batch batch = batches_.next();
     const Tensor logits = model_(batch.inputs);
     const double loss = cross_entropy(logits, batch.labels).item();
-    const std::vector<int32_t> answers = argmax(logits).to_vector<int32_t>();
-    for (size_t i = 0; i < answers.size(); ++i) correct_ += answers[i] == batch.host_labels[i];
+    const std::vector<int32_t> predicted = argmax(logits).to_vector<int32_t>();
+    for (size_t i = 0; i < predicted.size(); ++i) correct_ += predicted[i] == batch.host_labels[i];
     return loss;
   }
 
@@ -206,7 +207,7 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-// The most memory that this process has held, in MiB.
+// The peak resident memory of this process, in MiB.
 double peak_rss_mib() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -240,38 +241,32 @@ void run(const Workload& workload, const Options& options) {
       1000.0 * static_cast<double>(loader.batch_size) / step_ms, step_ms, mean_ms, peak_rss_mib());
 }
 
-// Where the command line asks for help or is not understood: the exit code, after printing.
+void print_names(const std::vector<Workload>& table) {
+  for (const Workload& entry : table) fmt::print("{}\n", entry.name);
+}
+
 int main_with(int argc, char** argv) {
   const std::vector<Workload> table = workloads();
   Options options;
   bool list = false;
-  CLI::App app("Times one workload of cofactor and prints a line of key=value pairs.", "cofactor_bench");
-  app.option_defaults()->always_capture_default();
-  app.add_option("--workload", options.workload, "What to time")->check([&](const std::string& name) -> std::string {
-    const bool known = std::ranges::any_of(table, [&](const Workload& entry) { return entry.name == name; });
-    return known ? "" : fmt::format("there is no workload \"{}\"; --list names them", name);
-  });
-  app.add_flag("--list", list, "Print the workloads' names");
-  app.add_option("--device", options.device, "auto, cpu, cuda or reference");
-  app.add_option("--precision", options.precision, "f32, bf16, or tf32 on cuda")
-      ->check(CLI::IsMember({"f32", "bf16", "tf32"}));
-  app.add_option("--threads", options.threads, "Threads of the host's kernels")->check(CLI::PositiveNumber);
-  app.add_option("--workers", options.workers, "Threads that read batches ahead")->check(CLI::NonNegativeNumber);
-  app.add_option("--warmup", options.warmup, "Steps before the timed ones")->check(CLI::NonNegativeNumber);
-  app.add_option("--steps", options.steps, "Timed steps")->check(CLI::PositiveNumber);
-  app.add_option("--batch-size", options.batch_size, "Samples a step; 0: the workload's")
-      ->check(CLI::NonNegativeNumber);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
+  Flags flags("cofactor_bench", "Times one workload of cofactor and prints one line of key=value pairs.");
+  flags.add("--workload", options.workload, "What to time");
+  flags.add("--list", list, "Print the workloads' names");
+  flags.add("--device", options.device, "auto, cpu, cuda or reference");
+  flags.add("--precision", options.precision, "f32, bf16, or tf32 on cuda").one_of({"f32", "bf16", "tf32"});
+  flags.add("--threads", options.threads, "Threads of the host's kernels").positive();
+  flags.add("--workers", options.workers, "Threads that read batches ahead").non_negative();
+  flags.add("--warmup", options.warmup, "Steps before the timed ones").non_negative();
+  flags.add("--steps", options.steps, "Timed steps").positive();
+  flags.add("--batch-size", options.batch_size, "Samples per step; 0: the workload's").non_negative();
+  if (!flags.parse(argc, argv)) return 0;
   if (list) {
-    for (const Workload& entry : table) fmt::print("{}\n", entry.name);
+    print_names(table);
     return 0;
   }
+  if (options.workload.empty()) usage("--workload is missing; --list names them");
   const auto found = std::ranges::find(table, options.workload, &Workload::name);
-  if (found == table.end()) throw UsageError("--workload is missing; --list names them");
+  if (found == table.end()) usage("--workload {}: there is no such workload; --list names them", options.workload);
   run(*found, options);
   return 0;
 }

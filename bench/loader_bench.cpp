@@ -1,10 +1,9 @@
-// How fast image files become batches, and whether memory stays flat over a long epoch. Files are decoded, resized,
-// augmented and normalised as Clothing1M's are to train on; nothing else runs. bench/pytorch_loader_bench.py is the
-// twin.
+// Times the loading of image files, and shows whether memory stays constant over a long epoch. Files are decoded,
+// resized, augmented and normalised as Clothing1M's training images are; nothing else runs.
+// bench/pytorch_loader_bench.py does the same with PyTorch.
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -13,6 +12,8 @@
 
 #include "data/loader.h"
 #include "data/sets/clothing1m.h"
+#include "engine/cores.h"
+#include "experiments/sweep/flags.h"
 #include "experiments/sweep/program.h"
 
 namespace cofactor {
@@ -27,7 +28,7 @@ struct LoaderBench {
   int workers = usable_cores();
 };
 
-// What this process holds now, in MiB.
+// The resident memory of this process, in MiB.
 double resident_mib() {
   int64_t total = 0, resident = 0;
   std::ifstream("/proc/self/statm") >> total >> resident;
@@ -62,19 +63,12 @@ void run(const LoaderBench& options) {
 
 int main_with(int argc, char** argv) {
   LoaderBench options;
-  CLI::App app("Times the loader on image files and prints a line of key=value pairs.", "cofactor_loader_bench");
-  app.option_defaults()->always_capture_default();
-  app.add_option("--data", options.data, "A folder with a folder of images for each class")->required();
-  app.add_option("--images", options.images, "Images of the epoch; 0: all")->check(CLI::NonNegativeNumber);
-  app.add_option("--batch-size", options.batch_size, "Samples a batch")->check(CLI::PositiveNumber);
-  app.add_option("--workers", options.workers, "Threads that read; 0: none of their own")
-      ->check(CLI::NonNegativeNumber);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  run(options);
+  Flags flags("cofactor_loader_bench", "Times the loader on image files and prints one line of key=value pairs.");
+  flags.add("--data", options.data, "A folder with a folder of images for each class").required();
+  flags.add("--images", options.images, "Images of the epoch; 0: all").non_negative();
+  flags.add("--batch-size", options.batch_size, "Samples per batch").positive();
+  flags.add("--workers", options.workers, "Threads that read ahead; 0: none").non_negative();
+  if (flags.parse(argc, argv)) run(options);
   return 0;
 }
 

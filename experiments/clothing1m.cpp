@@ -1,61 +1,31 @@
 // Clothing1M with ResNet-50 (paper, section 5.3 and Table 1).
 #include "data/sets/clothing1m.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "experiments/sweep/image_network.h"
+#include "engine/cores.h"
+#include "experiments/sweep/image_experiment.h"
 #include "experiments/sweep/protocol.h"
 
 namespace {
 
 using namespace cofactor;
 
-void add_flags(CLI::App& app, ImageFlags& flags) {
-  add_network_flags(app, flags);
-  add_file_flags(app, flags, "224, cut out of images whose shorter side is brought to 256");
-}
-
-// The middle, or a random window, of a side, out of a shorter side in the proportion of 224 to 256.
-ImageTransform sized(ImageTransform transform, std::optional<int> size) {
-  if (!size) return transform;
-  transform.resize_shorter = *size * 256 / 224;
-  transform.crop_h = transform.crop_w = *size;
-  return transform;
-}
-
-ExperimentData load(const std::filesystem::path& directory, const ImageFlags& flags) {
-  Clothing1mOptions options{.training = sized(clothing1m_training_transform(), flags.image_size),
-                            .evaluation = sized(clothing1m_evaluation_transform(), flags.image_size),
-                            .skip_broken = flags.skip_broken,
-                            .threads = usable_cores()};
-  if (flags.no_augmentation) options.training = options.evaluation;
-  const Shape shape = transformed_shape(options.evaluation);
-  const ImageNetwork network = image_network(flags, kClothing1mClasses.size(), shape[0], shape[1]);
-  Clothing1m data = load_clothing1m(directory, options);
-  std::vector<BrokenImage> broken = std::move(data.broken_train);
-  for (const auto* more : {&data.broken_validation, &data.broken_test})
-    broken.insert(broken.end(), more->begin(), more->end());
-  return image_data({std::move(data.train), std::move(data.validation), std::move(data.test)}, network, flags,
-                    {{"image_size", shape[0]}}, {.account = std::move(data.account), .broken = std::move(broken)});
-}
-
-Experiment clothing1m() {
-  Experiment table;
-  table.name = "clothing1m";
-  table.description = "Clothing1M, a million images with the noisy labels of shops (L_DMI, section 5.3, Table 1)";
-  table.paper =
-      "ResNet-50, ce, dmi, gce, fw and lccn, batch size 256; dmi by SGD with momentum 0.9, weight decay 1e-3 and\n"
-      "  rate 1e-6, from the sixth of ten epochs on 0.5e-6. ce is the published code's: 0.01, then 0.001. For gce, fw\n"
-      "  and lccn neither has any settings: here they and the methods that the paper does not have take dmi's. The\n"
-      "  noise is the labels' own, so validation and test are clean. --init starts from ImageNet's weights, say\n"
-      "  (README.md has how to make the file). --data is the folder that has annotations/ and images/; it is given\n"
-      "  out on request: https://github.com/Cysu/noisy_label";
+ExperimentTable make_table() {
+  ExperimentTable table{
+      .name = "clothing1m",
+      .description = "Clothing1M, a million images with the noisy labels of shops (L_DMI, section 5.3, Table 1)",
+      .paper =
+          "ResNet-50, ce, dmi, gce, fw and lccn, batch size 256; dmi by SGD with momentum 0.9, weight decay 1e-3 and\n"
+          "  rate 1e-6, from the sixth of ten epochs on 0.5e-6. ce is the published code's: 0.01, then 0.001. For gce, "
+          "fw\n"
+          "  and lccn neither has any settings: here they and the methods that the paper does not have take dmi's. "
+          "The\n"
+          "  noise is the labels' own, so validation and test are clean. --init starts from ImageNet's weights, say\n"
+          "  (README.md has how to make the file). --data is the folder that has annotations/ and images/; it is "
+          "given\n"
+          "  out on request: https://github.com/Cysu/noisy_label"};
   table.class_names.assign(kClothing1mClasses.begin(), kClothing1mClasses.end());
-  const auto flags = std::make_shared<ImageFlags>(ImageFlags{.model = "resnet50"});
-  table.add_flags = [flags](CLI::App& app) { add_flags(app, *flags); };
-  table.check_flags = [flags] { check_image_flags(*flags); };
-  table.load = [flags](const std::filesystem::path& directory) { return load(directory, *flags); };
   TrainingPlan plan = sgd_plan(0.01, 10);
   plan.batch_size = 256;
   plan.weight_decay = 1e-3;
@@ -73,8 +43,43 @@ Experiment clothing1m() {
   return table;
 }
 
+// A shorter side in the proportion of 256 to 224, of which the middle or a random window is cropped.
+ImageTransform sized(ImageTransform transform, std::optional<int> size) {
+  if (!size) return transform;
+  transform.resize_shorter = *size * 256 / 224;
+  transform.crop_h = transform.crop_w = *size;
+  return transform;
+}
+
+class Clothing1mExperiment : public ImageExperiment {
+ public:
+  Clothing1mExperiment()
+      : ImageExperiment(make_table(), {.model = "resnet50",
+                                       .default_size = "224, cut out of images whose shorter side is brought to 256"}) {
+  }
+
+  ExperimentData load(const Folders& folders, const std::vector<std::string>& classes) const override {
+    Clothing1mOptions options{.training = sized(clothing1m_training_transform(), images().image_size),
+                              .evaluation = sized(clothing1m_evaluation_transform(), images().image_size),
+                              .skip_broken = images().skip_broken,
+                              .threads = usable_cores()};
+    if (images().no_augmentation) options.training = options.evaluation;
+    const Shape shape = transformed_shape(options.evaluation);
+    Network network = select_network(static_cast<int64_t>(classes.size()), shape[0], shape[1]);
+    Clothing1m data = load_clothing1m(folders.data, options);
+    std::vector<BrokenImage> broken = std::move(data.broken_train);
+    for (const auto* more : {&data.broken_validation, &data.broken_test})
+      broken.insert(broken.end(), more->begin(), more->end());
+    return join({std::move(data.train), std::move(data.validation), std::move(data.test)}, std::move(network),
+                {{"image_size", shape[0]}}, {.account = std::move(data.account), .broken = std::move(broken)});
+  }
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_main("clothing1m", [&] { return run_experiment(clothing1m(), argc, argv); });
+  return run_main("clothing1m", [&] {
+    Clothing1mExperiment experiment;
+    return run_experiment(experiment, argc, argv);
+  });
 }

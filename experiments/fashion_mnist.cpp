@@ -8,33 +8,22 @@ namespace {
 
 using namespace cofactor;
 
-std::unique_ptr<Module> make_network(uint64_t seed, Device device) {
-  Initializer init(device, seed);
-  return std::make_unique<TwoLayerCnn>(init);
-}
-
-Experiment fashion_mnist() {
-  Experiment table;
-  table.name = "fashion_mnist";
-  table.description = "Fashion-MNIST, bags against clothes, under label noise (L_DMI, section 5.1, Figure 2)";
-  table.paper =
-      "--case 1,2,3 --rate 0 to 1, ce and dmi, five seeds;\n"
-      "  Adam with default parameters and learning rate 1e-4, batch size 128 (20 epochs each in the published code).\n"
-      "  It has no other method on these data: they take dmi's schedule here, and lccn the steps that the published\n"
-      "  code has for its data sets of two classes.";
+ExperimentTable make_table() {
+  ExperimentTable table{
+      .name = "fashion_mnist",
+      .description = "Fashion-MNIST, bags against clothes, under label noise (L_DMI, section 5.1, Figure 2)",
+      .paper =
+          "--case 1,2,3 --rate 0 to 1, ce and dmi, five seeds;\n"
+          "  Adam with default parameters and learning rate 1e-4, batch size 128 (20 epochs each in the published "
+          "code).\n"
+          "  It has no other method on these data: they take dmi's schedule here, and lccn the steps that the "
+          "published\n"
+          "  code has for its data sets of two classes."};
   table.class_names = {"bag", "clothes"};
-  table.noises.assign(kFashionMnistNoises.begin(), kFashionMnistNoises.end());
-  table.transition = fashion_mnist_noise;
-  table.load = [](const std::filesystem::path& directory) {
-    FashionMnist data = load_fashion_mnist(directory);
-    ExperimentData loaded{{std::move(data.train), std::move(data.validation), std::move(data.test)}, make_network};
-    if (data.folder != directory)
-      loaded.notes.push_back(fmt::format("the files are those in '{}'", data.folder.string()));
-    return loaded;
-  };
+  table.noises = {"uniform", "bags-to-clothes", "clothes-to-bags"};
   table.pretraining = {.optimizer = OptimizerKind::adam, .lr = 1e-4, .epochs = 20, .batch_size = 128};
   table.finetune_others(table.pretraining);
-  table.loss.lccn = {.warmup_steps = 1000, .update_every = 100};
+  table.loss = {{"lccn", {{"warmup_steps", 1000}, {"update_every", 100}}}};
   table.default_data = fashion_mnist_default_directory();
   table.default_noises = {"clothes-to-bags"};
   table.default_methods = {"ce", "dmi"};
@@ -42,8 +31,28 @@ Experiment fashion_mnist() {
   return table;
 }
 
+class FashionMnistExperiment : public Experiment {
+ public:
+  FashionMnistExperiment() : Experiment(make_table()) {}
+
+  ExperimentData load(const Folders& folders, const std::vector<std::string>&) const override {
+    FashionMnist data = load_fashion_mnist(folders.data);
+    ExperimentData loaded{{std::move(data.train), std::move(data.validation), std::move(data.test)},
+                          [](uint64_t seed, Device device) {
+                            Initializer init(device, seed);
+                            return std::make_unique<TwoLayerCnn>(init);
+                          }};
+    if (data.folder != folders.data)
+      loaded.notes.push_back(fmt::format("the files are those in '{}'", data.folder.string()));
+    return loaded;
+  }
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_main("fashion_mnist", [&] { return run_experiment(fashion_mnist(), argc, argv); });
+  return run_main("fashion_mnist", [&] {
+    FashionMnistExperiment experiment;
+    return run_experiment(experiment, argc, argv);
+  });
 }

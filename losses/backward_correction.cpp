@@ -11,18 +11,18 @@ namespace {
 constexpr double kMaxAmplificationOfGiven = 1e6;
 
 std::vector<double> inverse_table(const Transition& transition) {
-  return inverse("bw", transition, kMaxAmplificationOfGiven);
+  return transition.inverse("bw", kMaxAmplificationOfGiven);
 }
 
 }  // namespace
 
 Tensor backward_correction(const Tensor& logits, const Tensor& labels, const Transition& transition) {
-  BackwardCorrectionLoss loss(transition);
+  BackwardCorrectionLoss loss({.transition = transition});
   return loss(logits, {.inputs = {}, .labels = labels, .host_labels = {}, .indices = {}});
 }
 
-BackwardCorrectionLoss::BackwardCorrectionLoss(std::optional<Transition> transition)
-    : LossCorrection(std::move(transition), inverse_table) {}
+BackwardCorrectionLoss::BackwardCorrectionLoss(const LossCorrectionOptions& options)
+    : LossCorrection(options, inverse_table) {}
 
 Tensor BackwardCorrectionLoss::operator()(const Tensor& logits, const Batch& batch) {
   const Tensor weights = table_rows(logits, batch.labels);

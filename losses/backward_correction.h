@@ -7,18 +7,14 @@
 //
 // The losses of all labels form a vector l; T^-1 l is what is read at y_i.
 //
-// Gradient. Each -log p_j has p_c - 1[c = j]; the rows of T^-1 sum to 1, as those of T do, so
-//
-//   dL/dz_ic = (p_ic - T^-1(y_i, c)) / N:
-//
-// cross entropy towards a "distribution" with entries below 0 and above 1.
+// Gradient (docs/derivations_baselines.md, section 6). dL/dz_ic = (p_ic - T^-1(y_i, c)) / N: cross entropy towards a
+// "distribution" with entries below 0 and above 1.
 //
 // Range. (-inf, +inf): where T^-1 has a negative entry, the loss falls without bound as p at that class goes to 0. A
 // network that fits every sample gets there.
 //
-// Under label noise. Given the true class c the expectation is sum_y T(c, y) (T^-1 l)_y = (T T^-1 l)_c = l_c: the clean
-// loss of every sample, whatever the noise, so the clean minimiser in expectation. Its variance grows with T^-1, which
-// is what the error about a matrix that is singular or nearly so is for.
+// Under label noise. The expectation over the noise is the clean loss of every sample, whatever the noise. Its variance
+// grows with T^-1, which is what the error about a matrix that is singular or nearly so is for.
 //
 // The matrix is given or estimated as in forward correction (losses/forward_correction.h).
 #pragma once
@@ -35,7 +31,7 @@ Tensor backward_correction(const Tensor& logits, const Tensor& labels, const Tra
 class BackwardCorrectionLoss : public LossCorrection {
  public:
   // Without a matrix it is estimated. Throws Error where the given one is singular.
-  explicit BackwardCorrectionLoss(std::optional<Transition> transition = {});
+  explicit BackwardCorrectionLoss(const LossCorrectionOptions& options = {});
   std::string_view name() const override { return "bw"; }
   Tensor operator()(const Tensor& logits, const Batch& batch) override;
 };

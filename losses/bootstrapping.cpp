@@ -15,6 +15,14 @@ void check_beta(std::string_view loss, double beta) {
 
 }  // namespace
 
+std::vector<OptionMember<SoftBootstrapOptions>> SoftBootstrapOptions::members() {
+  return {{.name = "beta", .flag = "--soft-beta", .help = "the label's weight", .member = &SoftBootstrapOptions::beta}};
+}
+
+std::vector<OptionMember<HardBootstrapOptions>> HardBootstrapOptions::members() {
+  return {{.name = "beta", .flag = "--hard-beta", .help = "the label's weight", .member = &HardBootstrapOptions::beta}};
+}
+
 Tensor soft_bootstrap(const Tensor& logits, const Tensor& labels, double beta) {
   check_beta("bootstrap-soft", beta);
   check_logits_and_labels("bootstrap-soft", logits, labels, 1);
@@ -31,20 +39,20 @@ Tensor hard_bootstrap(const Tensor& logits, const Tensor& labels, double beta) {
   return -mean(beta * gather(log_p, labels) + (1.0 - beta) * gather(log_p, argmax(logits)));
 }
 
-SoftBootstrapLoss::SoftBootstrapLoss(double beta) : beta_(beta) {
-  check_beta("bootstrap-soft", beta);
+SoftBootstrapLoss::SoftBootstrapLoss(const SoftBootstrapOptions& options) : options_(options) {
+  check_beta("bootstrap-soft", options.beta);
 }
 
 Tensor SoftBootstrapLoss::operator()(const Tensor& logits, const Batch& batch) {
-  return soft_bootstrap(logits, batch.labels, beta_);
+  return soft_bootstrap(logits, batch.labels, options_.beta);
 }
 
-HardBootstrapLoss::HardBootstrapLoss(double beta) : beta_(beta) {
-  check_beta("bootstrap-hard", beta);
+HardBootstrapLoss::HardBootstrapLoss(const HardBootstrapOptions& options) : options_(options) {
+  check_beta("bootstrap-hard", options.beta);
 }
 
 Tensor HardBootstrapLoss::operator()(const Tensor& logits, const Batch& batch) {
-  return hard_bootstrap(logits, batch.labels, beta_);
+  return hard_bootstrap(logits, batch.labels, options_.beta);
 }
 
 }  // namespace cofactor

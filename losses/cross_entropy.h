@@ -2,13 +2,10 @@
 //
 // Definition. With p_i = softmax(z_i) for the logits z_i of sample i and its label y_i,
 //
-//   L = 1/N sum_i -log p_i[y_i],        -log p_i[y] = log sum_k exp(z_ik) - z_iy.
+//   L = 1/N sum_i -log p_i[y_i]
 //
-// Gradient. d/dz_ic of log sum_k exp(z_ik) is exp(z_ic) / sum_k exp(z_ik) = p_ic, and of z_iy it is 1[c = y_i]:
-//
-//   dL/dz_ic = (p_ic - 1[c = y_i]) / N.
-//
-// Each row sums to 0: adding a constant to a sample's logits changes nothing. No entry exceeds 1/N.
+// Gradient (docs/derivations.md, section 2). dL/dz_ic = (p_ic - 1[c = y_i]) / N. Each row sums to 0: adding a constant to
+// a sample's logits changes nothing. No entry exceeds 1/N.
 //
 // Range. [0, +inf). C classes with equal logits give log C; 0 is approached, never reached, as p_i[y_i] goes to 1.
 //

@@ -1,6 +1,5 @@
 #include "losses/dmi.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "engine/ops/elementwise.h"
@@ -11,6 +10,18 @@
 #include "losses/checks.h"
 
 namespace cofactor {
+
+std::vector<OptionMember<DmiOptions>> DmiOptions::members() {
+  return {{.name = "normalize",
+           .flag = "--no-normalize",
+           .help = "U = O L, not O L / N, as most of the published code has it",
+           .member = &DmiOptions::normalize},
+          {.name = "epsilon",
+           .flag = "--epsilon",
+           .help = "added to |det U|; the published code has 0.001",
+           .member = &DmiOptions::epsilon,
+           .default_text = "0, the paper's"}};
+}
 
 Tensor joint_matrix(const Tensor& logits, const Tensor& labels, bool normalize) {
   check_logits_and_labels("dmi", logits, labels, 2);
@@ -37,14 +48,16 @@ Tensor DmiLoss::operator()(const Tensor& logits, const Batch& batch) {
   return dmi(logits, batch.labels, options_);
 }
 
-bool DmiLoss::skips(const Batch& batch, int64_t classes) const {
-  check(classes >= 2, "dmi: {} classes, expected at least 2", classes);
-  std::vector<bool> present(static_cast<size_t>(classes), false);
-  for (int32_t label : batch.host_labels) {
-    check(label >= 0 && label < classes, "dmi: label {} lies outside [0, {})", label, classes);
-    present[static_cast<size_t>(label)] = true;
-  }
-  return std::ranges::find(present, false) != present.end();
+std::string DmiLoss::uninformative_under(const Transition& noise) const {
+  if (!noise.is_singular()) return {};
+  return "the transition matrix is singular, so the noisy labels do not distinguish the classes and the loss is "
+         "infinite "
+         "for every network";
+}
+
+Loss::Diagnosis DmiLoss::diagnose_infinity() const {
+  return {.cause = "U is singular: the network's outputs do not distinguish the noisy classes",
+          .remedy = "smooth with --epsilon 0.001"};
 }
 
 }  // namespace cofactor

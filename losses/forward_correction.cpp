@@ -39,12 +39,12 @@ Tensor negative_log_mixture(const Tensor& logits, const Tensor& log_t) {
 }  // namespace
 
 Tensor forward_correction(const Tensor& logits, const Tensor& labels, const Transition& transition) {
-  ForwardCorrectionLoss loss(transition);
+  ForwardCorrectionLoss loss({.transition = transition});
   return loss(logits, {.inputs = {}, .labels = labels, .host_labels = {}, .indices = {}});
 }
 
-ForwardCorrectionLoss::ForwardCorrectionLoss(std::optional<Transition> transition)
-    : LossCorrection(std::move(transition), log_columns) {}
+ForwardCorrectionLoss::ForwardCorrectionLoss(const LossCorrectionOptions& options)
+    : LossCorrection(options, log_columns) {}
 
 Tensor ForwardCorrectionLoss::operator()(const Tensor& logits, const Batch& batch) {
   return negative_log_mixture(logits, table_rows(logits, batch.labels));

@@ -5,10 +5,10 @@
 //
 //   L = 1/N sum_i -log sum_c p_c T(c, y_i).
 //
-// In log space, -logsumexp_c(log p_c + log T(c, y_i)), so that nothing underflows however sure the network is.
+// In log space, -logsumexp_c(log p_c + log T(c, y_i)), so that nothing underflows however certain the network is.
 //
-// Gradient. Let w_c = p_c T(c, y) / sum_k p_k T(k, y): the probability of the true class c given the output and the
-// label (Bayes). Differentiating by log p_c gives -w_c, and through log softmax, since w sums to 1,
+// Gradient (docs/derivations_baselines.md, section 5). With w_c = p_c T(c, y) / sum_k p_k T(k, y), the probability of the
+// true class c given the output and the label (Bayes),
 //
 //   dL/dz_ic = (p_ic - w_ic) / N:
 //
@@ -16,19 +16,18 @@
 //
 // Range. [-log max_c T(c, y), +inf) for label y.
 //
-// Under label noise. Its expectation over noisy labels is cross entropy between Pr[Y~ | x] and T^T p, and is least
-// where the two are equal. If T is the true noise and invertible, that is p(x) = Pr[Y | x], for every noise, diagonally
-// non-dominant or not: the clean minimiser. All depends on T. An estimate takes the network's most confident sample for
-// a certain one.
+// Under label noise. If T is the true noise and invertible, the expectation over noisy labels is least at
+// p(x) = Pr[Y | x], for every noise, diagonally non-dominant or not: the clean minimiser. All depends on T. An estimate
+// takes the network's most confident sample for a certain one.
 //
 // Zeros of T. log T is then -infinity: class c has w_c = 0, exactly. If T gives a label probability 0 for every class,
 // the data contradict T, and the loss would be +infinity whatever the logits, without a gradient. Such a sample counts
 // 708.4 = -log of the smallest normal f64 instead, and its gradient is 0 but for rounding: the run goes on without it,
 // and the loss shows that it is there.
 //
-// The estimate is the protocol's and the published DMI code's: row i is the softmax output of the training sample with
-// the highest probability of class i. (Patrini et al. take the 97th percentile of that probability in most
-// experiments.)
+// The estimate (data/noise/estimate.h) is the protocol's and the published DMI code's: row i is the softmax output of
+// the training sample with the highest probability of class i. (Patrini et al. take the 97th percentile of that
+// probability in most experiments.)
 #pragma once
 
 #include "losses/loss_correction.h"
@@ -42,7 +41,7 @@ Tensor forward_correction(const Tensor& logits, const Tensor& labels, const Tran
 class ForwardCorrectionLoss : public LossCorrection {
  public:
   // Without a matrix it is estimated.
-  explicit ForwardCorrectionLoss(std::optional<Transition> transition = {});
+  explicit ForwardCorrectionLoss(const LossCorrectionOptions& options = {});
   std::string_view name() const override { return "fw"; }
   Tensor operator()(const Tensor& logits, const Batch& batch) override;
 };

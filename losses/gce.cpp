@@ -19,6 +19,14 @@ void check_options(const GceOptions& options) {
 
 }  // namespace
 
+std::vector<OptionMember<GceOptions>> GceOptions::members() {
+  return {{.name = "q", .flag = "--q", .help = "the loss is (1 - p^q) / q", .member = &GceOptions::q},
+          {.name = "truncation",
+           .flag = "--truncation",
+           .help = "constant where p is at most this; 0: nowhere",
+           .member = &GceOptions::truncation}};
+}
+
 Tensor gce(const Tensor& logits, const Tensor& labels, const GceOptions& options) {
   check_options(options);
   check_logits_and_labels("gce", logits, labels, 1);

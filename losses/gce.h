@@ -6,30 +6,26 @@
 //
 //   L_q = (1 - p^q) / q                 L = 1/N sum_i L_q
 //
-// the negative Box-Cox transformation. As q -> 0, p^q = 1 + q log p + O(q^2) and L_q -> -log p, cross entropy; at q = 1
-// it is 1 - p, half of the mean absolute error between softmax and one-hot label (losses/mae.h), though the paper calls
-// it MAE.
+// As q -> 0 it goes to cross entropy; at q = 1 it is 1 - p, half of the mean absolute error between softmax and one-hot
+// label (losses/mae.h), though the paper calls it MAE.
 //
-// Gradient. dL_q/d(log p) = -p^q, and d(log p)/dz_c = 1[c = y] - p_c, so
+// Gradient (docs/derivations_baselines.md, section 2). dL/dz_ic = p^q (p_ic - 1[c = y_i]) / N: cross entropy's, each
+// sample weighted by p^q, so that a label counts little where the network gives it a low probability. p^q is
+// exp(q log p) from log softmax, so the gradient is finite where p underflows. 1 - p^q loses digits where q is small: an
+// absolute error of about rounding / q.
 //
-//   dL/dz_ic = p^q (p_ic - 1[c = y_i]) / N:
+// Range. [0, 1/q).
 //
-// cross entropy's gradient, each sample weighted by p^q. Samples whose label the network does not believe count little.
-// Computed as p^q = exp(q log p) from log softmax, whose gradient divides by nothing: it is finite where p underflows.
-// 1 - p^q loses digits where q is small: an absolute error of about rounding / q.
-//
-// Range. [0, 1/q). Summed over the labels a sample could have, (C - C^(1-q)) / q <= sum_y L_q <= (C - 1) / q: nearly
-// constant for q near 1, which is what makes a loss tolerate noise (Ghosh et al. 2017), and exactly constant at q = 1.
-//
-// Truncated (their section 3.3): L_q(k) where p <= k. Such a sample has no gradient; it is pruned as an outlier. The
+// Truncated (their section 3.3). L_q(k) where p <= k: such a sample has no gradient; it is pruned as an outlier. The
 // paper decides about all samples now and then, between epochs; here the loss decides at every step from the current p.
 //
 // Under label noise. The uniform-noise bound of the paper's Theorem 1 vanishes at q = 1 only, and needs the right label
 // to be the most frequent one in every class: with diagonally non-dominant noise this loss is minimised by the wrong
-// class, as every distance-based loss (paper, section 1).
+// class, like every distance-based loss (paper, section 1).
 #pragma once
 
 #include "losses/loss.h"
+#include "losses/loss_options.h"
 
 namespace cofactor {
 
@@ -38,6 +34,7 @@ struct GceOptions {
   double truncation = 0.0;  // k in [0, 1): L_q(k) where p <= k; 0: off (the paper's truncated variant has 0.5)
 
   bool operator==(const GceOptions&) const = default;
+  static std::vector<OptionMember<GceOptions>> members();
 };
 
 // The mean over the batch, a scalar in the logits' dtype. logits (N, C) in f32 or f64, labels (N) i32 in [0, C), on one

@@ -4,16 +4,6 @@
 
 namespace cofactor {
 
-Transition normalised_rows(int64_t classes, std::vector<double> weights, double alpha) {
-  for (int64_t c = 0; c < classes; ++c) {
-    double* row = weights.data() + c * classes;
-    double sum = 0.0;
-    for (int64_t y = 0; y < classes; ++y) sum += row[y] += alpha;
-    for (int64_t y = 0; y < classes; ++y) row[y] /= sum;
-  }
-  return {classes, std::move(weights)};
-}
-
 LatentLabels::LatentLabels(int64_t classes) : classes_(classes), counts_(static_cast<size_t>(classes * classes), 0) {}
 
 void LatentLabels::set(int64_t index, int32_t noisy, int32_t latent) {
@@ -36,7 +26,7 @@ void LatentLabels::set(int64_t index, int32_t noisy, int32_t latent) {
 }
 
 Transition LatentLabels::transition(double alpha) const {
-  return normalised_rows(classes_, {counts_.begin(), counts_.end()}, alpha);
+  return Transition::from_weights(classes_, {counts_.begin(), counts_.end()}, alpha);
 }
 
 std::vector<NamedTensor> LatentLabels::state() const {

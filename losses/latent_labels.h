@@ -6,9 +6,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "data/noise/transition.h"
 #include "engine/named_tensor.h"
 #include "engine/state_reader.h"
-#include "losses/transition.h"
 
 namespace cofactor {
 
@@ -41,8 +41,5 @@ class LatentLabels {
   std::unordered_map<int64_t, size_t> places_;
   std::vector<int64_t> counts_;  // (classes, classes): latent, noisy
 };
-
-// (weights + alpha), each row divided by its sum, for row-major weights (classes, classes) from 0 up.
-Transition normalised_rows(int64_t classes, std::vector<double> weights, double alpha);
 
 }  // namespace cofactor

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "data/noise/estimate.h"
 #include "engine/autograd.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/multinomial.h"
@@ -32,6 +33,18 @@ void check_on_host(const Batch& batch, int64_t samples) {
 }
 
 }  // namespace
+
+std::vector<OptionMember<LccnOptions>> LccnOptions::members() {
+  return {{.name = "warmup_steps",
+           .flag = "--warmup-steps",
+           .help = "first steps, whose T is that of ce's outputs",
+           .member = &LccnOptions::warmup_steps},
+          {.name = "update_every",
+           .flag = "--update-every",
+           .help = "steps from one T to the next, counted from drawn labels",
+           .member = &LccnOptions::update_every},
+          {.name = "alpha", .flag = "--lccn-alpha", .help = "added to each count of T", .member = &LccnOptions::alpha}};
+}
 
 LccnLoss::LccnLoss(const LccnOptions& options) : options_(options), key_{.purpose = Purpose::latent} {
   check(options.warmup_steps >= 0, "lccn: {} warm-up steps, expected at least 0", options.warmup_steps);
@@ -96,7 +109,7 @@ void LccnLoss::prepare(const Tensor& logits, const Batch& batch) {
     for (int64_t c = 0; c < classes; ++c)
       soft[static_cast<size_t>(c * classes + batch.host_labels[at])] += p[static_cast<size_t>(i * classes + c)];
   }
-  set(normalised_rows(classes, std::move(soft), options_.alpha));
+  set(Transition::from_weights(classes, std::move(soft), options_.alpha));
   latent_labels_ = std::move(latent);
   drawn_.clear();
   steps_ = 0;
@@ -126,17 +139,16 @@ std::vector<NamedTensor> LccnLoss::state() const {
   if (!transition_) return {};
   LatentLabels latent = latent_labels_;
   for (const Drawn& step : drawn_) read(step.latent, step.indices, step.noisy, latent);
-  const int64_t classes = transition_->classes();
   const std::vector<int32_t> steps{static_cast<int32_t>(steps_)};
   std::vector<NamedTensor> state = latent.state();
-  state.push_back({"transition", Tensor::from(transition_->values(), {classes, classes}, kHost)});
+  state.push_back({"transition", transition_->tensor()});
   state.push_back({"steps", Tensor::from(steps, {1}, kHost)});
   return state;
 }
 
 void LccnLoss::load_state(const std::vector<NamedTensor>& state) {
   StateReader reader(name(), state);
-  Transition transition = transition_of(name(), reader.take("transition"));
+  Transition transition = Transition::from_tensor(name(), reader.take("transition"));
   const auto steps = reader.take("steps", {1}, DType::i32).to_vector<int32_t>()[0];
   check(steps >= 0, "lccn: {} steps in the state", steps);
   LatentLabels latent = LatentLabels::from_state(transition.classes(), reader);

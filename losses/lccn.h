@@ -14,15 +14,13 @@
 // the posterior mean under a Dirichlet(alpha) prior on each row. Together it is Gibbs sampling of latent labels and T,
 // with the network's training between.
 //
-// Gradient. Of what was drawn, dL/dz_ic = (p_ic - 1[c = latent_i]) / N. In expectation over the draws it is
-// (p_ic - w_ic) / N: the gradient of forward correction with the same T (losses/forward_correction.h). The methods
-// differ in where T comes from.
+// Gradient (docs/derivations_baselines.md, section 8). Of what was drawn, dL/dz_ic = (p_ic - 1[c = latent_i]) / N; in
+// expectation over the draws that of forward correction with the same T (losses/forward_correction.h).
 //
 // Range. [0, +inf).
 //
-// Under label noise. T follows the network as the network follows T. The safeguard is that a count moves by one sample
-// at a time, so that a batch of N samples changes row c by no more than about N / (n_c + C alpha): a network led astray
-// by one batch cannot take T along. Where the counts come to be the true noise, the network's minimiser is the clean
+// Under label noise. A batch of N samples changes row c of T by no more than about N / (n_c + C alpha), so that no batch
+// can upset it: the safeguard. Where the counts come to be the true noise, the network's minimiser is the clean
 // posterior, as in forward correction; but they start from a network trained on the noisy labels, so with noise that
 // hides a class (diagonally non-dominant) T starts, and may stay, wrong.
 //
@@ -39,11 +37,12 @@
 #include <map>
 #include <optional>
 
+#include "data/noise/transition.h"
 #include "engine/random.h"
 #include "losses/device_matrix.h"
 #include "losses/latent_labels.h"
 #include "losses/loss.h"
-#include "losses/transition.h"
+#include "losses/loss_options.h"
 
 namespace cofactor {
 
@@ -53,6 +52,7 @@ struct LccnOptions {
   double alpha = 1.0;            // added to each count, above 0
 
   bool operator==(const LccnOptions&) const = default;
+  static std::vector<OptionMember<LccnOptions>> members();
 };
 
 class LccnLoss : public Loss {

@@ -1,10 +1,12 @@
-// What every training loss offers: one call from logits and a batch to a scalar. A method that keeps state between
-// steps (a transition matrix, latent labels) offers the same call, and the hooks below it.
+// What every training loss offers: one call from logits and a batch to a scalar, and what a trainer must know of the
+// method, so that no method is known by name outside losses/. All but the call and the name have defaults.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "data/noise/transition.h"
 #include "engine/batch.h"
 #include "engine/named_tensor.h"
 
@@ -16,15 +18,39 @@ class Loss {
 
   virtual std::string_view name() const = 0;
 
-  // The loss of a batch: logits (N, C) in f32 or f64, before any softmax; a scalar, differentiable by the logits.
+  // The loss of a batch: logits (N, C) in f32 or f64, before any softmax; a scalar, differentiable with respect to the
+  // logits.
   virtual Tensor operator()(const Tensor& logits, const Batch& batch) = 0;
 
-  // Whether the batch carries no gradient for this loss, so that the whole training step is left out (momentum and
-  // weight decay must not move the weights either). Decided from the labels, on the host, before any work.
-  virtual bool skips(const Batch& batch, int64_t classes) const {
-    (void)batch, (void)classes;
-    return false;
+  // ---- which labels carry signal
+
+  // Whether a batch carries signal only if every class has a sample in it. Such a loss needs batches of at least as
+  // many samples as there are classes, and the whole training and validation sets must have every class too.
+  virtual bool needs_every_class() const { return false; }
+  // Whether the batch carries no signal, so that the whole training step is left out (momentum and weight decay must
+  // not move the weights either): where needs_every_class(), a class without a sample. Decided from the labels, on the
+  // host, before any work. Throws Error for a label outside [0, classes).
+  virtual bool skips(const Batch& batch, int64_t classes) const;
+  // Why labels under this noise carry no signal for the loss, as a clause: "the transition matrix is singular, so ...".
+  // Empty where they do.
+  virtual std::string uninformative_under(const Transition& noise) const {
+    (void)noise;
+    return {};
   }
+
+  // ---- what the result means
+
+  // Whether the loss tells which output stands for which class. Where it does not, a good classifier may end with its
+  // classes exchanged.
+  virtual bool depends_on_class_order() const { return true; }
+  // What an infinite or NaN loss means where the logits are finite, and the remedy of the method's own, each as a
+  // clause of an error message. Empty where it only means that the logits are too large.
+  struct Diagnosis {
+    std::string cause, remedy;
+  };
+  virtual Diagnosis diagnose_infinity() const { return {}; }
+
+  // ---- training
 
   // What epochs are selected by: the loss of a whole split's logits (N, C), without a gradient; it changes no state.
   virtual Tensor evaluate(const Tensor& logits, const Batch& batch) { return (*this)(logits, batch); }
@@ -36,7 +62,7 @@ class Loss {
   // do not give what the method needs.
   virtual void prepare(const Tensor& logits, const Batch& batch) { (void)logits, (void)batch; }
 
-  // Names the random draws of the next call, as Module::set_random.
+  // Names the random draws of the next call, like Module::set_random.
   virtual void set_random(uint64_t seed, uint64_t step) { (void)seed, (void)step; }
   // Called after each training step on the batch, also where the step was recorded earlier and only replayed: the call
   // itself may then not have run, but the tensors that it wrote hold this step's values.

@@ -1,13 +1,23 @@
 #include "losses/loss_correction.h"
 
+#include "data/noise/estimate.h"
 #include "engine/state_reader.h"
 #include "losses/checks.h"
 
 namespace cofactor {
 
-LossCorrection::LossCorrection(std::optional<Transition> given, MakeTable make_table)
-    : given_(given.has_value()), make_table_(make_table) {
-  if (given) set(std::move(*given));
+std::vector<OptionMember<LossCorrectionOptions>> LossCorrectionOptions::members() {
+  return {{.name = "transition",
+           .flag = "--transition",
+           .help = "file of T: one line per class, its label probabilities",
+           .member = &LossCorrectionOptions::transition,
+           .default_text = "estimated from ce",
+           .no_value = "estimated"}};
+}
+
+LossCorrection::LossCorrection(const LossCorrectionOptions& options, MakeTable make_table)
+    : given_(options.transition.has_value()), make_table_(make_table) {
+  if (options.transition) set(*options.transition);
 }
 
 void LossCorrection::set(Transition transition) {
@@ -23,8 +33,7 @@ void LossCorrection::prepare(const Tensor& logits, const Batch& batch) {
 
 std::vector<NamedTensor> LossCorrection::state() const {
   if (given_ || !transition_) return {};
-  const int64_t classes = transition_->classes();
-  return {{"transition", Tensor::from(transition_->values(), {classes, classes}, kHost)}};
+  return {{"transition", transition_->tensor()}};
 }
 
 void LossCorrection::load_state(const std::vector<NamedTensor>& state) {
@@ -32,7 +41,7 @@ void LossCorrection::load_state(const std::vector<NamedTensor>& state) {
   StateReader reader(name(), state);
   const Tensor saved = reader.take("transition");
   reader.check_finished();
-  set(transition_of(name(), saved));
+  set(Transition::from_tensor(name(), saved));
 }
 
 Tensor LossCorrection::table_rows(const Tensor& logits, const Tensor& labels) {

@@ -5,11 +5,19 @@
 
 #include <optional>
 
+#include "data/noise/transition.h"
 #include "losses/device_matrix.h"
 #include "losses/loss.h"
-#include "losses/transition.h"
+#include "losses/loss_options.h"
 
 namespace cofactor {
+
+struct LossCorrectionOptions {
+  std::optional<Transition> transition = {};  // none: estimated in prepare()
+
+  bool operator==(const LossCorrectionOptions&) const = default;
+  static std::vector<OptionMember<LossCorrectionOptions>> members();
+};
 
 class LossCorrection : public Loss {
  public:
@@ -27,7 +35,7 @@ class LossCorrection : public Loss {
  protected:
   // Row y of the table, (C, C) row-major, is what the loss reads for label y.
   using MakeTable = std::vector<double> (*)(const Transition& transition);
-  LossCorrection(std::optional<Transition> given, MakeTable make_table);
+  LossCorrection(const LossCorrectionOptions& options, MakeTable make_table);
 
   // (N, C): the table's rows of the labels, in the logits' dtype. Throws Error without a matrix, and where its classes
   // are not the logits'.

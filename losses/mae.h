@@ -3,25 +3,19 @@
 //
 // Definition. With p_i = softmax(z_i) and the label y_i, the absolute errors summed over the classes:
 //
-//   L = 1/N sum_i sum_c |1[c = y_i] - p_ic| = 1/N sum_i 2 (1 - p_i[y_i]),
+//   L = 1/N sum_i sum_c |1[c = y_i] - p_ic| = 1/N sum_i 2 (1 - p_i[y_i])
 //
-// since 1 - p_i[y_i] is missing at the label and the others, which sum to it, are too much. Twice generalised cross
-// entropy at q = 1 (losses/gce.h).
+// Twice generalised cross entropy at q = 1 (losses/gce.h).
 //
-// Gradient. dp_y/dz_c = p_y (1[c = y] - p_c), so
-//
-//   dL/dz_ic = 2 p_i[y_i] (p_ic - 1[c = y_i]) / N.
-//
-// It vanishes both where the label is certain and where it is excluded: a sample that the network gets wrong with
-// confidence is not learned, be its label noise or hard. This is why it trains slowly from scratch.
+// Gradient (docs/derivations_baselines.md). dL/dz_ic = 2 p_i[y_i] (p_ic - 1[c = y_i]) / N. It vanishes both where the
+// label is certain and where it is excluded: a sample that the network gets wrong with confidence is not learned, be its
+// label noise or hard. This is why it trains slowly from scratch.
 //
 // Range. [0, 2].
 //
-// Under label noise. sum_y L(p, y) = 2 (C - 1) whatever p: the loss is symmetric. With uniform noise of rate r below
-// (C - 1) / C the expected noisy loss is therefore (1 - r C / (C - 1)) times the clean one plus a constant, and has the
-// same minimiser (Ghosh et al., Theorem 1). Class-conditional noise is tolerated if every class keeps its own label
-// more often than it gets any other one (their Theorem 3, where the clean minimum is 0); diagonally non-dominant noise
-// is not.
+// Under label noise (section 1 there). Uniform noise of rate below (C - 1) / C leaves the minimiser as it is (Ghosh et
+// al., Theorem 1). Class-conditional noise is tolerated if every class keeps its own label more often than it gets any
+// other one (their Theorem 3, where the clean minimum is 0); diagonally non-dominant noise is not.
 #pragma once
 
 #include "losses/loss.h"

@@ -2,62 +2,148 @@
 
 #include <fmt/ranges.h>
 
-#include <array>
+#include <algorithm>
+#include <type_traits>
 
 #include "losses/backward_correction.h"
+#include "losses/bootstrapping.h"
 #include "losses/cross_entropy.h"
+#include "losses/dmi.h"
 #include "losses/forward_correction.h"
+#include "losses/gce.h"
+#include "losses/lccn.h"
 #include "losses/mae.h"
+#include "losses/symmetric_cross_entropy.h"
 
 namespace cofactor {
 
 namespace {
 
-using Made = std::unique_ptr<Loss>;
-
 struct Method {
   std::string_view name;
-  Made (*make)(const LossOptions& options);
+  std::vector<LossOption> options;
+  std::unique_ptr<Loss> (*make)(const Method& method, const LossOptions& given);
 };
 
-constexpr std::array kMethods{
-    Method{"ce", [](const LossOptions&) -> Made { return std::make_unique<CrossEntropyLoss>(); }},
-    Method{"dmi", [](const LossOptions& options) -> Made { return std::make_unique<DmiLoss>(options.dmi); }},
-    Method{"gce", [](const LossOptions& options) -> Made { return std::make_unique<GceLoss>(options.gce); }},
-    Method{
-        "fw",
-        [](const LossOptions& options) -> Made { return std::make_unique<ForwardCorrectionLoss>(options.transition); }},
-    Method{"lccn", [](const LossOptions& options) -> Made { return std::make_unique<LccnLoss>(options.lccn); }},
-    Method{"bw",
-           [](const LossOptions& options) -> Made {
-             return std::make_unique<BackwardCorrectionLoss>(options.transition);
-           }},
-    Method{"mae", [](const LossOptions&) -> Made { return std::make_unique<MaeLoss>(); }},
-    Method{"bootstrap-soft",
-           [](const LossOptions& options) -> Made {
-             return std::make_unique<SoftBootstrapLoss>(options.bootstrap.soft_beta);
-           }},
-    Method{"bootstrap-hard",
-           [](const LossOptions& options) -> Made {
-             return std::make_unique<HardBootstrapLoss>(options.bootstrap.hard_beta);
-           }},
-    Method{"sce",
-           [](const LossOptions& options) -> Made { return std::make_unique<SymmetricCrossEntropyLoss>(options.sce); }},
-};
+OptionValue as_option_value(const std::optional<Transition>& value) {
+  return value ? OptionValue(*value) : OptionValue();
+}
+
+template <class T>
+OptionValue as_option_value(const T& value) {
+  return value;
+}
+
+template <class Options>
+std::vector<LossOption> described() {
+  std::vector<LossOption> options;
+  for (const OptionMember<Options>& option : Options::members()) {
+    const OptionValue fallback =
+        std::visit([](auto member) { return as_option_value(Options{}.*member); }, option.member);
+    options.push_back({option.name, option.flag, option.help, fallback, option.default_text, option.no_value});
+  }
+  return options;
+}
+
+template <class Made, class Options>
+std::unique_ptr<Loss> make_with(const Method& method, const LossOptions& given) {
+  Options options;
+  const std::vector<OptionMember<Options>> members = Options::members();
+  for (size_t i = 0; i < members.size(); ++i) {
+    const OptionValue value = value_of(method.name, method.options[i], given);
+    const auto set = [&]<class T>(T Options::*member) { options.*member = std::get<T>(value); };
+    const auto set_matrix = [&](std::optional<Transition> Options::*member) {
+      if (const auto* matrix = std::get_if<Transition>(&value)) options.*member = *matrix;
+    };
+    std::visit(
+        [&](auto member) {
+          if constexpr (std::is_same_v<decltype(member), std::optional<Transition> Options::*>)
+            set_matrix(member);
+          else
+            set(member);
+        },
+        members[i].member);
+  }
+  return std::make_unique<Made>(options);
+}
+
+template <class Made>
+Method method(std::string_view name) {
+  return {
+      name, {}, [](const Method&, const LossOptions&) -> std::unique_ptr<Loss> { return std::make_unique<Made>(); }};
+}
+
+template <class Made, class Options>
+Method method(std::string_view name) {
+  return {name, described<Options>(), make_with<Made, Options>};
+}
+
+const std::vector<Method>& all_methods() {
+  static const std::vector<Method> methods = {
+      method<CrossEntropyLoss>("ce"),
+      method<DmiLoss, DmiOptions>("dmi"),
+      method<GceLoss, GceOptions>("gce"),
+      method<ForwardCorrectionLoss, LossCorrectionOptions>("fw"),
+      method<LccnLoss, LccnOptions>("lccn"),
+      method<BackwardCorrectionLoss, LossCorrectionOptions>("bw"),
+      method<MaeLoss>("mae"),
+      method<SoftBootstrapLoss, SoftBootstrapOptions>("bootstrap-soft"),
+      method<HardBootstrapLoss, HardBootstrapOptions>("bootstrap-hard"),
+      method<SymmetricCrossEntropyLoss, SceOptions>("sce"),
+  };
+  return methods;
+}
+
+const Method& find_method(std::string_view name) {
+  for (const Method& known : all_methods())
+    if (known.name == name) return known;
+  fail("make_loss: there is no method \"{}\", expected one of: {}", name, fmt::join(loss_names(), ", "));
+}
+
+void check_names(const Method& method, const LossOptions& given) {
+  std::vector<std::string_view> names;
+  for (const LossOption& option : method.options) names.push_back(option.name);
+  for (const auto& [name, value] : given) {
+    const bool known = std::ranges::find(names, name) != names.end();
+    check(known, "{}: there is no option \"{}\", expected {}", method.name, name,
+          names.empty() ? "none" : fmt::format("one of: {}", fmt::join(names, ", ")));
+  }
+}
+
+std::string_view type_of(const OptionValue& value) {
+  constexpr std::string_view kTypes[] = {"a transition matrix", "true or false", "a whole number", "a number",
+                                         "a transition matrix"};
+  return kTypes[value.index()];
+}
 
 }  // namespace
 
 std::unique_ptr<Loss> make_loss(std::string_view method, const LossOptions& options) {
-  for (const Method& known : kMethods)
-    if (known.name == method) return known.make(options);
-  fail("make_loss: there is no method \"{}\", expected one of: {}", method, fmt::join(loss_names(), ", "));
+  const Method& known = find_method(method);
+  check_names(known, options);
+  return known.make(known, options);
 }
 
 std::vector<std::string> loss_names() {
   std::vector<std::string> names;
-  names.reserve(kMethods.size());
-  for (const Method& method : kMethods) names.emplace_back(method.name);
+  for (const Method& method : all_methods()) names.emplace_back(method.name);
   return names;
+}
+
+const std::vector<LossOption>& loss_options(std::string_view method) {
+  return find_method(method).options;
+}
+
+OptionValue value_of(std::string_view method, const LossOption& option, const LossOptions& given) {
+  const auto found = given.find(option.name);
+  if (found == given.end()) return option.fallback;
+  const OptionValue& value = found->second;
+  const bool has_no_default = std::holds_alternative<std::monostate>(option.fallback);
+  if (value.index() == option.fallback.index() || (has_no_default && std::holds_alternative<Transition>(value)))
+    return value;
+  if (const auto* whole = std::get_if<int64_t>(&value); whole && std::holds_alternative<double>(option.fallback))
+    return static_cast<double>(*whole);
+  fail("{}: the option \"{}\" is {}, expected {}", method, option.name, type_of(value), type_of(option.fallback));
 }
 
 }  // namespace cofactor

@@ -7,18 +7,15 @@
 //   RCE = -sum_c p_ic log t_ic = -A (1 - p_i[y_i]),   where log 0 is defined as A < 0 (log 1 is 0)
 //   L   = 1/N sum_i alpha CE + beta RCE
 //
-// RCE is -A / 2 times the mean absolute error (losses/mae.h), and equal to it at A = -2.
+// RCE is -A / 2 times the mean absolute error (losses/mae.h).
 //
-// Gradient. The sum of the two,
-//
-//   dL/dz_ic = (alpha - beta A p_i[y_i]) (p_ic - 1[c = y_i]) / N:
-//
-// cross entropy's gradient with a weight that grows with the network's belief in the label.
+// Gradient (docs/derivations_baselines.md). dL/dz_ic = (alpha - beta A p_i[y_i]) (p_ic - 1[c = y_i]) / N: cross
+// entropy's, with a weight that grows with the label's probability.
 //
 // Range. [0, +inf).
 //
 // Under label noise. RCE alone tolerates noise exactly where the mean absolute error does (losses/mae.h); the cross
-// entropy that is added for the classes that are hard to learn takes some of it back. Neither survives diagonally
+// entropy, which is added for classes that are hard to learn, takes some of it back. Neither survives diagonally
 // non-dominant noise.
 //
 // Values. alpha = 0.1 and beta = 1 are the paper's for CIFAR-10. beta and A enter as their product alone: the published
@@ -26,6 +23,7 @@
 #pragma once
 
 #include "losses/loss.h"
+#include "losses/loss_options.h"
 
 namespace cofactor {
 
@@ -35,6 +33,7 @@ struct SceOptions {
   double log_zero = -4.0;  // A, below 0
 
   bool operator==(const SceOptions&) const = default;
+  static std::vector<OptionMember<SceOptions>> members();
 };
 
 // The mean over the batch, a scalar in the logits' dtype. logits (N, C) in f32 or f64, labels (N) i32 in [0, C), on one

@@ -25,10 +25,6 @@ std::string training_batch(int number) {
   return fmt::format("data_batch_{}.bin", number);
 }
 
-int32_t class_named(std::string_view name) {
-  return static_cast<int32_t>(std::ranges::find(kCifar10Classes, name) - kCifar10Classes.begin());
-}
-
 std::shared_ptr<const ImageArray> to_array(std::vector<uint8_t> pixels, std::vector<int32_t> labels) {
   return std::make_shared<ImageArray>(std::move(pixels), Shape{kCifarSide, kCifarSide, kRgb}, std::move(labels),
                                       kCifarClasses, std::vector<float>(kCifar10Mean.begin(), kCifar10Mean.end()),
@@ -160,20 +156,6 @@ Cifar10 load_cifar10(const std::filesystem::path& directory, const Cifar10Option
     cifar.train.data =
         cifar.train.data->images()->augmented({.pad = 4, .crop_h = kCifarSide, .crop_w = kCifarSide, .flip = true});
   return cifar;
-}
-
-TransitionMatrix cifar10_noise(std::string_view name, double rate) {
-  if (name == "similar-classes") {
-    const auto flip = [](std::string_view from, std::string_view to) {
-      return LabelFlip{class_named(from), class_named(to)};
-    };
-    return flip_noise(
-        kCifarClasses,
-        {flip("truck", "automobile"), flip("bird", "airplane"), flip("deer", "horse"), flip("cat", "dog")}, rate);
-  }
-  if (name == "uniform") return uniform_noise(kCifarClasses, rate);
-  if (name == "symmetric") return symmetric_noise(kCifarClasses, rate);
-  fail("cifar10: the noise '{}' is none of {}", name, fmt::join(kCifar10Noises, ", "));
 }
 
 }  // namespace cofactor

@@ -7,7 +7,6 @@
 
 #include "data/dataset.h"
 #include "data/files/file_account.h"
-#include "data/noise/synthetic.h"
 
 namespace cofactor {
 
@@ -49,13 +48,5 @@ struct Cifar10 {
 // a label is above 9, where class folders are not the ten classes, for images of another size, and as split_images
 // does; the binary version takes no split.
 Cifar10 load_cifar10(const std::filesystem::path& directory, const Cifar10Options& options = {});
-
-// The experiment's noises, by the names of the command line.
-inline constexpr std::array<std::string_view, 3> kCifar10Noises = {"similar-classes", "uniform", "symmetric"};
-
-// similar-classes: truck to automobile, bird to airplane, deer to horse, cat to dog, each with probability rate
-// (paper); uniform: a label drawn from all ten with probability rate; symmetric: one of the other nine. Throws Error
-// for any other name and for a rate outside [0, 1].
-TransitionMatrix cifar10_noise(std::string_view name, double rate);
 
 }  // namespace cofactor

@@ -1,7 +1,5 @@
 #include "data/sets/dogs_vs_cats.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -108,11 +106,6 @@ DogsVsCats load_dogs_vs_cats(const std::filesystem::path& directory, const DogsV
     *part = intact;
   }
   return data;
-}
-
-TransitionMatrix dogs_vs_cats_noise(std::string_view name, double rate) {
-  if (name == kDogsVsCatsNoises[0]) return flip_noise(2, {{kCat, kDog}}, rate);
-  fail("dogs_vs_cats: the noise '{}' is none of {}", name, fmt::join(kDogsVsCatsNoises, ", "));
 }
 
 }  // namespace cofactor

@@ -3,11 +3,9 @@
 
 #include <array>
 #include <filesystem>
-#include <string_view>
 #include <vector>
 
 #include "data/images/image_set.h"
-#include "data/noise/synthetic.h"
 
 namespace cofactor {
 
@@ -51,12 +49,5 @@ struct DogsVsCats {
 // folder cannot be read, where a class is missing, for fewer than 4 images, and where broken ones leave nothing of a
 // class in a part.
 DogsVsCats load_dogs_vs_cats(const std::filesystem::path& directory, const DogsVsCatsOptions& options = {});
-
-// The experiment's noises, by the names of the command line.
-inline constexpr std::array<std::string_view, 1> kDogsVsCatsNoises = {"cat-to-dog"};
-
-// cat-to-dog [[1 - r, r], [0, 1]] (paper; the published code flips class 1 to class 0). Throws Error for any other name
-// and for a rate outside [0, 1].
-TransitionMatrix dogs_vs_cats_noise(std::string_view name, double rate);
 
 }  // namespace cofactor

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -118,13 +119,6 @@ FashionMnist load_fashion_mnist(const std::filesystem::path& directory) {
 
 std::filesystem::path fashion_mnist_default_directory() {
   return "/usr/share/datasets/fashion-mnist";
-}
-
-TransitionMatrix fashion_mnist_noise(std::string_view name, double rate) {
-  if (name == "uniform") return uniform_noise(2, rate);
-  if (name == "bags-to-clothes") return flip_noise(2, {{kBag, kClothes}}, rate);
-  if (name == "clothes-to-bags") return flip_noise(2, {{kClothes, kBag}}, rate);
-  fail("fashion_mnist: the noise '{}' is none of {}", name, fmt::join(kFashionMnistNoises, ", "));
 }
 
 }  // namespace cofactor

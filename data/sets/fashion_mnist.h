@@ -1,13 +1,10 @@
-// Fashion-MNIST (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747) as the paper uses it (section 4.2): bags against
+// Fashion-MNIST (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747) as the paper uses it (section 5.1): bags against
 // clothes.
 #pragma once
 
-#include <array>
 #include <filesystem>
-#include <string_view>
 
 #include "data/dataset.h"
-#include "data/noise/synthetic.h"
 
 namespace cofactor {
 
@@ -30,13 +27,5 @@ FashionMnist load_fashion_mnist(const std::filesystem::path& directory);
 
 // Where the Debian package dataset-fashion-mnist puts the files.
 std::filesystem::path fashion_mnist_default_directory();
-
-// The experiment's noises, by the names of the command line.
-inline constexpr std::array<std::string_view, 3> kFashionMnistNoises = {"uniform", "bags-to-clothes",
-                                                                        "clothes-to-bags"};
-
-// uniform [[1 - r/2, r/2], [r/2, 1 - r/2]]; bags-to-clothes [[1 - r, r], [0, 1]]; clothes-to-bags [[1, 0], [r, 1 - r]]
-// (the paper's cases 1 to 3). Throws Error for any other name and for a rate outside [0, 1].
-TransitionMatrix fashion_mnist_noise(std::string_view name, double rate);
 
 }  // namespace cofactor

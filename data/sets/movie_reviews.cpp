@@ -1,8 +1,9 @@
 #include "data/sets/movie_reviews.h"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -164,11 +165,6 @@ MovieReviews load_movie_reviews(const std::filesystem::path& directory, const Mo
 
 std::filesystem::path movie_reviews_default_directory() {
   return "mr";
-}
-
-TransitionMatrix movie_reviews_noise(std::string_view name, double rate) {
-  if (name == kMovieReviewsNoises[0]) return flip_noise(kClasses, {{kPositive, kNegative}}, rate);
-  fail("movie_reviews: the noise '{}' is none of {}", name, fmt::join(kMovieReviewsNoises, ", "));
 }
 
 }  // namespace cofactor

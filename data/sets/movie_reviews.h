@@ -2,14 +2,11 @@
 // pre-processing of Kim 2014.
 #pragma once
 
-#include <array>
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "data/dataset.h"
-#include "data/noise/synthetic.h"
 #include "data/text/text.h"
 
 namespace cofactor {
@@ -48,11 +45,5 @@ MovieReviews load_movie_reviews(const std::filesystem::path& directory, const Mo
 // The folder "mr" in the working directory. No package provides the files: unpack rt-polaritydata.tar.gz from
 // https://www.cs.cornell.edu/people/pabo/movie-review-data/ and name its folder.
 std::filesystem::path movie_reviews_default_directory();
-
-// The experiment's noises, by the names of the command line.
-inline constexpr std::array<std::string_view, 1> kMovieReviewsNoises = {"positive-to-negative"};
-
-// positive-to-negative [[1, 0], [r, 1 - r]]. Throws Error for any other name and for a rate outside [0, 1].
-TransitionMatrix movie_reviews_noise(std::string_view name, double rate);
 
 }  // namespace cofactor

@@ -4,10 +4,10 @@
 #include <tuple>
 
 #include "data/files/names.h"
+#include "data/noise/estimate.h"
 #include "engine/io/file.h"
 #include "experiments/report/csv_field.h"
 #include "losses/dmi.h"
-#include "losses/transition.h"
 
 namespace cofactor {
 namespace {
@@ -20,10 +20,9 @@ double share(int64_t part, int64_t whole) {
 }
 
 Predictions predict_part(const FinishedRun& run, const Split& split, const std::string& part) {
-  Loader loader(split, {.batch_size = kReportBatch,
-                        .sampler = SamplerKind::sequential,
-                        .device = run.options.device,
-                        .workers = run.options.workers});
+  Loader loader(
+      split,
+      {.batch_size = kReportBatch, .sampler = SamplerKind::sequential, .device = run.device, .workers = run.workers});
   return predict(run.model, loader, part);
 }
 

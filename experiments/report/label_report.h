@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/sweep/cell_runner.h"
+#include "experiments/report/finished_run.h"
 #include "experiments/training/evaluate.h"
 
 namespace cofactor {

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "engine/error.h"
-#include "experiments/sweep/inputs.h"
+#include "experiments/training/run_settings.h"
 
 namespace cofactor {
 namespace {

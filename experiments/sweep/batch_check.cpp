@@ -10,14 +10,9 @@ namespace cofactor {
 namespace {
 
 std::set<int64_t> sizes_in_use(const Experiment& experiment, const RunOptions& options) {
-  std::set<int64_t> sizes = {plan_of(experiment, options, "ce").batch_size};
+  std::set<int64_t> sizes = {plan_of(experiment, options, kPretraining).batch_size};
   for (const std::string& method : options.methods) {
-    if (method == "ce") continue;
-    if (options.search) {
-      sizes.insert(options.search->batch_sizes.begin(), options.search->batch_sizes.end());
-    } else {
-      sizes.insert(plan_of(experiment, options, method).batch_size);
-    }
+    for (const int64_t size : batch_sizes_of(experiment, options, method)) sizes.insert(size);
   }
   return sizes;
 }
@@ -26,10 +21,11 @@ bool leaves_one(int64_t samples, int64_t batch_size) {
   return batch_size == 1 || samples % batch_size == 1;
 }
 
-// Whether the network, in training mode, takes a batch of the first `count` samples; why not, where it does not.
+// Whether the network, in training mode, takes a batch of the first `count` samples. Where it does not, `why_not` says
+// why.
 bool takes(Module& model, const RunOptions& options, const Split& split, int64_t count, std::string& why_not) {
-  Loader loader(split,
-                {.batch_size = count, .sampler = SamplerKind::sequential, .device = options.device, .workers = 0});
+  Loader loader(
+      split, {.batch_size = count, .sampler = SamplerKind::sequential, .device = options.trainer.device, .workers = 0});
   loader.start_epoch(0);
   const auto batch = loader.next();
   try {
@@ -60,7 +56,7 @@ void check_lone_samples(const Experiment& experiment, const RunOptions& options,
   if (train.size() < 2) return;
   for (const int64_t size : sizes_in_use(experiment, options)) {
     if (!leaves_one(train.size(), size)) continue;
-    const auto model = data.make_model(options.seeds.front(), options.device);
+    const auto model = data.make_model(options.seeds.front(), options.trainer.device);
     model->compute_in_bf16(options.precision == "bf16");
     std::string why, ignored;
     if (takes(*model, options, train, 1, why) || !takes(*model, options, train, 2, ignored)) return;

@@ -27,7 +27,7 @@ struct Counts {
 using Key = std::function<std::string(const RecordedSample&)>;
 using Pair = std::function<void(const RecordedSample&, const RecordedSample&)>;
 
-// Takes the samples of the two lists that share a key off both, in their order, and hands each pair over.
+// Removes the samples that share a key from both lists, in their order, and passes each pair on.
 void take_pairs(std::vector<const RecordedSample*>& before, std::vector<const RecordedSample*>& now, const Key& key,
                 const Pair& pair) {
   std::multimap<std::string, const RecordedSample*> waiting;

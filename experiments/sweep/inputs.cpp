@@ -5,6 +5,7 @@
 
 #include <array>
 #include <chrono>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -14,7 +15,8 @@
 #include "engine/io/json.h"
 #include "experiments/sweep/input_record.h"
 #include "experiments/sweep/version.h"
-#include "experiments/training/progress.h"
+#include "experiments/training/duration.h"
+#include "experiments/training/run_settings.h"
 
 namespace cofactor {
 namespace {
@@ -23,11 +25,11 @@ namespace fs = std::filesystem;
 
 using ScanClock = std::chrono::steady_clock;
 
-constexpr auto kQuietScan = std::chrono::seconds(2);  // a scan that ends within it says nothing
+constexpr auto kQuietScan = std::chrono::seconds(2);  // a shorter scan prints nothing
 constexpr auto kScanLineEvery = std::chrono::seconds(10);
 constexpr auto kScanShownEvery = std::chrono::milliseconds(200);  // on a terminal
 
-// The parts of the data by name, each with what is known of it.
+// The parts of the data with their names and inputs.
 struct NamedPart {
   const char* name;
   const Split* split;
@@ -40,7 +42,7 @@ std::array<NamedPart, 3> parts_of(const DataSplits& splits, const DataInputs& in
            {"test", &splits.test, &inputs.test}}};
 }
 
-// How far a long scan is: a line that is rewritten on a terminal, and now and then one in a pipe.
+// The progress of a long scan: one line that is rewritten on a terminal, and a line now and then in a pipe.
 class ScanLine {
  public:
   explicit ScanLine(std::string_view program) : program_(program), terminal_(isatty(STDOUT_FILENO) == 1) {}
@@ -50,9 +52,9 @@ class ScanLine {
     if (std::exchange(ended_, done == all)) began_ = shown_ = now;  // another scan
     const bool last = ended_;
     if (now - began_ < kQuietScan || (now - shown_ < (terminal_ ? kScanShownEvery : kScanLineEvery) && !last)) return;
-    if (last && shown_ == began_) return;  // nothing was said of it
+    if (last && shown_ == began_) return;  // no line was printed
     shown_ = now;
-    fmt::print("{}{}: looked at {} of {} files{}{}", terminal_ ? "\r\x1b[K" : "", program_, in_thousands(done),
+    fmt::print("{}{}: read {} of {} files{}{}", terminal_ ? "\r\x1b[K" : "", program_, in_thousands(done),
                in_thousands(all),
                last ? fmt::format(" in {}", format_duration(std::chrono::duration<double>(now - began_).count())) : "",
                terminal_ && !last ? "" : "\n");
@@ -77,33 +79,13 @@ PartInputs inputs_of(const Split& split, SampleContents contents) {
   return {labels.text(), content.text(), std::move(contents.checksums)};
 }
 
-// "data" or "test" of settings; null where there is none, or none that this version writes.
-Json section(const std::string& settings, const char* name) {
-  Json all;
-  try {
-    all = parse_json(settings);
-  } catch (const Error&) {
-    return nullptr;
-  }
-  if (!all.is_object() || !all.contains(name) || !all.at(name).is_object()) return nullptr;
-  const Json& found = all.at(name);
-  const std::string_view known = std::string_view(name) == "data" ? "train" : "content";
-  if (!found.contains(known) || (known == "train" && !found.at(known).is_object())) return nullptr;
-  return found;
-}
-
-// Whatever the order of their names, which a tool may have changed.
-bool are_same(const Json& a, const Json& b) {
-  return nlohmann::json(a) == nlohmann::json(b);
-}
-
-std::string text_at(const Json& object, const char* name) {
+std::string text_at(const Json& object, const std::string& name) {
   return object.is_object() && object.contains(name) ? write_json(object.at(name)) : "nothing";
 }
 
-// What differs between two parts, by their checksums; nothing where they are the same.
+// What differs between two parts, by their checksums; nothing where they are equal.
 std::vector<std::string> part_differences(const char* name, const Json& there, const Json& here) {
-  if (are_same(there, here)) return {};
+  if (is_same_json(there, here)) return {};
   if (text_at(there, "samples") != text_at(here, "samples")) {
     return {fmt::format("there are {} {} samples, and {} there", text_at(here, "samples"), name,
                         text_at(there, "samples"))};
@@ -116,18 +98,29 @@ std::vector<std::string> part_differences(const char* name, const Json& there, c
   return differences;
 }
 
+// The names of the experiment's own settings of the data (ExperimentData::data_settings), here or there.
+std::set<std::string> own_names(const Json& there, const Json& here) {
+  std::set<std::string> names;
+  for (const Json* section : {&there, &here}) {
+    for (const auto& [name, value] : section->items()) names.insert(name);
+  }
+  names.erase("train");
+  names.erase("validation");
+  return names;
+}
+
 fs::path record_path(const fs::path& out, const Json& inputs) {
   return out / "inputs" / (checksum_text(checksum_of(write_json(inputs))) + ".csv");
 }
 
-std::vector<RecordedSample> samples_of(const Experiment& experiment, const ExperimentData& data) {
+std::vector<RecordedSample> samples_of(const RunOptions& options, const ExperimentData& data) {
   std::vector<RecordedSample> samples;
   for (const auto& [name, split, inputs] : parts_of(data.splits, data.inputs)) {
     for (size_t i = 0; i < split->indices.size(); ++i) {
       std::string file = split->data->sample_name(split->indices[i]);
       if (file.empty() || i >= inputs->checksums.size()) return {};
-      samples.push_back({name, experiment.class_names.at(static_cast<size_t>(split->labels[i])), inputs->checksums[i],
-                         std::move(file)});
+      samples.push_back(
+          {name, options.class_names.at(static_cast<size_t>(split->labels[i])), inputs->checksums[i], std::move(file)});
     }
   }
   return samples;
@@ -143,7 +136,7 @@ void prepare_scans(std::string_view program, const RunOptions& options) {
   set_up_scans(std::move(setup));
 }
 
-DataInputs look_at(const DataSplits& splits, int threads) {
+DataInputs find_inputs(const DataSplits& splits, int threads) {
   DataInputs inputs;
   std::vector<std::string> broken;
   std::string first;
@@ -174,45 +167,39 @@ std::string inputs_text(const DataInputs& inputs) {
   return text;
 }
 
-Inputs compare_inputs(const std::string& found, const std::string& here) {
-  const Json there = section(found, "data");
-  if (there.is_null()) return Inputs::unknown;
-  if (!are_same(there, section(here, "data"))) return Inputs::other;
-  return are_same(section(found, "test"), section(here, "test")) ? Inputs::same : Inputs::other_test;
-}
-
-void write_input_record(const fs::path& out, const Experiment& experiment, const ExperimentData& data,
-                        const std::string& settings, bool renewed) {
-  const fs::path path = record_path(out, section(settings, "data"));
+void write_input_record(const RunOptions& options, const ExperimentData& data, const std::string& settings,
+                        bool renewed) {
+  const fs::path path = record_path(options.out, input_section(settings, "data"));
   if (fs::exists(path) && !renewed) return;
-  const std::vector<RecordedSample> samples = samples_of(experiment, data);
+  const std::vector<RecordedSample> samples = samples_of(options, data);
   if (!samples.empty()) write_samples(path, samples);
 }
 
-std::string describe_change(const fs::path& out, const Experiment& experiment, const ExperimentData& data,
-                            const std::string& found, const std::string& here) {
-  const Json before = section(found, "data"), now = section(here, "data");
-  if (before.is_null() || now.is_null()) return "what it learned from was not noted";
-  const std::vector<RecordedSample> samples = samples_of(experiment, data);
-  if (const auto old = read_samples(record_path(out, before)); old && !samples.empty()) {
+std::string describe_change(const RunOptions& options, const ExperimentData& data, const std::string& found,
+                            const std::string& here) {
+  const Json before = input_section(found, "data"), now = input_section(here, "data");
+  if (before.is_null() || now.is_null()) return "its training inputs were not recorded";
+  const std::vector<RecordedSample> samples = samples_of(options, data);
+  if (const auto old = read_samples(record_path(options.out, before)); old && !samples.empty()) {
     const std::string change = difference_of(*old, samples);
-    return change.empty() ? "its samples stand in other places of the data set" : change;
+    return change.empty() ? "its samples have other places in the data set" : change;
   }
   std::vector<std::string> differences = part_differences("training", before.at("train"), now.at("train"));
   for (std::string& one :
        part_differences("validation", before.value("validation", Json()), now.value("validation", Json()))) {
     differences.push_back(std::move(one));
   }
-  for (const char* name : {"classes", "words", "vocabulary", "dimension", "vectors"}) {
-    if (text_at(before, name) != text_at(now, name)) differences.push_back(fmt::format("the {} differ", name));
+  for (const std::string& name : own_names(before, now)) {
+    if (text_at(before, name) != text_at(now, name))
+      differences.push_back(fmt::format("the setting '{}' differs", name));
   }
   return fmt::format("{}", fmt::join(differences, " and "));
 }
 
 std::string describe_test_change(const std::string& found, const std::string& here) {
-  const Json before = section(found, "test");
-  if (before.is_null()) return "its test set was not noted";
-  return fmt::format("{}", fmt::join(part_differences("test", before, section(here, "test")), " and "));
+  const Json before = input_section(found, "test");
+  if (before.is_null()) return "its test set was not recorded";
+  return fmt::format("{}", fmt::join(part_differences("test", before, input_section(here, "test")), " and "));
 }
 
 }  // namespace cofactor

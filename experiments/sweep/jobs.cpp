@@ -17,6 +17,8 @@
 #include "experiments/sweep/cell_runner.h"
 #include "experiments/sweep/inputs.h"
 #include "experiments/sweep/program.h"
+#include "experiments/training/activity.h"
+#include "experiments/training/console.h"
 #include "experiments/training/stop.h"
 
 namespace cofactor {
@@ -24,18 +26,18 @@ namespace {
 
 constexpr auto kReportEvery = std::chrono::milliseconds(100);
 
-// What --worker holds.
-std::string order_for(const CellTodo& todo, int threads) {
-  return write_json({{"noise", todo.cell.noise},
-                     {"rate", todo.cell.rate},
-                     {"seed", todo.cell.seed},
-                     {"methods", todo.methods},
-                     {"inputs", todo.inputs},
+// The value of --worker.
+std::string order_for(const CellRuns& runs, const DataInputs& inputs, int threads) {
+  return write_json({{"noise", runs.cell.noise},
+                     {"rate", runs.cell.rate},
+                     {"seed", runs.cell.seed},
+                     {"methods", runs.methods()},
+                     {"inputs", inputs_text(inputs)},
                      {"threads", threads},
                      {"parent", getpid()}});
 }
 
-// A worker's words to the process that started it.
+// A worker's messages to the process that started it.
 class RemoteProgress : public Progress {
  public:
   void start(std::string label) override { send({{"start", label}}); }
@@ -53,7 +55,7 @@ class RemoteProgress : public Progress {
  private:
   void send(const Json& message) {
     if (advanced_ > 0) send_advance();
-    write_text(stdout, write_json(message) + "\n");  // where nobody listens any more, this process ends too
+    write_text(stdout, write_json(message) + "\n");  // if the other process is gone, this one ends too
   }
   void send_advance() {
     sent_ = std::chrono::steady_clock::now();
@@ -64,10 +66,11 @@ class RemoteProgress : public Progress {
   std::chrono::steady_clock::time_point sent_{};
 };
 
-// A process that trains a cell; killed where it still runs when this object goes.
+// A process that trains a cell. The destructor kills it if it still runs.
 class Worker {
  public:
-  Worker(const CellTodo& todo, std::vector<std::string> command, const DirectoryLock& lock, int threads);
+  // `order` is the value of --worker.
+  Worker(const Cell& cell, std::string order, std::vector<std::string> command, const DirectoryLock& lock);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   ~Worker() {
@@ -79,14 +82,14 @@ class Worker {
 
   const Cell& cell() const { return cell_; }
   int output() const { return output_; }
-  // The complete lines that have come since the last call; nothing at the end.
+  // The complete lines that have arrived since the last call; nothing at the end of the output.
   std::optional<std::vector<std::string>> read_lines();
-  // Asks it to end, which it does once it has written a checkpoint.
+  // Asks it to end after writing a checkpoint.
   void stop() const { kill(pid_, SIGTERM); }
   // How the process ended: "exit code 3", "signal 9".
   std::string wait();
 
-  std::string label;          // of what it runs now
+  std::string label;          // of the present run
   std::optional<int> failed;  // runs, once it is done
   bool named_failure = false;
 
@@ -97,9 +100,9 @@ class Worker {
   std::string unfinished_;
 };
 
-Worker::Worker(const CellTodo& todo, std::vector<std::string> command, const DirectoryLock& lock, int threads)
-    : cell_(todo.cell) {
-  command.insert(command.end(), {"--worker", order_for(todo, threads)});
+Worker::Worker(const Cell& cell, std::string order, std::vector<std::string> command, const DirectoryLock& lock)
+    : cell_(cell) {
+  command.insert(command.end(), {"--worker", std::move(order)});
   std::vector<char*> arguments;
   for (std::string& word : command) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -110,7 +113,7 @@ Worker::Worker(const CellTodo& todo, std::vector<std::string> command, const Dir
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, lock.descriptor(), lock.descriptor());  // which keeps it open there
-  // A group of its own: what a terminal sends (Ctrl-C) reaches it through this process alone.
+  // A process group of its own, so that a terminal's signals (Ctrl-C) reach it through this process alone.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
@@ -147,20 +150,18 @@ std::string Worker::wait() {
                              : fmt::format("exit code {}", WEXITSTATUS(status));
 }
 
-// The workers that run now, and what they say.
+// The present workers and their messages.
 class Jobs {
  public:
-  Jobs(const RunOptions& options, const std::vector<std::string>& command, const DirectoryLock& lock,
-       ConsoleProgress& progress, const std::function<void(const Result&)>& finished)
-      : options_(options), command_(command), lock_(lock), progress_(progress), finished_(finished) {}
+  Jobs(const RunOptions& options, const DataInputs& inputs, const std::vector<std::string>& command,
+       const DirectoryLock& lock, ConsoleProgress& progress, const std::function<void(const Result&)>& finished)
+      : options_(options), inputs_(inputs), command_(command), lock_(lock), progress_(progress), finished_(finished) {}
 
-  int run(const std::vector<CellTodo>& todo) {
+  int run(const std::vector<CellRuns>& cells) {
     const StopSignals signals;
     size_t next = 0;
-    while (!stopping_ && (next < todo.size() || !workers_.empty())) {
-      while (next < todo.size() && static_cast<int>(workers_.size()) < options_.jobs) {
-        workers_.push_back(std::make_unique<Worker>(todo[next++], command_, lock_, threads_per_job(options_)));
-      }
+    while (!stopping_ && (next < cells.size() || !workers_.empty())) {
+      while (next < cells.size() && static_cast<int>(workers_.size()) < options_.jobs) start(cells[next++]);
       listen();
       stopping_ = StopSignals::pending() != 0;
     }
@@ -173,11 +174,16 @@ class Jobs {
   }
 
  private:
-  // Waits for words of any worker, and heeds them.
+  void start(const CellRuns& runs) {
+    std::string order = order_for(runs, inputs_, threads_per_job(options_));
+    workers_.push_back(std::make_unique<Worker>(runs.cell, std::move(order), command_, lock_));
+  }
+
+  // Waits for messages of any worker, and handles them.
   void listen() {
     std::vector<pollfd> outputs;
     for (const auto& worker : workers_) outputs.push_back({worker->output(), POLLIN, 0});
-    constexpr int kMilliseconds = 500;  // a signal between the last look and this call is seen no later
+    constexpr int kMilliseconds = 500;  // a signal between the last check and this call is noticed no later
     const int ready = poll(outputs.data(), outputs.size(), kMilliseconds);
     check(ready >= 0 || errno == EINTR, "--jobs: cannot wait for the processes: {}", std::strerror(errno));
     if (ready <= 0) return;
@@ -188,7 +194,7 @@ class Jobs {
         for (const std::string& line : *lines) {
           // A library may print too: DNNL_VERBOSE does.
           if (line.starts_with('{')) {
-            heed(*workers_[i], parse_json(line));
+            handle(*workers_[i], parse_json(line));
           } else {
             progress_.note(line);
           }
@@ -201,7 +207,7 @@ class Jobs {
     std::erase(workers_, nullptr);
   }
 
-  void heed(Worker& worker, const Json& message) {
+  void handle(Worker& worker, const Json& message) {
     const std::string& kind = message.begin().key();
     const Json& value = message.begin().value();
     if (kind == "start") worker.label = value.get<std::string>();
@@ -219,35 +225,37 @@ class Jobs {
 
   void end(Worker& worker) {
     const std::string how = worker.wait();
-    if (stopping_) return;  // as it was told to
+    if (stopping_) return;  // it was asked to
     failed_ += worker.failed.value_or(1);
     if (worker.failed || worker.named_failure) return;
-    progress_.failure(fmt::format("{}: its process ended by {} before it was done", worker.cell().label(), how));
+    progress_.failure(fmt::format("{}: its process ended with {} before it was done", worker.cell().label(), how));
   }
 
   const RunOptions& options_;
+  const DataInputs& inputs_;
   const std::vector<std::string>& command_;
   const DirectoryLock& lock_;
   ConsoleProgress& progress_;
   const std::function<void(const Result&)>& finished_;
   std::vector<std::unique_ptr<Worker>> workers_;
   int failed_ = 0;
-  bool stopping_ = false;  // all were told to
+  bool stopping_ = false;  // all workers were asked to end
 };
 
 }  // namespace
 
 int threads_per_job(const RunOptions& options) {
-  return std::max(options.threads / options.jobs, 1);
+  return std::max(options.trainer.threads / options.jobs, 1);
 }
 
-int run_jobs(const RunOptions& options, const std::vector<CellTodo>& todo, const std::vector<std::string>& command,
-             const DirectoryLock& lock, ConsoleProgress& progress, const std::function<void(const Result&)>& finished) {
-  return Jobs(options, command, lock, progress, finished).run(todo);
+int run_jobs(const RunOptions& options, const std::vector<CellRuns>& cells, const DataInputs& inputs,
+             const std::vector<std::string>& command, const DirectoryLock& lock, ConsoleProgress& progress,
+             const std::function<void(const Result&)>& finished) {
+  return Jobs(options, inputs, command, lock, progress, finished).run(cells);
 }
 
 void end_with_parent(const RunOptions& options) {
-  StopSignals::repeat_is_same();  // a whole control group may be told, and then the parent tells again
+  StopSignals::repeat_is_same();  // a whole control group may get a signal, which the parent then passes on again
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != field<int>(parse_json(options.worker), "parent")) _exit(1);
 }
@@ -258,17 +266,17 @@ int run_worker(const Experiment& experiment, RunOptions options, const Experimen
     const Json order = parse_json(options.worker);
     const Cell cell{order.at("noise"), order.at("rate"), order.at("seed")};
     check(order.at("inputs") == inputs_text(data.inputs),
-          "{}: the data changed while the sweep went on; start it again to go on with the data as it is", cell.label());
-    options.threads = order.at("threads");
-    set_num_threads(options.threads);
+          "{}: the data changed during the sweep; start it again to continue with the changed data", cell.label());
+    options.trainer.threads = order.at("threads");
+    set_num_threads(options.trainer.threads);
     CellRunner runner(experiment, options, data, progress, [&](const Result& result) { progress.result(result); });
-    const int failed = runner.run(cell, order.at("methods"));
+    const int failed = runner.run(plan_cell(experiment, options, data, cell, order.at("methods")));
     progress.done(failed);
     return failed == 0 ? 0 : 1;
   } catch (const Interrupted&) {
-    return 1;  // the process that told it to end says so
+    return 1;  // the process that asked it to end reports that
   } catch (const std::exception& error) {
-    progress.failure(with_program(experiment.name, message_of(error)));
+    progress.failure(with_program(experiment.table().name, message_of(error)));
     return 1;
   }
 }

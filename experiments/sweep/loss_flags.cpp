@@ -2,118 +2,133 @@
 
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "data/noise/file.h"
 #include "experiments/sweep/noises.h"
 #include "experiments/sweep/program.h"
-#include "experiments/sweep/transition_file.h"
 
 namespace cofactor {
 namespace {
 
 const std::string kGivenNoiseFlag = fmt::format("--noise {}", kGivenNoise);
 
+template <class... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+
 }  // namespace
 
-template <class T>
-CLI::Option* LossFlags::add(CLI::App& app, const std::string& name, T& value, const std::string& text,
-                            std::vector<std::string> methods) {
-  CLI::Option* option =
-      app.add_option(name, value, fmt::format("{}: {}", fmt::join(methods, ", "), text))->group("Losses");
-  flags_.push_back({option, std::move(methods)});
-  return option;
+std::vector<std::string> LossFlags::LossFlag::reader_names() const {
+  std::vector<std::string> names;
+  for (const Reader& reader : readers) names.push_back(reader.method);
+  if (readers.front().option->flag == kTransitionFlag) names.push_back(kGivenNoiseFlag);
+  return names;
 }
 
-LossFlags::LossFlags(CLI::App& app, LossOptions& options) : options_(options) {
-  add(app, "--epsilon", options.dmi.epsilon, "added to |det U|; the published code has 0.001", {"dmi"})
-      ->default_str("0, the paper's");
-  flags_.push_back(
-      {app.add_flag("--no-normalize", no_normalize_, "dmi: U = O L, not O L / N, as most of the published code has it")
-           ->group("Losses"),
-       {"dmi"}});
-  add(app, "--q", options.gce.q, "the loss is (1 - p^q) / q", {"gce"})->capture_default_str();
-  add(app, "--truncation", options.gce.truncation, "constant where p is at most this; 0: nowhere", {"gce"})
-      ->capture_default_str();
-  add(app, "--transition", transition_, "file of T: a line a class, its label probabilities",
-      {"fw", "bw", kGivenNoiseFlag})
-      ->default_str("estimated from ce");
-  add(app, "--warmup-steps", options.lccn.warmup_steps, "first steps, whose T is that of ce's outputs", {"lccn"})
-      ->capture_default_str();
-  add(app, "--update-every", options.lccn.update_every, "steps from one T to the next, counted from drawn labels",
-      {"lccn"})
-      ->capture_default_str();
-  add(app, "--lccn-alpha", options.lccn.alpha, "added to each count of T", {"lccn"})->capture_default_str();
-  add(app, "--soft-beta", options.bootstrap.soft_beta, "the label's weight", {"bootstrap-soft"})->capture_default_str();
-  add(app, "--hard-beta", options.bootstrap.hard_beta, "the label's weight", {"bootstrap-hard"})->capture_default_str();
-  add(app, "--sce-alpha", options.sce.alpha, "weight of cross entropy", {"sce"})->capture_default_str();
-  add(app, "--sce-beta", options.sce.beta, "weight of reverse cross entropy", {"sce"})->capture_default_str();
-  add(app, "--sce-log-zero", options.sce.log_zero, "stands for log 0", {"sce"})->capture_default_str();
+LossFlags::LossFlags(Flags& flags, MethodOptions& options) : options_(options) {
+  for (const std::string& method : loss_names()) {
+    for (const LossOption& option : loss_options(method)) collect(method, option);
+  }
+  flags.start_group("Losses");
+  for (LossFlag& flag : flags_) {
+    const auto& [method, option] = flag.readers.front();
+    const std::string help = fmt::format("{}: {}", fmt::join(flag.reader_names(), ", "), option->help);
+    const std::string name(option->flag);
+    flag.flag = std::visit([&](auto& value) { return flags.add(name, value, help); }, flag.value);
+    const bool is_default = value_of(method, *option, options_of(options, method)) == option->fallback;
+    if (is_default && !option->default_text.empty()) flag.flag->default_text(std::string(option->default_text));
+  }
 }
 
-void LossFlags::resolve(const std::vector<std::string>& methods, const std::vector<std::string>& noises,
-                        int64_t classes) {
-  options_.dmi.normalize = options_.dmi.normalize && !no_normalize_;
+void LossFlags::collect(const std::string& method, const LossOption& option) {
+  const auto same_flag = [&](const LossFlag& flag) { return flag.readers.front().option->flag == option.flag; };
+  if (const auto found = std::ranges::find_if(flags_, same_flag); found != flags_.end()) {
+    found->readers.push_back({method, &option});
+    return;
+  }
+  const Value value = std::visit(
+      Overloaded{[](bool) -> Value { return false; }, [](int64_t number) -> Value { return number; },
+                 [](double number) -> Value { return number; }, [](const auto&) -> Value { return std::string(); }},
+      value_of(method, option, options_of(options_, method)));
+  flags_.push_back({.readers = {{method, &option}}, .value = value});
+}
+
+std::optional<Transition> LossFlags::resolve(const std::vector<std::string>& methods,
+                                             const std::vector<std::string>& noises, int64_t classes) {
   std::vector<std::string> readers = methods;
-  if (std::ranges::find(noises, kGivenNoise) != noises.end()) {
-    if (transition_.empty()) usage("{}: --transition names the file of its matrix", kGivenNoiseFlag);
-    readers.emplace_back(kGivenNoiseFlag);
-  }
+  const bool noise_reads = std::ranges::find(noises, kGivenNoise) != noises.end();
+  if (noise_reads) readers.push_back(kGivenNoiseFlag);
   check_read(readers);
-  if (!transition_.empty()) {
-    try {
-      options_.transition = read_transition(transition_, classes);
-    } catch (const Error& error) {
-      usage("--transition: {}", error.what());
-    }
+  std::optional<Transition> transition;
+  for (const LossFlag& flag : flags_) {
+    if (!flag.flag->given()) continue;
+    const OptionValue value = parsed(flag, classes);
+    if (flag.flag->name() == kTransitionFlag) transition = std::get<Transition>(value);
+    for (const auto& [method, option] : flag.readers) options_[method][std::string(option->name)] = value;
   }
-  for (const std::string& method : methods) check_value(method);
+  if (noise_reads && !transition) usage("{}: {} names the file of its matrix", kGivenNoiseFlag, kTransitionFlag);
+  for (const std::string& method : methods) check_values(method);
+  return transition;
 }
 
-void LossFlags::check_read(const std::vector<std::string>& methods) const {
-  for (const Flag& flag : flags_) {
-    if (flag.option->count() == 0) continue;
-    const auto reads = [&](const std::string& method) { return std::ranges::find(methods, method) != methods.end(); };
-    if (std::ranges::any_of(flag.methods, reads)) continue;
-    usage("{}: it is for {}, and --method has only {}", flag.option->get_name(), fmt::join(flag.methods, " and "),
-          fmt::join(methods, ", "));
+void LossFlags::check_read(const std::vector<std::string>& readers) const {
+  for (const LossFlag& flag : flags_) {
+    if (!flag.flag->given()) continue;
+    const std::vector<std::string> names = flag.reader_names();
+    if (std::ranges::find_first_of(names, readers) != names.end()) continue;
+    usage("{}: it is for {}, and --method has only {}", flag.flag->name(), fmt::join(names, " and "),
+          fmt::join(readers, ", "));
   }
+}
+
+OptionValue LossFlags::parsed(const LossFlag& flag, int64_t classes) {
+  const auto read = [&](const std::string& file) -> OptionValue {
+    try {
+      return read_transition(file, classes);
+    } catch (const Error& error) {
+      usage("{}: {}", flag.flag->name(), error.what());
+    }
+  };
+  return std::visit(
+      Overloaded{[&](bool) -> OptionValue { return !std::get<bool>(flag.readers.front().option->fallback); },
+                 [](int64_t number) -> OptionValue { return number; },
+                 [](double number) -> OptionValue { return number; }, read},
+      flag.value);
 }
 
 // The loss itself judges its options; here they get the flags' names.
-void LossFlags::check_value(const std::string& method) const {
+void LossFlags::check_values(const std::string& method) const {
   try {
-    make_loss(method, options_);
+    make_loss(method, options_of(options_, method));
   } catch (const Error& error) {
     std::string given;
-    for (const Flag& flag : flags_) {
-      const bool read = std::ranges::find(flag.methods, method) != flag.methods.end();
-      if (!read || flag.option->count() == 0) continue;
-      given += fmt::format("{} {}, ", flag.option->get_name(), fmt::join(flag.option->results(), " "));
+    for (const LossFlag& flag : flags_) {
+      const std::vector<std::string> names = flag.reader_names();
+      if (!flag.flag->given() || std::ranges::find(names, method) == names.end()) continue;
+      given += fmt::format("{}{} {}", given.empty() ? "" : ", ", flag.flag->name(), flag.flag->text());
     }
-    if (!given.empty()) given.replace(given.size() - 2, 2, ": ");
-    usage("{}{}", given, error.what());
+    usage("{}{}{}", given, given.empty() ? "" : ": ", error.what());
   }
 }
 
-Json loss_settings(std::string_view method, const LossOptions& options) {
-  if (method == "dmi") return {{"normalize", options.dmi.normalize}, {"epsilon", options.dmi.epsilon}};
-  if (method == "gce") return {{"q", options.gce.q}, {"truncation", options.gce.truncation}};
-  if (method == "fw" || method == "bw") {
-    if (!options.transition) return {{"transition", "estimated"}};
-    return {{"transition", options.transition->values()}};
+const LossOptions& options_of(const MethodOptions& options, std::string_view method) {
+  static const LossOptions none;
+  const auto found = options.find(method);
+  return found == options.end() ? none : found->second;
+}
+
+Json loss_settings(std::string_view method, const MethodOptions& options) {
+  Json settings;  // null
+  for (const LossOption& option : loss_options(method)) {
+    settings[std::string(option.name)] =
+        std::visit(Overloaded{[&](std::monostate) { return Json(option.no_value); },
+                              [](const Transition& transition) { return Json(transition.values()); },
+                              [](const auto& value) { return Json(value); }},
+                   value_of(method, option, options_of(options, method)));
   }
-  if (method == "lccn") {
-    return {{"warmup_steps", options.lccn.warmup_steps},
-            {"update_every", options.lccn.update_every},
-            {"alpha", options.lccn.alpha}};
-  }
-  if (method == "bootstrap-soft") return {{"beta", options.bootstrap.soft_beta}};
-  if (method == "bootstrap-hard") return {{"beta", options.bootstrap.hard_beta}};
-  if (method == "sce") {
-    return {{"alpha", options.sce.alpha}, {"beta", options.sce.beta}, {"log_zero", options.sce.log_zero}};
-  }
-  return nullptr;
+  return settings;
 }
 
 }  // namespace cofactor

@@ -2,8 +2,8 @@
 
 namespace cofactor {
 
-std::vector<std::string> noise_names(const Experiment& experiment) {
-  std::vector<std::string> names = experiment.noises;
+std::vector<std::string> noise_names(const ExperimentTable& table) {
+  std::vector<std::string> names = table.noises;
   names.emplace_back(kNoNoise);
   names.emplace_back(kGivenNoise);
   return names;
@@ -17,14 +17,13 @@ std::vector<double> rates_of(const RunOptions& options, std::string_view noise) 
   return has_rate(noise) ? options.rates : std::vector<double>{0.0};
 }
 
-TransitionMatrix transition_of(const Experiment& experiment, const RunOptions& options, std::string_view noise,
-                               double rate) {
-  if (noise == kNoNoise) return TransitionMatrix::identity(static_cast<int64_t>(experiment.class_names.size()));
+Transition noise_of(const Experiment& experiment, const RunOptions& options, std::string_view noise, double rate) {
+  if (noise == kNoNoise) return Transition::identity(static_cast<int64_t>(options.class_names.size()));
   if (noise == kGivenNoise) {
-    check(options.loss.transition.has_value(), "noise {}: there is no matrix", noise);
-    return {options.loss.transition->classes(), options.loss.transition->values()};
+    check(options.transition.has_value(), "noise {}: there is no matrix", noise);
+    return *options.transition;
   }
-  return experiment.transition(noise, rate);
+  return experiment.transition(options.class_names, noise, rate);
 }
 
 }  // namespace cofactor

@@ -15,7 +15,7 @@ inline constexpr std::string_view kNoNoise = "none";           // the labels as 
 inline constexpr std::string_view kGivenNoise = "transition";  // the matrix in the file of --transition
 
 // All that --noise knows: the experiment's own, then the two above.
-std::vector<std::string> noise_names(const Experiment& experiment);
+std::vector<std::string> noise_names(const ExperimentTable& table);
 
 // The two above have no rate; their cells count as rate 0.
 bool has_rate(std::string_view noise);
@@ -23,7 +23,6 @@ bool has_rate(std::string_view noise);
 std::vector<double> rates_of(const RunOptions& options, std::string_view noise);
 
 // T(y, y~) of a noise at a rate.
-TransitionMatrix transition_of(const Experiment& experiment, const RunOptions& options, std::string_view noise,
-                               double rate);
+Transition noise_of(const Experiment& experiment, const RunOptions& options, std::string_view noise, double rate);
 
 }  // namespace cofactor

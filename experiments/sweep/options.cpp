@@ -2,15 +2,16 @@
 
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "engine/backend.h"
+#include "engine/cores.h"
+#include "experiments/sweep/flags.h"
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
-#include "experiments/sweep/number_flags.h"
+#include "experiments/training/activity.h"
 #include "experiments/training/duration.h"
 
 namespace cofactor {
@@ -34,7 +35,7 @@ void check_names(const std::vector<std::string>& names, const std::vector<std::s
   }
 }
 
-// What CLI11 fills; strings and lists that validate() turns into RunOptions.
+// The variables of the flags. validate() makes RunOptions of them.
 struct RawOptions {
   RunOptions run;
   std::vector<int> cases;
@@ -50,92 +51,92 @@ std::string describe(const TrainingPlan& plan) {
                      plan.epochs, plan.batch_size);
 }
 
-std::string footer(const Experiment& experiment) {
-  std::string text = fmt::format("Hyperparameters:\n  ce (pre-training): {}\n", describe(experiment.pretraining));
-  for (const auto& [method, plan] : experiment.finetuning) {
-    text += fmt::format("  {} (fine-tuning of ce): {}\n", method, describe(plan));
+std::string footer(const ExperimentTable& table) {
+  std::string text =
+      fmt::format("Hyperparameters:\n  {} (pre-training): {}\n", kPretraining, describe(table.pretraining));
+  for (const auto& [method, plan] : table.finetuning) {
+    text += fmt::format("  {} (fine-tuning of {}): {}\n", method, kPretraining, describe(plan));
   }
-  text += "The paper: " + experiment.paper + "\n";
+  text += "The paper: " + table.paper + "\n";
   text +=
       "Exit code: 0 done, 1 failed, 2 bad usage. Started again, finished runs are skipped, interrupted ones resumed.\n"
       "Ctrl-C or SIGTERM writes a checkpoint first; a second one ends at once.";
   return text;
 }
 
-void add_sweep_flags(CLI::App& app, const Experiment& experiment, RawOptions& raw) {
-  auto* noise = app.add_option("--noise", raw.run.noises,
-                               fmt::format("Noises: {}; none and transition (the matrix of --transition) take no rate",
-                                           fmt::join(noise_names(experiment), ", ")));
-  noise->delimiter(',')->default_str(fmt::format("{}", fmt::join(experiment.default_noises, ",")));
-  std::string numbered;
-  for (size_t i = 0; i < experiment.noises.size(); ++i) {
-    numbered += fmt::format("{}{} {}", i ? ", " : "", i + 1, experiment.noises[i]);
+template <class T>
+std::string comma_separated(const std::vector<T>& values) {
+  return fmt::format("{}", fmt::join(values, ","));
+}
+
+// "1 uniform, 2 flip"
+std::string numbered(const std::vector<std::string>& names) {
+  std::string text;
+  for (size_t i = 0; i < names.size(); ++i) text += fmt::format("{}{} {}", i ? ", " : "", i + 1, names[i]);
+  return text;
+}
+
+void add_sweep_flags(Flags& flags, const ExperimentTable& table, RawOptions& raw) {
+  const Flag noise = flags
+                         .add("--noise", raw.run.noises,
+                              fmt::format("Noises: {}; none and transition (the matrix of --transition) take no rate",
+                                          fmt::join(noise_names(table), ", ")))
+                         .default_text(comma_separated(table.default_noises));
+  if (!table.noises.empty()) {
+    flags.add("--case", raw.cases, "Noises by the paper's numbers: " + numbered(table.noises)).excludes(noise);
   }
-  if (!experiment.noises.empty()) {
-    app.add_option("--case", raw.cases, "Noises by the paper's numbers: " + numbered)->delimiter(',')->excludes(noise);
-  }
-  app.add_option("--rate", raw.run.rates, "Noise rates, each in [0, 1]")
-      ->delimiter(',')
-      ->default_str(fmt::format("{}", fmt::join(experiment.default_rates, ",")));
-  app.add_option("--method", raw.run.methods, "Methods: " + fmt::format("{}", fmt::join(experiment.methods(), ", ")))
-      ->delimiter(',')
-      ->default_str(fmt::format("{}", fmt::join(experiment.default_methods, ",")));
-  app.add_option("--seed", raw.run.seeds, "Seeds of labels, weights, batches and dropout")
-      ->delimiter(',')
-      ->default_str(fmt::format("{}", fmt::join(experiment.default_seeds, ",")));
+  flags.add("--rate", raw.run.rates, "Noise rates, each in [0, 1]").default_text(comma_separated(table.default_rates));
+  flags.add("--method", raw.run.methods, fmt::format("Methods: {}", fmt::join(table.methods(), ", ")))
+      .default_text(comma_separated(table.default_methods));
+  flags.add("--seed", raw.run.seeds, "Seeds of labels, weights, batches and dropout")
+      .default_text(comma_separated(table.default_seeds));
 }
 
-void add_training_flags(CLI::App& app, const Experiment& experiment, RawOptions& raw) {
-  app.add_option("--epochs", raw.run.epochs, "Epochs of pre-training and of fine-tuning [the experiment's, below]");
-  app.add_option("--batch-size", raw.batch_sizes, "Samples a batch [the experiment's, below]; a list for --search")
-      ->delimiter(',');
-  app.add_option("--lr", raw.lrs, "Learning rate of fine-tuning [the experiment's, below]; a list for --search")
-      ->delimiter(',');
-  app.add_flag("--search", raw.search,
-               fmt::format("Fine-tune with each rate of --lr and batch size of --batch-size, and keep the lowest "
-                           "validation loss [rates {:g}, batch sizes {}]; pre-training keeps its own",
-                           fmt::join(experiment.search.lrs, ","), fmt::join(experiment.search.batch_sizes, ",")));
-  app.add_option("--pretrain-lr", raw.run.pretrain_lr, "Learning rate of pre-training, and so of ce [likewise]");
-  app.add_option("--limit", raw.run.limit, "Train on the first N training samples [all]");
-  app.add_option("--validation-limit", raw.run.validation_limit, "Validate on the first N validation samples [all]");
-  app.add_option("--sampler", raw.sampler, "shuffled, or stratified: every batch has its share of each noisy class")
-      ->capture_default_str();
+void add_training_flags(Flags& flags, const ExperimentTable& table, RawOptions& raw) {
+  flags.add("--epochs", raw.run.epochs, "Epochs of pre-training and of fine-tuning [the experiment's, below]");
+  flags.add("--batch-size", raw.batch_sizes, "Samples per batch [the experiment's, below]; a list for --search");
+  flags.add("--lr", raw.lrs, "Learning rate of fine-tuning [the experiment's, below]; a list for --search");
+  flags.add("--search", raw.search,
+            fmt::format("Fine-tune with each rate of --lr and batch size of --batch-size, and keep the lowest "
+                        "validation loss [rates {:g}, batch sizes {}]; pre-training keeps its own",
+                        fmt::join(table.search.lrs, ","), fmt::join(table.search.batch_sizes, ",")));
+  flags.add("--pretrain-lr", raw.run.pretrain_lr,
+            "Learning rate of pre-training, and so of ce [the experiment's, below]");
+  flags.add("--limit", raw.run.limit, "Train on the first N training samples [all]");
+  flags.add("--validation-limit", raw.run.validation_limit, "Validate on the first N validation samples [all]");
+  flags.add("--sampler", raw.sampler, "shuffled, or stratified: every batch has its share of each noisy class");
 }
 
-void add_machine_flags(CLI::App& app, const Experiment& experiment, RawOptions& raw) {
-  raw.run.data = experiment.default_data;
-  raw.run.out = std::filesystem::path("runs") / experiment.name;
-  raw.run.workers = experiment.default_workers;
-  app.add_option("--data", raw.run.data, "Folder of the data set")->capture_default_str();
-  app.add_option("--out", raw.run.out, "Folder for results, metrics and weights")->capture_default_str();
-  app.add_option("--device", raw.device, "auto, cpu, cuda or reference")->capture_default_str();
-  app.add_option("--precision", raw.run.precision, "f32, or bf16; tf32 where the device has it")->capture_default_str();
-  app.add_option("--threads", raw.threads, "Threads of the host's kernels")
-      ->default_str(fmt::format("all cores: {}", std::min(num_threads(), max_threads())));
-  app.add_option(
-         "--jobs", raw.run.jobs,
-         "Cells trained at once, each in a process with its share of the threads; a GPU's memory is not shared out")
-      ->capture_default_str();
-  app.add_option("--worker", raw.run.worker)->group("");  // of the processes that --jobs starts
-  app.add_option("--cuda-graph", raw.cuda_graph, "on: a training step is recorded once and replayed, on cuda; off")
-      ->check(CLI::IsMember({"on", "off"}))
-      ->capture_default_str();
-  app.add_option("--checkpoint-every", raw.checkpoint_every,
-                 "How often a checkpoint is written within an epoch, such as 30s, 5m or 1h; 0: only after each epoch")
-      ->capture_default_str();
-  app.add_option("--workers", raw.run.workers, "Threads that read batches ahead; 0: none")->capture_default_str();
+void add_machine_flags(Flags& flags, const ExperimentTable& table, RawOptions& raw) {
+  raw.run.data = table.default_data;
+  raw.run.out = std::filesystem::path("runs") / table.name;
+  raw.run.trainer.workers = table.default_workers;
+  flags.add("--data", raw.run.data, "Folder of the data set");
+  flags.add("--out", raw.run.out, "Folder for results, metrics and weights");
+  flags.add("--device", raw.device, "auto, cpu, cuda or reference");
+  flags.add("--precision", raw.run.precision, "f32, or bf16; tf32 where the device has it");
+  flags.add("--threads", raw.threads, "Threads of the host's kernels")
+      .default_text(fmt::format("all cores: {}", std::min(num_threads(), max_threads())));
+  flags.add("--jobs", raw.run.jobs,
+            "Cells trained at once, each in a process with its share of the threads; a GPU's memory is not divided");
+  flags.add("--worker", raw.run.worker, "").hidden();  // of the processes that --jobs starts
+  flags.add("--cuda-graph", raw.cuda_graph, "on: a training step is recorded once and replayed, on cuda; off")
+      .one_of({"on", "off"});
+  flags.add("--checkpoint-every", raw.checkpoint_every,
+            "How often a checkpoint is written within an epoch, such as 30s, 5m or 1h; 0: only after each epoch");
+  flags.add("--workers", raw.run.trainer.workers, "Threads that read batches ahead; 0: none");
 }
 
-void resolve_noises(const Experiment& experiment, RawOptions& raw) {
+void resolve_noises(const ExperimentTable& table, RawOptions& raw) {
   std::vector<std::string>& noises = raw.run.noises;
   for (const int number : raw.cases) {
-    if (number < 1 || number > static_cast<int>(experiment.noises.size())) {
-      usage("--case {}: expected a number from 1 to {}", number, experiment.noises.size());
+    if (number < 1 || number > static_cast<int>(table.noises.size())) {
+      usage("--case {}: expected a number from 1 to {}", number, table.noises.size());
     }
-    noises.push_back(experiment.noises[static_cast<size_t>(number - 1)]);
+    noises.push_back(table.noises[static_cast<size_t>(number - 1)]);
   }
-  if (noises.empty()) noises = experiment.default_noises;
-  check_names(noises, noise_names(experiment), "--noise");
+  if (noises.empty()) noises = table.default_noises;
+  check_names(noises, noise_names(table), "--noise");
   noises = distinct(noises);
   if (!raw.run.rates.empty() && std::ranges::none_of(noises, has_rate)) {
     usage("--rate {:g}: --noise {} has no rate", fmt::join(raw.run.rates, ","), fmt::join(noises, ","));
@@ -153,16 +154,16 @@ void check_range(std::string_view flag, int64_t value, int64_t least, int64_t mo
 }
 
 // --lr and --batch-size: one value each, or lists to search among.
-void resolve_search(const Experiment& experiment, RawOptions& raw) {
+void resolve_search(const ExperimentTable& table, RawOptions& raw) {
   RunOptions& run = raw.run;
   for (const double lr : raw.lrs) check_rate("--lr", lr);
   for (const int64_t size : raw.batch_sizes) check_range("--batch-size", size, 1, kMaxSamples);
-  if ((raw.search || !raw.lrs.empty()) && run.methods == std::vector<std::string>{"ce"}) {
-    usage("{}: it is about fine-tuning, and ce does not fine-tune; there is --pretrain-lr",
-          raw.search ? "--search" : fmt::format("--lr {}", fmt::join(raw.lrs, ",")));
+  if ((raw.search || !raw.lrs.empty()) && run.methods == std::vector<std::string>{std::string(kPretraining)}) {
+    usage("{}: it is for fine-tuning, and {} does not fine-tune; there is --pretrain-lr",
+          raw.search ? "--search" : fmt::format("--lr {}", fmt::join(raw.lrs, ",")), kPretraining);
   }
   if (raw.search) {
-    run.search = experiment.search;
+    run.search = table.search;
     if (!raw.lrs.empty()) run.search->lrs = distinct(raw.lrs);
     if (!raw.batch_sizes.empty()) run.search->batch_sizes = distinct(raw.batch_sizes);
     return;
@@ -181,14 +182,9 @@ void check_numbers(const RunOptions& run) {
   if (run.limit) check_range("--limit", *run.limit, 1, kMaxSamples);
   if (run.validation_limit) check_range("--validation-limit", *run.validation_limit, 1, kMaxSamples);
   if (run.pretrain_lr) check_rate("--pretrain-lr", *run.pretrain_lr);
-  check_range("--threads", run.threads, 1, max_threads());
+  check_range("--threads", run.trainer.threads, 1, max_threads());
   check_range("--jobs", run.jobs, 1, max_threads());
-  check_range("--workers", run.workers, 0, max_threads());
-}
-
-void set_lr(TrainingPlan& plan, double lr) {
-  for (RateFrom& step : plan.lr_steps) step.lr *= lr / plan.lr;
-  plan.lr = lr;
+  check_range("--workers", run.trainer.workers, 0, max_threads());
 }
 
 // Errors of names parsed elsewhere are bad usage here.
@@ -207,7 +203,7 @@ void resolve_precision(const RunOptions& run) {
     usage("--precision {}: unknown name; there are f32, tf32, bf16", run.precision);
   }
   as_usage("--precision", run.precision, [&](std::string_view name) {
-    Backend& backend = backend_of(run.device);
+    Backend& backend = backend_of(run.trainer.device);
     if (name == "bf16") {
       backend.check_bf16();
     } else {
@@ -217,72 +213,70 @@ void resolve_precision(const RunOptions& run) {
   });
 }
 
-RunOptions validate(const Experiment& experiment, RawOptions& raw, LossFlags& loss_flags) {
+// Everything that the flags alone decide.
+void validate(const ExperimentTable& table, RawOptions& raw) {
   RunOptions& run = raw.run;
-  resolve_noises(experiment, raw);
-  if (run.methods.empty()) run.methods = experiment.default_methods;
-  if (run.rates.empty()) run.rates = experiment.default_rates;
-  if (run.seeds.empty()) run.seeds = experiment.default_seeds;
-  check_names(run.methods, experiment.methods(), "--method");
+  resolve_noises(table, raw);
+  if (run.methods.empty()) run.methods = table.default_methods;
+  if (run.rates.empty()) run.rates = table.default_rates;
+  if (run.seeds.empty()) run.seeds = table.default_seeds;
+  check_names(run.methods, table.methods(), "--method");
   run.methods = distinct(run.methods);
-  resolve_search(experiment, raw);
-  run.threads = raw.threads.value_or(std::min(num_threads(), max_threads()));
+  resolve_search(table, raw);
+  run.trainer.threads = raw.threads.value_or(std::min(num_threads(), max_threads()));
   check_numbers(run);
-  run.checkpoint_every = as_usage("--checkpoint-every", raw.checkpoint_every, parse_duration);
   run.rates = distinct(run.rates);
   run.seeds = distinct(run.seeds);
-  run.sampler = as_usage("--sampler", raw.sampler, parse_sampler);
-  run.device = as_usage("--device", raw.device, parse_device);
-  run.cuda_graph = raw.cuda_graph == "on";
+  run.trainer.checkpoint_every = as_usage("--checkpoint-every", raw.checkpoint_every, parse_duration);
+  run.trainer.sampler = as_usage("--sampler", raw.sampler, parse_sampler);
+  run.trainer.device = as_usage("--device", raw.device, parse_device);
+  run.trainer.cuda_graph = raw.cuda_graph == "on";
   resolve_precision(run);
-  run.class_names = experiment.find_classes ? experiment.find_classes(run.data) : experiment.class_names;
-  loss_flags.resolve(run.methods, run.noises, static_cast<int64_t>(run.class_names.size()));
-  return run;
 }
 
 }  // namespace
 
-std::optional<RunOptions> parse_options(const Experiment& experiment, int argc, const char* const* argv) {
-  CLI::App app(experiment.description, experiment.name);
+std::optional<RunOptions> parse_options(Experiment& experiment, int argc, const char* const* argv) {
+  const ExperimentTable& table = experiment.table();
+  Flags flags(table.name, table.description);
   RawOptions raw;
-  app.get_formatter()->column_width(34);
-  add_sweep_flags(app, experiment, raw);
-  add_training_flags(app, experiment, raw);
-  raw.run.loss = experiment.loss;
-  LossFlags loss_flags(app, raw.run.loss);
-  add_machine_flags(app, experiment, raw);
-  if (experiment.add_flags) experiment.add_flags(app);
-  app.footer(footer(experiment));
-  check_numbers_of(app);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::fputs(app.help().c_str(), stdout);
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    throw UsageError(fmt::format("{} (--help lists the flags)", error.what()));
-  }
-  results_are_in(raw.run.out / "results.jsonl");
+  RunOptions& run = raw.run;
+  add_sweep_flags(flags, table, raw);
+  add_training_flags(flags, table, raw);
+  add_machine_flags(flags, table, raw);
+  run.loss = table.loss;
+  LossFlags loss_flags(flags, run.loss);
+  flags.start_group("Options");
+  experiment.add_flags(flags);
+  flags.footer(footer(table));
+  if (!flags.parse(argc, argv)) return std::nullopt;
+
+  results_are_in(run.results_file());
   now_doing("before training");
-  const CLI::Option* skip_broken = app.get_option_no_throw("--skip-broken");
-  raw.run.may_skip_broken = skip_broken != nullptr && skip_broken->count() == 0;
-  RunOptions run = validate(experiment, raw, loss_flags);
-  if (experiment.check_flags) experiment.check_flags();
+  validate(table, raw);
+  experiment.check_flags();
+  run.trainer.may_skip_broken = experiment.may_skip_broken();
+  run.class_names = experiment.find_classes({run.data, run.out});
+  run.transition = loss_flags.resolve(run.methods, run.noises, static_cast<int64_t>(run.class_names.size()));
   return run;
 }
 
 TrainingPlan plan_of(const Experiment& experiment, const RunOptions& options, std::string_view method) {
-  const bool pretraining = method == "ce";
-  const auto found = std::ranges::find(experiment.finetuning, method, &std::pair<std::string, TrainingPlan>::first);
-  if (!pretraining && found == experiment.finetuning.end())
-    usage("method {}: {} has none such", method, experiment.name);
-  TrainingPlan plan = pretraining ? experiment.pretraining : found->second;
+  const ExperimentTable& table = experiment.table();
+  const bool pretraining = method == kPretraining;
+  const auto found = std::ranges::find(table.finetuning, method, &std::pair<std::string, TrainingPlan>::first);
+  if (!pretraining && found == table.finetuning.end())
+    usage("method {}: {} does not have it; it has {}", method, table.name, fmt::join(table.methods(), ", "));
+  TrainingPlan plan = pretraining ? table.pretraining : found->second;
   if (options.epochs) plan.epochs = *options.epochs;
   if (options.batch_size) plan.batch_size = *options.batch_size;
-  if (const auto& lr = pretraining ? options.pretrain_lr : options.lr) {
-    set_lr(plan, *lr);
-  }
-  return plan;
+  const std::optional<double>& lr = pretraining ? options.pretrain_lr : options.lr;
+  return lr ? with_lr(plan, *lr) : plan;
+}
+
+std::vector<int64_t> batch_sizes_of(const Experiment& experiment, const RunOptions& options, std::string_view method) {
+  if (options.search && method != kPretraining) return options.search->batch_sizes;
+  return {plan_of(experiment, options, method).batch_size};
 }
 
 std::vector<Candidate> candidates_of(const SearchGrid& grid) {
@@ -294,7 +288,7 @@ std::vector<Candidate> candidates_of(const SearchGrid& grid) {
 }
 
 TrainingPlan with_candidate(TrainingPlan plan, const Candidate& candidate) {
-  set_lr(plan, candidate.lr);
+  plan = with_lr(plan, candidate.lr);
   plan.batch_size = candidate.batch_size;
   return plan;
 }

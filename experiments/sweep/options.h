@@ -1,4 +1,4 @@
-// The command line that every experiment shares, one meaning everywhere.
+// The command line that every experiment shares. A flag means the same everywhere.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include "data/sampler.h"
-#include "engine/device.h"
 #include "experiments/report/results.h"
 #include "experiments/sweep/experiment.h"
 #include "experiments/sweep/program.h"
+#include "experiments/training/trainer_options.h"
 #include "losses/make_loss.h"
 
 namespace cofactor {
@@ -32,29 +31,29 @@ struct RunOptions {
   std::optional<double> pretrain_lr;        // of pre-training, likewise
   std::optional<int64_t> limit;             // the first N training samples
   std::optional<int64_t> validation_limit;  // the first N validation samples
-  Device device = Device::cpu;
   std::string precision = "f32";
-  bool cuda_graph = true;  // training steps are recorded and replayed where the device can
-  int threads = 1;         // of the host's kernels
-  int jobs = 1;            // cells at once, each in a process of its own with its share of the threads
-  int workers = 1;         // threads that read batches ahead
-  SamplerKind sampler = SamplerKind::shuffled;
-  double checkpoint_every = 300.0;  // seconds between checkpoints within an epoch; 0: none
-  bool may_skip_broken = false;     // the experiment has --skip-broken, and it is not given
-  LossOptions loss;
-  std::string worker{};  // what the process that started this one wants trained (jobs.h); else empty
+  TrainerOptions trainer;
+  int jobs = 1;                          // cells at once, each in a process of its own with its share of the threads
+  MethodOptions loss;                    // the experiment's, with what the command line replaces
+  std::optional<Transition> transition;  // in the file of --transition
+  std::string worker{};                  // what the process that started this one wants trained (jobs.h); else empty
+
+  std::filesystem::path results_file() const { return out / "results.jsonl"; }
 };
 
-// Parses and validates everything that can be judged without the data. Nothing is returned where --help was asked for
-// (and printed). Throws UsageError with a sentence that says what was expected.
-std::optional<RunOptions> parse_options(const Experiment& experiment, int argc, const char* const* argv);
+// Parses and validates everything that can be judged without the data; the experiment gets its flags and finds its
+// classes. Returns nothing where --help was given, and printed. Throws UsageError with a sentence that says what was
+// expected.
+std::optional<RunOptions> parse_options(Experiment& experiment, int argc, const char* const* argv);
 
-// The plan of a phase under the options: the experiment's, with what the command line replaces. `method` is "ce" (the
-// pre-training) or one of the experiment's. Throws UsageError for another.
+// The plan of a method: the experiment's, with what the command line replaces. Throws UsageError for a method that the
+// experiment does not have.
 TrainingPlan plan_of(const Experiment& experiment, const RunOptions& options, std::string_view method);
 
-// Every combination of a grid, the rates in the outer loop, none of them judged yet; and a plan that a candidate
-// changes: later steps of its schedule keep their proportion.
+// The batch sizes that a method is trained with: one, or those of a search.
+std::vector<int64_t> batch_sizes_of(const Experiment& experiment, const RunOptions& options, std::string_view method);
+
+// Every combination of a grid, with the rates in the outer loop and without results; and a plan with the values of one.
 std::vector<Candidate> candidates_of(const SearchGrid& grid);
 TrainingPlan with_candidate(TrainingPlan plan, const Candidate& candidate);
 

@@ -8,8 +8,8 @@
 #include <system_error>
 
 #include "engine/io/json.h"
-#include "experiments/sweep/cell_runner.h"
 #include "experiments/sweep/inputs.h"
+#include "experiments/training/run_settings.h"
 
 namespace cofactor {
 namespace {
@@ -18,8 +18,8 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kMaxHeader = 100'000'000;  // bytes, as the safetensors format has it
 
-// Of a checkpoint or of weights, without reading the tensors; nothing where the file is none or is damaged, which the
-// one that loads it will say.
+// The settings in a checkpoint or in weights, without reading the tensors. Nothing where the file is neither or is
+// damaged: loading it reports that.
 std::optional<std::string> settings_in(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   uint64_t size = 0;
@@ -34,7 +34,7 @@ std::optional<std::string> settings_in(const fs::path& path) {
   }
 }
 
-// What a run's folder, or one of a candidate of a search below it, was made with.
+// A file in a run's folder, or in the folder of a search's candidate below it.
 struct Found {
   std::string settings;
   fs::file_time_type written;
@@ -65,7 +65,7 @@ fs::path previous_folder(const fs::path& folder, int number) {
   return fs::path(folder).concat(fmt::format(".previous-{}", number));
 }
 
-// One more than the largest number that is taken, so that they stay in the order of time.
+// One more than the largest number in use, so that the numbers grow with time.
 int next_number(const fs::path& folder) {
   const std::string stem = folder.filename().string() + ".previous-";
   int next = 1;
@@ -78,8 +78,8 @@ int next_number(const fs::path& folder) {
   return next;
 }
 
-// The earlier folder that was set aside and is of these very inputs, the latest first; empty where there is none. The
-// candidates of a search differ in their flags.
+// The latest renamed folder with these settings; empty where there is none. Of a search, whose candidates have other
+// flags, the inputs are compared.
 fs::path find_previous(const fs::path& folder, const std::string& settings, bool searching) {
   const auto fits = [&](const Found& one) {
     return searching ? compare_inputs(one.settings, settings) == Inputs::same : one.settings == settings;
@@ -93,35 +93,34 @@ fs::path find_previous(const fs::path& folder, const std::string& settings, bool
 
 }  // namespace
 
-bool PriorRuns::is_finished(const Cell& cell, const std::string& method) {
-  const Result wanted = blank_result(experiment_, options_, data_, cell, method);
+bool PriorRuns::is_finished(const Run& run) {
   const auto newest = std::ranges::find_if(results_.rbegin(), results_.rend(),
-                                           [&](const Result& result) { return result.key() == wanted.key(); });
+                                           [&](const Result& result) { return result.key() == run.result.key(); });
   if (newest == results_.rend()) return false;
-  const std::string where =
-      fmt::format("{}: the result of {}", (options_.out / "results.jsonl").string(), wanted.label());
-  check_same_flags(newest->settings, wanted.settings, where);
-  switch (compare_inputs(newest->settings, wanted.settings)) {
+  const std::string& here = run.result.settings;
+  check_same_flags(newest->settings, here,
+                   fmt::format("{}: the result of {}", options_.results_file().string(), run.result.label()));
+  switch (compare_inputs(newest->settings, here)) {
     case Inputs::same: return true;
-    case Inputs::other_test: ++retested_[describe_test_change(newest->settings, wanted.settings)]; return false;
-    default: replaced_lines_[cell.folder() + '/' + method] = newest->settings; return false;
+    case Inputs::other_test: ++retested_[describe_test_change(newest->settings, here)]; return false;
+    default: other_lines_[run.phase.folder.string()] = newest->settings; return false;
   }
 }
 
-void PriorRuns::make_way(const Cell& cell, const std::string& method) {
-  const fs::path folder = options_.out / cell.folder() / method;
-  const std::string settings = settings_of(experiment_, options_, cell, method, data_);
+void PriorRuns::make_way(const Run& run) {
+  const fs::path& folder = run.phase.folder;
+  const std::string& settings = run.phase.settings;
   const std::vector<Found> found = found_in(folder);
   const auto other = std::ranges::find_if(
       found, [&](const Found& one) { return compare_inputs(one.settings, settings) != Inputs::same; });
   const bool in_the_way = other != found.end();
-  if (!in_the_way && !found.empty()) return;  // it goes on from there
+  if (!in_the_way && !found.empty()) return;  // training continues from these files
   if (in_the_way && !options_.search) check_same_flags(other->settings, settings, folder.string());
-  // What is damaged stays where it is: the one that loads it says so.
+  // A damaged file stays where it is: loading it reports that.
   const fs::path back =
       in_the_way || !fs::exists(folder) ? find_previous(folder, settings, options_.search.has_value()) : fs::path();
-  const auto line = replaced_lines_.find(cell.folder() + '/' + method);
-  const bool has_line = line != replaced_lines_.end();
+  const auto line = other_lines_.find(folder.string());
+  const bool has_line = line != other_lines_.end();
   if (!in_the_way && back.empty() && !has_line) return;
   fs::path kept;
   if (in_the_way) {
@@ -130,43 +129,46 @@ void PriorRuns::make_way(const Cell& cell, const std::string& method) {
   }
   if (!back.empty()) {
     fs::rename(back, folder);
-    taken_back_.push_back(folder.string());
+    restored_.push_back(folder.string());
     return;
   }
-  Anew& anew =
-      anew_[in_the_way ? fmt::format("the data is not that of the run of {}: {}", day_of(other->written),
-                                     change_since(other->settings, settings))
-                       : fmt::format("the data is not that of the result: {}", change_since(line->second, settings))];
-  ++anew.runs;
-  if (anew.kept.empty()) anew.kept = kept.string();
+  const std::string change =
+      in_the_way ? fmt::format("the data differs from that of the run of {}: {}", day_of(other->written),
+                               change_since(other->settings, settings))
+                 : fmt::format("the data differs from that of the result: {}", change_since(line->second, settings));
+  Restarted& restarted = restarted_[change];
+  ++restarted.runs;
+  if (restarted.kept.empty()) restarted.kept = kept.string();
 }
 
 const std::string& PriorRuns::change_since(const std::string& before, const std::string& now) {
   const auto found = changes_.find(before);
   if (found != changes_.end()) return found->second;
-  return changes_.emplace(before, describe_change(options_.out, experiment_, data_, before, now)).first->second;
+  return changes_.emplace(before, describe_change(options_, data_, before, now)).first->second;
 }
 
 std::vector<std::string> PriorRuns::notes() const {
   std::vector<std::string> lines;
   for (const auto& [change, runs] : retested_) {
-    lines.push_back(fmt::format("the test set is not that of finished results: {}; {} tested again, trained as before",
-                                change, runs == 1 ? "1 run is" : fmt::format("{} runs are", runs)));
+    lines.push_back(
+        fmt::format("the test set differs from that of finished results: {}; {} tested again and not trained", change,
+                    runs == 1 ? "1 run is" : fmt::format("{} runs are", runs)));
   }
-  for (const auto& [change, anew] : anew_) {
+  for (const auto& [change, restarted] : restarted_) {
+    const bool one = restarted.runs == 1;
     std::string kept = "old lines of results.jsonl stay";
-    if (!anew.kept.empty()) {
-      kept = fmt::format("the old {} kept, in {}{}", anew.runs == 1 ? "one is" : "ones are", anew.kept,
-                         anew.runs == 1 ? "" : " and likewise");
+    if (!restarted.kept.empty()) {
+      kept = fmt::format("the old {} kept, in {}{}", one ? "one is" : "ones are", restarted.kept,
+                         one ? "" : " and likewise");
     }
-    const std::string begin = anew.runs == 1 ? "1 run begins" : fmt::format("{} runs begin", anew.runs);
-    lines.push_back(fmt::format("{}; {} anew; {}", change, begin, kept));
+    lines.push_back(fmt::format("{}; {} over; {}", change,
+                                one ? "1 run starts" : fmt::format("{} runs start", restarted.runs), kept));
   }
-  if (!taken_back_.empty()) {
-    const bool one = taken_back_.size() == 1;
-    lines.push_back(fmt::format("the data is that of {} kept before, which {} taken back, as {}{}",
-                                one ? "a run" : fmt::format("{} runs", taken_back_.size()), one ? "is" : "are",
-                                taken_back_.front(), one ? "" : " and likewise"));
+  if (!restored_.empty()) {
+    const bool one = restored_.size() == 1;
+    lines.push_back(fmt::format("the data is that of {} kept before, which {} restored, as {}{}",
+                                one ? "a run" : fmt::format("{} runs", restored_.size()), one ? "is" : "are",
+                                restored_.front(), one ? "" : " and likewise"));
   }
   return lines;
 }

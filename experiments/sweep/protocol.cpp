@@ -1,9 +1,9 @@
 #include "experiments/sweep/protocol.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "engine/backend.h"
+#include "engine/cores.h"
 #include "experiments/report/figure.h"
 #include "experiments/report/results.h"
 #include "experiments/report/summary.h"
@@ -11,15 +11,19 @@
 #include "experiments/sweep/cell_runner.h"
 #include "experiments/sweep/inputs.h"
 #include "experiments/sweep/jobs.h"
+#include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
 #include "experiments/sweep/prior_runs.h"
+#include "experiments/sweep/run.h"
+#include "experiments/training/activity.h"
+#include "experiments/training/console.h"
+#include "experiments/training/run_settings.h"
+#include "losses/make_loss.h"
 
 namespace cofactor {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr double kSingular = 1e-12;  // |det T| below this is rounding
 
 // The first `limit` samples.
 void cut(Split& split, int64_t limit, std::string_view flag, std::string_view what) {
@@ -40,168 +44,169 @@ void remove_leftovers(const fs::path& directory) {
 
 class Sweep {
  public:
-  Sweep(const Experiment& experiment, const RunOptions& options, ExperimentData data)
-      : experiment_(experiment),
-        options_(options),
-        data_(std::move(data)),
-        lock_(options.out),
-        results_path_(options.out / "results.jsonl") {
+  Sweep(const Experiment& experiment, const RunOptions& options, const ExperimentData& data)
+      : name_(experiment.table().name), experiment_(experiment), options_(options), data_(data), lock_(options.out) {
     remove_leftovers(options.out);
-    if (!fs::exists(results_path_)) return;
-    ResultsFile file = read_results(results_path_);
-    if (!file.cut_short.empty()) print_error(fmt::format("{}: {}", experiment.name, file.cut_short));
+    if (!fs::exists(options.results_file())) return;
+    ResultsFile file = read_results(options.results_file());
+    if (!file.cut_short.empty()) print_error(fmt::format("{}: {}", name_, file.cut_short));
     results_ = std::move(file.results);
   }
 
   int run(const std::vector<std::string>& command) {
-    PriorRuns prior(experiment_, options_, data_, results_);
-    const std::vector<CellTodo> todo = plan(prior);
-    prepare(prior, todo);
-    int64_t samples = 0;
-    for (const CellTodo& item : todo) samples += samples_of(experiment_, options_, data_, item.methods);
-    ConsoleProgress progress(samples);
-    greet(progress);
-    for (const std::string& note : prior.notes()) progress.note(note);
-    const auto keep = [this](const Result& result) {
-      append_result(results_path_, result);
-      results_.push_back(result);
-    };
-    int failed = 0;
-    if (options_.jobs > 1) {
-      failed = run_jobs(options_, todo, command, lock_, progress, keep);
-    } else {
-      CellRunner runner(experiment_, options_, data_, progress, keep);
-      for (const CellTodo& item : todo) failed += runner.run(item.cell, item.methods);
-    }
+    std::vector<CellRuns> cells = plan_runs(experiment_, options_, data_);
+    const std::string settings = cells.front().pretraining.result.settings;  // the inputs in it are those of all runs
+    PriorRuns prior(options_, data_, results_);
+    leave_out_finished(cells, prior);
+    make_folders(cells, prior, settings);
+    ConsoleProgress progress(samples_of(cells));
+    greet(progress, prior);
+    const int failed = train(cells, command, progress);
     progress.note("");
-    report(progress);
-    if (failed > 0)
-      print_error(fmt::format("{}: {} failed, see above", experiment_.name, failed == 1 ? "a run" : "runs"));
+    report(progress, settings);
+    if (failed > 0) print_error(fmt::format("{}: {} failed, see above", name_, failed == 1 ? "a run" : "runs"));
     return failed == 0 ? 0 : 1;
   }
 
  private:
-  void greet(Progress& progress) const {
+  // Throws Error where a result was made with other settings.
+  static void leave_out_finished(std::vector<CellRuns>& cells, PriorRuns& prior) {
+    for (CellRuns& cell : cells) {
+      if (cell.tests_pretraining) cell.tests_pretraining = !prior.is_finished(cell.pretraining);
+      std::erase_if(cell.finetuning, [&](const Run& run) { return prior.is_finished(run); });
+    }
+    std::erase_if(cells, [](const CellRuns& cell) { return cell.empty(); });
+  }
+
+  // Also writes a record of what is trained on, so that a later start can say what has changed.
+  void make_folders(const std::vector<CellRuns>& cells, PriorRuns& prior, const std::string& settings) const {
+    for (const CellRuns& cell : cells) {
+      prior.make_way(cell.pretraining);
+      for (const Run& run : cell.finetuning) prior.make_way(run);
+    }
+    if (!cells.empty()) write_input_record(options_, data_, settings, prior.test_changed());
+  }
+
+  int64_t samples_of(const std::vector<CellRuns>& cells) const {
+    int64_t samples = 0;
+    for (const CellRuns& cell : cells) {
+      samples += cell.pretraining.samples(data_.splits.train.size());
+      for (const Run& run : cell.finetuning) samples += run.samples(data_.splits.train.size());
+    }
+    return samples;
+  }
+
+  void greet(Progress& progress, const PriorRuns& prior) const {
     const DataSplits& splits = data_.splits;
-    progress.note(fmt::format("{}: device {}, {}, --threads {}; {} training, {} validation, {} test samples; {}",
-                              experiment_.name, options_.device, options_.precision, options_.threads,
-                              splits.train.size(), splits.validation.size(), splits.test.size(),
-                              options_.out.string()));
+    const TrainerOptions& trainer = options_.trainer;
+    progress.note(fmt::format("{}: device {}, {}, --threads {}; {} training, {} validation, {} test samples; {}", name_,
+                              trainer.device, options_.precision, trainer.threads, splits.train.size(),
+                              splits.validation.size(), splits.test.size(), options_.out.string()));
     if (options_.precision == "bf16") {
-      if (const std::string note = backend_of(options_.device).bf16_note(); !note.empty()) progress.note(note);
+      if (const std::string note = backend_of(trainer.device).bf16_note(); !note.empty()) progress.note(note);
     }
     for (const std::string& note : data_.notes) progress.note(note);
-    if (options_.jobs == 1) return;
-    progress.note(fmt::format("{} cells at once, each in a process with --threads {}{}", options_.jobs,
-                              threads_per_job(options_),
-                              options_.jobs > options_.threads ? ": there are more of them than threads" : ""));
-  }
-
-  // What has no result yet, by cell. Throws Error where a result was made with other settings.
-  std::vector<CellTodo> plan(PriorRuns& prior) const {
-    std::vector<CellTodo> todo;
-    for (const std::string& noise : options_.noises) {
-      for (const double rate : rates_of(options_, noise)) {
-        for (const uint64_t seed : options_.seeds) {
-          CellTodo item{{noise, rate, seed}, {}, inputs_text(data_.inputs)};
-          for (const std::string& method : experiment_.methods()) {
-            if (std::ranges::find(options_.methods, method) == options_.methods.end()) continue;
-            if (!prior.is_finished(item.cell, method)) item.methods.push_back(method);
-          }
-          if (!item.methods.empty()) todo.push_back(item);
-        }
-      }
+    if (options_.jobs > 1) {
+      progress.note(fmt::format("{} cells at once, each in a process with --threads {}{}", options_.jobs,
+                                threads_per_job(options_),
+                                options_.jobs > trainer.threads ? ": there are more of them than threads" : ""));
     }
-    return todo;
+    for (const std::string& note : prior.notes()) progress.note(note);
   }
 
-  // Folders to train in, and a note of what is trained on, so that a later start can say what has changed.
-  void prepare(PriorRuns& prior, const std::vector<CellTodo>& todo) const {
-    for (const CellTodo& item : todo) {
-      prior.make_way(item.cell, "ce");
-      for (const std::string& method : item.methods) {
-        if (method != "ce") prior.make_way(item.cell, method);
-      }
-    }
-    if (todo.empty()) return;
-    write_input_record(options_.out, experiment_, data_, settings_of(experiment_, options_, todo[0].cell, "ce", data_),
-                       prior.test_changed());
+  // Returns how many runs failed.
+  int train(const std::vector<CellRuns>& cells, const std::vector<std::string>& command, ConsoleProgress& progress) {
+    const auto keep = [this](const Result& result) {
+      append_result(options_.results_file(), result);
+      results_.push_back(result);
+    };
+    if (options_.jobs > 1) return run_jobs(options_, cells, data_.inputs, command, lock_, progress, keep);
+    CellRunner runner(experiment_, options_, data_, progress, keep);
+    int failed = 0;
+    for (const CellRuns& cell : cells) failed += runner.run(cell);
+    return failed;
   }
 
-  // The table, and the figure. Where the figure fails the results stay, and so does everything else.
-  void report(Progress& progress) {
-    const std::vector<Summary> summaries = aggregate(comparable_results(progress));
+  // The table and the figure. Where the figure fails, the results are kept.
+  void report(Progress& progress, const std::string& settings) {
+    const std::vector<Summary> summaries = aggregate(comparable_results(progress, settings));
     if (summaries.empty()) return;
     progress.note(format_table(summaries));
     try {
       for (const fs::path& file : draw_figures(summaries, options_.out)) progress.note(file.string());
     } catch (const std::exception& error) {
-      print_error(fmt::format("{}: warning: the results are in {}, but the figure was not drawn: {}", experiment_.name,
-                              results_path_.string(), message_of(error)));
+      print_error(fmt::format("{}: warning: the results are in {}, but the figure was not drawn: {}", name_,
+                              options_.results_file().string(), message_of(error)));
     }
   }
 
-  // The newest result of each run, without those of other data than this sweep's.
-  std::vector<Result> comparable_results(Progress& progress) const {
+  // The newest result of each run, without those of other inputs than this sweep's.
+  std::vector<Result> comparable_results(Progress& progress, const std::string& settings) const {
     std::vector<Result> all = newest_of(results_);
-    const std::string here = result_settings_of(experiment_, options_, {}, "ce", data_);
     const auto left_out = std::erase_if(all, [&](const Result& result) {
-      const Inputs inputs = compare_inputs(result.settings, here);
-      return result.experiment == experiment_.name && (inputs == Inputs::other || inputs == Inputs::other_test);
+      const Inputs inputs = compare_inputs(result.settings, settings);
+      return result.experiment == name_ && (inputs == Inputs::other || inputs == Inputs::other_test);
     });
     if (left_out > 0) {
-      progress.note(fmt::format("{} of other data {} left out of the table: asked for again, {} made anew",
+      progress.note(fmt::format("{} of other data {} left out of the table; to replace {}, ask for the same again",
                                 left_out == 1 ? "1 result" : fmt::format("{} results", left_out),
-                                left_out == 1 ? "is" : "are", left_out == 1 ? "it is" : "they are"));
+                                left_out == 1 ? "is" : "are", left_out == 1 ? "it" : "them"));
     }
     return all;
   }
 
+  const std::string& name_;
   const Experiment& experiment_;
   const RunOptions& options_;
-  ExperimentData data_;
+  const ExperimentData& data_;
   DirectoryLock lock_;
-  fs::path results_path_;
   std::vector<Result> results_;
 };
 
+// Loads the data and reads every sample once.
+ExperimentData load_data(const Experiment& experiment, const RunOptions& options) {
+  prepare_scans(experiment.table().name, options);
+  ExperimentData data = experiment.load({options.data, options.out}, options.class_names);
+  data.splits = limited(std::move(data.splits), options);
+  data.inputs = find_inputs(data.splits, usable_cores());
+  return data;
+}
+
 }  // namespace
 
-int run_experiment(Experiment experiment, int argc, const char* const* argv) {
+int run_experiment(Experiment& experiment, int argc, const char* const* argv) {
   const auto options = parse_options(experiment, argc, argv);
   if (!options) return 0;
-  experiment.class_names = options->class_names;
-  if (!options->worker.empty()) end_with_parent(*options);
+  const bool is_worker = !options->worker.empty();
+  if (is_worker) end_with_parent(*options);
   check_feasible(experiment, *options);
-  set_num_threads(options->threads);
-  prepare_scans(experiment.name, *options);
-  ExperimentData data = experiment.load(options->data);
-  data.splits = limited(std::move(data.splits), *options);
-  data.inputs = look_at(data.splits, usable_cores());
-  if (!options->worker.empty()) return run_worker(experiment, *options, data);
+  set_num_threads(options->trainer.threads);
+  const ExperimentData data = load_data(experiment, *options);
+  if (is_worker) return run_worker(experiment, *options, data);
   check_lone_samples(experiment, *options, data);
-  return Sweep(experiment, *options, std::move(data)).run({argv, argv + argc});
+  return Sweep(experiment, *options, data).run({argv, argv + argc});
 }
 
 void check_feasible(const Experiment& experiment, const RunOptions& options) {
-  const bool dmi = std::ranges::find(options.methods, "dmi") != options.methods.end();
-  const auto classes = static_cast<int64_t>(experiment.class_names.size());
-  if (dmi) {
-    int64_t batch_size = plan_of(experiment, options, "dmi").batch_size;
-    if (options.search) batch_size = std::ranges::min(options.search->batch_sizes);
-    if (batch_size < classes) {
-      usage("--batch-size {}: dmi needs every class in a batch, and there are {}", batch_size, classes);
+  const auto classes = static_cast<int64_t>(options.class_names.size());
+  std::vector<std::unique_ptr<Loss>> losses;
+  for (const std::string& method : options.methods) {
+    const Loss& loss = *losses.emplace_back(make_loss(method, options_of(options.loss, method)));
+    const int64_t batch_size = std::ranges::min(batch_sizes_of(experiment, options, method));
+    if (loss.needs_every_class() && batch_size < classes) {
+      usage("--batch-size {}: {} needs every class in a batch, and there are {}", batch_size, method, classes);
     }
   }
   for (const std::string& noise : options.noises) {
     for (const double rate : rates_of(options, noise)) {
-      // For every method: a noise may not fit the classes.
-      const TransitionMatrix transition = transition_of(experiment, options, noise, rate);
-      if (!dmi || std::abs(transition.determinant()) > kSingular) continue;
-      usage(
-          "{}--noise {}: the transition matrix is singular, so the noisy labels do not tell the classes apart and "
-          "dmi's loss is infinite for every network; leave out the {} or the method",
-          has_rate(noise) ? fmt::format("--rate {:g} with ", rate) : "", noise, has_rate(noise) ? "rate" : "noise");
+      const Transition transition = noise_of(experiment, options, noise, rate);  // refuses one that does not fit
+      for (const auto& loss : losses) {
+        const std::string why = loss->uninformative_under(transition);
+        if (why.empty()) continue;
+        const std::string rate_flag = has_rate(noise) ? fmt::format("--rate {:g} with ", rate) : "";
+        usage("{}--noise {}: the labels carry no signal for {}: {}; leave out the {} or the method", rate_flag, noise,
+              loss->name(), why, has_rate(noise) ? "rate" : "noise");
+      }
     }
   }
 }

@@ -44,7 +44,7 @@ void add_epoch(std::vector<EpochMetrics>& history, const Json& json, const std::
   try {
     history.push_back(epoch_from(json));
   } catch (const Error& error) {
-    fail("{}: no metrics of an epoch: {}", where, error.what());
+    fail("{}: not the metrics of an epoch: {}", where, error.what());
   }
   const auto expected = static_cast<int>(history.size()) - 1;
   check(history.back().epoch == expected, "{}: epoch {}, expected {}", where, history.back().epoch, expected);
@@ -142,7 +142,7 @@ Checkpoint load_checkpoint(const fs::path& path, Device device) {
   } catch (const std::exception& error) {
     fail("{}: its metadata is malformed: {}", path.string(), error.what());
   }
-  check(!checkpoint.history.empty() || checkpoint.partial, "{}: a checkpoint of no epoch", path.string());
+  check(!checkpoint.history.empty() || checkpoint.partial, "{}: a checkpoint without an epoch", path.string());
   checkpoint.model = part(file.tensors, kModel, kHost);
   checkpoint.best = part(file.tensors, kBest, kHost);
   checkpoint.optimizer = part(file.tensors, kOptimizer, device);
@@ -174,7 +174,7 @@ std::vector<EpochMetrics> read_metrics(const fs::path& path) {
     try {
       json = parse_json(line);
     } catch (const Error& error) {
-      fail("{}: no metrics of an epoch: {}", where, error.what());
+      fail("{}: not the metrics of an epoch: {}", where, error.what());
     }
     add_epoch(history, json, where);
   }

@@ -1,4 +1,4 @@
-// What a training phase leaves on the disk: metrics by epoch, a checkpoint to resume from, the selected weights.
+// What a training phase writes: the metrics of each epoch, a checkpoint to resume from, and the selected weights.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ struct EpochMetrics {
   int epoch = 0;  // from 0
   double lr = 0.0;
   double train_loss = 0.0;                   // mean over the batches that were not skipped
-  int64_t batches = 0, skipped_batches = 0;  // all, and those that carried no gradient for the loss
+  int64_t batches = 0, skipped_batches = 0;  // all, and those that carried no signal for the loss
   double valid_loss = 0.0;                   // the method's own, over the whole noisy validation set; may be +infinity
   double valid_accuracy = 0.0;               // percent, on noisy labels
   double seconds = 0.0;
@@ -23,20 +23,20 @@ struct EpochMetrics {
   bool operator==(const EpochMetrics&) const = default;
 };
 
-// How far an epoch has come before its end.
+// How far an unfinished epoch has come.
 struct PartialEpoch {
-  int64_t batches = 0, skipped_batches = 0;  // done, and those of them that carried no gradient
+  int64_t batches = 0, skipped_batches = 0;  // done, and those of them that were skipped
   double loss_sum = 0.0;                     // over the batches that were not skipped
   double seconds = 0.0;
 
   bool operator==(const PartialEpoch&) const = default;
 };
 
-// Everything that a phase needs to go on, after `history`'s last epoch or within the next one, as if it had never
-// stopped.
+// Everything that a phase needs to continue, after the last epoch of `history` or within the next one, as if it had
+// never stopped.
 struct Checkpoint {
-  std::string settings;  // a JSON object: what decides the result (settings.h)
-  int threads = 0;       // another number may change the last digits
+  std::string settings;  // a JSON object: everything that decides the result (run_settings.h)
+  int threads = 0;       // of the host's kernels; another number may change the last digits
   std::vector<EpochMetrics> history;
   std::optional<PartialEpoch> partial{};  // of the epoch that follows `history`; none between two epochs
   std::vector<NamedTensor> model, best;   // weights and buffers now, and of the selected epoch so far; on the host
@@ -44,8 +44,8 @@ struct Checkpoint {
   std::vector<NamedTensor> loss{};        // what the loss keeps between steps; on the host
 };
 
-// One safetensors file, whole or not at all. load_checkpoint throws Error, with the path, where the file is cut short
-// or is no checkpoint; the optimizer's state is read onto `device`.
+// One safetensors file, written whole or not at all. load_checkpoint reads the optimizer's state onto `device`. It
+// throws Error, with the path, where the file is cut short or is not a checkpoint.
 void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
 Checkpoint load_checkpoint(const std::filesystem::path& path, Device device);
 
@@ -57,7 +57,8 @@ struct Weights {
 void save_weights(const std::filesystem::path& path, const Weights& weights);
 Weights load_weights(const std::filesystem::path& path);
 
-// One line of JSON an epoch, whole or not at all; and back, where the file must hold epochs 0, 1, 2, ...
+// One line of JSON per epoch, written whole or not at all. read_metrics throws Error unless the file holds epochs 0, 1,
+// 2 and so on.
 void write_metrics(const std::filesystem::path& path, const std::vector<EpochMetrics>& history);
 std::vector<EpochMetrics> read_metrics(const std::filesystem::path& path);
 

@@ -8,7 +8,7 @@
 namespace cofactor {
 namespace {
 
-constexpr double kSaneLogit = 100.0;  // exp(-100) is 0 beside 1 in f32, and far below what labels can teach
+constexpr double kSaneLogit = 100.0;  // exp(-100) is 0 beside 1 in f32, and labels do not ask for more
 
 // The place of the first value that is not finite; the number of values where all are. Integers (words of a sentence)
 // are finite.
@@ -31,26 +31,25 @@ bool all_finite(const Tensor& tensor) {
 std::string blame(const Standing& at) {
   if (at.updates > 0) return "so the learning rate is likely too high; " + lower_rate(at);
   if (at.finetuning) {
-    return "before fine-tuning has made a step, so that pre-training is to blame: it has likely diverged; lower "
+    return "before fine-tuning has made a step, so the cause lies in pre-training: it has likely diverged; lower "
            "--pretrain-lr";
   }
-  return "before any step, so that the initial weights are to blame (those of --init, where it is given)";
+  return "before any step, so the cause lies in the initial weights (those of --init, where it is given)";
 }
 
-// What makes U regular. Before the first update, outputs that are far from those of a probability show that
-// pre-training has diverged.
-std::string cure_of_singular(const Standing& at, const Tensor& logits) {
-  if (at.updates > 0)
-    return fmt::format("pre-train longer (--epochs), {}, or smooth with --epsilon 0.001", lower_rate(at));
+// The remedy for an infinite loss of finite logits; `own` is the method's. Before the first update, logits far beyond
+// those of any probability show that pre-training has diverged.
+std::string remedy_of_infinity(const Standing& at, const Tensor& logits, const std::string& own) {
+  const std::string or_own = own.empty() ? "" : ", or " + own;
+  if (at.updates > 0) return fmt::format("pre-train longer (--epochs), {}{}", lower_rate(at), or_own);
   double largest = 0.0;
   for (const double value : values_of(logits)) largest = std::max(largest, std::abs(value));
   if (largest > kSaneLogit) {
     return fmt::format(
-        "fine-tuning has made no step, and outputs reach {:.3g}: pre-training has diverged; lower "
-        "--pretrain-lr",
+        "fine-tuning has made no step, and outputs reach {:.3g}: pre-training has diverged; lower --pretrain-lr",
         largest);
   }
-  return "fine-tuning has made no step: pre-train longer (--epochs), or smooth with --epsilon 0.001";
+  return fmt::format("fine-tuning has made no step: pre-train longer (--epochs){}", or_own);
 }
 
 }  // namespace
@@ -62,8 +61,8 @@ std::string lower_rate(const Standing& at) {
 std::string cause_of_loss(const Standing& at, const Batch& batch, const Tensor& logits) {
   if (!all_finite(batch.inputs)) return "the batch's inputs hold values that are not finite";
   if (!all_finite(logits)) return "the network's outputs are not finite, " + blame(at);
-  if (at.loss == "dmi")
-    return "U is singular: the network's outputs do not tell the noisy classes apart; " + cure_of_singular(at, logits);
+  if (const auto meaning = at.loss.diagnose_infinity(); !meaning.cause.empty())
+    return fmt::format("{}; {}", meaning.cause, remedy_of_infinity(at, logits, meaning.remedy));
   return "the network's outputs are finite but too large, " + blame(at);
 }
 
@@ -73,13 +72,12 @@ std::string cause_of_outputs(const Standing& at) {
 }
 
 std::string cause_of_infinite_validation(const Standing& at) {
-  if (at.loss == "dmi") {
-    return fmt::format(
-        "the outputs do not tell the noisy classes apart; likely cause: the learning rate is too high ({}), or "
-        "pre-training was too short (--epochs) or diverged (--pretrain-lr)",
-        lower_rate(at));
-  }
-  return "likely cause: the learning rate is too high; " + lower_rate(at);
+  const auto meaning = at.loss.diagnose_infinity();
+  if (meaning.cause.empty()) return "likely cause: the learning rate is too high; " + lower_rate(at);
+  return fmt::format(
+      "{}; likely cause: the learning rate is too high ({}), or pre-training was too short (--epochs) or diverged "
+      "(--pretrain-lr)",
+      meaning.cause, lower_rate(at));
 }
 
 std::string wrong_with_initial_weights(const Standing& at, const std::vector<NamedTensor>& weights) {
@@ -94,7 +92,7 @@ std::string wrong_with_initial_weights(const Standing& at, const std::vector<Nam
   return {};
 }
 
-std::string cure_for_skipped_batches(const Split& train, SamplerKind sampler, int64_t batch_size) {
+std::string remedy_for_skipped_batches(const Split& train, SamplerKind sampler, int64_t batch_size) {
   const std::vector<int64_t> counts = train.class_counts();
   const int64_t rarest = std::ranges::min(counts);
   if (rarest == 0) return "a class has no training sample at all";

@@ -1,4 +1,4 @@
-// Times as people write and read them.
+// Durations as people write and read them.
 #pragma once
 
 #include <string>

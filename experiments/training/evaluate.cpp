@@ -74,29 +74,29 @@ int64_t Confusion::total() const {
 }
 
 double Confusion::accuracy() const {
-  int64_t right = 0;
-  for (int64_t c = 0; c < classes; ++c) right += at(c, c);
-  return percent(right, total());
+  int64_t correct = 0;
+  for (int64_t c = 0; c < classes; ++c) correct += at(c, c);
+  return percent(correct, total());
 }
 
 double Confusion::best_permutation_accuracy() const {
   if (classes > kMaxPermutedClasses) return accuracy();
-  // best[taken]: the most agreements of answers 0 .. |taken|-1 with exactly the labels in the set `taken`.
+  // best[taken]: the most correct samples when predictions 0 .. |taken|-1 are renamed to the labels in the set `taken`.
   std::vector<int64_t> best(size_t{1} << classes, 0);
   for (size_t taken = 1; taken < best.size(); ++taken) {
-    const int answer = std::popcount(taken) - 1;
+    const int predicted = std::popcount(taken) - 1;
     for (int64_t label = 0; label < classes; ++label) {
       const size_t bit = size_t{1} << label;
-      if (taken & bit) best[taken] = std::max(best[taken], best[taken ^ bit] + at(answer, label));
+      if (taken & bit) best[taken] = std::max(best[taken], best[taken ^ bit] + at(predicted, label));
     }
   }
   return percent(best.back(), total());
 }
 
-double Confusion::constant_accuracy(int64_t answer) const {
-  int64_t carriers = 0;
-  for (int64_t predicted = 0; predicted < classes; ++predicted) carriers += at(predicted, answer);
-  return percent(carriers, total());
+double Confusion::constant_accuracy(int64_t predicted) const {
+  int64_t labelled = 0;
+  for (int64_t other = 0; other < classes; ++other) labelled += at(other, predicted);
+  return percent(labelled, total());
 }
 
 Confusion confusion(const Predictions& predictions) {
@@ -105,9 +105,9 @@ Confusion confusion(const Predictions& predictions) {
   Confusion result{classes, std::vector<int64_t>(static_cast<size_t>(classes * classes), 0)};
   for (int64_t i = 0; i < predictions.batch.size(); ++i) {
     const auto row = logits.begin() + i * classes;
-    const int64_t answer = std::max_element(row, row + classes) - row;
+    const int64_t predicted = std::max_element(row, row + classes) - row;
     const int64_t label = predictions.batch.host_labels[static_cast<size_t>(i)];
-    ++result.counts[static_cast<size_t>(answer * classes + label)];
+    ++result.counts[static_cast<size_t>(predicted * classes + label)];
   }
   return result;
 }

@@ -1,4 +1,4 @@
-// What a network answers over a whole split, and how good that is.
+// What a network predicts for a whole split, and how accurate that is.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,12 @@ struct Predictions {
   Batch batch;    // the labels and indices of all N; no inputs
 };
 
-// Runs the network in evaluation mode over the loader's epoch 0 (make it sequential), without gradients; training mode
-// is as before afterwards. `what` names the split in errors. Throws NotFinite where an output is not finite, and
-// Interrupted where a signal asks for the end (stop.h).
+// Runs the network in evaluation mode, without gradients, over epoch 0 of the loader, which should be sequential; the
+// mode is restored afterwards. `what` names the split in errors. Throws NotFinite where an output is not finite, and
+// Interrupted where a signal asks the process to end (stop.h).
 Predictions predict(Module& model, Loader& loader, std::string_view what);
 
-// How often class p was answered (the largest logit, the first among equals) where the label is t: counts[p * C + t].
+// How often class p was predicted (the largest logit, the first among equals) where the label is t: counts[p * C + t].
 struct Confusion {
   int64_t classes = 0;
   std::vector<int64_t> counts;
@@ -31,18 +31,18 @@ struct Confusion {
     return counts[static_cast<size_t>(predicted * classes + label)];
   }
   int64_t total() const;
-  // Percent of answers that are the label.
+  // Percent of the predictions that are the label.
   double accuracy() const;
-  // The accuracy that remains best when the answers' classes are renamed: the assignment of answers to labels that
-  // agrees most, by dynamic programming over subsets. Up to 16 classes; above, the accuracy as it is.
+  // The highest accuracy that any renaming of the predicted classes reaches, by dynamic programming over subsets. With
+  // more than 16 classes, the accuracy without renaming.
   double best_permutation_accuracy() const;
-  // The accuracy of answering `answer` always.
-  double constant_accuracy(int64_t answer) const;
+  // The accuracy of always predicting `predicted`.
+  double constant_accuracy(int64_t predicted) const;
 };
 Confusion confusion(const Predictions& predictions);
 
-// Whether a classifier is a good one with its classes exchanged, as DMI, blind to class order, can end: some renaming
-// gains 10 points and beats every constant answer by 2.
+// Whether a classifier is a good one with its classes exchanged, which a loss that does not depend on class order
+// (Loss::depends_on_class_order) can lead to: some renaming gains 10 points and beats every constant prediction by 2.
 bool looks_permuted(const Confusion& confusion);
 
 }  // namespace cofactor

@@ -9,25 +9,25 @@
 
 namespace cofactor {
 
-// Where a step stands: its number within the phase, from 0; its epoch and its batch within it, from 1.
+// The place of a step: its number within the phase, from 0, and its epoch and its batch within the epoch, from 1.
 struct StepPlace {
   int64_t step = 0;
   int epoch = 0;
   int64_t batch = 0;
 };
 
-// Losses of steps that a device replays stay there and are read some at a time, since reading waits for the device.
+// The losses of replayed steps stay on the device and are read several at a time, since reading waits for the device.
 // They are added one by one, so that the sum does not depend on when they are read.
 class LossSum {
  public:
-  // `examine` sees each loss that was left on the device when it is read, and throws where it is not to be added.
+  // `examine` gets each loss that was left on the device when it is read, and throws where it must not be added.
   explicit LossSum(std::function<void(double value, const StepPlace& at)> examine) : examine_(std::move(examine)) {}
 
-  // Begins anew, at the sum of a part of the epoch that another process has done.
+  // Starts an epoch. `sum` is that of the part that an earlier process has done.
   void restart(double sum);
-  // Adds a loss that is known, after those that wait.
+  // Adds a known loss, after those that wait.
   void add(double value);
-  // Adds a scalar later, which may be overwritten from now on.
+  // Copies a scalar, to be added later; the tensor may then be overwritten.
   void add_later(const Tensor& loss, const StepPlace& at);
   // Reads what waits, and returns the sum.
   double read();

@@ -9,7 +9,8 @@
 #include <cstring>
 #include <utility>
 
-#include "experiments/sweep/program.h"
+#include "experiments/training/console.h"
+#include "experiments/training/duration.h"
 
 namespace cofactor {
 namespace {
@@ -77,7 +78,7 @@ void ConsoleProgress::failure(std::string_view line) {
 void ConsoleProgress::write(std::string_view text) {
   if (silent_ || write_text(out_, text)) return;
   silent_ = true;
-  print_error(fmt::format("the progress cannot be written to standard output: {}; the work goes on without it",
+  print_error(fmt::format("the progress cannot be written to standard output: {}; training continues without it",
                           std::strerror(errno)));
 }
 

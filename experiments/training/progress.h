@@ -1,4 +1,4 @@
-// What a person sees while a sweep runs: one line rewritten in place on a terminal, plain lines in a pipe.
+// Progress of a sweep: one line that is rewritten in place on a terminal, plain lines in a pipe.
 #pragma once
 
 #include <chrono>
@@ -7,31 +7,29 @@
 #include <string>
 #include <string_view>
 
-#include "experiments/training/duration.h"
-
 namespace cofactor {
 
-// Where a run says how it goes.
+// Where a run reports its progress.
 class Progress {
  public:
   virtual ~Progress() = default;
 
   // Names what is running now: "clothes-to-bags, rate 0.8, seed 1, dmi".
   virtual void start(std::string label) = 0;
-  // Training samples visited, or (skip) done by an earlier process: the time left does not count on their speed.
+  // Training samples that were visited, and (skip) those that need not be: the estimate of the time left ignores them.
   virtual void advance(int64_t samples) = 0;
   virtual void skip(int64_t samples) = 0;
-  // A line to keep. In a pipe epochs are kept, on a terminal they only show in the progress line.
+  // A line to keep, and one for each epoch, which a pipe keeps and a terminal shows in the progress line only.
   virtual void note(std::string_view line) = 0;
   virtual void epoch(std::string_view line) = 0;
   // A run has failed: a line for standard error.
   virtual void failure(std::string_view line) = 0;
 };
 
-// Where its file can no longer be written to, it says so once on standard error and is silent from then on.
+// Where its file can no longer be written to, it says so once on standard error and is silent afterwards.
 class ConsoleProgress : public Progress {
  public:
-  // `total_samples`: training samples that the whole sweep will visit, epochs and methods added up.
+  // `total_samples`: training samples that the whole sweep will visit, over all epochs and methods.
   ConsoleProgress(std::FILE* out, bool terminal, int64_t total_samples);
   // To standard output, a terminal or not.
   explicit ConsoleProgress(int64_t total_samples);
@@ -45,7 +43,7 @@ class ConsoleProgress : public Progress {
   void note(std::string_view line) override;
   void epoch(std::string_view line) override;
   void failure(std::string_view line) override;
-  // An epoch of one of several runs at once.
+  // An epoch of one of several simultaneous runs.
   void epoch_of(std::string_view label, std::string_view line);
 
  private:

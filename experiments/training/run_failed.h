@@ -5,7 +5,7 @@
 
 namespace cofactor {
 
-// One run of a sweep cannot go on (it diverged, or its labels cannot teach its loss); the others can.
+// One run of a sweep cannot go on: it diverged, or the labels carry no signal for its loss. The others can.
 class RunFailed : public Error {
  public:
   using Error::Error;

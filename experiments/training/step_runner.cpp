@@ -1,26 +1,17 @@
 #include "experiments/training/step_runner.h"
 
+#include <optional>
+
 #include "engine/autograd.h"
 #include "engine/backend.h"
-#include "engine/optim/adam.h"
-#include "engine/optim/sgd.h"
 
 namespace cofactor {
-
 namespace {
 
-// Steps that run by themselves first: they make the optimizer's moments, the library's plans and the pool's blocks.
+// Steps before recording: they create the optimizer's moments, the library's plans and the pool's blocks.
 constexpr int64_t kStepsBeforeRecording = 3;
 
 }  // namespace
-
-std::unique_ptr<Optimizer> optimizer_of(const TrainingPlan& plan, std::vector<NamedTensor> parameters) {
-  if (plan.optimizer == OptimizerKind::sgd) {
-    return std::make_unique<Sgd>(
-        std::move(parameters), SgdOptions{.lr = plan.lr, .momentum = plan.momentum, .weight_decay = plan.weight_decay});
-  }
-  return std::make_unique<Adam>(std::move(parameters), AdamOptions{.lr = plan.lr, .weight_decay = plan.weight_decay});
-}
 
 Tensor StepRunner::run_once(const Batch& batch) {
   logits_ = model_(batch.inputs);
@@ -35,7 +26,7 @@ bool StepRunner::fits_recording(const Batch& batch) const {
   return batch.inputs.shape() == input_.inputs.shape();
 }
 
-// A device that cannot record it says so before anything has run, and then steps go on running by themselves.
+// A device that cannot record the step refuses before anything has run; then no step is recorded.
 void StepRunner::record(const Batch& batch) {
   input_ = batch;
   input_.inputs = batch.inputs.clone();

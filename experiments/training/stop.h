@@ -1,4 +1,4 @@
-// Stopping when a person or the system asks for it: Ctrl-C, kill, a closed terminal.
+// Ending on a signal from a person or the system: Ctrl-C, kill, a closed terminal.
 #pragma once
 
 #include <exception>
@@ -6,8 +6,8 @@
 
 namespace cofactor {
 
-// Thrown where a signal has asked for the end, once what must not be lost is on the disk. No Error: whoever handles a
-// failed run must not take it for one.
+// Thrown after a signal has asked the process to end. It is not an Error, so that no handler of failed runs takes it
+// for one.
 class Interrupted : public std::exception {
  public:
   explicit Interrupted(int signal);
@@ -19,9 +19,9 @@ class Interrupted : public std::exception {
   std::string text_;  // "stopped by SIGTERM"
 };
 
-// While one lives, SIGINT, SIGTERM and SIGHUP do not end the process but are remembered; a second one ends it at once.
-// A signal that was ignored before (nohup) stays ignored. Where the scope ends with a signal that nobody has heeded,
-// the process gets it then. One at a time.
+// While an object of this class lives, SIGINT, SIGTERM and SIGHUP do not end the process but are recorded; a second one
+// ends it at once. A signal that was ignored before (nohup) stays ignored. A signal that nobody has checked for is
+// raised again at the end of the scope. Only one object may live at a time.
 class StopSignals {
  public:
   StopSignals();
@@ -29,15 +29,15 @@ class StopSignals {
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
-  // The signal that has come, or 0.
+  // The signal that has arrived, or 0.
   static int pending();
-  // Throws Interrupted where one has come. Does nothing outside of any scope.
+  // Throws Interrupted where one has arrived. Does nothing while no object lives.
   static void check();
-  // A process that others stop too, its group and its parent, say, takes more signals for the same one.
+  // From now on further signals count as the first: for a process that several others stop, its parent and its group.
   static void repeat_is_same();
 };
 
-// Ends this process as a signal does whose handler is the default one, so that whoever started it sees why.
+// Ends this process by the signal's default action, so that the process that started it sees why.
 [[noreturn]] void end_by(int signal);
 
 }  // namespace cofactor

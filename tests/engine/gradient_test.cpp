@@ -28,9 +28,7 @@ namespace {
 using testing::kDevice;
 
 using testing::check_gradients;
-using testing::gradient_error;
 using testing::random_tensor;
-using testing::TensorFunction;
 using Tensors = std::vector<Tensor>;
 
 Tensor matrix(const std::vector<double>& values, int64_t rows, int64_t columns) {

@@ -1,5 +1,5 @@
 // A label noise transition matrix of three classes.
-#include "experiments/sweep/transition_file.h"
+#include "data/noise/file.h"
 
 #include <cmath>
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The rooms and the seam, held by a test: no include points up, no preprocessor condition and no device test stands
+// The folders and the seam, held by a test: no include points up, no preprocessor condition and no device test stands
 // above the seam, and no vendor's header is seen outside the backends.
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -53,7 +53,7 @@ std::vector<double> forward_by_hand(const std::vector<double>& p, size_t y) {
 }
 
 std::vector<double> backward_by_hand(const std::vector<double>& p, size_t y) {
-  const std::vector<double> t_inverse = inverse("bw", noise(), 1e6);
+  const std::vector<double> t_inverse = noise().inverse("bw", 1e6);
   std::vector<double> gradient;
   for (size_t c = 0; c < p.size(); ++c) gradient.push_back(p[c] - t_inverse[y * p.size() + c]);
   return gradient;

@@ -29,7 +29,7 @@ struct Blobs {
       positions.push_back(static_cast<int64_t>(i));
     }
     inputs = Tensor::from(points, {samples, 2}, Device::reference);
-    noisy = apply_noise(TransitionMatrix(3, transition), clean, positions, {.seed = 3, .purpose = Purpose::labels});
+    noisy = Transition(3, transition).draw_labels(clean, positions, {.seed = 3, .purpose = Purpose::labels});
   }
 
   // These samples with noisy labels; a sample's place in the data set is 10 times its place here plus 5.

@@ -41,8 +41,8 @@ TEST_SUITE("unit") {
     CHECK(soft(logits, batch).item() == soft_bootstrap(logits, on_device, 0.95).item());
     CHECK(hard(logits, batch).item() == hard_bootstrap(logits, on_device, 0.8).item());
     for (const double beta : {-0.1, 1.1, static_cast<double>(NAN)}) {
-      CHECK_THROWS_WITH_AS(SoftBootstrapLoss{beta}, doctest::Contains("bootstrap-soft: beta is"), Error);
-      CHECK_THROWS_WITH_AS(HardBootstrapLoss{beta}, doctest::Contains("bootstrap-hard: beta is"), Error);
+      CHECK_THROWS_WITH_AS(SoftBootstrapLoss({.beta = beta}), doctest::Contains("bootstrap-soft: beta is"), Error);
+      CHECK_THROWS_WITH_AS(HardBootstrapLoss({.beta = beta}), doctest::Contains("bootstrap-hard: beta is"), Error);
     }
   }
 }

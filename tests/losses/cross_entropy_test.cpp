@@ -81,6 +81,10 @@ TEST_SUITE("unit") {
     CHECK(loss.name() == "ce");
     CHECK(loss(logits, batch).item() == cross_entropy(logits, batch.labels).item());
     CHECK_FALSE(loss.skips(batch, 4));
+    CHECK_FALSE(loss.needs_every_class());
+    CHECK(loss.depends_on_class_order());
+    CHECK(loss.uninformative_under(Transition(2, {0.5, 0.5, 0.5, 0.5})).empty());
+    CHECK(loss.diagnose_infinity().cause.empty());
   }
 
   TEST_CASE("cross entropy: errors name what does not fit and its values") {

@@ -1,4 +1,5 @@
 #include "losses/dmi.h"
+#include "losses/make_loss.h"
 
 #include <limits>
 
@@ -203,6 +204,19 @@ TEST_SUITE("unit") {
     CHECK(dmi(logits, label_tensor({1, 0})).item() == doctest::Approx(std::log(8.0)).epsilon(1e-14));  // det = -1/8
     CHECK(dmi_loss(Matrix(3, {0.0, 0.0, 0.5, 0.25, 0.0, 0.0, 0.0, 0.25, 0.0})) ==
           doctest::Approx(std::log(32.0)).epsilon(1e-14));
+  }
+
+  TEST_CASE("dmi: what a trainer must know of it is said by its hooks") {
+    const DmiLoss loss;
+    CHECK(loss.needs_every_class());
+    CHECK_FALSE(loss.depends_on_class_order());
+    CHECK(loss.uninformative_under(Transition::identity(3)).empty());
+    CHECK(
+        loss.uninformative_under(Transition(2, {0.5, 0.5, 0.5, 0.5})).starts_with("the transition matrix is singular"));
+    CHECK(loss.diagnose_infinity().cause.starts_with("U is singular"));
+    const std::string remedy = loss.diagnose_infinity().remedy;
+    const auto names_flag = [&](const LossOption& option) { return remedy.find(option.flag) != std::string::npos; };
+    CHECK(std::ranges::any_of(loss_options("dmi"), names_flag));
   }
 
   TEST_CASE("dmi: the best there is on balanced labels is C log C whatever the class order") {

@@ -260,8 +260,7 @@ TEST_SUITE("unit") {
     CHECK_THROWS_WITH_AS(loss.evaluate(four.logits, four.batch), doctest::Contains("prepare()"), Error);
     Tensor bad = four.logits.clone();
     bad.data<double>()[5] = NAN;
-    CHECK_THROWS_WITH_AS(loss.prepare(bad, four.batch), doctest::Contains("training sample 2 for class 0 is nan"),
-                         Error);
+    CHECK_THROWS_WITH_AS(loss.prepare(bad, four.batch), doctest::Contains("sample 2 for class 0 is nan"), Error);
     Batch without = four.batch;
     without.indices.pop_back();
     CHECK_THROWS_WITH_AS(loss.prepare(four.logits, without), doctest::Contains("3 indices"), Error);
@@ -291,7 +290,7 @@ TEST_SUITE("unit") {
     refused(changed("indices", label_tensor({1, 2, 3, 2})), "4 saved samples have 3 different indices");
     refused(changed("latent_labels", label_tensor({0, 1, 5, 0})), "the latent label 5");
     refused(changed("latent_labels", label_tensor({0, 1})), "expected (4) in i32");
-    refused(changed("transition", Tensor::zeros({2, 2}, DType::f64, Device::reference)), "row 0 sums to 0");
+    refused(changed("transition", Tensor::zeros({2, 2}, DType::f64, Device::reference)), "row 0: the row sums to 0");
     refused(changed("transition", Tensor::zeros({2, 2}, DType::f32, Device::reference)), "f32");
     CHECK(values_by_name(loss.state()) == values_by_name(good));
   }

@@ -1,4 +1,4 @@
-// Transition matrices, and forward and backward correction.
+// Forward and backward correction.
 #include "engine/ops/elementwise.h"
 #include "losses/backward_correction.h"
 #include "losses/cross_entropy.h"
@@ -21,10 +21,6 @@ Transition random_transition(int64_t classes, uint32_t index) {
   return {classes, random_stochastic(static_cast<size_t>(classes), index).values};
 }
 
-Transition identity(int64_t classes) {
-  return {classes, diagonal(std::vector<double>(static_cast<size_t>(classes), 1.0)).values};
-}
-
 // Logits whose softmax is these rows.
 Tensor logits_of(std::vector<double> p, int64_t classes) {
   for (double& value : p) value = std::log(value);
@@ -32,50 +28,7 @@ Tensor logits_of(std::vector<double> p, int64_t classes) {
 }
 
 TEST_SUITE("unit") {
-  TEST_CASE("transition matrix: what is none is refused with its values") {
-    const auto refused = [](int64_t classes, const std::vector<double>& values, const std::string& part) {
-      const std::string message = error_of([&] { Transition(classes, values); });
-      CAPTURE(message);
-      CHECK(contains(message, "transition matrix: "));
-      CHECK(contains(message, part));
-    };
-    refused(2, {0.5, 0.5, 0.25}, "3 values, 2 classes take 2 x 2");
-    refused(1, {1.0}, "1 classes");
-    refused(2, {0.5, 0.5, 0.25, 0.5}, "row 1 sums to 0.75");
-    refused(2, {0.5, 0.5, -0.5, 1.5}, "row 1, column 0 is -0.5");
-    refused(2, {0.5, 0.5, kNan, 1.0}, "row 1, column 0 is nan");
-    refused(2, {kInfinity, 0.0, 0.0, 1.0}, "row 0, column 0 is inf");
-    CHECK(Transition(2, {0.25, 0.75, 0.0, 1.0}).at(0, 1) == 0.75);
-  }
-
-  TEST_CASE("transition matrix: its inverse undoes it and a singular one is an error") {
-    for (const int64_t classes : {2, 3, 10}) {
-      const Transition t = random_transition(classes, 70);
-      const Matrix product = Matrix(static_cast<size_t>(classes), t.values()) *
-                             Matrix(static_cast<size_t>(classes), inverse("test", t, 1e9));
-      CHECK(largest_difference(product.values, identity(classes).values()) < 1e-10);
-    }
-    const Transition twice(3, {0.5, 0.25, 0.25, 0.0, 1.0, 0.0, 0.5, 0.25, 0.25});
-    CHECK_THROWS_WITH_AS(inverse("test", twice, 1e12),
-                         doctest::Contains("most alike are rows 0 and 2, which differ by 0"), Error);
-    const Transition nearly(2, {0.5, 0.5, 0.501, 0.499});
-    CHECK_THROWS_WITH_AS(inverse("test", nearly, 100.0), doctest::Contains("amplifies by 1001, expected at most 100"),
-                         Error);
-    CHECK_NOTHROW(inverse("test", nearly, 1e4));
-    CHECK_THROWS_WITH_AS(BackwardCorrectionLoss{twice}, doctest::Contains("bw: the transition matrix is singular"),
-                         Error);
-    CHECK_NOTHROW(ForwardCorrectionLoss{twice});  // it needs no inverse
-  }
-
-  TEST_CASE("estimated transition: rows are the outputs of the surest samples") {
-    // Of class 0 sample 2 is the surest, of class 1 sample 0, of class 2 sample 3.
-    const std::vector<double> p{0.1, 0.8, 0.1, 0.4, 0.3, 0.3, 0.6, 0.2, 0.2, 0.3, 0.3, 0.4};
-    const Transition t = estimate_transition("fw", logits_of(p, 3));
-    const std::vector<double> expected{0.6, 0.2, 0.2, 0.1, 0.8, 0.1, 0.3, 0.3, 0.4};
-    CHECK(largest_difference(t.values(), expected) < 1e-14);
-  }
-
-  TEST_CASE("estimated transition: an unreachable class and rows that coincide are errors") {
+  TEST_CASE("loss correction: an unreachable class and rows that coincide are errors") {
     const auto refused = [](const std::vector<double>& p, int64_t classes, const std::string& part) {
       for (const auto* name : {"fw", "bw"}) {
         const std::unique_ptr<LossCorrection> loss =
@@ -93,10 +46,17 @@ TEST_SUITE("unit") {
     refused({0.899, 0.1, 0.001, 0.2, 0.799, 0.001}, 3,
             "none of 2 training samples has a probability of class 2 above 0.001, expected at least 0.00333");
     // One sample is the surest of both classes; a network that ignores its input; a network that nearly does.
-    refused({0.3, 0.7}, 2, "most alike are rows 0 and 1, which differ by 0");
+    refused({0.3, 0.7}, 2, "rows 0 and 1 are most alike, no entry differs by more than 0");
     refused({0.25, 0.75, 0.25, 0.75}, 2, "singular");
     refused({0.3, 0.7, 0.3001, 0.6999}, 2, "expected at most 1000");
-    refused({0.5, 0.5, kNan, 0.5}, 2, "training sample 1 for class 0 is nan");
+    refused({0.5, 0.5, kNan, 0.5}, 2, "sample 1 for class 0 is nan");
+  }
+
+  TEST_CASE("backward correction: a singular matrix is an error that forward correction does without") {
+    const Transition twice(3, {0.5, 0.25, 0.25, 0.0, 1.0, 0.0, 0.5, 0.25, 0.25});
+    CHECK_THROWS_WITH_AS(BackwardCorrectionLoss({.transition = twice}),
+                         doctest::Contains("bw: the transition matrix is singular"), Error);
+    CHECK_NOTHROW(ForwardCorrectionLoss({.transition = twice}));  // it needs no inverse
   }
 
   TEST_CASE("loss correction: the matrix is asked for in prepare unless it is given") {
@@ -111,7 +71,7 @@ TEST_SUITE("unit") {
     const Transition t(2, {0.9, 0.1, 0.3, 0.7});
     CHECK(largest_difference(estimated.transition()->values(), t.values()) < 1e-14);
 
-    ForwardCorrectionLoss given(t);
+    ForwardCorrectionLoss given({.transition = t});
     CHECK_FALSE(given.needs_training_outputs());
     CHECK(given(logits, batch).item() == doctest::Approx(estimated(logits, batch).item()).epsilon(1e-14));
     given.prepare(logits_of({0.5, 0.5}, 2), batch_for({0}));  // not looked at
@@ -138,7 +98,7 @@ TEST_SUITE("unit") {
                          Error);
     CHECK_THROWS_WITH_AS(resumed.load_state({state[0], {"more", state[0].tensor}}), doctest::Contains("'more'"), Error);
     CHECK_THROWS_WITH_AS(resumed.load_state({{"transition", Tensor::full({2, 2}, 0.7, DType::f64, Device::reference)}}),
-                         doctest::Contains("row 0 sums to 1.4"), Error);
+                         doctest::Contains("row 0: the row sums to 1.4"), Error);
   }
 
   TEST_CASE("forward correction: values computed by hand and identity noise is cross entropy") {
@@ -148,7 +108,7 @@ TEST_SUITE("unit") {
           doctest::Approx(-(std::log(0.25 * 0.6 + 0.75 * 0.2) + std::log(0.5 * 0.4 + 0.5 * 0.8)) / 2.0).epsilon(1e-14));
     const Tensor many = random_tensor({9, 4}, 83, -5.0, 5.0), many_labels = label_tensor(cycling_labels(9, 4));
     for (const auto& correct : {forward_correction, backward_correction})
-      CHECK(correct(many, many_labels, identity(4)).item() ==
+      CHECK(correct(many, many_labels, Transition::identity(4)).item() ==
             doctest::Approx(cross_entropy(many, many_labels).item()).epsilon(1e-13));
   }
 

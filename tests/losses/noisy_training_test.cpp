@@ -36,9 +36,9 @@ TEST_SUITE("unit") {
     CHECK(clean > 0.97);
     CHECK(noisy < 0.8);
     const Transition truth(3, kHiding);
-    ForwardCorrectionLoss forward(truth);
+    ForwardCorrectionLoss forward({.transition = truth});
     CHECK(accuracy_of(forward, blobs.noisy) > clean - 0.01);
-    BackwardCorrectionLoss backward(truth);
+    BackwardCorrectionLoss backward({.transition = truth});
     CHECK(accuracy_of(backward, blobs.noisy) > clean - 0.03);  // unbounded below: it fits the sample
   }
 

@@ -32,7 +32,7 @@ struct World {
 
   // Calls body(x, y, y~, probability) for every kind, true label and noisy label.
   template <class Body>
-  void for_each_outcome(const TransitionMatrix& t, Body&& body) const {
+  void for_each_outcome(const Transition& t, Body&& body) const {
     for (size_t x = 0; x < 6; ++x) {
       for (size_t y = 0; y < kClasses; ++y)
         for (size_t noisy = 0; noisy < kClasses; ++noisy)
@@ -41,7 +41,7 @@ struct World {
   }
 
   // The joint distribution of h(X) and the label noised by t.
-  Matrix joint(const TransitionMatrix& t) const {
+  Matrix joint(const Transition& t) const {
     const auto outputs = softmax_rows(logits, kClasses);
     Matrix q(kClasses);
     for_each_outcome(t, [&](size_t x, size_t, size_t noisy, double probability) {
@@ -66,9 +66,9 @@ Matrix inverse_transposed(const Matrix& q) {
 // The standard deviation that L(noisy) - L(clean) has on N samples, times sqrt(N), to first order in U - Q:
 // L(U) - L(Q) = -tr(Q^-1 (U - Q)), so a sample with output o and labels y, y~ adds (o . Q^-T[:, y] - o . Q~^-T[:, y~])
 // / N to the difference, and these are independent.
-double predicted_deviation(const World& world, const TransitionMatrix& t) {
+double predicted_deviation(const World& world, const Transition& t) {
   const auto outputs = softmax_rows(world.logits, kClasses);
-  const Matrix clean = inverse_transposed(world.joint(TransitionMatrix::identity(kClasses)));
+  const Matrix clean = inverse_transposed(world.joint(Transition::identity(kClasses)));
   const Matrix noised = inverse_transposed(world.joint(t));
   double mean = 0.0, square = 0.0;
   world.for_each_outcome(t, [&](size_t x, size_t y, size_t noisy, double probability) {
@@ -91,7 +91,7 @@ struct Samples {
   std::vector<int32_t> clean, noisy;
 };
 
-Samples draw_samples(const World& world, const TransitionMatrix& t, int64_t count, uint64_t seed) {
+Samples draw_samples(const World& world, const Transition& t, int64_t count, uint64_t seed) {
   const RandomKey key{.seed = seed, .purpose = Purpose::test, .index = 1u << 22, .step = 0};
   std::vector<double> logits;
   std::vector<int64_t> positions;
@@ -105,19 +105,19 @@ Samples draw_samples(const World& world, const TransitionMatrix& t, int64_t coun
     positions.push_back(i);
   }
   samples.logits = Tensor::from(logits, {count, kClasses}, Device::reference);
-  samples.noisy = apply_noise(t, samples.clean, positions, {.seed = seed, .purpose = Purpose::labels});
+  samples.noisy = t.draw_labels(samples.clean, positions, {.seed = seed, .purpose = Purpose::labels});
   return samples;
 }
 
 // Diagonally non-dominant: most of class 0 is labelled 1.
-TransitionMatrix heavy_noise() {
-  return TransitionMatrix(3, {0.30, 0.60, 0.10, 0.05, 0.90, 0.05, 0.20, 0.10, 0.70});
+Transition heavy_noise() {
+  return Transition(3, {0.30, 0.60, 0.10, 0.05, 0.90, 0.05, 0.20, 0.10, 0.70});
 }
 
 TEST_SUITE("unit") {
   TEST_CASE("Theorem 4.1 on samples: the distance from the exact shift shrinks like 1/sqrt(N) as fast as predicted") {
     const World world;
-    const TransitionMatrix t = heavy_noise();
+    const Transition t = heavy_noise();
     const double shift = -std::log(std::abs(determinant(Matrix(kClasses, t.values()))));
     const double deviation = predicted_deviation(world, t);
     constexpr uint64_t kSeeds =
@@ -144,7 +144,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("E U = Q: batches of 16 average to the joint distribution with clean and with noisy labels") {
     const World world;
-    const TransitionMatrix t = heavy_noise();
+    const Transition t = heavy_noise();
     constexpr uint64_t kBatches = 4000;
     std::vector<double> clean(9, 0.0), noisy(9, 0.0);
     for (uint64_t batch = 0; batch < kBatches; ++batch) {
@@ -156,7 +156,7 @@ TEST_SUITE("unit") {
         noisy[k] += u_noisy[k] / kBatches;
       }
     }
-    const Matrix q = world.joint(TransitionMatrix::identity(kClasses)), q_noisy = world.joint(t);
+    const Matrix q = world.joint(Transition::identity(kClasses)), q_noisy = world.joint(t);
     // An entry's standard error is below 0.5 / sqrt(64,000) = 0.002.
     for (size_t k = 0; k < 9; ++k) {
       CHECK(std::abs(clean[k] - q.values[k]) < 0.006);

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "engine/ops/conv.h"
 #include "engine/ops/elementwise.h"
@@ -115,7 +116,8 @@ TEST_SUITE("gradient") {
     for (const auto& [name, tensor] : inputs) {
       CAPTURE(name);
       const std::vector<double> gradient = tensor.grad().to_vector<double>();
-      CHECK(detail::dot(gradient, gradient) > 1e-6);  // not 0, which would be near a difference of 0
+      // Not 0, which would be near a difference of 0.
+      CHECK(std::inner_product(gradient.begin(), gradient.end(), gradient.begin(), 0.0) > 1e-6);
     }
   }
 }

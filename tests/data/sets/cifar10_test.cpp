@@ -190,24 +190,6 @@ TEST_SUITE("data") {
           "cifar10: the images in '" + other.path().string() + "/train' are of shape (28, 28, 3), not 32 x 32 pixels");
   }
 
-  TEST_CASE("CIFAR-10's noises flip similar classes or any") {
-    const TransitionMatrix similar = cifar10_noise("similar-classes", 0.25);
-    const std::vector<std::pair<int, int>> flips = {{9, 1}, {2, 0}, {4, 7}, {3, 5}};
-    for (int from = 0; from < 10; ++from)
-      for (int to = 0; to < 10; ++to) {
-        const bool is_flip = std::ranges::find(flips, std::pair{from, to}) != flips.end();
-        const bool flips_away = std::ranges::find(flips, from, &std::pair<int, int>::first) != flips.end();
-        CHECK(similar.at(from, to) == (is_flip ? 0.25 : from != to ? 0.0 : flips_away ? 0.75 : 1.0));
-      }
-    CHECK(cifar10_noise("uniform", 0.5).at(3, 3) == doctest::Approx(0.55));
-    CHECK(cifar10_noise("uniform", 0.5).at(3, 4) == doctest::Approx(0.05));
-    CHECK(cifar10_noise("symmetric", 0.45).at(3, 3) == doctest::Approx(0.55));
-    CHECK(cifar10_noise("symmetric", 0.45).at(3, 4) == doctest::Approx(0.05));
-    CHECK(error_of([] { cifar10_noise("pairs", 0.1); }) ==
-          "cifar10: the noise 'pairs' is none of similar-classes, uniform, symmetric");
-    CHECK(error_of([] { cifar10_noise("similar-classes", -1); }) == "noise: the rate -1 does not lie in [0, 1]");
-  }
-
   TEST_CASE("the real CIFAR-10 where COFACTOR_CIFAR10 names its folder") {
     const char* directory = std::getenv("COFACTOR_CIFAR10");
     if (directory == nullptr) {

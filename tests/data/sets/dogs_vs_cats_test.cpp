@@ -141,12 +141,6 @@ TEST_SUITE("data") {
           "dogs_vs_cats: training images become (32, 32, 3), but those of validation and test (40, 32, 3)");
   }
 
-  TEST_CASE("the noise of dogs and cats turns cats into dogs") {
-    CHECK(dogs_vs_cats_noise("cat-to-dog", 0.25).values() == std::vector<double>{0.75, 0.25, 0, 1});
-    CHECK(error_of([] { dogs_vs_cats_noise("dog-to-cat", 0.1); }) ==
-          "dogs_vs_cats: the noise 'dog-to-cat' is none of cat-to-dog");
-  }
-
   TEST_CASE("the real dogs and cats where COFACTOR_DOGS_VS_CATS names their folder") {
     const char* directory = std::getenv("COFACTOR_DOGS_VS_CATS");
     if (directory == nullptr) {

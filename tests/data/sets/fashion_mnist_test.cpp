@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "data/noise/synthetic.h"
 #include "tests/data/sets/idx_files.h"
 
 namespace cofactor::testing {
@@ -170,30 +171,16 @@ TEST_SUITE("data") {
     CHECK(load_error(folder.path()).find("1 training image") != std::string::npos);
   }
 
-  TEST_CASE("the experiment's noises are the paper's three cases") {
-    CHECK(fashion_mnist_noise("uniform", 0.5).values() == std::vector<double>{0.75, 0.25, 0.25, 0.75});
-    CHECK(fashion_mnist_noise("bags-to-clothes", 0.25).values() == std::vector<double>{0.75, 0.25, 0, 1});
-    CHECK(fashion_mnist_noise("clothes-to-bags", 0.25).values() == std::vector<double>{1, 0, 0.25, 0.75});
-    const double nan = std::numeric_limits<double>::quiet_NaN();
-    for (const auto name : kFashionMnistNoises) {
-      CHECK(fashion_mnist_noise(name, 0.0).values() == std::vector<double>{1, 0, 0, 1});
-      CHECK(error_of([&] { fashion_mnist_noise(name, 1.25); }) == "noise: the rate 1.25 does not lie in [0, 1]");
-      CHECK(error_of([&] { fashion_mnist_noise(name, nan); }) == "noise: the rate nan does not lie in [0, 1]");
-    }
-    CHECK(error_of([] { fashion_mnist_noise("asymmetric", 0.1); }) ==
-          "fashion_mnist: the noise 'asymmetric' is none of uniform, bags-to-clothes, clothes-to-bags");
-  }
-
   TEST_CASE("noise on one split does not depend on the others") {
     const TemporaryFolder folder;
     write_tiny_fashion_mnist(folder.path(), {.train = 120, .test = 6});
     const FashionMnist sets = load_fashion_mnist(folder.path());
-    const auto transition = fashion_mnist_noise("uniform", 0.8);
+    const Transition transition = uniform_noise(2, 0.8);
     const RandomKey key{5, Purpose::labels, 0, 0};
     const Split whole = make_split(sets.train.data, 0, 120);
-    const auto of_whole = apply_noise(transition, whole.labels, whole.indices, key);
-    auto of_parts = apply_noise(transition, sets.train.labels, sets.train.indices, key);
-    const auto of_validation = apply_noise(transition, sets.validation.labels, sets.validation.indices, key);
+    const auto of_whole = transition.draw_labels(whole.labels, whole.indices, key);
+    auto of_parts = transition.draw_labels(sets.train.labels, sets.train.indices, key);
+    const auto of_validation = transition.draw_labels(sets.validation.labels, sets.validation.indices, key);
     of_parts.insert(of_parts.end(), of_validation.begin(), of_validation.end());
     CHECK(of_parts == of_whole);
     CHECK(of_whole != whole.labels);

@@ -231,15 +231,6 @@ TEST_SUITE("data") {
                      fmt::format("3004 sentences at a length of {} words take more memory", length)));
   }
 
-  TEST_CASE("the movie reviews' noise turns positive into negative") {
-    CHECK(movie_reviews_noise("positive-to-negative", 0.25).values() == std::vector<double>{1, 0, 0.25, 0.75});
-    CHECK(movie_reviews_noise("positive-to-negative", 0).values() == std::vector<double>{1, 0, 0, 1});
-    CHECK(error_of([] { movie_reviews_noise("positive-to-negative", 1.25); }) ==
-          "noise: the rate 1.25 does not lie in [0, 1]");
-    CHECK(error_of([] { movie_reviews_noise("uniform", 0.1); }) ==
-          "movie_reviews: the noise 'uniform' is none of positive-to-negative");
-  }
-
   TEST_CASE("the real movie reviews where COFACTOR_MOVIE_REVIEWS names their folder") {
     const char* directory = std::getenv("COFACTOR_MOVIE_REVIEWS");
     if (directory == nullptr) {

@@ -75,7 +75,7 @@ TEST_SUITE("unit") {
     CHECK(!load_checkpoint(path, Device::reference).partial);
     within.partial.reset();
     save_checkpoint(path, within);
-    CHECK(error_of([&] { load_checkpoint(path, Device::reference); }).find("a checkpoint of no epoch") !=
+    CHECK(error_of([&] { load_checkpoint(path, Device::reference); }).find("a checkpoint without an epoch") !=
           std::string::npos);
     within.partial = PartialEpoch{.batches = 1, .skipped_batches = 2};
     save_checkpoint(path, within);
@@ -117,7 +117,7 @@ TEST_SUITE("unit") {
       REQUIRE(at != std::string::npos);
       return error_of([&] { read_metrics(write_in(folder, "metrics.jsonl", text.replace(at, from.size(), to))); });
     };
-    const std::string begin = (folder.path() / "metrics.jsonl").string() + ", line 2: no metrics of an epoch: ";
+    const std::string begin = (folder.path() / "metrics.jsonl").string() + ", line 2: not the metrics of an epoch: ";
     CHECK(says("\"epoch\":1", "\"epoch\":4294967297") ==
           begin + "the field 'epoch' is 4294967297, expected a number in [-2147483648, 2147483647]");
     CHECK(says("\"epoch\":1", "\"epoch\":1.0") == begin + "the field 'epoch' is 1.0, expected a whole number");
@@ -139,11 +139,11 @@ TEST_SUITE("unit") {
         {"threads", "99999999999", ": its threads are '99999999999', expected a number from 1 on"},
         {"threads", "0", ": its threads are '0', expected a number from 1 on"},
         {"history", "[", ": its history: no valid JSON at byte 2: "},
-        {"history", "3", ": its history: no metrics of an epoch: a JSON number, expected an object"},
-        {"history", "[{\"epoch\":0}]", ": its history: no metrics of an epoch: there is no field 'lr'"},
+        {"history", "3", ": its history: not the metrics of an epoch: a JSON number, expected an object"},
+        {"history", "[{\"epoch\":0}]", ": its history: not the metrics of an epoch: there is no field 'lr'"},
         {"history", history.substr(0, history.find("},{")) + "}," + history.substr(1),
          ": its history: epoch 0, expected 1"},
-        {"history", "[]", ": a checkpoint of no epoch"}};
+        {"history", "[]", ": a checkpoint without an epoch"}};
     for (const auto& [key, text, message] : bad) {
       SafetensorsFile broken = good;
       broken.metadata[key] = text;

@@ -1,4 +1,4 @@
-#include "experiments/sweep/transition_file.h"
+#include "data/noise/file.h"
 
 #include <doctest/doctest.h>
 
@@ -25,8 +25,8 @@ std::string wrong_with(const std::string& text) {
 
 }  // namespace
 
-TEST_SUITE("unit") {
-  TEST_CASE("transition file: blanks tabs and commas part the numbers and comments do not count") {
+TEST_SUITE("data") {
+  TEST_CASE("transition file: blanks tabs and commas separate the numbers and comments do not count") {
     const std::vector<double> wanted = {0.75, 0.25, 0.0, 1.0};
     CHECK(values_in("0.75 0.25\n0 1\n") == wanted);
     CHECK(values_in("0.75,0.25\n0,1") == wanted);
@@ -45,8 +45,8 @@ TEST_SUITE("unit") {
     CHECK(contains(wrong_with("1 0\n"), "t.csv: 1 rows, expected one for each of the 2 classes"));
     CHECK(contains(wrong_with(""), "t.csv: 0 rows"));
     CHECK(contains(wrong_with("1 0\n0.5 0.4\n"), "t.csv, line 2: the row sums to 0.9, not to 1"));
-    CHECK(contains(wrong_with("1 0\n1.5 -0.5\n"), "t.csv, line 2: 1.5 is not a probability"));
-    CHECK(contains(wrong_with("1 0\nnan 1\n"), "t.csv, line 2: nan is not a probability"));
+    CHECK(contains(wrong_with("1 0\n1.5 -0.5\n"), "t.csv, line 2: the entry in column 0 is 1.5, not a probability"));
+    CHECK(contains(wrong_with("1 0\nnan 1\n"), "t.csv, line 2: the entry in column 0 is nan, not a probability"));
     CHECK(contains(error_of([] { read_transition("/nowhere/t.csv", 2); }), "/nowhere/t.csv"));
   }
 }

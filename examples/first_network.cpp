@@ -1,0 +1,49 @@
+// The smallest complete training program: a two-layer network learns which points of a square lie inside a circle.
+#include <fmt/format.h>
+
+#include "engine/autograd.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/reduce.h"
+#include "engine/optim/adam.h"
+#include "layers/activation.h"
+#include "layers/linear.h"
+#include "layers/sequential.h"
+#include "losses/cross_entropy.h"
+
+using namespace cofactor;
+
+int main() {
+  const Device device = parse_device("auto");  // the GPU where there is one, else the CPU
+
+  // 1,000 points of the square [-1, 1] x [-1, 1]; class 1 lies inside the circle of radius 0.8.
+  std::vector<float> points;
+  std::vector<int32_t> classes;
+  for (uint64_t i = 0; i < 1000; ++i) {
+    const double x = 2.0 * random_uniform({.seed = 1}, 2 * i) - 1.0,
+                 y = 2.0 * random_uniform({.seed = 1}, 2 * i + 1) - 1.0;
+    points.insert(points.end(), {static_cast<float>(x), static_cast<float>(y)});
+    classes.push_back(x * x + y * y < 0.64 ? 1 : 0);
+  }
+  // README: begin
+  const Tensor inputs = Tensor::from(points, {1000, 2}, device);  // one row per point
+  const Tensor labels = Tensor::from(classes, {1000}, device);    // i32, from 0
+
+  Initializer init(device, /*seed=*/1);
+  Sequential network({std::make_shared<Linear>(init, LinearOptions{.in_features = 2, .out_features = 32}),
+                      std::make_shared<Relu>(),
+                      std::make_shared<Linear>(init, LinearOptions{.in_features = 32, .out_features = 2})});
+  Adam optimizer(network.parameters(), {.lr = 0.01});
+
+  for (int step = 1; step <= 500; ++step) {
+    const Tensor loss = cross_entropy(network(inputs), labels);
+    optimizer.zero_grad();
+    backward(loss);
+    optimizer.step();
+    if (step % 100 == 0) fmt::print("step {}: loss {:.3f}\n", step, loss.item());
+  }
+
+  const Tensor predicted = argmax(network(inputs));
+  const Tensor correct = equal(cast(predicted, DType::f32), cast(labels, DType::f32));
+  fmt::print("accuracy {:.1f}%\n", 100.0 * mean(correct).item());
+  // README: end
+}

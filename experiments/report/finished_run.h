@@ -1,0 +1,25 @@
+// A run whose weights are written, for an experiment's own report of it.
+#pragma once
+
+#include <filesystem>
+
+#include "experiments/report/results.h"
+#include "experiments/training/evaluate.h"
+#include "experiments/training/phase.h"
+#include "experiments/training/progress.h"
+#include "layers/module.h"
+
+namespace cofactor {
+
+struct FinishedRun {
+  const Result& result;
+  Module& model;           // with the selected weights
+  const NoisyData& noisy;  // the labels that it was trained on and selected with
+  const Predictions& test;
+  Device device;
+  int workers;                   // threads that read batches ahead
+  std::filesystem::path folder;  // of the run
+  Progress& progress;
+};
+
+}  // namespace cofactor

@@ -1,0 +1,49 @@
+// What an experiment runs on: the data, the network, and what of both decides a run's result.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "data/dataset.h"
+#include "experiments/report/finished_run.h"
+#include "layers/module.h"
+
+namespace cofactor {
+
+struct DataSplits {
+  Split train, validation, test;  // before noise
+};
+
+// The inputs of a run, as inputs.h finds them.
+struct PartInputs {
+  std::string labels, content;      // checksums: of the labels as given; of the samples' places, names and contents
+  std::vector<uint64_t> checksums;  // of each sample's contents
+};
+struct DataInputs {
+  PartInputs train, validation, test;
+};
+
+// Named values that decide a result; they become an object in a run's settings, in this order.
+using SettingValue = std::variant<bool, int64_t, uint64_t, std::string, std::vector<std::string>>;
+using SettingList = std::vector<std::pair<std::string, SettingValue>>;
+
+struct ExperimentData {
+  DataSplits splits;
+  // A freshly initialised network: logits (N, classes) from inputs (N, ...). The seed decides the weights.
+  std::function<std::unique_ptr<Module>(uint64_t seed, Device device)> make_model;
+  // What decides the result beside the samples and labels of the splits: of the experiment's flags, and of the data (a
+  // vocabulary, say).
+  SettingList settings{}, data_settings{};
+  // What a person should know of the data before the sweep, one line each: images that were left out, say.
+  std::vector<std::string> notes{};
+  // The experiment's own report of a run, called before its result is written; or empty.
+  std::function<void(const FinishedRun&)> report{};
+  DataInputs inputs{};  // found once, after loading
+};
+
+}  // namespace cofactor

@@ -1,0 +1,74 @@
+// The base of the image experiments: the flags of networks and image files, and the network that they select.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/images/image_set.h"
+#include "experiments/sweep/experiment.h"
+
+namespace cofactor {
+
+// The values of the flags.
+struct ImageFlags {
+  std::string model = "resnet34";
+  std::string head = "torchvision";  // of VGG
+  std::string init{};                // a file of weights that training starts from, or empty
+  std::string stem{};                // of ResNet; empty: by the size of the images
+  std::optional<int> image_size{};   // pixels of a side; none: the experiment's
+  uint64_t split_seed = 0;           // deals images to training, validation and test
+  std::string split{};               // a table of which images train, validate and test, or empty
+  bool no_augmentation = false, skip_broken = false;
+};
+
+class ImageExperiment : public Experiment {
+ public:
+  // --model, --head, --stem, --init, --no-augmentation, and those of ImageFlagSet.
+  void add_flags(Flags& flags) override;
+  // Throws UsageError for an image size outside 1 to 4096.
+  void check_flags() const override;
+  bool may_skip_broken() const override;
+
+ protected:
+  // The flags that not all have, and defaults.
+  struct ImageFlagSet {
+    std::string model = "resnet34", head = "torchvision";
+    // For images in files, --image-size and --skip-broken: the default size in words, for --help.
+    std::string default_size{};
+    std::string split_seed_help{};  // where there is --split-seed
+    bool split = false;             // whether there is --split, for images in class folders
+  };
+  ImageExperiment(ExperimentTable table, ImageFlagSet flag_set);
+
+  const ImageFlags& images() const { return images_; }
+
+  struct Network {
+    std::function<std::unique_ptr<Module>(uint64_t seed, Device device)> make;
+    SettingList settings;            // what decides results: the network, and the weights that it starts from
+    std::vector<std::string> notes;  // what was loaded of --init
+  };
+  // Builds the network that the flags select for images of height x width pixels. A ResNet without --stem has the
+  // published code's stem up to 64 pixels, and torchvision's, which divides the size by four, above. The file of --init
+  // is read once and tried on a network. Throws UsageError where the network does not take images of that size, and
+  // Error where the file does not fit.
+  Network select_network(int64_t classes, int64_t height, int64_t width) const;
+
+  // For the notes: which files are used; the classes, by name where there are few; and the images that are left out.
+  struct ImageNotes {
+    FileAccount account{};
+    std::vector<std::string> classes{};
+    std::vector<BrokenImage> broken{};
+  };
+  // Joins splits and network. `settings` are the experiment's own; the network's and those of the flags follow.
+  ExperimentData join(DataSplits splits, Network network, SettingList settings, const ImageNotes& notes) const;
+
+ private:
+  ImageFlagSet flag_set_;
+  ImageFlags images_;
+};
+
+}  // namespace cofactor

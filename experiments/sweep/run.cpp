@@ -1,0 +1,104 @@
+#include "experiments/sweep/run.h"
+
+#include <algorithm>
+
+#include "experiments/sweep/noises.h"
+#include "experiments/sweep/settings.h"
+#include "experiments/sweep/version.h"
+
+namespace cofactor {
+namespace {
+
+Phase phase_of(const Experiment& experiment, const RunOptions& options, const ExperimentData& data, const Cell& cell,
+               const std::string& method) {
+  const bool pretraining = method == kPretraining;
+  return {.label = fmt::format("{}, {}", cell.label(), method),
+          .settings = settings_of(experiment, options, data, cell, method),
+          .folder = options.out / cell.folder() / method,
+          .plan = plan_of(experiment, options, method),
+          .selection = pretraining ? Selection::validation_accuracy : Selection::validation_loss,
+          .seed = cell.seed,
+          .first_epoch = pretraining ? 0 : plan_of(experiment, options, kPretraining).epochs};
+}
+
+// A candidate's phase is the method's with another plan, in a folder of its own.
+CandidateRun candidate_run(const Experiment& experiment, const RunOptions& options, const ExperimentData& data,
+                           const Run& run, const Candidate& candidate) {
+  Phase phase = run.phase;
+  phase.plan = with_candidate(phase.plan, candidate);
+  phase.label += fmt::format(", lr {:g}, batch size {}", candidate.lr, candidate.batch_size);
+  phase.folder /= fmt::format("search-lr{}-batch{}", candidate.lr, candidate.batch_size);
+  phase.settings = settings_of(experiment, options, data, run.cell, run.method(), phase.plan);
+  return {candidate, std::move(phase)};
+}
+
+Run make_run(const Experiment& experiment, const RunOptions& options, const ExperimentData& data, const Cell& cell,
+             const std::string& method) {
+  Run run{.cell = cell, .phase = phase_of(experiment, options, data, cell, method), .result = {}};
+  run.result.experiment = experiment.table().name;
+  run.result.noise = cell.noise;
+  run.result.rate = cell.rate;
+  run.result.method = method;
+  run.result.seed = cell.seed;
+  run.result.device = std::string(name_of(options.trainer.device));
+  run.result.precision = options.precision;
+  run.result.threads = options.trainer.threads;
+  run.result.version = version();
+  run.result.settings = result_settings_of(run.phase.settings, data);
+  if (!options.search || run.is_pretraining()) return run;
+  for (const Candidate& candidate : candidates_of(*options.search)) {
+    run.candidates.push_back(candidate_run(experiment, options, data, run, candidate));
+  }
+  return run;
+}
+
+}  // namespace
+
+std::string Cell::label() const {
+  return fmt::format("{}, rate {:g}, seed {}", noise, rate, seed);
+}
+
+std::string Cell::folder() const {
+  return fmt::format("{}-rate{}-seed{}", noise, rate, seed);
+}
+
+int64_t Run::samples(int64_t training_samples) const {
+  if (candidates.empty()) return phase.plan.epochs * training_samples;
+  int64_t epochs = 0;
+  for (const CandidateRun& one : candidates) epochs += one.phase.plan.epochs;
+  return epochs * training_samples;
+}
+
+std::vector<std::string> CellRuns::methods() const {
+  std::vector<std::string> names;
+  if (tests_pretraining) names.push_back(pretraining.method());
+  for (const Run& run : finetuning) names.push_back(run.method());
+  return names;
+}
+
+CellRuns plan_cell(const Experiment& experiment, const RunOptions& options, const ExperimentData& data,
+                   const Cell& cell, const std::vector<std::string>& methods) {
+  CellRuns runs{.cell = cell,
+                .pretraining = make_run(experiment, options, data, cell, std::string(kPretraining)),
+                .tests_pretraining = std::ranges::find(methods, kPretraining) != methods.end(),
+                .finetuning = {}};
+  for (const std::string& method : experiment.table().methods()) {
+    if (method == kPretraining || std::ranges::find(methods, method) == methods.end()) continue;
+    runs.finetuning.push_back(make_run(experiment, options, data, cell, method));
+  }
+  return runs;
+}
+
+std::vector<CellRuns> plan_runs(const Experiment& experiment, const RunOptions& options, const ExperimentData& data) {
+  std::vector<CellRuns> cells;
+  for (const std::string& noise : options.noises) {
+    for (const double rate : rates_of(options, noise)) {
+      for (const uint64_t seed : options.seeds) {
+        cells.push_back(plan_cell(experiment, options, data, {noise, rate, seed}, options.methods));
+      }
+    }
+  }
+  return cells;
+}
+
+}  // namespace cofactor

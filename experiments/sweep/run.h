@@ -1,0 +1,61 @@
+// The runs of a sweep, planned before the first is trained: one run for each method of each cell.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "experiments/report/results.h"
+#include "experiments/sweep/experiment.h"
+#include "experiments/sweep/options.h"
+#include "experiments/training/phase.h"
+
+namespace cofactor {
+
+// A combination of noise, rate and seed. Every method of a cell starts from the same pre-training.
+struct Cell {
+  std::string noise;
+  double rate = 0.0;
+  uint64_t seed = 1;
+
+  std::string label() const;   // "clothes-to-bags, rate 0.8, seed 1"
+  std::string folder() const;  // "clothes-to-bags-rate0.8-seed1"
+};
+
+// One way to fine-tune in a search.
+struct CandidateRun {
+  Candidate candidate;
+  Phase phase;
+};
+
+struct Run {
+  Cell cell;
+  Phase phase;                             // what is trained, from which settings, and its folder
+  Result result;                           // the result to be, without its numbers: key, settings and machine
+  std::vector<CandidateRun> candidates{};  // of a search, which trains these in place of the phase
+
+  const std::string& method() const { return result.method; }
+  bool is_pretraining() const { return method() == kPretraining; }
+  // Training samples that the run visits over all epochs.
+  int64_t samples(int64_t training_samples) const;
+};
+
+// The runs of one cell.
+struct CellRuns {
+  Cell cell;
+  Run pretraining;         // always trained or loaded
+  bool tests_pretraining;  // it is asked for itself
+  std::vector<Run> finetuning;
+
+  bool empty() const { return !tests_pretraining && finetuning.empty(); }
+  std::vector<std::string> methods() const;  // those asked for, in the experiment's order
+};
+
+// Plans the given methods of a cell. Throws UsageError for a method that the experiment does not have.
+CellRuns plan_cell(const Experiment& experiment, const RunOptions& options, const ExperimentData& data,
+                   const Cell& cell, const std::vector<std::string>& methods);
+
+// Plans all cells of the command line, seeds innermost, with all its methods.
+std::vector<CellRuns> plan_runs(const Experiment& experiment, const RunOptions& options, const ExperimentData& data);
+
+}  // namespace cofactor
