@@ -37,8 +37,8 @@ std::vector<Device> available_devices();
 // Throws Error for any other name, and for a device that is not available.
 Device parse_device(std::string_view name);
 
-// What the cpu backend's kernels are compiled for: "native" (the machine that built this), or the best of "x86-64-v3" and
-// "x86-64-v4" (AVX-512) that this processor runs; "none" without a cpu backend. The environment variable
+// What the cpu backend's kernels are compiled for: "native" (the machine that built this), or the best of "x86-64-v3"
+// and "x86-64-v4" (AVX-512) that this processor runs; "none" without a cpu backend. The environment variable
 // COFACTOR_CPU_VARIANT names another. Throws Error where this build lacks that one, or the processor does not run it.
 std::string_view cpu_variant();
 
