@@ -39,12 +39,10 @@ if(COFACTOR_SANITIZE)
   endif()
 endif()
 
-# cofactor_target(<target> [<architecture>]): C++20 and the flags above, compiled for COFACTOR_ARCHITECTURE or another.
+# cofactor_target(<target>): C++20, the flags above, for COFACTOR_ARCHITECTURE.
 function(cofactor_target target)
-  set(architecture ${COFACTOR_ARCHITECTURE} ${ARGN})
-  list(POP_BACK architecture architecture)
   target_compile_features(${target} PUBLIC cxx_std_20)
-  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${architecture}>)
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${COFACTOR_ARCHITECTURE}>)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:cofactor_flags>)
   set_target_properties(${target} PROPERTIES
     CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON
@@ -72,11 +70,14 @@ function(cofactor_link folder)
   target_link_libraries(cofactor PRIVATE ${ARGN})
 endfunction()
 
-# cofactor_program(<target> <source> ...): an executable on the library.
+# cofactor_program(<target> <source> ...): an executable with the library, and the modules that the library may open.
 function(cofactor_program target)
   add_executable(${target} ${ARGN})
   cofactor_target(${target})
   target_link_libraries(${target} PRIVATE cofactor::cofactor)
   file(RELATIVE_PATH library ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
   set_target_properties(${target} PROPERTIES INSTALL_RPATH "$ORIGIN/${library}")
+  if(COFACTOR_MODULES)
+    add_dependencies(${target} ${COFACTOR_MODULES})
+  endif()
 endfunction()

@@ -9,9 +9,6 @@
 #ifdef COFACTOR_HAS_CPU
 #include "engine/backends/cpu/backend.h"
 #endif
-#ifdef COFACTOR_HAS_CUDA
-#include "engine/backends/cuda/backend.h"
-#endif
 
 namespace cofactor {
 
@@ -49,7 +46,25 @@ std::string_view choose_cpu_variant() {
 Backend& make_cpu_backend() {
   const std::string_view variant = cpu_variant();
   if (variant == kCpuVariants.front()) return *new CpuBackend;
-  return backend_of_module("cofactor_cpu_" + std::string(variant));
+  return *open_module("cofactor_cpu_" + std::string(variant)).make();
+}
+
+}  // namespace
+#endif
+
+#ifdef COFACTOR_HAS_CUDA
+namespace {
+
+constexpr const char* kCudaModule = "cofactor_cuda";
+
+// The module's libraries take 0.1 s and about 200 MiB to load, so it is opened only if there is a driver.
+bool has_usable_gpu() {
+  if (!has_library("libcuda.so.1")) return false;
+  try {
+    return open_module(kCudaModule).unavailable().empty();
+  } catch (const Error&) {  // a library that it needs is not on this machine
+    return false;
+  }
 }
 
 }  // namespace
@@ -76,7 +91,7 @@ Backend& backend_of(Device device) {
     case Device::cuda:
 #ifdef COFACTOR_HAS_CUDA
     {
-      static Backend& cuda = *new CudaBackend;
+      static Backend& cuda = *open_module(kCudaModule).make();
       return cuda;
     }
 #else
@@ -94,7 +109,7 @@ std::vector<Device> available_devices() {
   devices.push_back(Device::cpu);
 #endif
 #ifdef COFACTOR_HAS_CUDA
-  if (CudaBackend::unavailable().empty()) devices.push_back(Device::cuda);
+  if (has_usable_gpu()) devices.push_back(Device::cuda);
 #endif
   return devices;
 }

@@ -1,10 +1,9 @@
-// The entry of the cpu backend's module for processors with AVX-512 (engine/CMakeLists.txt).
+// The cpu backend's module for processors with AVX-512 (engine/CMakeLists.txt), which the registry chooses.
 #include "engine/backends/module.h"
 
 #include "engine/backends/cpu/backend.h"
 
-extern "C" cofactor::MakeBackend cofactor_make_backend;
-
-extern "C" cofactor::Backend* cofactor_make_backend() {
-  return new cofactor::CpuBackend;
-}
+const cofactor::BackendModule cofactor_backend_module = {
+    []() { return std::string(); },
+    []() -> cofactor::Backend* { return new cofactor::CpuBackend; },
+};
