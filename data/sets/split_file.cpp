@@ -17,14 +17,14 @@ namespace cofactor {
 
 namespace {
 
-std::string_view without_blanks(std::string_view text) {
+std::string_view trimmed_cell(std::string_view text) {
   const size_t first = text.find_first_not_of(" \t");
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 std::optional<SplitPart> part_named(std::string_view text) {
-  std::string name(without_blanks(text));
+  std::string name(trimmed_cell(text));
   for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   if (name == "train") return SplitPart::train;
   if (name == "validation" || name == "val" || name == "valid") return SplitPart::validation;
@@ -33,7 +33,7 @@ std::optional<SplitPart> part_named(std::string_view text) {
 }
 
 int64_t parse_index(std::string_view text, const SplitFile& split, int64_t line) {
-  const std::string_view number = without_blanks(text);
+  const std::string_view number = trimmed_cell(text);
   check(!number.empty(), "{}, line {}: the index is missing", split.name, line);
   int64_t index = -1;
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), index);
