@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/backend.h"
+#include "engine/kernel_params.h"
 
 namespace cofactor {
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "engine/backend.h"
+#include "engine/device_features.h"
 #include "engine/ops/images.h"
 
 namespace cofactor {
@@ -40,7 +41,7 @@ bool wants_residence(const Dataset& data, const LoaderOptions& options) {
           options.device);
     return true;
   }
-  const auto free = backend_of(options.device).free_device_memory();
+  const auto free = features_of(options.device).free_memory();
   if (!images || !free) return false;
   return images->bytes().is_on(options.device) || images->bytes().bytes() <= *free / kShareOfFreeMemory;
 }

@@ -1,5 +1,6 @@
 #include "engine/ops/conv.h"
 
+#include "engine/elementwise_ops.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/window.h"
 
@@ -30,7 +31,7 @@ Shape conv2d_shape(const Tensor& x, const Tensor& w, const Tensor& b, const Conv
 Tensor before_activation(const Tensor& grad, const Tensor& y, Activation activation) {
   if (activation == Activation::none) return grad;
   const Tensor masked = empty_like(grad);
-  grad.backend().unary_vjp(UnaryOp::relu, {}, y, grad, 0.0, masked);
+  grad.backend().unary_vjp(op_of<ReluOp>, {}, y, grad, 0.0, masked);
   return masked;
 }
 

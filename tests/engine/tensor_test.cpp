@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "engine/backend.h"
+#include "engine/ops/elementwise.h"
+#include "engine/random.h"
 #include "tests/fixtures/errors.h"
 #include "tests/gradient_check.h"
 
@@ -47,6 +49,43 @@ TEST_SUITE("unit") {
     CHECK(x.dtype() == DType::bf16);
     CHECK(static_cast<float>(x.to_vector<bf16>()[1]) == -2.0f);
     CHECK(Tensor::from(std::vector<float>{}, {0, 3}, kDevice).to_vector<float>().empty());
+  }
+
+  TEST_CASE("values may be listed in the call") {
+    CHECK(Tensor::from({1.5f, -2.0f}, {2, 1}, kHost).to_vector<float>() == std::vector<float>{1.5f, -2.0f});
+    CHECK(Tensor::from({1, 2, 3}, {3}, kHost).dtype() == DType::i32);
+    CHECK(Tensor::from({0.5}, {}, kHost).item() == 0.5);
+    CHECK(contains(error_of([] { Tensor::from({1.0, 2.0}, {3}, kHost); }), "2 values do not fill the shape (3)"));
+  }
+
+  TEST_CASE("random tensors are those of their key on every device and in every floating dtype") {
+    const RandomKey key{.seed = 5, .purpose = Purpose::test, .index = 2};
+    const Shape shape{40, 50};
+    const std::vector<double> uniform = Tensor::rand(shape, key, DType::f64, kHost).to_vector<double>();
+    const std::vector<double> normal = Tensor::randn(shape, key, DType::f64, kHost).to_vector<double>();
+    for (size_t i = 0; i < uniform.size(); ++i) {
+      REQUIRE(uniform[i] == random_uniform(key, i));
+      REQUIRE(normal[i] == random_normal(key, i));
+    }
+    for (const Device device : available_devices()) {
+      const std::vector<float> x = Tensor::rand(shape, key, DType::f32, device).to_vector<float>();
+      const std::vector<bf16> y = Tensor::randn(shape, key, DType::bf16, device).to_vector<bf16>();
+      for (size_t i = 0; i < x.size(); ++i) {
+        REQUIRE(x[i] == static_cast<float>(uniform[i]));
+        REQUIRE(y[i].bits == bf16(static_cast<float>(normal[i])).bits);
+      }
+    }
+    CHECK(contains(error_of([&] { Tensor::randn(shape, key, DType::i32, kHost); }), "randn: computes in f32"));
+  }
+
+  TEST_CASE("leaves are the tensors that no recorded op made") {
+    Tensor x = Tensor::from({2.0}, {1}, kHost);
+    CHECK(x.is_leaf());
+    x.set_requires_grad(true);
+    CHECK(x.is_leaf());
+    CHECK_FALSE((x * x).is_leaf());
+    CHECK((x * x).detach().is_leaf());
+    CHECK(contains(error_of([&] { (x * x).set_requires_grad(false); }), "the output of mul, not a leaf"));
   }
 
   TEST_CASE("full fills every dtype item reads it") {

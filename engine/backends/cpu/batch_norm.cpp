@@ -1,6 +1,6 @@
-// Batch norm with its residual and ReLU, of x seen as (rows, channels), in loops of this backend's own. oneDNN fuses no
-// residual, its ReLU turns NaN into 0, and it has bf16 only where the processor multiplies it. All loops wait for
-// memory: forward reads x twice, backward reads grad, x and y twice, and nothing is stored between.
+// Batch norm with a residual and a ReLU, on x as a matrix (rows, channels), in this backend's own loops: oneDNN fuses
+// no residual, its ReLU turns NaN into 0, and it supports bf16 only on processors with bf16 instructions. The loops are
+// limited by memory bandwidth: forward reads x twice, backward reads grad, x and y twice, without intermediate tensors.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -16,7 +16,7 @@ namespace cpu {
 
 namespace {
 
-// x as a matrix whose rows are dealt to the threads in equal parts.
+// x as a matrix whose rows are divided equally among the threads.
 struct Rows {
   explicit Rows(const Tensor& x)
       : channels(x.dim(-1)), count(x.numel() / channels), parts(std::clamp<int64_t>(count, 1, num_threads())) {}
@@ -135,7 +135,7 @@ Moments moments_of(const Tensor& x) {
 }
 
 // running = (1 - momentum) * running + momentum * batch
-void move(float& running, double batch, double momentum) {
+void update_running(float& running, double batch, double momentum) {
   running = static_cast<float>((1.0 - momentum) * running + momentum * batch);
 }
 
@@ -240,8 +240,9 @@ void CpuBackend::batch_norm(const Tensor& x, const Tensor& scale, const Tensor& 
     for (size_t c = 0; c < moments.mean.size(); ++c) {
       saved_mean.data<float>()[c] = static_cast<float>(moments.mean[c]);
       saved_variance.data<float>()[c] = static_cast<float>(moments.squares[c] / moments.rows);
-      cpu::move(running_mean.data<float>()[c], moments.mean[c], params.momentum);
-      cpu::move(running_variance.data<float>()[c], moments.squares[c] / (moments.rows - 1.0), params.momentum);
+      cpu::update_running(running_mean.data<float>()[c], moments.mean[c], params.momentum);
+      cpu::update_running(running_variance.data<float>()[c], moments.squares[c] / (moments.rows - 1.0),
+                          params.momentum);
     }
   }
   const float* mean = (params.training ? saved_mean : running_mean).data<float>();

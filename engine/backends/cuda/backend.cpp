@@ -41,7 +41,7 @@ MemoryStats CudaBackend::memory_stats() const {
   return context_->device.stats();
 }
 
-std::optional<size_t> CudaBackend::free_device_memory() const {
+std::optional<size_t> CudaBackend::free_memory() const {
   size_t free = 0, total = 0;
   check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
   return free;

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/backend.h"
+#include "engine/kernel_params.h"
 
 namespace cofactor::cudnn {
 

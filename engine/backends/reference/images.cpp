@@ -19,7 +19,7 @@ void ReferenceBackend::images_from_bytes(const Tensor& bytes, const Tensor& wind
         const bool inside = row >= 0 && row < height && column >= 0 && column < width;
         for (int64_t c = 0; c < channels; ++c) {
           const uint8_t byte = inside ? in[((window[0] * height + row) * width + column) * channels + c] : uint8_t{0};
-          *out++ = scalar::pixel(byte, scale.data<float>()[c], shift.data<float>()[c]);
+          *out++ = pixel_from_byte(byte, scale.data<float>()[c], shift.data<float>()[c]);
         }
       }
 }

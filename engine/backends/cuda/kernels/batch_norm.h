@@ -6,8 +6,8 @@
 
 #include <cmath>
 
-#include "engine/backend.h"
 #include "engine/backends/cuda/kernels/launch.h"
+#include "engine/kernel_params.h"
 
 namespace cofactor::cuda {
 

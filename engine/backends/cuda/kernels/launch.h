@@ -20,7 +20,7 @@ namespace cofactor::cuda {
 inline constexpr int kBlockThreads = 256;
 inline constexpr int64_t kMaxBlocks = 1 << 20;  // beyond, a thread takes several indices
 
-// Blocks for `count` indices, a thread each; one where there are none, since a launch of no block is an error.
+// Blocks for `count` indices, one thread per index; at least one block, since a launch of none is an error.
 constexpr int64_t blocks_for(int64_t count) {
   return std::clamp<int64_t>((count + kBlockThreads - 1) / kBlockThreads, 1, kMaxBlocks);
 }

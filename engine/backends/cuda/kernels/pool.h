@@ -1,12 +1,12 @@
-// Pooling on NHWC images, a value a thread. Own kernels: they keep NaN, take a fused ReLU and adaptive windows, which
-// cuDNN's resampling does not, and move each byte once, which is all that pooling costs.
+// Pooling of NHWC images, one thread per value. Own kernels: they keep NaN, take a fused ReLU and adaptive windows,
+// which cuDNN's resampling does not, and move each byte once, which is all that pooling costs.
 #pragma once
 
 #include <cmath>
 #include <limits>
 
-#include "engine/backend.h"
 #include "engine/backends/cuda/kernels/launch.h"
+#include "engine/kernel_params.h"
 
 namespace cofactor::cuda {
 

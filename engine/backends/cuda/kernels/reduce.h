@@ -5,9 +5,9 @@
 #include <cmath>
 #include <limits>
 
-#include "engine/backend.h"
 #include "engine/backends/cuda/kernels/launch.h"
 #include "engine/backends/cuda/kernels/strides.h"
+#include "engine/kernel_params.h"
 
 namespace cofactor::cuda {
 
@@ -199,7 +199,7 @@ void argmax(const Launch& launch, const Tensor& x, const Tensor& y) {
   });
 }
 
-// y = exp(x - m) / sum, or x - m - log(sum), m being the row's maximum: a group a row.
+// y = exp(x - m) / sum, or x - m - log(sum), where m is the row's maximum: one group per row.
 template <class T>
 struct Softmax {
   const T* x;
