@@ -96,7 +96,7 @@ TEST_SUITE("experiment") {
     const Workplace place({.bags = 0.0});
     const Outcome outcome = place.run({"--rate", "0"});
     CHECK(outcome.code == 1);
-    CHECK(outcome.err.find("none of the 500 training samples carries the noisy label 'bag'") != std::string::npos);
+    CHECK(outcome.err.find("none of the 500 training samples has the noisy label 'bag'") != std::string::npos);
     const auto results = read_results(place.out() / "results.jsonl").results;
     REQUIRE(results.size() == 1);
     CHECK(results[0].method == "ce");

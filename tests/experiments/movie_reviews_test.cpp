@@ -121,7 +121,7 @@ TEST_SUITE("experiment") {
     write_in(place.folder(), "glove.txt", "film 1 2 4\ndull -1 0.5 0\nmoving 1 -0.5 0\nother 7 7 7\n");
     const Outcome other = place.run(flags, "-out");
     CHECK(other.code == 0);
-    CHECK(contains(other.out, "the vectors differ; 1 run begins anew; the old one is kept, in "));
+    CHECK(contains(other.out, "the setting 'vectors' differs; 1 run starts over; the old one is kept, in "));
     CHECK(std::filesystem::exists(place.folder() / "-out" / kReviewCell / "ce.previous-1" / "weights.safetensors"));
   }
 

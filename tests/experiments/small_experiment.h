@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "data/noise/synthetic.h"
 #include "engine/ops/layout.h"
 #include "engine/random.h"
 #include "experiments/sweep/experiment.h"
@@ -52,17 +53,10 @@ inline ExperimentData small_data(int64_t train = 60) {
           [](uint64_t seed, Device device) { return std::make_unique<SmallNetwork>(seed, device); }};
 }
 
-inline Experiment small_experiment() {
-  Experiment table;
-  table.name = "small";
-  table.description = "points in the plane";
-  table.paper = "none";
+inline ExperimentTable small_table() {
+  ExperimentTable table{.name = "small", .description = "points in the plane", .paper = "none"};
   table.class_names = {"left", "right"};
   table.noises = {"uniform", "flip"};
-  table.transition = [](std::string_view noise, double rate) {
-    return noise == "uniform" ? uniform_noise(2, rate) : flip_noise(2, {{0, 1}}, rate);
-  };
-  table.load = [](const std::filesystem::path&) { return small_data(); };
   table.pretraining = {.optimizer = OptimizerKind::adam, .lr = 0.05, .epochs = 3, .batch_size = 20};
   table.finetuning = {{"dmi",
                        {.optimizer = OptimizerKind::sgd,
@@ -77,5 +71,15 @@ inline Experiment small_experiment() {
   table.default_rates = {0.25};
   return table;
 }
+
+class SmallExperiment : public Experiment {
+ public:
+  explicit SmallExperiment(ExperimentTable table = small_table()) : Experiment(std::move(table)) {}
+
+  Transition transition(const std::vector<std::string>&, std::string_view noise, double rate) const override {
+    return noise == "uniform" ? uniform_noise(2, rate) : flip_noise(2, {{0, 1}}, rate);
+  }
+  ExperimentData load(const Folders&, const std::vector<std::string>&) const override { return small_data(); }
+};
 
 }  // namespace cofactor::testing

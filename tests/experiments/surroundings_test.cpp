@@ -72,7 +72,7 @@ TEST_SUITE("experiment") {
     CHECK(final_weights(place.out()) == final_weights(peaceful));
   }
 
-  TEST_CASE("stop: a signal is answered with a checkpoint and the same command goes on from there") {
+  TEST_CASE("stop: after a signal there is a checkpoint and the same command resumes from there") {
     const Workplace place;
     const auto peaceful = place.path() / "peaceful";
     REQUIRE(Process(place.command_in(peaceful, kLong), place.path()).wait().code == 0);
@@ -154,7 +154,7 @@ TEST_SUITE("experiment") {
     const Outcome outcome = process.wait();
     CHECK(outcome.code == -1);
     CHECK(contains(outcome.out, "ce: stopped by SIGTERM "));
-    CHECK(contains(outcome.out, "the same command goes on from there"));
+    CHECK(contains(outcome.out, "the same command resumes from there"));
     CHECK(contains(outcome.err, "fashion_mnist: stopped by SIGTERM"));
   }
 

@@ -71,7 +71,7 @@ TEST_SUITE("unit") {
     CHECK(contains(error_of([&] {
                      read_all_results({folder.path() / "one.jsonl", folder.path() / "one.jsonl"}, warnings);
                    }),
-                   "stands in another"));
+                   "is in another"));
   }
 
   TEST_CASE("figure: the script holds each method's points h0 in steps and names only as inert strings") {

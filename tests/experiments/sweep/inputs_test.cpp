@@ -77,7 +77,8 @@ bool trained(const Outcome& outcome) {
 }  // namespace
 
 TEST_SUITE("experiment") {
-  TEST_CASE("inputs: labels that were corrected are learned anew beside the old run and back again it is taken back") {
+  TEST_CASE(
+      "inputs: labels that were corrected are trained on beside the old run which is restored when they change back") {
     const PhotoPlace place;
     write_photos_in(place.data(), kPhotos);
     exchange(place.data() / "apple/03.png", place.data() / "pear/05.png");
@@ -85,15 +86,15 @@ TEST_SUITE("experiment") {
     REQUIRE(trained(place.good(both)));
     const Outcome again = place.good(both);
     CHECK(!trained(again));
-    CHECK(!contains(again.out, "anew"));
+    CHECK(!contains(again.out, "start over"));
     const std::string old_weights = read_file(place.run_folder() / "weights.safetensors");
     const std::string old_suspects = read_file(place.run_folder("dmi") / "suspects.csv");
 
     exchange(place.data() / "apple/03.png", place.data() / "pear/05.png");
     const Outcome corrected = place.good(both);
     CHECK(trained(corrected));
-    CHECK(contains(corrected.out, "2 files have other contents; 2 runs begin anew; the old ones are kept, in "));
-    CHECK(contains(corrected.out, "the data is not that of the run of 2"));
+    CHECK(contains(corrected.out, "2 files have other contents; 2 runs start over; the old ones are kept, in "));
+    CHECK(contains(corrected.out, "the data differs from that of the run of 2"));
     CHECK(read_file(place.run_folder("ce.previous-1") / "weights.safetensors") == old_weights);
     CHECK(read_file(place.run_folder("dmi.previous-1") / "suspects.csv") == old_suspects);
     CHECK(read_file(place.run_folder() / "weights.safetensors") != old_weights);
@@ -105,8 +106,8 @@ TEST_SUITE("experiment") {
     exchange(place.data() / "apple/03.png", place.data() / "pear/05.png");
     const Outcome back = place.good(both);
     CHECK(!trained(back));
-    CHECK(contains(back.out, "the data is that of 2 runs kept before, which are taken back, as "));
-    CHECK(!contains(back.out, "anew"));
+    CHECK(contains(back.out, "the data is that of 2 runs kept before, which are restored, as "));
+    CHECK(!contains(back.out, "start over"));
     CHECK(read_file(place.run_folder() / "weights.safetensors") == old_weights);
     CHECK(fs::exists(place.run_folder("ce.previous-2")));
     const std::vector<Result> results = place.results();
@@ -125,7 +126,7 @@ TEST_SUITE("experiment") {
     const Outcome moved = place.good();
     CHECK(trained(moved));
     CHECK(contains(moved.out, ": 3 of 40 labels differ"));
-    CHECK(contains(moved.out, "1 run begins anew; the old one is kept, in "));
+    CHECK(contains(moved.out, "1 run starts over; the old one is kept, in "));
     CHECK(contains(moved.out, "ce.previous-1"));
   }
 
@@ -165,14 +166,14 @@ TEST_SUITE("experiment") {
     CHECK(!contains(anew.kill_and_wait().out, "resumed"));
   }
 
-  TEST_CASE("inputs: what changes between pre-training and fine-tuning starts both anew") {
+  TEST_CASE("inputs: what changes between pre-training and fine-tuning starts both over") {
     const PhotoPlace place;
     write_photos_in(place.data(), kPhotos);
     place.good();
     write_image(place.data() / "pear/20.png", tiny_class_image(10, 1, 900));
     const Outcome outcome = place.good({"--method", "dmi"});
     CHECK(contains(outcome.out, ": 1 file is new"));
-    CHECK(contains(outcome.out, "1 run begins anew"));
+    CHECK(contains(outcome.out, "1 run starts over"));
     CHECK(fs::exists(place.run_folder("ce.previous-1") / "weights.safetensors"));
     // ce's line is of the old data, and no part of the table.
     CHECK(contains(outcome.out, "1 result of other data is left out of the table"));
@@ -193,8 +194,8 @@ TEST_SUITE("experiment") {
     const Outcome fewer = place.good(both);
     CHECK(!trained(fewer));
     CHECK(contains(fewer.out,
-                   "the test set is not that of finished results: there are 9 test samples, and 10 there; 2 runs are "
-                   "tested again, trained as before"));
+                   "the test set differs from that of finished results: there are 9 test samples, and 10 there; 2 "
+                   "runs are tested again and not trained"));
     CHECK(read_file(place.run_folder("dmi") / "weights.safetensors") == weights);
     CHECK(!fs::exists(place.run_folder("ce.previous-1")));
     REQUIRE(place.results().size() == 4);
@@ -210,7 +211,7 @@ TEST_SUITE("experiment") {
     CHECK(!contains(place.good(both).out, "tested again"));
   }
 
-  TEST_CASE("inputs: an interrupted run goes on whatever has become of the test set") {
+  TEST_CASE("inputs: an interrupted run is resumed whatever has become of the test set") {
     const PhotoPlace place;
     write_photos_in(place.data() / "train", kPhotos);
     write_photos_in(place.data() / "test", 5, 1000);
@@ -278,7 +279,7 @@ TEST_SUITE("experiment") {
     CHECK(!trained(place.good(flags)));
     exchange(place.data() / "apple/03.png", place.data() / "pear/05.png");
     const Outcome changed = place.good(flags);
-    CHECK(contains(changed.out, "4 runs begin anew"));
+    CHECK(contains(changed.out, "4 runs start over"));
     CHECK(place.results().size() == 8);
     for (const std::string seed : {"1", "2"}) {
       const fs::path cell = place.out() / ("none-rate0-seed" + seed);
@@ -305,7 +306,7 @@ TEST_SUITE("experiment") {
     REQUIRE(changed.code == 0);
     CHECK(contains(changed.out,
                    "the contents of training samples differ and the contents of validation samples differ; 1 run "
-                   "begins anew"));
+                   "starts over"));
     CHECK(read_file(place.out() / "clothes-to-bags-rate0.2-seed1/ce.previous-1/weights.safetensors") == old);
     CHECK(read_file(weights) != old);
   }
@@ -320,7 +321,7 @@ TEST_SUITE("experiment") {
     }
     const Outcome changed = place.good(flags);
     CHECK(trained(changed));
-    CHECK(contains(changed.out, "16 files have other contents; 1 run begins anew"));
+    CHECK(contains(changed.out, "16 files have other contents; 1 run starts over"));
   }
 
   TEST_CASE("inputs: labels that were corrected in a list of files are counted and a file that is gone is named") {
@@ -336,7 +337,7 @@ TEST_SUITE("experiment") {
     write_file_atomically(list, lines);
     const Outcome changed = place.good();
     CHECK(trained(changed));
-    CHECK(contains(changed.out, ": 2 of 112 labels differ; 1 run begins anew"));
+    CHECK(contains(changed.out, ": 2 of 112 labels differ; 1 run starts over"));
     const std::string first = lines.substr(0, lines.find(' '));
     fs::remove(place.data() / first);
     const Outcome refused = place.start();
@@ -345,7 +346,7 @@ TEST_SUITE("experiment") {
     CHECK(contains(refused.err, first));
   }
 
-  TEST_CASE("inputs: a run whose settings do not say what it learned from is kept and done anew") {
+  TEST_CASE("inputs: a run whose settings do not name its inputs is kept and starts over") {
     const PhotoPlace place;
     write_photos_in(place.data(), kPhotos);
     place.good();
@@ -371,7 +372,7 @@ TEST_SUITE("experiment") {
     };
     const Outcome anew = start_with(older(result.settings));
     CHECK(trained(anew));
-    CHECK(contains(anew.out, "what it learned from was not noted; 1 run begins anew; the old one is kept, in "));
+    CHECK(contains(anew.out, "its training inputs were not recorded; 1 run starts over; the old one is kept, in "));
     CHECK(fs::exists(place.run_folder("ce.previous-1") / "weights.safetensors"));
     // The weights are there by now, and the result is all that is missing.
     CHECK(!trained(start_with("{}")));

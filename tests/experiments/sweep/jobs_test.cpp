@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include "experiments/report/results.h"
-#include "experiments/sweep/settings.h"
+#include "experiments/sweep/run.h"
 #include "tests/experiments/process.h"
 #include "tests/fixtures/errors.h"
 
@@ -91,7 +91,7 @@ TEST_SUITE("experiment") {
     kill(children[1], SIGKILL);
     const Outcome outcome = sweeping.wait();
     CHECK(outcome.code == 1);
-    CHECK(contains(outcome.err, "its process ended by signal 9 before it was done"));
+    CHECK(contains(outcome.err, "its process ended with signal 9 before it was done"));
     CHECK(read_results(place.out() / "results.jsonl").results.size() == 2);
     const Outcome resumed = place.run(sweep({"--jobs", "3", "--epochs", "25", "--method", "ce"}));
     CHECK(resumed.code == 0);

@@ -7,6 +7,7 @@
 #include "experiments/report/results.h"
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/protocol.h"
+#include "experiments/sweep/run.h"
 #include "experiments/sweep/settings.h"
 #include "tests/experiments/process.h"
 #include "tests/experiments/small_experiment.h"
@@ -20,13 +21,13 @@ namespace {
 const std::vector<std::string> kEveryMethod = {
     "ce", "dmi", "gce", "fw", "lccn", "bw", "mae", "bootstrap-soft", "bootstrap-hard", "sce"};
 
-Experiment with_every_method() {
-  Experiment table = small_experiment();
+ExperimentTable with_every_method() {
+  ExperimentTable table = small_table();
   table.finetuning.clear();
   for (const std::string& method : kEveryMethod) {
     if (method != "ce") table.finetuning.push_back({method, table.pretraining});
   }
-  table.loss.lccn.warmup_steps = 77;
+  table.loss = {{"lccn", {{"warmup_steps", 77}}}};
   table.default_methods = kEveryMethod;
   return table;
 }
@@ -35,7 +36,8 @@ RunOptions parsed(std::vector<std::string> flags) {
   flags.insert(flags.begin(), "small");
   std::vector<const char*> words;
   for (const std::string& flag : flags) words.push_back(flag.c_str());
-  return parse_options(with_every_method(), static_cast<int>(words.size()), words.data()).value();
+  SmallExperiment experiment(with_every_method());
+  return parse_options(experiment, static_cast<int>(words.size()), words.data()).value();
 }
 
 std::string usage_error(const std::vector<std::string>& flags) {
@@ -56,9 +58,30 @@ std::string loss_of(const std::string& method, const RunOptions& options) {
 TEST_SUITE("unit") {
   TEST_CASE("loss flags: the experiment's defaults hold where no flag is given") {
     const RunOptions options = parsed({});
-    CHECK(options.loss.lccn.warmup_steps == 77);
-    CHECK(options.loss.gce == GceOptions{});
-    CHECK(!options.loss.transition.has_value());
+    CHECK(contains(loss_of("lccn", options), "\"warmup_steps\":77"));
+    CHECK(loss_of("gce", options) == write_json(loss_settings("gce", {})));
+    CHECK(!options.transition.has_value());
+  }
+
+  // Finished runs are recognised by their settings: after a change of these, old results are no longer those of the
+  // same run.
+  TEST_CASE("loss flags: the settings of every method are these to the byte") {
+    const std::vector<std::pair<std::string, std::string>> expected = {
+        {"ce", "null"},
+        {"dmi", R"({"normalize":true,"epsilon":0.0})"},
+        {"gce", R"({"q":0.7,"truncation":0.0})"},
+        {"fw", R"({"transition":"estimated"})"},
+        {"lccn", R"({"warmup_steps":77,"update_every":200,"alpha":1.0})"},
+        {"bw", R"({"transition":"estimated"})"},
+        {"mae", "null"},
+        {"bootstrap-soft", R"({"beta":0.95})"},
+        {"bootstrap-hard", R"({"beta":0.8})"},
+        {"sce", R"({"alpha":0.1,"beta":1.0,"log_zero":-4.0})"},
+    };
+    CHECK(expected.size() == loss_names().size());
+    const RunOptions options = parsed({});
+    for (const auto& [method, settings] : expected) CHECK(loss_of(method, options) == settings);
+    CHECK(loss_of("dmi", parsed({"--no-normalize", "--epsilon", "1"})) == R"({"normalize":false,"epsilon":1.0})");
   }
 
   TEST_CASE("loss flags: each reaches the settings of the methods that read it and of no other") {
@@ -80,7 +103,7 @@ TEST_SUITE("unit") {
         {{"--sce-log-zero", "-6"}, {"sce"}},
     };
     const RunOptions plain = parsed({});
-    const Experiment experiment = with_every_method();
+    const SmallExperiment experiment(with_every_method());
     const ExperimentData data = small_data();
     for (const auto& [flags, readers] : cases) {
       const RunOptions changed = parsed(flags);
@@ -90,7 +113,7 @@ TEST_SUITE("unit") {
         const bool reads = std::ranges::find(readers, method) != readers.end();
         CHECK((loss_of(method, plain) != loss_of(method, changed)) == reads);
         const auto settings = [&](const RunOptions& options) {
-          return settings_of(experiment, options, {"flip", 0.25, 1}, method, data);
+          return settings_of(experiment, options, data, {"flip", 0.25, 1}, method);
         };
         CHECK((settings(plain) != settings(changed)) == reads);
       }
@@ -118,7 +141,9 @@ TEST_SUITE("unit") {
     };
     CHECK(with("0.9 0.1\n0.2 0.8\n", "fw,bw").empty());
     CHECK(with("0.5 0.5\n0.5 0.5\n", "fw").empty());
-    CHECK(contains(with("0.5 0.5\n0.5 0.5\n", "fw,bw"), "singular"));
+    const std::string singular = with("0.5 0.5\n0.5 0.5\n", "fw,bw");
+    CHECK(singular.starts_with("--transition "));
+    CHECK(contains(singular, "t.txt: bw: the transition matrix is singular"));
     CHECK(contains(with("0.5 0.4\n0.5 0.5\n", "fw"), "t.txt, line 1: the row sums to 0.9"));
     CHECK(contains(with("1 0 0\n0 1 0\n0 0 1\n", "fw"), "t.txt, line 1: 3 numbers"));
     CHECK(contains(usage_error({"--transition", "/nowhere/t.txt"}), "--transition: "));

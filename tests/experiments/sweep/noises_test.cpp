@@ -5,6 +5,7 @@
 #include "engine/io/file.h"
 #include "experiments/sweep/cell_runner.h"
 #include "experiments/sweep/protocol.h"
+#include "experiments/sweep/settings.h"
 #include "tests/experiments/small_experiment.h"
 #include "tests/fixtures/errors.h"
 #include "tests/fixtures/temporary_folder.h"
@@ -17,7 +18,8 @@ namespace {
 RunOptions parse_noise(std::vector<std::string> flags) {
   std::vector<const char*> words = {"small", "--device", "reference"};
   for (const std::string& flag : flags) words.push_back(flag.c_str());
-  return parse_options(small_experiment(), static_cast<int>(words.size()), words.data()).value();
+  SmallExperiment experiment;
+  return parse_options(experiment, static_cast<int>(words.size()), words.data()).value();
 }
 
 std::string noise_refusal(const std::vector<std::string>& flags) {
@@ -31,8 +33,8 @@ TEST_SUITE("unit") {
     const RunOptions options = parse_noise({"--noise", "none,flip", "--rate", "0.1,0.5"});
     CHECK(rates_of(options, "none") == std::vector<double>{0.0});
     CHECK(rates_of(options, "flip") == std::vector<double>{0.1, 0.5});
-    CHECK(noise_of(small_experiment(), options, "none", 0.0).values() == std::vector<double>{1, 0, 0, 1});
-    CHECK(noise_of(small_experiment(), options, "flip", 0.5).at(0, 1) == 0.5);
+    CHECK(noise_of(SmallExperiment(), options, "none", 0.0).values() == std::vector<double>{1, 0, 0, 1});
+    CHECK(noise_of(SmallExperiment(), options, "flip", 0.5).at(0, 1) == 0.5);
     CHECK(contains(noise_refusal({"--noise", "none", "--rate", "0.1"}), "--rate 0.1: --noise none has no rate"));
   }
 
@@ -41,35 +43,38 @@ TEST_SUITE("unit") {
     const std::string file = folder / "t.txt";
     write_file_atomically(file, "0.75 0.25\n0.5 0.5\n");
     const RunOptions options = parse_noise({"--noise", "transition", "--transition", file, "--method", "ce"});
-    const Transition t = noise_of(small_experiment(), options, "transition", 0.0);
+    const Transition t = noise_of(SmallExperiment(), options, "transition", 0.0);
     CHECK(t.values() == std::vector<double>{0.75, 0.25, 0.5, 0.5});
-    const std::string settings = settings_of(small_experiment(), options, {"transition", 0.0, 1}, "ce", small_data());
+    const std::string settings = settings_of(SmallExperiment(), options, small_data(), {"transition", 0.0, 1}, "ce");
     CHECK(contains(settings, "\"transition\":[0.75,0.25,0.5,0.5]"));
-    CHECK(!contains(settings_of(small_experiment(), options, {"flip", 0.5, 1}, "ce", small_data()), "0.75"));
+    CHECK(!contains(settings_of(SmallExperiment(), options, small_data(), {"flip", 0.5, 1}, "ce"), "0.75"));
 
     CHECK(contains(noise_refusal({"--noise", "transition"}), "--transition names the file"));
     // A file that nothing reads.
     CHECK(contains(noise_refusal({"--transition", file}), "--transition: it is for fw and bw and --noise transition"));
     write_file_atomically(file, "0.5 0.5\n0.5 0.5\n");
     const RunOptions singular = parse_noise({"--noise", "transition", "--transition", file});
-    CHECK(contains(error_of([&] { check_feasible(small_experiment(), singular); }),
-                   "--noise transition: the transition"));
+    CHECK(
+        contains(error_of([&] { check_feasible(SmallExperiment(), singular); }), "--noise transition: the transition"));
   }
 
   TEST_CASE("noises: classes that are found in the data are what a matrix is held against") {
     const TemporaryFolder folder;
     const std::string file = folder / "t.txt";
     write_file_atomically(file, "1 0 0\n0 1 0\n0.5 0 0.5\n");
-    Experiment table = small_experiment();
-    table.class_names = {};
-    table.find_classes = [](const std::filesystem::path& directory) {
-      CHECK(directory == "somewhere");
-      return std::vector<std::string>{"a", "b", "c"};
+    class ThreeClasses : public SmallExperiment {
+     public:
+      std::vector<std::string> find_classes(const Folders& folders) const override {
+        CHECK(folders.data == "somewhere");
+        CHECK(folders.out == "runs/small");
+        return {"a", "b", "c"};
+      }
     };
+    ThreeClasses experiment;
     const std::vector<const char*> words = {"small",   "--device",   "reference",    "--data",    "somewhere",
                                             "--noise", "transition", "--transition", file.c_str()};
-    const auto options = parse_options(table, static_cast<int>(words.size()), words.data());
-    CHECK(options->loss.transition->classes() == 3);
+    const auto options = parse_options(experiment, static_cast<int>(words.size()), words.data());
+    CHECK(options->transition->classes() == 3);
     CHECK(options->class_names == std::vector<std::string>{"a", "b", "c"});
   }
 
@@ -85,7 +90,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("experiment: every method without a plan gets the one for the others") {
-    Experiment table = small_experiment();
+    ExperimentTable table = small_table();
     TrainingPlan plan;
     plan.lr = 0.125;
     table.finetune_others(plan);

@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 
 #include "experiments/sweep/cell_runner.h"
+#include "experiments/sweep/run.h"
+#include "experiments/sweep/settings.h"
+#include "experiments/training/run_settings.h"
 #include "losses/make_loss.h"
 #include "tests/experiments/process.h"
 #include "tests/experiments/small_experiment.h"
@@ -20,7 +23,8 @@ RunOptions options_with(std::vector<std::string> noises, std::vector<double> rat
   options.rates = std::move(rates);
   options.methods = std::move(methods);
   options.seeds = {1};
-  options.device = Device::reference;
+  options.class_names = {"left", "right"};
+  options.trainer.device = Device::reference;
   return options;
 }
 
@@ -61,8 +65,8 @@ TEST_SUITE("unit") {
     CHECK_THROWS_AS(limited(small_splits(), options), UsageError);
   }
 
-  TEST_CASE("protocol: dmi is refused where the noisy labels carry nothing ce is not") {
-    const Experiment experiment = small_experiment();
+  TEST_CASE("protocol: dmi is refused where the noisy labels carry no signal for it and ce is not") {
+    const SmallExperiment experiment;
     CHECK(contains(error_of([&] {
                      check_feasible(experiment, options_with({"flip"}, {0.2, 1.0}));
                    }),
@@ -75,36 +79,36 @@ TEST_SUITE("unit") {
     CHECK(contains(error_of([&] { check_feasible(experiment, tiny_batches); }), "--batch-size 1"));
   }
 
-  TEST_CASE("protocol: labels without a class can teach ce but not dmi and the class is named") {
-    const Experiment experiment = small_experiment();
+  TEST_CASE("protocol: labels without a class carry signal for ce but not for dmi and the class is named") {
+    const std::vector<std::string> kClasses = {"left", "right"};
     NoisyData noisy = add_noise(small_splits(), Transition::identity(2), 1);
-    CHECK(error_of([&] { check_informative(*make_loss("dmi"), noisy, experiment, "run"); }).empty());
+    CHECK(error_of([&] { check_informative(*make_loss("dmi"), noisy, kClasses, "run"); }).empty());
     std::ranges::fill(noisy.validation.labels, 1);
-    const std::string message = error_of([&] { check_informative(*make_loss("dmi"), noisy, experiment, "run"); });
-    CHECK(contains(message, "run: none of the 20 validation samples carries the noisy label 'left'"));
-    CHECK(error_of([&] { check_informative(*make_loss("ce"), noisy, experiment, "run"); }).empty());
+    const std::string message = error_of([&] { check_informative(*make_loss("dmi"), noisy, kClasses, "run"); });
+    CHECK(contains(message, "run: none of the 20 validation samples has the noisy label 'left'"));
+    CHECK(error_of([&] { check_informative(*make_loss("ce"), noisy, kClasses, "run"); }).empty());
   }
 
   TEST_CASE("protocol: settings tell runs apart by what decides their result and by nothing else") {
-    const Experiment experiment = small_experiment();
+    const SmallExperiment experiment;
     const ExperimentData data = small_data();
     const Cell cell{"flip", 0.25, 1};
     const RunOptions base = options_with({"flip"}, {0.25});
     const auto settings = [&](const RunOptions& options, const std::string& method) {
-      return settings_of(experiment, options, cell, method, data);
+      return settings_of(experiment, options, data, cell, method);
     };
     RunOptions changed = base;
-    changed.threads = 7;
+    changed.trainer.threads = 7;
     changed.out = "elsewhere";
     changed.data = "elsewhere";
-    changed.workers = 3;
+    changed.trainer.workers = 3;
     CHECK(settings(changed, "dmi") == settings(base, "dmi"));
     changed = base;
     changed.lr = 0.3;
     CHECK(settings(changed, "ce") == settings(base, "ce"));
     CHECK(settings(changed, "dmi") != settings(base, "dmi"));
     changed = base;
-    changed.loss.dmi.epsilon = 0.001;
+    changed.loss["dmi"] = {{"epsilon", 0.001}};
     CHECK(settings(changed, "ce") == settings(base, "ce"));
     CHECK(settings(changed, "dmi") != settings(base, "dmi"));
     changed = base;
@@ -114,12 +118,12 @@ TEST_SUITE("unit") {
         error_of([&] { check_same_settings(settings(base, "ce"), settings(changed, "ce"), "it"); });
     CHECK(contains(message, "it was made with other settings (pretraining/epochs 3 there, 9 asked for [--epochs])"));
     ExperimentData longer = small_data();
-    longer.settings = R"({"max_length":9})";
+    longer.settings = {{"max_length", 9}};
     CHECK(contains(error_of([&] {
-                     check_same_settings(settings(base, "ce"), settings_of(experiment, base, cell, "ce", longer), "it");
+                     check_same_settings(settings(base, "ce"), settings_of(experiment, base, longer, cell, "ce"), "it");
                    }),
-                   "options/max_length nothing there, 9 asked for"));
-    CHECK(settings_of(experiment, base, cell, "ce", small_data(59)) != settings(base, "ce"));
+                   "options/max_length nothing there, 9 asked for [--max-length]"));
+    CHECK(settings_of(experiment, base, small_data(59), cell, "ce") != settings(base, "ce"));
     CHECK(contains(error_of([&] { check_same_settings("garbage", settings(base, "ce"), "it"); }),
                    "it: its settings: no valid JSON"));
     CHECK(error_of([&] { check_same_settings("[]", settings(base, "ce"), "it"); }) ==

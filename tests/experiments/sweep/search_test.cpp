@@ -5,6 +5,7 @@
 
 #include "experiments/report/results.h"
 #include "experiments/sweep/protocol.h"
+#include "experiments/sweep/run.h"
 #include "experiments/sweep/settings.h"
 #include "tests/experiments/process.h"
 #include "tests/experiments/small_experiment.h"
@@ -17,7 +18,8 @@ namespace {
 
 RunOptions searching(std::vector<const char*> flags) {
   flags.insert(flags.begin(), "small");
-  return parse_options(small_experiment(), static_cast<int>(flags.size()), flags.data()).value();
+  SmallExperiment experiment;
+  return parse_options(experiment, static_cast<int>(flags.size()), flags.data()).value();
 }
 
 std::string search_refusal(const std::vector<const char*>& flags) {
@@ -41,9 +43,8 @@ TEST_SUITE("unit") {
     CHECK(lists.search->lrs == std::vector<double>{0.1, 0.2});
     CHECK(lists.search->batch_sizes == std::vector<int64_t>{30});
     CHECK(!lists.lr.has_value());
-    CHECK(plan_of(small_experiment(), lists, "ce").batch_size == 20);
-    const TrainingPlan plan =
-        with_candidate(plan_of(small_experiment(), lists, "dmi"), candidates_of(*lists.search)[1]);
+    CHECK(plan_of(SmallExperiment(), lists, "ce").batch_size == 20);
+    const TrainingPlan plan = with_candidate(plan_of(SmallExperiment(), lists, "dmi"), candidates_of(*lists.search)[1]);
     CHECK(plan.lr == 0.2);
     CHECK(plan.lr_steps.at(0).lr == doctest::Approx(0.02));
     CHECK(plan.batch_size == 30);
@@ -52,26 +53,26 @@ TEST_SUITE("unit") {
   TEST_CASE("search: lists without it and searches without fine-tuning are bad usage") {
     CHECK(contains(search_refusal({"--lr", "0.1,0.2"}), "--lr 0.1,0.2: a list is for --search"));
     CHECK(contains(search_refusal({"--batch-size", "10,20"}), "--batch-size 10,20: a list is for --search"));
-    CHECK(contains(search_refusal({"--search", "--method", "ce"}), "--search: it is about fine-tuning"));
+    CHECK(contains(search_refusal({"--search", "--method", "ce"}), "--search: it is for fine-tuning"));
     CHECK(contains(search_refusal({"--search", "--lr", "0.1,0"}), "--lr 0: expected a positive number"));
     CHECK(contains(search_refusal({"--search", "--batch-size", "0"}), "--batch-size 0"));
     const RunOptions tiny = searching({"--search", "--batch-size", "20,1"});
     CHECK(
-        contains(error_of([&] { check_feasible(small_experiment(), tiny); }), "--batch-size 1: dmi needs every class"));
+        contains(error_of([&] { check_feasible(SmallExperiment(), tiny); }), "--batch-size 1: dmi needs every class"));
   }
 
   TEST_CASE("search: it is part of a method's settings and a candidate's settings are its plan") {
-    const Experiment experiment = small_experiment();
+    const SmallExperiment experiment;
     const ExperimentData data = small_data();
     const RunOptions options = searching({"--search", "--lr", "0.1,0.2", "--batch-size", "20"});
     const Cell cell{"flip", 0.25, 1};
-    const std::string whole = settings_of(experiment, options, cell, "dmi", data);
+    const std::string whole = settings_of(experiment, options, data, cell, "dmi");
     CHECK(contains(whole, "\"search\":{\"lr\":[0.1,0.2],\"batch_size\":[20]}"));
-    CHECK(settings_of(experiment, options, cell, "ce", data) ==
-          settings_of(experiment, searching({}), cell, "ce", data));
+    CHECK(settings_of(experiment, options, data, cell, "ce") ==
+          settings_of(experiment, searching({}), data, cell, "ce"));
     const TrainingPlan plan = with_candidate(plan_of(experiment, options, "dmi"), {.lr = 0.2, .batch_size = 20});
-    CHECK(settings_of(experiment, options, cell, "dmi", data, plan) ==
-          settings_of(experiment, searching({"--lr", "0.2"}), cell, "dmi", data));
+    CHECK(settings_of(experiment, options, data, cell, "dmi", plan) ==
+          settings_of(experiment, searching({"--lr", "0.2"}), data, cell, "dmi"));
   }
 }
 
@@ -132,7 +133,7 @@ TEST_SUITE("experiment") {
     const Outcome one = place.run({"--search", "--lr", "1e38,0.0001", "--method", "gce"});
     CAPTURE(one.err);
     CHECK(one.code == 0);
-    CHECK(contains(one.out, "it is no candidate any more"));
+    CHECK(contains(one.out, "it is not a candidate any more"));
     const Result result = read_results(place.out() / "results.jsonl").results.at(0);
     CHECK(std::isinf(result.search.at(0).valid_loss));
     CHECK(!result.search.at(0).chosen);
