@@ -49,7 +49,7 @@ Transition estimate_transition(std::string_view caller, const Tensor& logits) {
     rows.insert(rows.end(), row_of(best), row_of(best) + classes);
   }
   Transition estimate = Transition::from_weights(classes, std::move(rows));  // outputs in f32 sum to 1 up to rounding
-  static_cast<void>(estimate.inverse(caller, kMaxAmplification));
+  estimate.inverse(caller, kMaxAmplification);                               // throws where rows are too alike
   return estimate;
 }
 
