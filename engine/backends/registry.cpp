@@ -1,4 +1,4 @@
-// The only file that knows which backends this build has.
+// The one file that decides which backends exist in this build.
 #include "engine/backends/reference/backend.h"
 #include "engine/device.h"
 #ifdef COFACTOR_HAS_CPU
@@ -10,24 +10,19 @@
 
 namespace cofactor {
 
-namespace {
-
-// The one backend of a class, made on first use and never destroyed: tensors with static storage may outlive any order
-// of destruction.
-template <class T>
-T& only() {
-  static T& backend = *new T;
-  return backend;
-}
-
-// The backend of a device as its kernels (Backend) or as what else it can do (DeviceFeatures).
-template <class Interface>
-Interface& interface_of(Device device) {
+// Backends are never destroyed: tensors with static storage may outlive any order of destruction.
+Backend& backend_of(Device device) {
   switch (device) {
-    case Device::reference: return only<ReferenceBackend>();
+    case Device::reference: {
+      static Backend& reference = *new ReferenceBackend;
+      return reference;
+    }
     case Device::cpu:
 #ifdef COFACTOR_HAS_CPU
-      return only<CpuBackend>();
+    {
+      static Backend& cpu = *new CpuBackend;
+      return cpu;
+    }
 #else
       fail(
           "device cpu: this build has no cpu backend; install oneDNN (libdnnl-dev) and LAPACKE (liblapacke-dev), "
@@ -35,24 +30,18 @@ Interface& interface_of(Device device) {
 #endif
     case Device::cuda:
 #ifdef COFACTOR_HAS_CUDA
-      return only<CudaBackend>();
+    {
+      static Backend& cuda = *new CudaBackend;
+      return cuda;
+    }
 #else
       fail(
           "device cuda: this build has no cuda backend; install the CUDA Toolkit and cuDNN 9, then configure again, "
-          "which says what it finds");
+          "which "
+          "says what it finds");
 #endif
   }
   fail("device: unknown");
-}
-
-}  // namespace
-
-Backend& backend_of(Device device) {
-  return interface_of<Backend>(device);
-}
-
-DeviceFeatures& features_of(Device device) {
-  return interface_of<DeviceFeatures>(device);
 }
 
 std::vector<Device> available_devices() {
