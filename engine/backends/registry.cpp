@@ -6,7 +6,6 @@
 #include "engine/backends/module.h"
 #include "engine/backends/reference/backend.h"
 #include "engine/device.h"
-#include "engine/device_features.h"
 #ifdef COFACTOR_HAS_CPU
 #include "engine/backends/cpu/backend.h"
 #endif
@@ -102,10 +101,6 @@ Backend& backend_of(Device device) {
 #endif
   }
   fail("device: unknown");
-}
-
-DeviceFeatures& features_of(Device device) {
-  return dynamic_cast<DeviceFeatures&>(backend_of(device));
 }
 
 std::vector<Device> available_devices() {

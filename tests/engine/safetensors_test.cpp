@@ -27,7 +27,7 @@ std::string file_bytes(const std::string& header, const std::string& data) {
 std::string load_error(const std::string& bytes) {
   const TemporaryFolder folder;
   write_file_atomically(folder / "x.safetensors", bytes);
-  const std::string error = error_of([&] { load_safetensors(folder / "x.safetensors", Device::reference); });
+  const std::string error = error_of([&] { load_safetensors(folder / "x.safetensors", kHost); });
   if (!error.empty()) CHECK(contains(error, (folder / "x.safetensors").string()));
   return error;
 }
@@ -74,8 +74,7 @@ class FileSizeLimit {
 };
 
 template <class T>
-NamedTensor named(const std::string& name, const std::vector<T>& values, const Shape& shape,
-                  Device device = Device::reference) {
+NamedTensor named(const std::string& name, const std::vector<T>& values, const Shape& shape, Device device = kHost) {
   return {name, Tensor::from(values, shape, device)};
 }
 
@@ -185,7 +184,7 @@ TEST_SUITE("unit") {
   TEST_CASE("safetensors: an empty file of tensors is one") {
     const TemporaryFolder folder;
     save_safetensors(folder / "a", {});
-    CHECK(load_safetensors(folder / "a", Device::reference).tensors.empty());
+    CHECK(load_safetensors(folder / "a", kHost).tensors.empty());
   }
 
   TEST_CASE("safetensors: what cannot be saved is an error") {
@@ -212,8 +211,7 @@ TEST_SUITE("unit") {
     const std::string fits("\x05\0\0\0\0\0\0\0\xfe\xff\xff\xff\xff\xff\xff\xff", 16);
     const TemporaryFolder folder;
     write_file_atomically(folder / "a", file_bytes(header, fits));
-    CHECK(load_safetensors(folder / "a", Device::reference).at("n").to_vector<int32_t>() ==
-          std::vector<int32_t>{5, -2});
+    CHECK(load_safetensors(folder / "a", kHost).at("n").to_vector<int32_t>() == std::vector<int32_t>{5, -2});
     std::string large = fits;
     large[12] = 0;  // far below i32
     CHECK(contains(load_error(file_bytes(header, large)), "at element 1, which i32 cannot hold"));
@@ -236,7 +234,7 @@ TEST_SUITE("unit") {
     data += std::string("\x01\x7e", 2);  // NaN
     const TemporaryFolder folder;
     write_file_atomically(folder / "a", file_bytes(object_of(entry("h", "F16", "[3,4]", "[0,24]")), data));
-    const SafetensorsFile file = load_safetensors(folder / "a", Device::reference);
+    const SafetensorsFile file = load_safetensors(folder / "a", kHost);
     CHECK(file.halves == 1);
     CHECK(file.at("h").shape() == Shape{3, 4});
     const std::vector<float> values = file.at("h").to_vector<float>();
@@ -354,7 +352,7 @@ TEST_SUITE("unit") {
     const SafetensorsFile file{{named<float>("a", {1.0f}, {1}), named<float>("b", {1.0f}, {1})}, {}};
     CHECK(file.at("b").is_same(file.tensors[1].tensor));
     CHECK(contains(error_of([&] { file.at("c"); }), "there is no tensor 'c'; the file has a, b"));
-    CHECK(contains(error_of([] { load_safetensors("/nowhere/x", Device::reference); }), "/nowhere/x"));
+    CHECK(contains(error_of([] { load_safetensors("/nowhere/x", kHost); }), "/nowhere/x"));
   }
 }
 

@@ -127,7 +127,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("memory goes back with the last handle") {
-    const Backend& backend = backend_of(kHost);
+    const Backend& backend = backend_of(Device::reference);
     const size_t before = backend.memory_stats().in_use;
     Tensor kept;
     {

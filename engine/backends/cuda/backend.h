@@ -20,6 +20,7 @@ class CudaBackend : public Backend, public DeviceFeatures {
   static std::string unavailable();
 
   Device device() const override { return Device::cuda; }
+  DeviceFeatures& features() override { return *this; }
   void set_allow_tf32(bool allow) override;
   // Tensor cores multiply bf16 from compute capability 8.0 on.
   void check_bf16() const override;

@@ -27,7 +27,7 @@ TEST_SUITE("data") {
     CHECK(stays(4000, Resident::automatic));
     CHECK(images->bytes().is_on(Device::cuda));
     CHECK(stays(0, Resident::automatic));
-    CHECK(!images->bytes().is_on(Device::reference));
+    CHECK(!images->bytes().is_on(kHost));
     backend.free_bytes = free_bytes;
   }
 }
