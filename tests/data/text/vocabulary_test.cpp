@@ -24,8 +24,7 @@ TEST_SUITE("data") {
     CHECK(frequent.encode({"b", "a", "c"}) == std::vector<int32_t>{2, 3, 1});
     CHECK(Vocabulary(sentences, 3).encode({"b", "a"}) == std::vector<int32_t>{2, 1});
     CHECK(error_of([&] { Vocabulary(sentences, 4); }) == "vocabulary: no word occurs at least 4 times in 3 sentences");
-    CHECK(error_of([&] { Vocabulary(sentences, 0); }) ==
-          "vocabulary: a minimum count of 0, expected at least 1");
+    CHECK(error_of([&] { Vocabulary(sentences, 0); }) == "vocabulary: a minimum count of 0, expected at least 1");
     CHECK(error_of([] { Vocabulary(Sentences{}); }) == "vocabulary: no word occurs at least 1 times in 0 sentences");
   }
 }
