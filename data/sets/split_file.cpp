@@ -1,5 +1,7 @@
 #include "data/sets/split_file.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <charconv>
 #include <numeric>
@@ -54,15 +56,15 @@ void check_distinct(const SplitFile& split, const char* what, const Key& key) {
   }
 }
 
-// The index of a column. Throws Error if the table does not have it.
-size_t require_column(const CsvTable& table, std::string_view column, const SplitFile& split) {
-  const auto found = table.find(column);
+// The index of the first of these columns that the table has. Throws Error if it has none of them.
+size_t require_column(const CsvTable& table, const std::vector<std::string_view>& names, const SplitFile& split) {
+  for (const std::string_view name : names)
+    if (const auto found = table.find(name)) return *found;
   std::string columns;
   for (const std::string& name : table.columns) columns += (columns.empty() ? "" : ", ") + name;
   const bool other_separator = table.columns.size() == 1 && columns.find_first_of(";\t") != std::string::npos;
-  check(found.has_value(), "{}: there is no column '{}', only {}{}", split.name, column,
-        legible(columns, kMaxColumnsShown), other_separator ? "; columns must be separated by commas" : "");
-  return *found;
+  fail("{}: there is no column '{}', only {}{}", split.name, fmt::join(names, "' or '"),
+       legible(columns, kMaxColumnsShown), other_separator ? "; columns must be separated by commas" : "");
 }
 
 // The reason why the file of a row is not among the images.
@@ -147,10 +149,9 @@ std::string summary_of(const SplitImages& found, const SplitFile& split, int64_t
 SplitFile parse_split_file(std::string_view text, const std::string& name) {
   SplitFile split{.name = name, .by_index = false, .rows = {}};
   const CsvTable table = parse_csv(text, name);
-  const size_t file = require_column(table, "file", split);
-  const auto part = table.find("split");
-  split.by_index = !part;
-  const size_t deciding = part ? *part : require_column(table, "index", split);
+  const size_t file = require_column(table, {"file"}, split);
+  const size_t deciding = require_column(table, {"split", "index"}, split);
+  split.by_index = !table.find("split");
   check(table.rows() > 0, "{}: there are no rows after the header row", name);
   for (int64_t r = 0; r < table.rows(); ++r) {
     const int64_t line = table.lines[static_cast<size_t>(r)];

@@ -151,7 +151,8 @@ TEST_SUITE("data") {
     const TemporaryFolder folder;
     const std::string base = folder.path().string();
     const auto error = [&] { return error_of([&] { load_cifar10(folder.path()); }); };
-    CHECK(contains(error(), "cifar10: '" + base + "' contains neither data_batch_1.bin to data_batch_5.bin and"));
+    CHECK(contains(error(),
+                   "cifar10: '" + base + "' contains no data set; expected data_batch_1.bin to data_batch_5.bin and"));
     write_tiny_cifar10_binary(folder.path(), 3);
     CHECK(error().empty());
     const std::string record = cifar10_record(7, random_image(32, 32));

@@ -138,13 +138,13 @@ TEST_SUITE("data") {
     const std::string none = load_error(folder.path());
     for (const std::string& part :
          {"fashion_mnist: '" + base +
-              "' contains none of the files train-images-idx3-ubyte, "
+              "' contains none of the files; expected train-images-idx3-ubyte, "
               "train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte",
           std::string("folders up to three levels down, such as FashionMNIST/raw"),
-          std::string("the Debian package dataset-fashion-mnist installs them in '/usr/share/")})
+          std::string("The Debian package dataset-fashion-mnist installs them in '/usr/share/")})
       CHECK(contains(none, part));
     CHECK(contains(load_error(folder.path() / "no-such-folder"),
-                   "no-such-folder', which does not exist, contains none of the files"));
+                   "no-such-folder' does not exist; expected train-images"));
     CHECK(load_error(write_in(folder, "file", "x")) == "fashion_mnist: '" + base + "/file' is a file, not a folder");
 
     write_pair(folder, "train", {8, 0, 1}, 3);

@@ -133,14 +133,14 @@ TEST_SUITE("data") {
         "; rt-polarity.neg and rt-polarity.pos are the sentence polarity data set v1.0 of Pang and Lee (2005), "
         "rt-polaritydata.tar.gz at https://www.cs.cornell.edu/people/pabo/movie-review-data/";
     const auto error = [&] { return error_of([&] { load_movie_reviews(folder.path()); }); };
-    const std::string nowhere = " nor in a folder up to three levels inside it" + origin;
-    CHECK(error() == "movie_reviews: the files are neither in '" + base + "'" + nowhere);
+    const std::string nowhere = "' and the folders up to three levels inside it do not contain the files" + origin;
+    CHECK(error() == "movie_reviews: '" + base + nowhere);
     write_file_atomically(folder / "rt-polarity.neg", "bad\nworse\n");
     CHECK(error() == "movie_reviews: '" + base + "/rt-polarity.pos' does not exist" + origin);
     CHECK(error_of([&] { load_movie_reviews(folder / "rt-polarity.neg"); }) ==
           "movie_reviews: '" + base + "/rt-polarity.neg' is a file, not a folder");
     CHECK(error_of([&] { load_movie_reviews(folder / "none"); }) ==
-          "movie_reviews: the files are neither in '" + base + "/none', which does not exist," + nowhere);
+          "movie_reviews: '" + base + "/none' does not exist" + origin);
     write_file_atomically(folder / "rt-polarity.pos", "");
     CHECK(error() == "movie_reviews: '" + base + "/rt-polarity.pos' is empty, expected sentences of both classes");
     write_file_atomically(folder / "rt-polarity.pos", "good\n");

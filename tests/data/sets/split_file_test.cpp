@@ -46,7 +46,7 @@ TEST_SUITE("data") {
   TEST_CASE("a malformed split file is an error that names the line") {
     CHECK(split_error("name,index\na,1\n") == "s.csv: there is no column 'file', only name, index");
     CHECK(contains(split_error("file;index\na;1\n"), "only file;index; columns must be separated by commas"));
-    CHECK(split_error("file,place\na,1\n") == "s.csv: there is no column 'index', only file, place");
+    CHECK(split_error("file,place\na,1\n") == "s.csv: there is no column 'split' or 'index', only file, place");
     CHECK(split_error("file,index\n") == "s.csv: there are no rows after the header row");
     CHECK(split_error("file,index\na,1\n,2\n") == "s.csv, line 3: the file is missing");
     CHECK(split_error("file,index\na,1\nb,2\n./a,3\n") == "s.csv, line 4: the file 'a' is also on line 2");
