@@ -13,11 +13,12 @@
 #include <string_view>
 #include <vector>
 
+#include "data/image_array.h"
 #include "data/loader.h"
-#include "data/text/text.h"
+#include "data/text/text_array.h"
 #include "engine/autograd.h"
-#include "engine/backend.h"
 #include "engine/cores.h"
+#include "engine/device_features.h"
 #include "engine/ops/reduce.h"
 #include "engine/optim/adam.h"
 #include "engine/optim/sgd.h"
@@ -218,8 +219,8 @@ void run(const Workload& workload, const Options& options) {
   set_num_threads(options.threads);
   const Device device = parse_device(options.device);
   const bool bf16 = options.precision == "bf16";
-  backend_of(device).set_allow_tf32(options.precision == "tf32");
-  if (bf16) backend_of(device).check_bf16();
+  features_of(device).set_allow_tf32(options.precision == "tf32");
+  if (bf16) features_of(device).check_bf16();
   LoaderOptions loader;
   loader.batch_size = options.batch_size > 0 ? options.batch_size : workload.batch_size;
   loader.sampler = workload.training ? SamplerKind::shuffled : SamplerKind::sequential;

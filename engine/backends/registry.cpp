@@ -6,6 +6,7 @@
 #include "engine/backends/module.h"
 #include "engine/backends/reference/backend.h"
 #include "engine/device.h"
+#include "engine/device_features.h"
 #ifdef COFACTOR_HAS_CPU
 #include "engine/backends/cpu/backend.h"
 #endif
@@ -103,6 +104,10 @@ Backend& backend_of(Device device) {
   fail("device: unknown");
 }
 
+DeviceFeatures& features_of(Device device) {
+  return dynamic_cast<DeviceFeatures&>(backend_of(device));
+}
+
 std::vector<Device> available_devices() {
   std::vector<Device> devices{Device::reference};
 #ifdef COFACTOR_HAS_CPU
@@ -132,7 +137,7 @@ int num_threads() {
 }
 
 void set_num_threads(int threads) {
-  check(threads >= 1, "threads: {} is not a number of threads", threads);
+  check(threads >= 1, "threads: {}, expected at least 1", threads);
 #ifdef COFACTOR_HAS_CPU
   CpuBackend::set_num_threads(threads);
 #endif
@@ -145,7 +150,7 @@ Device parse_device(std::string_view name) {
     backend_of(device);  // an Error where it is not available
     return device;
   }
-  fail("device: '{}' is none of auto, cpu, cuda, reference", name);
+  fail("device: '{}' is unknown, expected auto, cpu, cuda or reference", name);
 }
 
 }  // namespace cofactor
