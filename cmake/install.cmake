@@ -43,10 +43,10 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${PROJECT_BINARY_DIR}/lib)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "gnuplot-nox")                         # figures
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "cmake, libfmt-dev, nlohmann-json3-dev")  # building against it
-set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "deep-learning engine that reproduces L_DMI
- Tensors, automatic differentiation and training, with the loss functions of
- the paper \"L_DMI: A Novel Information-theoretic Loss Function for Training
- Deep Nets Robust to Label Noise\": the library, its headers and CMake files,
- and the programs that run the paper's experiments or train on images of
- your own. On x86-64 it needs a processor with AVX2 (x86-64-v3).")
+set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
+"Tensors, automatic differentiation and training, and the losses of the paper
+L_DMI: A Novel Information-theoretic Loss Function for Training Deep Nets
+Robust to Label Noise. The package holds the library, its headers and CMake
+files, and the programs that run the paper's experiments or train on images of
+your own. On x86-64 it needs a processor with AVX2 (x86-64-v3).")
 include(CPack)
