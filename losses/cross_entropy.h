@@ -4,8 +4,8 @@
 //
 //   L = 1/N sum_i -log p_i[y_i]
 //
-// Gradient (docs/derivations.md, section 2). dL/dz_ic = (p_ic - 1[c = y_i]) / N. Each row sums to 0: adding a constant to
-// a sample's logits changes nothing. No entry exceeds 1/N.
+// Gradient (docs/derivations.md, section 2). dL/dz_ic = (p_ic - 1[c = y_i]) / N. Each row sums to 0: adding a constant
+// to a sample's logits changes nothing. No entry exceeds 1/N.
 //
 // Range. [0, +inf). C classes with equal logits give log C; 0 is approached, never reached, as p_i[y_i] goes to 1.
 //

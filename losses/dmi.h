@@ -1,7 +1,7 @@
 // L_DMI, the determinant based mutual information loss (Xu, Cao, Kong, Wang, NeurIPS 2019).
 //
-// Definition (section 4.1; DMI is Definition 3.4). O (C x N) holds the classifier's outputs, one softmax distribution per
-// column; L (N x C) the labels as they are given, noisy, one one-hot row per sample.
+// Definition (section 4.1; DMI is Definition 3.4). O (C x N) holds the classifier's outputs, one softmax distribution
+// per column; L (N x C) the labels as they are given, noisy, one one-hot row per sample.
 //
 //   O_ci = softmax(z_i)_c      L_ic~ = 1[y_i = c~]      U = 1/N O L      loss = -log |det U|
 //
@@ -19,8 +19,8 @@
 // 1.386 for 2 and 23.03 for 10 balanced classes. +infinity where U is singular: where the outputs carry no information
 // about some label. Without `normalize` all this is lower by C log N.
 //
-// Under label noise (section 7). Noise T that depends on the true label alone gives loss(Q T) = loss(Q) - log |det T| on
-// joint distributions Q: a constant, and the same minimiser, whatever the noise (Theorem 4.1). A permutation of the
+// Under label noise (section 7). Noise T that depends on the true label alone gives loss(Q T) = loss(Q) - log |det T|
+// on joint distributions Q: a constant, and the same minimiser, whatever the noise (Theorem 4.1). A permutation of the
 // outputs leaves the loss as it is, so a run can end with its classes exchanged.
 //
 // A class absent from the batch (section 5) makes U singular whatever the logits. The exact loss is then +infinity
@@ -49,13 +49,13 @@ struct DmiOptions {
 
 // U (C, C) in f64: row c is the output's class, column c~ the label; its sum is 1, or N without `normalize`.
 // logits (N, C) in f32 or f64, labels (N) i32 in [0, C), on one device; C >= 2. Throws Error for other shapes or
-// dtypes. Joint matrices without `normalize` add up over parts of a data set (batches, ranks): divide the sum by the
-// total N.
+// dtypes. To combine parts of a data set (batches, ranks), add their joint matrices without `normalize` and divide the
+// sum by the total N.
 Tensor joint_matrix(const Tensor& logits, const Tensor& labels, bool normalize = true);
 
 // -log(|det u| + epsilon), an f64 scalar, for u (C, C) in f64 and a finite epsilon >= 0. +infinity, with NaN gradients,
-// where epsilon is 0 and u is singular; rounding may leave a singular u with a large finite loss instead (above 30 or
-// so), and with a gradient that means nothing. Callers look at the value before they use the gradient.
+// where epsilon is 0 and u is singular; rounding may leave a singular u with a large finite loss instead (above about
+// 30), and with a meaningless gradient. Check the value before using the gradient.
 Tensor dmi_from_joint(const Tensor& u, double epsilon = 0.0);
 
 // dmi_from_joint(joint_matrix(logits, labels, options.normalize), options.epsilon).

@@ -7,8 +7,8 @@
 //
 // In log space, -logsumexp_c(log p_c + log T(c, y_i)), so that nothing underflows however certain the network is.
 //
-// Gradient (docs/derivations_baselines.md, section 5). With w_c = p_c T(c, y) / sum_k p_k T(k, y), the probability of the
-// true class c given the output and the label (Bayes),
+// Gradient (docs/derivations_baselines.md, section 5). With w_c = p_c T(c, y) / sum_k p_k T(k, y), the probability of
+// the true class c given the output and the label (Bayes),
 //
 //   dL/dz_ic = (p_ic - w_ic) / N:
 //

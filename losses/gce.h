@@ -11,8 +11,8 @@
 //
 // Gradient (docs/derivations_baselines.md, section 2). dL/dz_ic = p^q (p_ic - 1[c = y_i]) / N: cross entropy's, each
 // sample weighted by p^q, so that a label counts little where the network gives it a low probability. p^q is
-// exp(q log p) from log softmax, so the gradient is finite where p underflows. 1 - p^q loses digits where q is small: an
-// absolute error of about rounding / q.
+// exp(q log p) from log softmax, so the gradient is finite where p underflows. 1 - p^q loses digits where q is small:
+// an absolute error of about rounding / q.
 //
 // Range. [0, 1/q).
 //

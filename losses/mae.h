@@ -8,8 +8,8 @@
 // Twice generalised cross entropy at q = 1 (losses/gce.h).
 //
 // Gradient (docs/derivations_baselines.md). dL/dz_ic = 2 p_i[y_i] (p_ic - 1[c = y_i]) / N. It vanishes both where the
-// label is certain and where it is excluded: a sample that the network gets wrong with confidence is not learned, be its
-// label noise or hard. This is why it trains slowly from scratch.
+// label is certain and where it is excluded: a sample that the network gets wrong with confidence is not learned, be
+// its label noise or hard. This is why it trains slowly from scratch.
 //
 // Range. [0, 2].
 //

@@ -27,6 +27,10 @@ std::vector<Device> available_devices() {
   return {Device::reference, Device::cuda};
 }
 
+std::string_view cpu_variant() {
+  return "none";
+}
+
 int num_threads() {
   return 1;
 }

@@ -1,6 +1,7 @@
 // How much of a device's memory a data set may take: on the tests' device "cuda", which can say what it has left.
 #include <doctest/doctest.h>
 
+#include "data/image_array.h"
 #include "data/loader.h"
 #include "tests/engine/cuda/host_kernels_backend.h"
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "experiments/training/duration.h"
 #include "tests/experiments/process.h"
 
 using namespace cofactor;
