@@ -17,8 +17,8 @@
 #include "data/loader.h"
 #include "data/text/text_array.h"
 #include "engine/autograd.h"
-#include "engine/backend.h"
 #include "engine/cores.h"
+#include "engine/device_features.h"
 #include "engine/ops/reduce.h"
 #include "engine/optim/adam.h"
 #include "engine/optim/sgd.h"
@@ -219,8 +219,8 @@ void run(const Workload& workload, const Options& options) {
   set_num_threads(options.threads);
   const Device device = parse_device(options.device);
   const bool bf16 = options.precision == "bf16";
-  backend_of(device).set_allow_tf32(options.precision == "tf32");
-  if (bf16) backend_of(device).check_bf16();
+  features_of(device).set_allow_tf32(options.precision == "tf32");
+  if (bf16) features_of(device).check_bf16();
   LoaderOptions loader;
   loader.batch_size = options.batch_size > 0 ? options.batch_size : workload.batch_size;
   loader.sampler = workload.training ? SamplerKind::shuffled : SamplerKind::sequential;
@@ -237,9 +237,9 @@ void run(const Workload& workload, const Options& options) {
   const double mean_ms = std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size());
   fmt::print(
       "workload={} device={} precision={} threads={} batch_size={} samples_per_second={:.1f} median_step_ms={:.4f} "
-      "mean_step_ms={:.4f} peak_mib={:.1f}\n",
+      "mean_step_ms={:.4f} peak_mib={:.1f} cpu_variant={}\n",
       workload.name, device, options.precision, options.threads, loader.batch_size,
-      1000.0 * static_cast<double>(loader.batch_size) / step_ms, step_ms, mean_ms, peak_rss_mib());
+      1000.0 * static_cast<double>(loader.batch_size) / step_ms, step_ms, mean_ms, peak_rss_mib(), cpu_variant());
 }
 
 void print_names(const std::vector<Workload>& table) {

@@ -1,8 +1,8 @@
-"""One workload in PyTorch, timed: the other half of scripts/bench.
+"""Times one workload with PyTorch: the other part of scripts/bench.
 
-The workloads are those of bench.cpp, and the keys that are printed are the same. PyTorch runs in the fastest of a few
-reasonable settings (memory format or form of the network, implementation of the optimizer): `--variant choose` tries them and prints the best, and
-`--variant NAME` times that one.
+The workloads and the printed keys are those of bench.cpp. PyTorch runs in the fastest of a few reasonable settings
+(memory format or form of the network, implementation of the optimizer): `--variant choose` tries them and prints the
+fastest, and `--variant NAME` times that one.
 """
 
 import argparse
@@ -18,8 +18,8 @@ from torch import nn
 
 import pytorch_networks
 
-# `words` is the vocabulary's size where the data are sentences, else 0; `trial_steps` is how many steps a setting is
-# tried for.
+# `words` is the vocabulary's size where the data are sentences, else 0; `trial_steps` is the number of steps for which
+# a setting is tried.
 Workload = collections.namedtuple(
     "Workload", "training batch_size samples shape classes mean std words make_model optimizer trial_steps",
     defaults=("adam", 25))
@@ -27,7 +27,7 @@ Workload = collections.namedtuple(
 
 class TwoLayerCnn(nn.Module):
     """models/two_layer_cnn.h: conv, ReLU, pool, as the paper's code writes it. With `pool_first` the ReLU comes after the
-    pooling: the same values and gradients, on a quarter of them, for who knows to write it so."""
+    pooling: the same values and gradients on a quarter of the elements."""
 
     def __init__(self, options, layout, classes=2):
         super().__init__()
@@ -50,8 +50,8 @@ class TwoLayerCnn(nn.Module):
 
 class WordCnn(nn.Module):
     """models/word_cnn.h in three layouts: nn.Conv1d over (N, D, L); nn.Conv2d with (1, width) kernels over (N, D, 1, L),
-    whose memory is channels-last as it comes; and nn.Conv2d with (width, D) kernels over (N, 1, L, D), as Kim's code and
-    most of its descendants have it."""
+    whose memory is channels-last already; and nn.Conv2d with (width, D) kernels over (N, 1, L, D), as Kim's code and
+    most code that follows it."""
 
     def __init__(self, options, layout, words=20000, dimension=128, widths=(3, 4, 5), maps=100, classes=2):
         super().__init__()
@@ -108,8 +108,8 @@ def parse():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--warmup", type=int, default=20)
     parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--batch-size", type=int, default=0, help="samples a step; 0: the workload's")
-    parser.add_argument("--variant", default="choose", help="choose, or one that choose has printed")
+    parser.add_argument("--batch-size", type=int, default=0, help="samples per step; 0: the workload's")
+    parser.add_argument("--variant", default="choose", help="choose, or a name that choose has printed")
     parser.add_argument("--pool-first", action="store_true", help="ReLU after the pooling, on a smaller tensor")
     parser.add_argument("--compile", action="store_true", help="torch.compile the network")
     options = parser.parse_args()
@@ -120,7 +120,7 @@ def parse():
 
 
 class Batches:
-    """Batches without end from memory, images normalised as they are taken; one epoch after the other."""
+    """Endless batches from memory, one epoch after the other; images are normalised batch by batch."""
 
     def __init__(self, workload, options, memory_format):
         generator = torch.Generator().manual_seed(1)
@@ -153,7 +153,7 @@ class Batches:
 
 
 def make_step(workload, options, variant):
-    """The step as a function of nothing that returns the loss."""
+    """The step, as a function without arguments that returns the loss."""
     layout, implementation = variant.split("+")
     memory_format = MEMORY_FORMATS.get(layout, torch.preserve_format)
     torch.manual_seed(1)
@@ -200,7 +200,7 @@ def time_steps(step, warmup, steps):
 
 
 def choose_variant(workload, options):
-    """The fastest variant; those that this PyTorch or device cannot do do not count."""
+    """The fastest variant among those that this PyTorch and device support."""
     medians = {}
     layouts = WORD_LAYOUTS if workload.words else MEMORY_FORMATS
     for layout, implementation in itertools.product(layouts, IMPLEMENTATIONS if workload.training else ["plain"]):
@@ -218,7 +218,7 @@ def choose_variant(workload, options):
 def main():
     options = parse()
     torch.set_num_threads(options.threads)
-    # f32 means f32, in convolutions too; and cuDNN's deterministic engines, as here.
+    # f32 without TF32, in convolutions too, and cuDNN's deterministic engines, as cofactor has it.
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = options.precision == "tf32"
     torch.backends.cudnn.deterministic = True
     workload = WORKLOADS[options.workload]

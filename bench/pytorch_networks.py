@@ -1,6 +1,6 @@
-"""ResNet and VGG as models/resnet.h and models/vgg.h have them, for pytorch_bench.py, which must do without torchvision.
+"""ResNet and VGG as models/resnet.h and models/vgg.h define them, for pytorch_bench.py, which does not use torchvision.
 
-`pool_first` puts a ReLU that stands before a max pooling behind it: the same values and gradients on a quarter of them.
+`pool_first` moves a ReLU before a max pooling behind it: the same values and gradients on a quarter of the elements.
 """
 
 import torch

@@ -5,6 +5,8 @@
 #include <limits>
 #include <span>
 
+#include "engine/backend.h"
+
 namespace cofactor {
 
 namespace {
@@ -53,14 +55,14 @@ void ImageBytes::normalize(const uint8_t* from, int64_t pixels, float* out) cons
     const uint8_t* __restrict bytes = from + begin;
     float* __restrict to = out + begin;
     const size_t length = std::min(block, count - begin);
-    for (size_t i = 0; i < length; ++i) to[i] = scalar::pixel(bytes[i], scale[i], shift[i]);
+    for (size_t i = 0; i < length; ++i) to[i] = pixel_from_byte(bytes[i], scale[i], shift[i]);
   }
 }
 
 void ImageBytes::pad(int64_t pixels, float* out) const {
   const auto channels = static_cast<size_t>(shape_[2]);
   for (int64_t p = 0; p < pixels; ++p)
-    for (size_t c = 0; c < channels; ++c) *out++ = scalar::pixel(0, scale_[c], shift_[c]);
+    for (size_t c = 0; c < channels; ++c) *out++ = pixel_from_byte(0, scale_[c], shift_[c]);
 }
 
 void ImageBytes::read(const ImageWindow& window, int64_t height, int64_t width, float* out) const {

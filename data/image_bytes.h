@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/backend.h"
+#include "engine/kernel_params.h"
 
 namespace cofactor {
 

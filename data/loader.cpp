@@ -12,6 +12,7 @@
 
 #include "data/image_array.h"
 #include "engine/backend.h"
+#include "engine/device_features.h"
 #include "engine/ops/images.h"
 
 namespace cofactor {
@@ -37,7 +38,7 @@ bool wants_residence(const Dataset& data, const LoaderOptions& options) {
     check(images != nullptr, "loader: the data set has no image bytes that could be kept on device {}", options.device);
     return true;
   }
-  const auto free = backend_of(options.device).free_device_memory();
+  const auto free = features_of(options.device).free_memory();
   if (!images || !free) return false;
   return images->bytes().is_on(options.device) || images->bytes().bytes() <= *free / kShareOfFreeMemory;
 }

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "engine/backend.h"
+#include "engine/elementwise_ops.h"
 
 namespace cofactor {
 
@@ -28,7 +29,7 @@ std::vector<std::shared_ptr<Node>> topological_order(const std::shared_ptr<Node>
   return order;
 }
 
-// A gradient of the broadcast shape, summed back to the shape that was broadcast.
+// A gradient of the broadcast shape, summed to the shape before broadcasting.
 Tensor sum_to(const Tensor& grad, const Shape& shape) {
   if (grad.shape() == shape) return grad;
   Shape kept = grad.shape();  // the target's extents, aligned at the end, 1 where the target has no axis
@@ -38,7 +39,7 @@ Tensor sum_to(const Tensor& grad, const Shape& shape) {
   return result.view(shape);
 }
 
-// Whether `shape` broadcasts to `grad`'s shape, so that summing back makes sense.
+// Whether `shape` broadcasts to `grad`'s shape.
 bool broadcasts_to(const Shape& shape, const Shape& grad) {
   if (shape.rank() > grad.rank()) return false;
   for (int axis = 1; axis <= shape.rank(); ++axis)
@@ -52,7 +53,7 @@ void accumulate(Tensor& total, const Tensor& grad) {
     return;
   }
   Tensor result = Tensor::empty(total.shape(), total.dtype(), total.device());
-  total.backend().binary(BinaryOp::add, total, grad, result);
+  total.backend().binary(op_of<AddOp>, total, grad, result);
   total = result;
 }
 
@@ -118,7 +119,7 @@ Tensor record(Tensor output, std::string_view op, const std::vector<Tensor>& inp
 }
 
 void backward(const Tensor& output, const Tensor& seed) {
-  check(output.requires_grad(), "backward: the output depends on no tensor that requires a gradient");
+  check(output.requires_grad(), "backward: the output does not depend on a tensor that requires a gradient");
   check(seed.defined() || output.numel() == 1,
         "backward: an output of shape {} needs a seed; without one it must have a single element", output.shape());
   check(!seed.defined() || (seed.shape() == output.shape() && seed.dtype() == output.dtype()),
@@ -133,11 +134,11 @@ void backward(const Tensor& output, const Tensor& seed) {
     Node& node = *order.back();
     const Tensor grad = std::move(grads[&node]);
     grads.erase(&node);
-    if (node.op == "leaf") {
+    if (node.is_leaf) {
       if (grad.defined()) deposit(node, grad);
       continue;
     }
-    check(!node.freed, "backward of {}: a backward has passed here already and freed the graph", node.op);
+    check(!node.freed, "backward of {}: an earlier backward has freed this part of the graph", node.op);
     if (grad.defined()) propagate(node, grad, grads);
     node.freed = true;
     node.vjp = nullptr;

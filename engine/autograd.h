@@ -11,13 +11,14 @@
 namespace cofactor {
 
 // A vector-Jacobian product: from dL/d(output) to dL/d(input) for each input, in the order of the inputs. An undefined
-// tensor means "no gradient for this one". A gradient may keep the broadcast shape of the output: the engine sums it.
+// tensor means that the input gets no gradient. A gradient may have the output's broadcast shape: the tape sums it.
 // A vjp captures only the tensors it needs, detached, and runs with gradient tracking off.
 using Vjp = std::function<std::vector<Tensor>(const Tensor& grad)>;
 
-// One recorded application of an op, or a leaf (no vjp) that collects a gradient.
+// One recorded application of an op, or a leaf: a tensor that collects a gradient.
 struct Node {
-  std::string_view op;                        // a string literal, named in errors
+  bool is_leaf = false;
+  std::string_view op;                        // a string literal, named in errors; "leaf" of a leaf
   Shape shape;                                // of the output, and so of its gradient
   DType dtype;                                // likewise
   std::vector<std::shared_ptr<Node>> inputs;  // null where an input tracks no gradient
@@ -33,12 +34,12 @@ struct Node {
 Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> inputs, Vjp vjp);
 Tensor record(Tensor output, std::string_view op, const std::vector<Tensor>& inputs, Vjp vjp);
 
-// Computes the gradient of a one-element tensor by every leaf it depends on, and adds it to the leaves' `grad()`.
-// The graph is freed on the way; a second backward through it is an Error.
+// Computes the gradient of a one-element tensor with respect to every leaf that it depends on, and adds it to the
+// leaves' `grad()`. Frees the graph on the way; a second backward through it is an Error.
 // With `seed` (the shape of `output`), computes the gradient of sum(output * seed) for an output of any shape.
 void backward(const Tensor& output, const Tensor& seed = {});
 
-// True where ops are recorded in this thread.
+// Whether this thread records ops.
 bool grad_enabled();
 
 // While it lives, ops in this thread are not recorded.

@@ -1,115 +1,33 @@
-// THE SEAM: the kernels that a device must provide.
+// THE SEAM: the kernels that a device must provide. Only sources that call kernels include this header; parameters are
+// in engine/kernel_params.h, and what a device can do beside kernels in engine/device_features.h.
 //
 // Conventions, for every kernel:
-//  - outputs are allocated by the caller with the right shape and dtype; ops/ has checked all shapes before the call;
+//  - the caller allocates outputs with the right shape and dtype; ops/ has checked all shapes before the call;
 //  - tensors are contiguous and live on this backend's device; floating tensors of one call share one dtype, except
 //    where a parameter says otherwise; integer inputs (labels, indices) are i32;
 //  - where that dtype is bf16, it is computed and summed in f32, and "wide" tensors (biases, gradients of parameters)
 //    are f32; elsewhere a wide tensor has the call's dtype;
 //  - images are NHWC, convolution weights OHWI; where a convention could differ, PyTorch's definition holds
 //    (dilation counts from 1, running variance is unbiased, average pooling counts padding unless told otherwise);
-//  - state that backward needs is an explicit tensor: `workspace` is u8 of the size the backend was asked for;
-//  - an undefined Tensor stands for "none";
-//  - a library's failure is an Error that carries the call's own text.
+//  - state that backward needs is an explicit tensor: `workspace` is u8, of the size that the backend was asked for;
+//  - an undefined Tensor means "none";
+//  - a library's failure is an Error with the call's own message.
 #pragma once
 
 #include <cstddef>
-#include <functional>
-#include <memory>
-#include <optional>
 #include <span>
-#include <string>
-#include <vector>
 
-#include "engine/captured_step.h"
+#include "engine/kernel_params.h"
 #include "engine/random.h"
-#include "engine/scalar_functions.h"
 #include "engine/tensor.h"
 
 namespace cofactor {
 
-enum class ReduceOp { sum, mean, max };
-enum class Activation { none, relu };
-enum class PoolKind { max, average };
-
-struct Conv2dParams {
-  int stride_h = 1, stride_w = 1;
-  int pad_h = 0, pad_w = 0;
-  int dilation_h = 1, dilation_w = 1;
-  Activation activation = Activation::none;  // applied to the output: y = activation(conv(x, w) + b)
-
-  bool operator==(const Conv2dParams&) const = default;
-};
-
-// The shape of conv2d's y: each extent is floor((extent + 2 pad - dilation (kernel - 1) - 1) / stride) + 1.
-inline Shape conv2d_output(const Shape& x, const Shape& w, const Conv2dParams& p) {
-  const auto windows = [](int64_t extent, int64_t kernel, int stride, int pad, int dilation) {
-    return (extent + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
-  };
-  return {x[0], windows(x[1], w[1], p.stride_h, p.pad_h, p.dilation_h),
-          windows(x[2], w[2], p.stride_w, p.pad_w, p.dilation_w), w[0]};
-}
-
-struct Pool2dParams {
-  PoolKind kind = PoolKind::max;
-  // adaptive: the extents of the output decide the windows, window i of n over H rows being
-  // [floor(i H / n), ceil((i + 1) H / n)); kernel, stride and padding are then unused.
-  bool adaptive = false;
-  int kernel_h = 1, kernel_w = 1;
-  int stride_h = 1, stride_w = 1;
-  int pad_h = 0, pad_w = 0;
-  bool count_include_pad = true;  // average: divide by the kernel's size, not by the cells inside the image
-  // max only: y = activation(max of the window). ReLU and max commute, so this serves a ReLU before the pooling as
-  // well, on a tensor that is smaller by the stride.
-  Activation activation = Activation::none;
-
-  bool operator==(const Pool2dParams&) const = default;
-};
-
-struct BatchNormParams {
-  bool training = true;   // normalise with the batch's statistics and update the running ones
-  double momentum = 0.1;  // running = (1 - momentum) * running + momentum * batch
-  double epsilon = 1e-5;  // added to the (biased) variance under the root
-  Activation activation = Activation::none;
-
-  bool operator==(const BatchNormParams&) const = default;
-};
-
-// torch.optim.SGD: g += weight_decay * p; m = first ? g : momentum * m + (1 - dampening) * g;
-// g = nesterov ? g + momentum * m : m (with momentum); p -= lr * g.
-struct SgdParams {
-  double lr = 0.0, momentum = 0.0, dampening = 0.0, weight_decay = 0.0;
-  bool nesterov = false;
-  bool first_step = false;  // the momentum buffer is taken from the gradient
-};
-struct SgdSlot {
-  Tensor param, grad;
-  Tensor momentum;  // undefined where momentum is 0
-};
-
-// torch.optim.Adam (Kingma & Ba 2015): g += weight_decay * p; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
-// p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon).
-struct AdamParams {
-  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0.0;
-  int64_t step = 1;  // t, counting from 1
-};
-struct AdamSlot {
-  Tensor param, grad;
-  Tensor exp_avg, exp_avg_sq;  // m and v
-};
-
-// What sample n of images_from_bytes shows: row n of its `windows`.
-struct ImageWindow {
-  int32_t image = 0;            // which one
-  int32_t row = 0, column = 0;  // of the image at the window's first pixel, before mirroring; may lie outside
-  int32_t mirrored = 0;         // not 0: left and right are exchanged within the window
-};
-
 struct MemoryStats {
   size_t in_use = 0;           // bytes held by live tensors
-  size_t peak = 0;             // the most that in_use has been
+  size_t peak = 0;             // the largest value of in_use so far
   size_t reserved = 0;         // bytes obtained from the system
-  size_t system_requests = 0;  // how often the system was asked
+  size_t system_requests = 0;  // how often the system was asked for memory
 };
 
 class Backend {
@@ -117,43 +35,21 @@ class Backend {
   virtual ~Backend() = default;
   virtual Device device() const = 0;
 
-  // Whether f32 convolutions and products may round their inputs to TF32 (10 bits of mantissa). Off unless asked for;
-  // throws Error where a device has no such mode.
-  virtual void set_allow_tf32(bool allow) {
-    check(!allow, "precision tf32: device {} has none, it computes in f32", device());
-  }
-
-  // Throws Error where this device does not compute in bf16, saying what it lacks.
-  virtual void check_bf16() const {}
-  // Where bf16 saves no time on this device, why: a clause without a full stop, for who asks for it. Else empty.
-  virtual std::string bf16_note() const { return {}; }
-
-  // ---- memory. Thread-safe; pooled: a freed block serves the next request of its size.
+  // ---- memory. Thread-safe and pooled: a freed block serves the next request of its size.
   virtual void* allocate(size_t bytes) = 0;
   virtual void deallocate(void* data, size_t bytes) noexcept = 0;
   virtual MemoryStats memory_stats() const = 0;
-  // How many bytes the device has left, where it has memory of its own; nothing where it works in the host's.
-  virtual std::optional<size_t> free_device_memory() const { return std::nullopt; }
   virtual void copy_from_host(void* device_data, const void* host_data, size_t bytes) = 0;
   virtual void copy_to_host(void* host_data, const void* device_data, size_t bytes) = 0;
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
-  // Waits until everything that was asked of the device is done.
+  // Waits until the device has finished all queued work.
   virtual void synchronize() = 0;
-
-  // ---- a step recorded once and run again as a whole. Calls `step`, whose kernels are recorded and do not run; null,
-  // without a call, where a device does not record. Within `step` nothing may wait for the device or copy from the
-  // host; what it allocates stays reserved for the result. Every draw's RandomKey::step and the optimizer's rate and
-  // count of updates become StepValues. Throws Error where a kernel cannot be recorded; then nothing has run.
-  virtual std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) {
-    (void)step;
-    return nullptr;
-  }
 
   // ---- elementwise
   virtual void fill(const Tensor& y, double value) = 0;
   // y = op(x, a), same shape.
   virtual void unary(UnaryOp op, const Tensor& x, double a, const Tensor& y) = 0;
-  // dx from grad = dL/dy; x or y is undefined where scalar::vjp_reads_input / _output says it is not read.
+  // dx from grad = dL/dy; x or y is undefined where the op's kVjpReadsX or kVjpReadsY says that it is not read.
   virtual void unary_vjp(UnaryOp op, const Tensor& x, const Tensor& y, const Tensor& grad, double a,
                          const Tensor& dx) = 0;
   // y = op(a, b), y having the broadcast shape of both.
@@ -167,7 +63,7 @@ class Backend {
   // y[i0, i1, ...] = x with its axes in the order `axes`: y's axis k is x's axis axes[k].
   virtual void permute(const Tensor& x, std::span<const int> axes, const Tensor& y) = 0;
   // y[.., y_start + i, ..] = x[.., x_start + i, ..] for i < length along `axis`; the other extents are equal. The rest
-  // of y stays as it is.
+  // of y is unchanged.
   virtual void copy_slice(const Tensor& x, int64_t x_start, const Tensor& y, int64_t y_start, int64_t length,
                           int axis) = 0;
 

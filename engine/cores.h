@@ -6,11 +6,12 @@
 
 namespace cofactor {
 
-// Its affinity mask's, or its control groups' quota where that is less, rounded up; at least 1.
+// The cores of its affinity mask, or its control groups' quota, rounded up, where that is less; at least 1.
 int usable_cores();
 
-// The least number of cores that a process's control groups and those above them allow; 0 where none sets a limit.
-// `root`: where the groups are mounted, /sys/fs/cgroup. `groups`: the process's own, as in /proc/self/cgroup. Version 2
+// The smallest number of cores that a process's control groups and their parents allow; 0 where none sets a limit.
+// `root`: where the groups are mounted, /sys/fs/cgroup. `groups`: the process's own, in the format of
+// /proc/self/cgroup. Version 2
 // ("cpu.max") and version 1 ("cpu.cfs_quota_us") are both read.
 double control_group_cores(const std::filesystem::path& root, std::istream& groups);
 

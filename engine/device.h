@@ -1,4 +1,4 @@
-// Which backend holds a tensor.
+// Devices, and the backends that compute on them.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ class Backend;
 
 enum class Device { reference, cpu, cuda };
 
-// Where tensors lie that the host reads and writes: files, checkpoints, tables. Its kernels are the reference
+// The device of tensors that the host reads and writes: files, checkpoints, tables. Its kernels are the reference
 // backend's.
 inline constexpr Device kHost = Device::reference;
 
@@ -26,21 +26,26 @@ constexpr std::string_view name_of(Device device) {
   return "?";
 }
 
-// The backend of a device, made on first use. Throws Error where this build or this machine has none; there is no
-// silent fallback. Thread-safe.
+// The backend of a device, made on first use. Throws Error where this build or this machine has no such device; there
+// is no silent fallback. Thread-safe.
 Backend& backend_of(Device device);
 
-// The devices that this build has and this machine can use, `reference` first.
+// The devices that this build supports and this machine has, `reference` first.
 std::vector<Device> available_devices();
 
 // Parses "reference", "cpu", "cuda", or "auto": the GPU where there is one, else the cpu backend, else the reference.
 // Throws Error for any other name, and for a device that is not available.
 Device parse_device(std::string_view name);
 
-// For how many threads the host's kernels are cut, in the whole process: at first OMP_NUM_THREADS, where that is set,
-// else as many as there are cores. Results are bitwise repeatable at a fixed number; another number may change the
-// order of sums. At most as many compute at once as there are cores. set_num_threads throws Error below 1. Without a
-// cpu backend there is one, and setting another has no effect: the reference runs in one thread.
+// What the cpu backend's kernels are compiled for: "native" (the machine that built this), or the best of "x86-64-v3"
+// and "x86-64-v4" (AVX-512) that this processor runs; "none" without a cpu backend. The environment variable
+// COFACTOR_CPU_VARIANT names another. Throws Error where this build lacks that one, or the processor does not run it.
+std::string_view cpu_variant();
+
+// The number of threads that the host's kernels divide their work among, for the whole process: OMP_NUM_THREADS where
+// it is set, else the number of cores, until it is set here. Results are bitwise repeatable for a given number; another
+// number may change the order of sums. No more threads run at once than there are cores. set_num_threads throws Error
+// below 1. Without a cpu backend the number is 1 and setting it has no effect: the reference backend uses one thread.
 int num_threads();
 void set_num_threads(int threads);
 

@@ -1,4 +1,4 @@
-// Element types, and bf16 as a host and device value.
+// Element types.
 #pragma once
 
 #include <bit>
@@ -19,7 +19,7 @@ namespace cofactor {
 
 enum class DType : uint8_t { f32, f64, bf16, i32, u8 };
 
-// The upper half of an IEEE f32; conversion rounds to nearest, ties to even, and keeps NaN a NaN.
+// The upper half of an IEEE f32. Conversion rounds to nearest, ties to even; NaN stays NaN.
 struct bf16 {
   uint16_t bits = 0;
 
@@ -62,7 +62,7 @@ constexpr bool is_floating(DType dtype) {
 // The DType of a C++ element type: dtype_of<float> == DType::f32.
 template <class T>
 inline constexpr DType dtype_of = [] {
-  static_assert(sizeof(T) == 0, "this C++ type is no element type of a tensor");
+  static_assert(sizeof(T) == 0, "this C++ type is not an element type of a tensor");
   return DType::f32;
 }();
 template <>
@@ -76,8 +76,8 @@ inline constexpr DType dtype_of<int32_t> = DType::i32;
 template <>
 inline constexpr DType dtype_of<uint8_t> = DType::u8;
 
-// One element to another type; bf16 goes by way of float, and float to integer truncates toward zero. A float outside
-// the integer's range has no defined result, as in PyTorch.
+// Converts one element; bf16 by way of float. Float to integer truncates toward zero, and is undefined outside the
+// integer's range, as in PyTorch.
 template <class To, class From>
 COFACTOR_HD inline To convert(From value) {
   if constexpr (std::is_same_v<To, From>) {
@@ -103,8 +103,8 @@ void dispatch_any(DType dtype, Body&& body) {
   }
 }
 
-// What a stored element is computed in, and what parameters, sums and statistics beside it are held in: f32 for bf16,
-// the others in themselves.
+// The type that elements are computed in, and that parameters, sums and statistics beside them have: f32 for bf16, else
+// the stored type.
 template <class T>
 using Compute = std::conditional_t<std::is_same_v<T, bf16>, float, T>;
 constexpr DType compute_dtype(DType stored) {

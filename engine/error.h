@@ -1,4 +1,4 @@
-// The one exception type, and the check that throws it.
+// The exception type, and the check that throws it.
 #pragma once
 
 #include <fmt/core.h>
@@ -9,14 +9,14 @@
 
 namespace cofactor {
 
-// What every failure in the project throws. The message is a sentence that holds the values: the op, the shapes, the
-// file with its line or byte offset, what was expected and what was found.
+// Thrown by every failure in the project. The message is a sentence with the values: the op, the shapes, the file with
+// its line or byte offset, what was expected and what was found.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-// The system, or a device, has not the memory that the work takes.
+// The system, or a device, does not have enough memory.
 class OutOfMemory : public Error {
  public:
   using Error::Error;

@@ -1,4 +1,4 @@
-// A tensor with a name: parameters, buffers, and what a safetensors file holds.
+// A tensor with a name: a parameter, a buffer, an entry of a safetensors file.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// Counter-based random numbers: a draw depends on its key and position alone, never on what was drawn before it, so the
-// same seed gives the same numbers on every device and thread count.
+// Counter-based random numbers: a draw depends only on its key and position, not on earlier draws, so the same seed
+// gives the same numbers on every device and with any number of threads.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@
 
 namespace cofactor {
 
-// What a draw is for. Draws of different purposes never share numbers.
+// What a draw is for. Different purposes use different streams.
 enum class Purpose : uint32_t {
   weights = 1,
   labels = 2,
@@ -23,7 +23,7 @@ enum class Purpose : uint32_t {
   latent = 8
 };
 
-// Names one stream of draws: who asks (purpose and index: which layer or parameter, say) and when (step or epoch).
+// Names one stream of draws: its purpose, an index (of a layer or a parameter, say) and a step (or an epoch).
 struct RandomKey {
   uint64_t seed = 0;
   Purpose purpose = Purpose::test;
@@ -63,9 +63,10 @@ COFACTOR_HD inline float unit_float(uint32_t word) {
   return static_cast<float>(word >> 8) * 0x1p-24f;
 }
 
-// The class c that a draw u in [0, 1) falls on, with probability proportional to weights[c]: the first whose weights up
-// to it, c's included, sum to more than u times the sum of all. Sums are in double and in order, so that equal weights
-// give equal classes everywhere. A weight that is negative or NaN counts as 0; where no weight is above 0, class 0.
+// The class that a draw u in [0, 1) selects, with probability proportional to weights[c]: the first class c for which
+// weights[0] + ... + weights[c] is greater than u times the sum of all weights. Sums are in double and in order, so
+// that equal weights give equal classes on every device. A negative or NaN weight counts as 0; with no positive weight
+// the class is 0.
 template <class T>
 COFACTOR_HD inline int32_t draw_class(const T* weights, int64_t classes, float u) {
   double total = 0.0;
@@ -78,7 +79,7 @@ COFACTOR_HD inline int32_t draw_class(const T* weights, int64_t classes, float u
     const double weight = convert<double>(weights[c]);
     if (!(weight > 0.0)) continue;
     sum += weight;
-    drawn = c;  // the last one, should rounding or an infinite weight keep the sum from passing the threshold
+    drawn = c;  // the last one, where rounding or an infinite weight keeps the sum below the threshold
   }
   return static_cast<int32_t>(drawn);
 }
@@ -94,8 +95,8 @@ inline double random_uniform(const RandomKey& key, uint64_t position) {
   return position % 2 == 0 ? unit_double(words[0], words[1]) : unit_double(words[2], words[3]);
 }
 
-// Draw number `position` of a stream from the standard normal distribution (Box-Muller), of one block: the uniform
-// draws 2 position and 2 position + 1.
+// Draw number `position` of a stream, from the standard normal distribution (Box-Muller). It uses the uniform draws
+// 2 position and 2 position + 1.
 inline double random_normal(const RandomKey& key, uint64_t position) {
   const auto words = random_words(key, position);
   const double radius = std::sqrt(-2.0 * std::log1p(-unit_double(words[0], words[1])));

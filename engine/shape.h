@@ -13,7 +13,7 @@
 namespace cofactor {
 
 // Up to six extents, row-major: the last one is contiguous. A scalar has rank 0 and one element.
-// Held inline, so that shapes cost no allocation on the hot path.
+// Stored inline: making a shape allocates nothing.
 class Shape {
  public:
   static constexpr int kMaxRank = 6;
@@ -23,7 +23,7 @@ class Shape {
   explicit Shape(std::span<const int64_t> dims);
 
   int rank() const { return rank_; }
-  // Extent of an axis; negative axes count from the end, as in PyTorch. Throws where there is no such axis.
+  // Extent of an axis; negative axes count from the end, as in PyTorch. Throws Error where there is no such axis.
   int64_t dim(int axis) const { return dims_[static_cast<size_t>(normalize_axis(axis))]; }
   int64_t operator[](int axis) const { return dim(axis); }
   int64_t& operator[](int axis) { return dims_[static_cast<size_t>(normalize_axis(axis))]; }

@@ -1,4 +1,4 @@
-// Reads a saved state (an optimizer's, a loss's) back, so that nothing in it is missing, doubled or left over.
+// Reads the saved state of an optimizer or a loss, and checks that nothing is missing, doubled or left over.
 #pragma once
 
 #include <map>
@@ -11,7 +11,7 @@
 
 namespace cofactor {
 
-// The tensors of a state by name, each to be taken once. Errors begin with `op` and name the tensor.
+// The tensors of a state by name, each of which is taken once. Errors begin with `op` and name the tensor.
 class StateReader {
  public:
   // Throws Error where a tensor is undefined or a name comes twice.
@@ -22,7 +22,7 @@ class StateReader {
     }
   }
 
-  // Throws Error where there is none of the name, or it has another shape or dtype.
+  // Throws Error where the state has no tensor of that name, or one of another shape or dtype.
   Tensor take(const std::string& name, const Shape& shape, DType dtype) {
     const Tensor tensor = take(name);
     check(tensor.shape() == shape && tensor.dtype() == dtype, "{}: '{}' in the state is {} in {}, expected {} in {}",
@@ -40,7 +40,7 @@ class StateReader {
 
   // Throws Error where a tensor has not been taken.
   void check_finished() const {
-    check(tensors_.empty(), "{}: the state has '{}', which is not known here", op_,
+    check(tensors_.empty(), "{}: the state has an unknown tensor '{}'", op_,
           tensors_.empty() ? "" : tensors_.begin()->first);
   }
 

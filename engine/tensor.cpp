@@ -2,10 +2,11 @@
 
 #include "engine/autograd.h"
 #include "engine/backend.h"
+#include "engine/random.h"
 
 namespace cofactor {
 
-// Device memory that goes back to its pool with the last tensor that uses it.
+// Device memory, given back to its pool with the last tensor that uses it.
 class Storage {
  public:
   Storage(Backend& backend, size_t bytes) : backend_(backend), bytes_(bytes), data_(backend.allocate(bytes)) {}
@@ -26,7 +27,7 @@ struct TensorImpl {
   std::shared_ptr<Storage> storage;
   Shape shape;
   DType dtype = DType::f32;
-  // Autograd: the node that made this tensor or stands for the leaf, and the leaf's gradient.
+  // Autograd: the node of the op that made this tensor or of the leaf, and the leaf's gradient.
   std::shared_ptr<Node> node;
   Tensor grad;
 };
@@ -55,6 +56,28 @@ Tensor Tensor::from(std::span<const T> values, const Shape& shape, Device device
   Tensor result = empty(shape, dtype_of<T>, device);
   result.backend().copy_from_host(result.raw_data(), values.data(), values.size_bytes());
   return result;
+}
+
+namespace {
+
+// Value i is draw(key, i). Drawn on the host, so that every device gets the same values.
+template <class Draw>
+Tensor drawn(std::string_view op, const Shape& shape, const RandomKey& key, DType dtype, Device device, Draw draw) {
+  return dispatch_floating(dtype, op, [&]<class T>() {
+    std::vector<T> values(static_cast<size_t>(shape.numel()));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = convert<T>(draw(key, i));
+    return Tensor::from(values, shape, device);
+  });
+}
+
+}  // namespace
+
+Tensor Tensor::rand(const Shape& shape, const RandomKey& key, DType dtype, Device device) {
+  return drawn("rand", shape, key, dtype, device, random_uniform);
+}
+
+Tensor Tensor::randn(const Shape& shape, const RandomKey& key, DType dtype, Device device) {
+  return drawn("randn", shape, key, dtype, device, random_normal);
 }
 
 const Shape& Tensor::shape() const {
@@ -87,7 +110,7 @@ std::vector<T> Tensor::to_vector() const {
 }
 
 double Tensor::item() const {
-  check(numel() == 1, "item: a tensor of shape {} has {} values, not one", shape(), numel());
+  check(numel() == 1, "item: a tensor of shape {} has {} values, expected one", shape(), numel());
   alignas(8) std::byte bytes[8];
   backend().copy_to_host(bytes, raw_data(), nbytes());
   switch (dtype()) {
@@ -140,14 +163,18 @@ bool Tensor::requires_grad() const {
   return defined() && impl_->node != nullptr;
 }
 
+bool Tensor::is_leaf() const {
+  return !requires_grad() || impl_->node->is_leaf;
+}
+
 Tensor& Tensor::set_requires_grad(bool value) {
   check(is_floating(dtype()), "set_requires_grad: a tensor in {} has no gradient", dtype());
-  check(!requires_grad() || node()->op == "leaf", "set_requires_grad: this tensor is the output of {}, not a leaf",
-        requires_grad() ? node()->op : "");
+  check(is_leaf(), "set_requires_grad: this tensor is the output of {}, not a leaf", requires_grad() ? node()->op : "");
   if (value == requires_grad()) return *this;
   impl_->node = nullptr;
   if (value) {
     impl_->node = std::make_shared<Node>();
+    impl_->node->is_leaf = true;
     impl_->node->op = "leaf";
     impl_->node->shape = shape();
     impl_->node->dtype = dtype();

@@ -1,6 +1,7 @@
-// The value that everything passes around.
+// Tensors.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <vector>
@@ -12,10 +13,11 @@
 namespace cofactor {
 
 struct Node;
+struct RandomKey;
 struct TensorImpl;
 
-// A cheap handle to shared storage on one device: contiguous, row-major. Copies of a handle are the same tensor;
-// gradient tracking is optional metadata on it (engine/autograd.h).
+// A handle to storage on one device, contiguous and row-major. Copying the handle does not copy the values. Gradient
+// tracking is optional metadata (engine/autograd.h).
 class Tensor {
  public:
   // An undefined tensor: no storage. Stands for "none" in optional arguments and gradients.
@@ -25,13 +27,22 @@ class Tensor {
   static Tensor empty(const Shape& shape, DType dtype, Device device);
   static Tensor full(const Shape& shape, double value, DType dtype, Device device);
   static Tensor zeros(const Shape& shape, DType dtype, Device device) { return full(shape, 0.0, dtype, device); }
-  // A copy of host values, row-major. Throws where their number is not that of the shape.
+  // Values on the host, copied to the device, row-major: Tensor::from({1.0f, 2.0f}, {2}, device). Throws Error where
+  // the number of values is not that of the shape.
   template <class T>
   static Tensor from(std::span<const T> values, const Shape& shape, Device device);
   template <class T>
   static Tensor from(const std::vector<T>& values, const Shape& shape, Device device) {
     return from(std::span<const T>(values), shape, device);
   }
+  template <class T>
+  static Tensor from(std::initializer_list<T> values, const Shape& shape, Device device) {
+    return from(std::span<const T>(values.begin(), values.size()), shape, device);
+  }
+  // Random values of a floating dtype, uniform in [0, 1) or of the standard normal distribution. The key decides them
+  // (engine/random.h), the same on every device: Tensor::randn({64, 2}, {.seed = 1}, DType::f32, device).
+  static Tensor rand(const Shape& shape, const RandomKey& key, DType dtype, Device device);
+  static Tensor randn(const Shape& shape, const RandomKey& key, DType dtype, Device device);
 
   bool defined() const { return impl_ != nullptr; }
   const Shape& shape() const;
@@ -43,19 +54,19 @@ class Tensor {
   Backend& backend() const;
   size_t nbytes() const { return static_cast<size_t>(numel()) * size_of(dtype()); }
 
-  // Pointer to the first element in device memory. Throws where T is not the element type.
+  // Pointer to the first element, in device memory. Throws Error where T is not the element type.
   template <class T>
   T* data() const {
     return static_cast<T*>(checked_data(dtype_of<T>));
   }
   void* raw_data() const;
 
-  // A copy of the values on the host; waits for the device. Throws where T is not the element type.
+  // The values, copied to the host; waits for the device. Throws Error where T is not the element type.
   template <class T>
   std::vector<T> to_vector() const;
-  // The one value of a tensor with one element, of any dtype; waits for the device.
+  // The value of a tensor with one element, of any dtype; waits for the device.
   double item() const;
-  // This tensor on `device`: itself where it is there already, else a copy. Not differentiable.
+  // This tensor where it is already on `device`, else a copy on it. Not differentiable.
   Tensor to(Device device) const;
   // Copies the values of `source` (same shape and dtype, any device) into this tensor's storage.
   void copy_from(const Tensor& source) const;
@@ -64,17 +75,19 @@ class Tensor {
 
   // The same storage without gradient tracking.
   Tensor detach() const;
-  // The same storage under another shape with as many elements, without gradient tracking.
+  // The same storage with another shape of as many elements, without gradient tracking.
   Tensor view(const Shape& shape) const;
 
   // Whether backward reaches this tensor.
   bool requires_grad() const;
+  // Whether it is not the output of a recorded op, as in PyTorch: every tensor without gradient tracking is one.
+  bool is_leaf() const;
   // Makes this tensor a leaf that collects a gradient (floating dtypes only), or stops it from being one.
   Tensor& set_requires_grad(bool value);
   // The gradient that backward left in this leaf; undefined before. Same shape and dtype as the tensor.
   const Tensor& grad() const;
   void set_grad(Tensor grad) const;
-  // The tape's node that made this tensor (or that stands for the leaf); null where no gradient is tracked.
+  // The tape's node of this tensor: the op that made it, or the leaf; null where no gradient is tracked.
   const std::shared_ptr<Node>& node() const;
   void set_node(std::shared_ptr<Node> node) const;
 
@@ -89,7 +102,7 @@ class Tensor {
   std::shared_ptr<TensorImpl> impl_;
 };
 
-// The leaf that a node stands for; undefined where it no longer lives.
+// The tensor of a leaf's node; undefined where it no longer exists.
 Tensor leaf_of(const Node& node);
 
 }  // namespace cofactor

@@ -15,18 +15,12 @@ using namespace cofactor;
 int main() {
   const Device device = parse_device("auto");  // the GPU where there is one, else the CPU
 
-  // 1,000 points of the square [-1, 1] x [-1, 1]; class 1 lies inside the circle of radius 0.8.
-  std::vector<float> points;
-  std::vector<int32_t> classes;
-  for (uint64_t i = 0; i < 1000; ++i) {
-    const double x = 2.0 * random_uniform({.seed = 1}, 2 * i) - 1.0,
-                 y = 2.0 * random_uniform({.seed = 1}, 2 * i + 1) - 1.0;
-    points.insert(points.end(), {static_cast<float>(x), static_cast<float>(y)});
-    classes.push_back(x * x + y * y < 0.64 ? 1 : 0);
-  }
   // README: begin
-  const Tensor inputs = Tensor::from(points, {1000, 2}, device);  // one row per point
-  const Tensor labels = Tensor::from(classes, {1000}, device);    // i32, from 0
+  // 1,000 points of the square [-1, 1] x [-1, 1]; class 1 lies inside the circle of radius 0.8.
+  const Tensor inputs = 2.0 * Tensor::rand({1000, 2}, {.seed = 1}, DType::f32, device) - 1.0;
+  std::vector<int32_t> classes;
+  for (const float square : sum(inputs * inputs, {1}).to_vector<float>()) classes.push_back(square < 0.64f ? 1 : 0);
+  const Tensor labels = Tensor::from(classes, {1000}, device);
 
   Initializer init(device, /*seed=*/1);
   Sequential network({std::make_shared<Linear>(init, LinearOptions{.in_features = 2, .out_features = 32}),

@@ -5,6 +5,7 @@
 #include "engine/autograd.h"
 #include "engine/gradient_check.h"
 #include "engine/ops/elementwise.h"
+#include "engine/ops/matmul.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/softmax.h"
 #include "engine/optim/adam.h"
@@ -16,31 +17,25 @@ using namespace cofactor;
 // logits (N, C), labels (N) i32. gamma = 0 is cross entropy.
 Tensor focal_loss(const Tensor& logits, const Tensor& labels, double gamma) {
   const Tensor log_p = gather(log_softmax(logits), labels);
-  return -mean(pow(-exp(log_p) + 1.0, gamma) * log_p);
+  return -mean(pow(1.0 - exp(log_p), gamma) * log_p);
 }
 
 int main() {
-  // The gradient of backward() against central differences, at three samples and four classes in f64.
-  const Tensor logits =
-      Tensor::from(std::vector<double>{1.2, -0.3, 0.5, 0.1, 0.0, 2.0, -1.0, 0.7, -0.6, 0.4, 1.5, -2.0}, {3, 4}, kHost);
-  const Tensor three_labels = Tensor::from(std::vector<int32_t>{0, 3, 1}, {3}, kHost);
+  // The gradient of backward() against central differences, in f64, for three samples and four classes.
+  const Tensor logits = Tensor::randn({3, 4}, {.seed = 1}, DType::f64, kHost);
+  const Tensor three_labels = Tensor::from({0, 3, 1}, {3}, kHost);
   const auto loss_of = [&](const std::vector<Tensor>& in) { return focal_loss(in[0], three_labels, /*gamma=*/2.0); };
   fmt::print("relative error of the gradient: {:.1e}\n", gradient_error(loss_of, {logits}));
 
-  // Three Gaussian blobs, of which the third is rare, and a linear classifier.
+  // Three Gaussian blobs in the plane, of which the third is rare, and a linear classifier.
   const Device device = parse_device("auto");
   constexpr int64_t kSamples = 1000;
-  std::vector<float> points;
   std::vector<int32_t> classes;
-  for (uint64_t i = 0; i < kSamples; ++i) {
-    const int32_t c = i % 20 == 0 ? 2 : static_cast<int32_t>(i % 2);
-    const double x = 3.0 * (c - 1) + random_normal({.seed = 1}, 2 * i),
-                 y = (c == 1 ? 3.0 : 0.0) + random_normal({.seed = 1}, 2 * i + 1);
-    points.insert(points.end(), {static_cast<float>(x), static_cast<float>(y)});
-    classes.push_back(c);
-  }
-  const Tensor inputs = Tensor::from(points, {kSamples, 2}, device);
+  for (int32_t i = 0; i < kSamples; ++i) classes.push_back(i % 20 == 0 ? 2 : i % 2);
   const Tensor labels = Tensor::from(classes, {kSamples}, device);
+  const Tensor centres = Tensor::from({-3.0f, 0.0f, 0.0f, 3.0f, 3.0f, 0.0f}, {3, 2}, device);
+  const Tensor inputs =
+      matmul(one_hot(labels, 3, DType::f32), centres) + Tensor::randn({kSamples, 2}, {.seed = 1}, DType::f32, device);
 
   Initializer init(device, /*seed=*/1);
   Linear network(init, {.in_features = 2, .out_features = 3});

@@ -10,6 +10,7 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/reduce.h"
 #include "engine/optim/adam.h"
+#include "engine/random.h"
 
 using namespace cofactor;
 
@@ -39,16 +40,14 @@ Tensor cumulative_sum(const Tensor& x) {
 }
 
 int main() {
-  const Tensor x = Tensor::from(std::vector<double>{0.5, -1.0, 2.0, 0.1, 0.3, -0.7}, {2, 3}, kHost);
+  const Tensor x = Tensor::randn({2, 3}, {.seed = 1}, DType::f64, kHost);
   const auto op = [](const std::vector<Tensor>& in) { return cumulative_sum(in[0]); };
   fmt::print("relative error of the gradient: {:.1e}\n", gradient_error(op, {x}));
 
-  // In use: the cumulative sum of exp(w) is an increasing sequence. It is fitted to noisy values of i^2 / 100.
-  std::vector<float> values;
-  for (int i = 0; i < 10; ++i) {
-    values.push_back(static_cast<float>(i * i / 100.0 + 0.05 * random_normal({.seed = 1}, static_cast<uint64_t>(i))));
-  }
-  const Tensor target = Tensor::from(values, {1, 10}, kHost);
+  // In use: the cumulative sum of exp(w) is an increasing sequence. It is fitted to noisy squares.
+  const Tensor squares =
+      Tensor::from({0.0f, 0.01f, 0.04f, 0.09f, 0.16f, 0.25f, 0.36f, 0.49f, 0.64f, 0.81f}, {1, 10}, kHost);
+  const Tensor target = squares + 0.05 * Tensor::randn({1, 10}, {.seed = 1}, DType::f32, kHost);
   Tensor w = Tensor::full({1, 10}, -2.0, DType::f32, kHost);
   w.set_requires_grad(true);
   Adam optimizer({{"w", w}}, {.lr = 0.05});

@@ -1,7 +1,7 @@
 // Batch normalisation (Ioffe & Szegedy 2015), as torch.nn.BatchNorm2d and BatchNorm1d.
 #pragma once
 
-#include "engine/backend.h"
+#include "engine/kernel_params.h"
 #include "layers/init.h"
 #include "layers/module.h"
 

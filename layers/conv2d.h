@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "engine/backend.h"
+#include "engine/kernel_params.h"
 #include "layers/init.h"
 #include "layers/module.h"
 

@@ -1,7 +1,7 @@
 // Pooling of images (N, H, W, C) as layers, for Sequential. Formulas and errors are those of engine/ops/pool.h.
 #pragma once
 
-#include "engine/backend.h"
+#include "engine/kernel_params.h"
 #include "layers/module.h"
 
 namespace cofactor {

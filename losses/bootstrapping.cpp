@@ -16,11 +16,17 @@ void check_beta(std::string_view loss, double beta) {
 }  // namespace
 
 std::vector<OptionMember<SoftBootstrapOptions>> SoftBootstrapOptions::members() {
-  return {{.name = "beta", .flag = "--soft-beta", .help = "the label's weight", .member = &SoftBootstrapOptions::beta}};
+  return {{.name = "beta",
+           .flag = "--soft-beta",
+           .help = "weight of the label, beside that of the prediction",
+           .member = &SoftBootstrapOptions::beta}};
 }
 
 std::vector<OptionMember<HardBootstrapOptions>> HardBootstrapOptions::members() {
-  return {{.name = "beta", .flag = "--hard-beta", .help = "the label's weight", .member = &HardBootstrapOptions::beta}};
+  return {{.name = "beta",
+           .flag = "--hard-beta",
+           .help = "weight of the label, beside that of the prediction",
+           .member = &HardBootstrapOptions::beta}};
 }
 
 Tensor soft_bootstrap(const Tensor& logits, const Tensor& labels, double beta) {

@@ -1,4 +1,4 @@
-// What every loss asks of its logits and labels before it runs. For the .cpp files of losses/ alone.
+// The check of logits and labels that every loss begins with. Only for the .cpp files of losses/.
 #pragma once
 
 #include <string_view>
@@ -8,7 +8,7 @@
 namespace cofactor {
 
 // logits (N, C) in f32 or f64 with N >= 1 and C >= min_classes; labels (N) i32 on the same device. The labels' values
-// stay on the device and are not looked at: data/ has checked them.
+// stay on the device and are not checked here: data/ has checked them.
 inline void check_logits_and_labels(std::string_view loss, const Tensor& logits, const Tensor& labels,
                                     int64_t min_classes) {
   check(logits.defined(), "{}: logits are undefined", loss);

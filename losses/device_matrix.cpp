@@ -9,8 +9,8 @@ namespace cofactor {
 
 void DeviceMatrix::set(int64_t classes, std::vector<double> values) {
   check(classes_ == 0 || classes_ == classes, "a matrix of {} classes cannot become one of {}", classes_, classes);
-  check(static_cast<int64_t>(values.size()) == classes * classes, "{} values are no matrix of {} x {}", values.size(),
-        classes, classes);
+  check(static_cast<int64_t>(values.size()) == classes * classes, "{} values are not a matrix of {} x {}",
+        values.size(), classes, classes);
   classes_ = classes;
   values_ = std::move(values);
   for (const Tensor& copy : copies_) copy.copy_from(on_host(copy.dtype()));

@@ -14,11 +14,11 @@ namespace cofactor {
 std::vector<OptionMember<DmiOptions>> DmiOptions::members() {
   return {{.name = "normalize",
            .flag = "--no-normalize",
-           .help = "U = O L, not O L / N, as most of the published code has it",
+           .help = "use U = O L in place of O L / N, as most of the published code does",
            .member = &DmiOptions::normalize},
           {.name = "epsilon",
            .flag = "--epsilon",
-           .help = "added to |det U|; the published code has 0.001",
+           .help = "added to |det U|; the published code adds 0.001",
            .member = &DmiOptions::epsilon,
            .default_text = "0, the paper's"}};
 }

@@ -49,13 +49,13 @@ struct DmiOptions {
 
 // U (C, C) in f64: row c is the output's class, column c~ the label; its sum is 1, or N without `normalize`.
 // logits (N, C) in f32 or f64, labels (N) i32 in [0, C), on one device; C >= 2. Throws Error for other shapes or
-// dtypes. Joint matrices without `normalize` add up over parts of a data set (batches, ranks): divide the sum by the
-// total N.
+// dtypes. To combine parts of a data set (batches, ranks), add their joint matrices without `normalize` and divide the
+// sum by the total N.
 Tensor joint_matrix(const Tensor& logits, const Tensor& labels, bool normalize = true);
 
 // -log(|det u| + epsilon), an f64 scalar, for u (C, C) in f64 and a finite epsilon >= 0. +infinity, with NaN gradients,
-// where epsilon is 0 and u is singular; rounding may leave a singular u with a large finite loss instead (above 30 or
-// so), and with a gradient that means nothing. Callers look at the value before they use the gradient.
+// where epsilon is 0 and u is singular; rounding may leave a singular u with a large finite loss instead (above about
+// 30), and with a meaningless gradient. Check the value before using the gradient.
 Tensor dmi_from_joint(const Tensor& u, double epsilon = 0.0);
 
 // dmi_from_joint(joint_matrix(logits, labels, options.normalize), options.epsilon).

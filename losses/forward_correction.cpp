@@ -13,7 +13,7 @@ namespace cofactor {
 
 namespace {
 
-// Row y is log T(c, y) for all c; the log of the smallest normal number where label y is impossible.
+// Row y is log T(c, y) for all c; the log of the smallest normal number where no class has label y.
 std::vector<double> log_columns(const Transition& transition) {
   const int64_t classes = transition.classes();
   std::vector<double> rows;
@@ -30,7 +30,7 @@ std::vector<double> log_columns(const Transition& transition) {
 Tensor negative_log_mixture(const Tensor& logits, const Tensor& log_t) {
   const Tensor joint = log_softmax(logits) + log_t;
   const Tensor largest = [&] {
-    const NoGrad no_grad;  // any shift gives the same sum
+    const NoGrad no_grad;  // the sum does not depend on the shift
     return max(joint, {1}, true);
   }();
   return -mean(log(sum(exp(joint - largest), {1}, true)) + largest);

@@ -23,7 +23,7 @@ std::vector<OptionMember<GceOptions>> GceOptions::members() {
   return {{.name = "q", .flag = "--q", .help = "the loss is (1 - p^q) / q", .member = &GceOptions::q},
           {.name = "truncation",
            .flag = "--truncation",
-           .help = "constant where p is at most this; 0: nowhere",
+           .help = "the loss is constant where p is at most this; 0: nowhere",
            .member = &GceOptions::truncation}};
 }
 

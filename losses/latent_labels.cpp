@@ -17,7 +17,7 @@ void LatentLabels::set(int64_t index, int32_t noisy, int32_t latent) {
     samples_.push_back({static_cast<int32_t>(index), noisy, latent});
   } else {
     Sample& sample = samples_[at->second];
-    check(sample.noisy == noisy, "latent labels: sample {} has the noisy label {}, and had {} before", index, noisy,
+    check(sample.noisy == noisy, "latent labels: sample {} has the noisy label {}, but had {} before", index, noisy,
           sample.noisy);
     --counts_[static_cast<size_t>(sample.latent * classes_ + noisy)];
     sample.latent = latent;

@@ -16,9 +16,9 @@ class LatentLabels {
  public:
   explicit LatentLabels(int64_t classes = 0);
 
-  // Sample `index` (its place in the data set: any number from 0 up, in any order) has a noisy and now this latent
-  // label. One that it had before counts no more. Throws Error for labels outside [0, classes), a sample that had
-  // another noisy label, and an index that i32, which the state holds, cannot.
+  // Gives sample `index` (its place in the data set: any number from 0 up, in any order) its noisy label and this
+  // latent label, in place of an earlier latent label. Throws Error for labels outside [0, classes), for a sample that
+  // had another noisy label, and for an index above 2^31 - 1, since the state holds i32.
   void set(int64_t index, int32_t noisy, int32_t latent);
 
   int64_t samples() const { return static_cast<int64_t>(samples_.size()); }
@@ -37,7 +37,7 @@ class LatentLabels {
   };
 
   int64_t classes_;
-  std::vector<Sample> samples_;  // in the order in which they came
+  std::vector<Sample> samples_;  // in the order of their first set()
   std::unordered_map<int64_t, size_t> places_;
   std::vector<int64_t> counts_;  // (classes, classes): latent, noisy
 };

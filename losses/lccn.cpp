@@ -16,7 +16,7 @@ namespace cofactor {
 
 namespace {
 
-// Steps whose drawn labels may wait on the device; beyond, they are read early, which changes no result.
+// Steps whose drawn labels may stay on the device. With more, they are read early, which changes no result.
 constexpr size_t kMaxDrawn = 256;
 
 void read(const Tensor& latent, const std::vector<int64_t>& indices, const std::vector<int32_t>& noisy,
@@ -37,18 +37,18 @@ void check_on_host(const Batch& batch, int64_t samples) {
 std::vector<OptionMember<LccnOptions>> LccnOptions::members() {
   return {{.name = "warmup_steps",
            .flag = "--warmup-steps",
-           .help = "first steps, whose T is that of ce's outputs",
+           .help = "first steps, in which T is estimated from the outputs of ce",
            .member = &LccnOptions::warmup_steps},
           {.name = "update_every",
            .flag = "--update-every",
-           .help = "steps from one T to the next, counted from drawn labels",
+           .help = "steps between two updates of T, which count the drawn labels",
            .member = &LccnOptions::update_every},
           {.name = "alpha", .flag = "--lccn-alpha", .help = "added to each count of T", .member = &LccnOptions::alpha}};
 }
 
 LccnLoss::LccnLoss(const LccnOptions& options) : options_(options), key_{.purpose = Purpose::latent} {
   check(options.warmup_steps >= 0, "lccn: {} warm-up steps, expected at least 0", options.warmup_steps);
-  check(options.update_every >= 1, "lccn: the transition matrix is due every {} steps, expected at least 1",
+  check(options.update_every >= 1, "lccn: the transition matrix is updated every {} steps, expected at least 1",
         options.update_every);
   check(std::isfinite(options.alpha) && options.alpha > 0.0, "lccn: alpha is {}, expected a finite number above 0",
         options.alpha);
@@ -59,7 +59,7 @@ void LccnLoss::set_random(uint64_t seed, uint64_t step) {
   key_.step = step;
 }
 
-// Each number of samples has a tensor of its own, made once: a step of that size that was recorded writes there.
+// One tensor per number of samples, made once: a recorded step of that size writes there.
 const Tensor& LccnLoss::latent_of(const Tensor& labels) {
   Tensor& latent = latent_[labels.dim(0)];
   if (!latent.defined() || latent.device() != labels.device())
@@ -69,7 +69,7 @@ const Tensor& LccnLoss::latent_of(const Tensor& labels) {
 
 Tensor LccnLoss::operator()(const Tensor& logits, const Batch& batch) {
   check_logits_and_labels(name(), logits, batch.labels, 2);
-  check(transition_.has_value(), "lccn: there are no counts yet; prepare() comes before the first step");
+  check(transition_.has_value(), "lccn: there are no counts yet; call prepare() before the first step");
   check(logits.dim(1) == columns_.classes(), "lccn: logits of shape {} have {} classes, the transition matrix has {}",
         logits.shape(), logits.dim(1), columns_.classes());
   const Tensor& latent = latent_of(batch.labels);
@@ -81,7 +81,7 @@ Tensor LccnLoss::operator()(const Tensor& logits, const Batch& batch) {
 }
 
 Tensor LccnLoss::evaluate(const Tensor& logits, const Batch& batch) {
-  check(transition_.has_value(), "lccn: there are no counts yet; prepare() comes before an evaluation");
+  check(transition_.has_value(), "lccn: there are no counts yet; call prepare() before an evaluation");
   const NoGrad no_grad;
   return forward_correction(logits, batch.labels, *transition_);
 }

@@ -47,7 +47,7 @@
 namespace cofactor {
 
 struct LccnOptions {
-  int64_t warmup_steps = 20000;  // from 0 up; CIFAR-10's values
+  int64_t warmup_steps = 20000;  // from 0 up; these are the values for CIFAR-10
   int64_t update_every = 200;    // steps, from 1 up
   double alpha = 1.0;            // added to each count, above 0
 
@@ -61,9 +61,10 @@ class LccnLoss : public Loss {
   explicit LccnLoss(const LccnOptions& options = {});
   std::string_view name() const override { return "lccn"; }
 
-  // Draws latent labels for the batch and gives cross entropy on them. Nothing waits for the device; in a recorded step
-  // (engine/captured_step.h) each replay draws anew, under the transition matrix of then. Before it is recorded, a step
-  // must have run once with as many samples, so that the labels have a place. Throws Error before prepare().
+  // Draws latent labels for the batch and returns the cross entropy on them. Nothing waits for the device. In a
+  // recorded step (engine/captured_step.h) each replay draws anew, with the current transition matrix. A step must have
+  // run once with as many samples before it is recorded, so that the tensor for the labels exists. Throws Error before
+  // prepare().
   Tensor operator()(const Tensor& logits, const Batch& batch) override;
   // The mean of -log sum_c p_c T(c, y), without a draw.
   Tensor evaluate(const Tensor& logits, const Batch& batch) override;
@@ -72,12 +73,12 @@ class LccnLoss : public Loss {
   // Starts from the first network's outputs: soft counts for the warm-up, the most probable classes as latent labels.
   void prepare(const Tensor& logits, const Batch& batch) override;
 
-  // `step` names the draws of steps that run by themselves; a replayed step has its own number (StepValues).
+  // `step` selects the draws of steps that are not replayed; a replayed step has its own number (StepValues).
   void set_random(uint64_t seed, uint64_t step) override;
-  // Keeps the drawn labels, on the device; reads them where the transition matrix is due.
+  // Keeps the drawn labels on the device and reads them when the transition matrix is to be updated.
   void step_done(const Batch& batch) override;
 
-  // "transition" (C, C) f64, "steps" (1) i32, and LatentLabels's. Reads what is still on the device.
+  // "transition" (C, C) f64, "steps" (1) i32, and the state of LatentLabels. Reads what is still on the device.
   std::vector<NamedTensor> state() const override;
   void load_state(const std::vector<NamedTensor>& state) override;
 
@@ -86,7 +87,7 @@ class LccnLoss : public Loss {
   const std::optional<Transition>& transition() const { return transition_; }
 
  private:
-  // What a step has drawn and nobody has read yet.
+  // The labels that a step has drawn and that are not counted yet.
   struct Drawn {
     Tensor latent;
     std::vector<int64_t> indices;

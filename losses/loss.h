@@ -52,27 +52,28 @@ class Loss {
 
   // ---- training
 
-  // What epochs are selected by: the loss of a whole split's logits (N, C), without a gradient; it changes no state.
+  // The criterion that selects epochs: the loss of the logits (N, C) of a whole split, without a gradient. Changes no
+  // state.
   virtual Tensor evaluate(const Tensor& logits, const Batch& batch) { return (*this)(logits, batch); }
 
   // Whether prepare() must come before the first step.
   virtual bool needs_training_outputs() const { return false; }
-  // Called once, before the first step of a run that does not resume: the logits (N, C) of the network that fine-tuning
-  // starts from, for all N training samples in evaluation mode, and their labels and indices. Throws Error where they
-  // do not give what the method needs.
+  // Called once, before the first step of a run that does not resume, with the logits (N, C) of the network that
+  // fine-tuning starts from, for all N training samples in evaluation mode, and their labels and indices. Throws Error
+  // where the method cannot start from them.
   virtual void prepare(const Tensor& logits, const Batch& batch) { (void)logits, (void)batch; }
 
-  // Names the random draws of the next call, like Module::set_random.
+  // Selects the random draws of the next call, like Module::set_random.
   virtual void set_random(uint64_t seed, uint64_t step) { (void)seed, (void)step; }
-  // Called after each training step on the batch, also where the step was recorded earlier and only replayed: the call
-  // itself may then not have run, but the tensors that it wrote hold this step's values.
+  // Called after each training step on the batch, also where the step was recorded earlier and is only replayed: then
+  // operator() has not run, but the tensors that it writes hold this step's values.
   virtual void step_done(const Batch& batch) { (void)batch; }
 
-  // What a resumed run needs to go on as if it had never stopped; on the host. load_state throws Error for a state that
-  // is not this loss's.
+  // What a resumed run needs to continue as if it had never stopped; on the host. load_state throws Error for the state
+  // of another loss.
   virtual std::vector<NamedTensor> state() const { return {}; }
   virtual void load_state(const std::vector<NamedTensor>& state) {
-    check(state.empty(), "loss {}: it keeps no state, and is given {} tensors", name(), state.size());
+    check(state.empty(), "loss {}: it keeps no state, but the saved state has {} tensors", name(), state.size());
   }
 };
 

@@ -9,7 +9,7 @@ namespace cofactor {
 std::vector<OptionMember<LossCorrectionOptions>> LossCorrectionOptions::members() {
   return {{.name = "transition",
            .flag = "--transition",
-           .help = "file of T: one line per class, its label probabilities",
+           .help = "file with T: one line per class, the probabilities of its labels",
            .member = &LossCorrectionOptions::transition,
            .default_text = "estimated from ce",
            .no_value = "estimated"}};
@@ -47,7 +47,8 @@ void LossCorrection::load_state(const std::vector<NamedTensor>& state) {
 Tensor LossCorrection::table_rows(const Tensor& logits, const Tensor& labels) {
   check_logits_and_labels(name(), logits, labels, 2);
   check(transition_.has_value(),
-        "{}: there is no transition matrix yet; it is given, or estimated by prepare() before the first step", name());
+        "{}: there is no transition matrix yet; give one, or call prepare() before the first step, which estimates it",
+        name());
   check(logits.dim(1) == transition_->classes(), "{}: logits of shape {} have {} classes, the transition matrix has {}",
         name(), logits.shape(), logits.dim(1), transition_->classes());
   return table_.rows(labels, logits.dtype());

@@ -1,6 +1,6 @@
 // What forward and backward correction share (Patrini, Rozza, Menon, Nock, Qu, Making Deep Neural Networks Robust to
 // Label Noise: a Loss Correction Approach, CVPR 2017): a transition matrix, given or estimated from the network that
-// training starts from, and a table made of it, with a row for each label.
+// training starts from, and a table made of it, with one row per label.
 #pragma once
 
 #include <optional>
@@ -21,11 +21,11 @@ struct LossCorrectionOptions {
 
 class LossCorrection : public Loss {
  public:
-  // Only an estimated matrix needs them.
+  // True where the matrix is estimated.
   bool needs_training_outputs() const override { return !given_; }
-  // Estimates the matrix (estimate_transition); no effect where it is given.
+  // Estimates the matrix (data/noise/estimate.h); no effect where it is given.
   void prepare(const Tensor& logits, const Batch& batch) override;
-  // An estimated matrix: "transition" (C, C) in f64. A given one is none of the state.
+  // An estimated matrix: "transition" (C, C) in f64. A given one is not part of the state.
   std::vector<NamedTensor> state() const override;
   void load_state(const std::vector<NamedTensor>& state) override;
 
@@ -37,8 +37,8 @@ class LossCorrection : public Loss {
   using MakeTable = std::vector<double> (*)(const Transition& transition);
   LossCorrection(const LossCorrectionOptions& options, MakeTable make_table);
 
-  // (N, C): the table's rows of the labels, in the logits' dtype. Throws Error without a matrix, and where its classes
-  // are not the logits'.
+  // (N, C): the rows of the table for these labels, in the logits' dtype. Throws Error where there is no matrix yet,
+  // and where its number of classes is not that of the logits.
   Tensor table_rows(const Tensor& logits, const Tensor& labels);
 
  private:

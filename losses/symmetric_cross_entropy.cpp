@@ -26,7 +26,7 @@ std::vector<OptionMember<SceOptions>> SceOptions::members() {
   return {
       {.name = "alpha", .flag = "--sce-alpha", .help = "weight of cross entropy", .member = &SceOptions::alpha},
       {.name = "beta", .flag = "--sce-beta", .help = "weight of reverse cross entropy", .member = &SceOptions::beta},
-      {.name = "log_zero", .flag = "--sce-log-zero", .help = "stands for log 0", .member = &SceOptions::log_zero}};
+      {.name = "log_zero", .flag = "--sce-log-zero", .help = "value of log 0", .member = &SceOptions::log_zero}};
 }
 
 Tensor symmetric_cross_entropy(const Tensor& logits, const Tensor& labels, const SceOptions& options) {

@@ -12,7 +12,7 @@ namespace cofactor {
 namespace {
 
 constexpr double kMaxAmplification = 1e3;
-constexpr double kMinReach = 0.01;  // of the probability 1 / C that a network without knowledge gives
+constexpr double kMinReach = 0.01;  // times 1 / C, the probability that an untrained network gives
 
 }  // namespace
 
@@ -48,8 +48,8 @@ Transition estimate_transition(std::string_view caller, const Tensor& logits) {
           caller, samples, c, reach, min_reach);
     rows.insert(rows.end(), row_of(best), row_of(best) + classes);
   }
-  Transition estimate = Transition::from_weights(classes, std::move(rows));  // f32 outputs sum to 1 roughly
-  static_cast<void>(estimate.inverse(caller, kMaxAmplification));
+  Transition estimate = Transition::from_weights(classes, std::move(rows));  // outputs in f32 sum to 1 up to rounding
+  estimate.inverse(caller, kMaxAmplification);                               // throws where rows are too alike
   return estimate;
 }
 

@@ -12,7 +12,7 @@
 namespace cofactor {
 namespace {
 
-double number(std::string_view word, std::string_view where) {
+double parse_number(std::string_view word, std::string_view where) {
   double value = 0.0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
   check(error == std::errc() && end == word.data() + word.size(), "{}: '{}' is not a number", where, legible(word));
@@ -25,7 +25,7 @@ std::vector<double> numbers(std::string_view line, std::string_view where) {
   line = trimmed(line);
   while (!line.empty()) {
     const size_t end = std::min(line.find_first_of(" \t,"), line.size());
-    values.push_back(number(line.substr(0, end), where));
+    values.push_back(parse_number(line.substr(0, end), where));
     const bool comma = trimmed(line.substr(end)).starts_with(',');
     line = trimmed(line.substr(end));
     if (comma) {

@@ -11,7 +11,7 @@ void check_rate(double rate) {
 
 // `diagonal` on the diagonal, `elsewhere` in all other entries.
 Transition constant_off_diagonal(int64_t classes, double diagonal, double elsewhere) {
-  std::vector<double> values = Transition::identity(classes).values();
+  std::vector<double> values = Transition::identity(classes).values();  // has checked the number of classes
   for (double& value : values) value = value == 1.0 ? diagonal : elsewhere;
   return {classes, std::move(values)};
 }

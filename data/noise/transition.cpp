@@ -14,7 +14,7 @@ constexpr double kRowTolerance = 1e-6;
 constexpr double kRoundingOfDeterminant = 1e-12;
 
 // Labels are 32-bit.
-void check_classes(int64_t classes) {
+void check_class_count(int64_t classes) {
   check(classes >= 1 && classes <= INT32_MAX, "transition matrix: {} classes, expected at least 1", classes);
 }
 
@@ -77,7 +77,7 @@ std::vector<CumulativeRow> cumulative_rows(const Transition& transition) {
 }  // namespace
 
 Transition::Transition(int64_t classes, std::vector<double> values) : classes_(classes), values_(std::move(values)) {
-  check_classes(classes);
+  check_class_count(classes);
   check(static_cast<int64_t>(values_.size()) == classes * classes,
         "transition matrix: {} values, {} classes take {} x {}", values_.size(), classes, classes, classes);
   const auto size = static_cast<size_t>(classes);
@@ -88,14 +88,14 @@ Transition::Transition(int64_t classes, std::vector<double> values) : classes_(c
 }
 
 Transition Transition::identity(int64_t classes) {
-  check_classes(classes);
+  check_class_count(classes);
   std::vector<double> values(static_cast<size_t>(classes * classes));
   for (int64_t c = 0; c < classes; ++c) values[static_cast<size_t>(c * classes + c)] = 1.0;
   return {classes, std::move(values)};
 }
 
 Transition Transition::from_weights(int64_t classes, std::vector<double> weights, double smoothing) {
-  check_classes(classes);
+  check_class_count(classes);
   const auto size = static_cast<size_t>(classes);
   for (size_t row = 0; row + size <= weights.size(); row += size) {
     double sum = 0.0;

@@ -1,5 +1,5 @@
-// Memory for a device that can record a step: what a recording allocates must not be lent to anyone else while the step
-// may be replayed, so it comes from an arena of the recording's own.
+// Memory for a device that can record a step. While the step may be replayed, no one else may use the memory that it
+// allocated, so each recording has its own arena.
 #pragma once
 
 #include <functional>
@@ -26,8 +26,8 @@ class CapturePools {
   // Of the common pool and of all arenas in use.
   MemoryStats stats() const;
 
-  // Starts a recording on this thread. Whoever may replay it keeps the arena; a block that outlives the recording (a
-  // gradient, say) keeps it too.
+  // Starts a recording on this thread. The recorded step keeps the arena; so does a block that outlives the
+  // recording (a gradient, say).
   Arena begin();
   void end();
 

@@ -1,4 +1,4 @@
-// Pooled memory, the same for every backend; a backend brings the source that the pool draws from.
+// Pooled memory for every backend; each backend provides the source of its blocks.
 #pragma once
 
 #include <cstddef>
@@ -20,12 +20,12 @@ class MemorySource {
   // Null where there is no such block.
   virtual void* obtain(size_t size) = 0;
   virtual void release(void* data, size_t size) noexcept = 0;
-  // Who refuses, for errors: "the system".
+  // The source's name for errors: "the system".
   virtual std::string name() const = 0;
-  // What else an error about a refused block should say: what is free, what to lower. A sentence's end, or nothing.
+  // More text for the error about a refused block: what is free, what to reduce. The end of a sentence, or empty.
   virtual std::string advice() const { return ""; }
-  // The size from which a free block may go back to the source when a block of another size is wanted: where giving
-  // back and asking again is cheap beside the work on such a block. Without one, free blocks are kept.
+  // Free blocks of at least this size may be returned to the source when a block of another size is requested: the cost
+  // is small relative to the work on such a block. Without a size, free blocks are kept.
   virtual std::optional<size_t> gives_back_from() const { return std::nullopt; }
   // Whether the host may touch a block, as AddressSanitizer's poisoning of free blocks does.
   virtual bool on_host() const { return true; }
@@ -35,9 +35,9 @@ class MemorySource {
 // where the system grants them.
 std::unique_ptr<MemorySource> host_memory();
 
-// Rounds each request up to a size class and keeps freed blocks for the next request of the class, so that after the
-// first step a training step asks the source for nothing, except for large blocks where its source takes those back:
-// then none are kept beside what was in use at once. Thread-safe.
+// Rounds each request up to a size class and keeps freed blocks for the next request of that class, so that a training
+// step after the first asks the source for nothing. Large blocks are an exception where the source takes them back: the
+// pool then never holds more than the peak of what was in use. Thread-safe.
 class MemoryPool {
  public:
   explicit MemoryPool(std::unique_ptr<MemorySource> source = host_memory());
@@ -47,7 +47,7 @@ class MemoryPool {
 
   // Throws OutOfMemory where the source has no such block.
   void* allocate(size_t bytes);
-  // `bytes` is what the block was asked for with.
+  // `bytes` as in the request.
   void deallocate(void* data, size_t bytes) noexcept;
   MemoryStats stats() const;
 
@@ -55,8 +55,8 @@ class MemoryPool {
   // Gives every free block back to the source. The caller holds the mutex.
   void release_free_blocks() noexcept;
   void release(void* data, size_t size) noexcept;
-  // Gives large free blocks back, so that `size` more bytes do not make the pool larger than what was in use at once.
-  // The caller holds the mutex.
+  // Gives large free blocks back, so that with `size` more bytes the pool is no larger than the peak of what was in
+  // use. The caller holds the mutex.
   void make_room(size_t size) noexcept;
 
   const std::unique_ptr<MemorySource> source_;

@@ -96,8 +96,9 @@ std::string foreign_kind(std::string_view bytes, Wanted wanted) {
     return fmt::format("a Git LFS pointer, which stands for {}; git lfs pull fetches that", git_lfs_size(text));
   const std::string beginning = lower_case(text.substr(0, 512));
   if (beginning.starts_with("<!doctype html") || beginning.find("<html") != std::string::npos)
-    return "a web page (HTML) in place of the file: the download asked for a page, or for leave; take the link to the "
-           "file itself";
+    return "a web page (HTML) in place of the file: the server sent a page, perhaps one that asks for consent; use the "
+           "link to "
+           "the file itself";
   if (beginning.starts_with("<?xml") || beginning.starts_with("<error"))
     return fmt::format("an XML text, a server's error message perhaps: '{}'", legible(text, 80));
   if (text.starts_with('{') || text.starts_with('[')) return json_kind(text);

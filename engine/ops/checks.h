@@ -1,5 +1,4 @@
-// What every op asks of its inputs before it runs, and what it keeps for its gradient. For the .cpp files of ops/
-// alone.
+// What ops check of their inputs, and keep for their gradients. Only the .cpp files of ops/ include it.
 #pragma once
 
 #include <string_view>
@@ -43,18 +42,19 @@ inline void check_alike(const Tensor& a, std::string_view name_a, const Tensor& 
   check_same_device(a, name_a, b, name_b, op);
 }
 
-// A parameter p beside x: of one device, and of one dtype or f32 beside bf16 (master weights).
+// A parameter p of an op on x: on x's device, and of x's dtype, or f32 where x is bf16 (master weights).
 inline void check_parameter(const Tensor& x, const Tensor& p, std::string_view name, std::string_view op) {
   if (x.dtype() == DType::bf16 && p.dtype() == DType::f32) return check_same_device(x, "x", p, name, op);
   check_alike(x, "x", p, name, op);
 }
 
-// Whether the op that asks must be able to give a gradient for x.
+// Whether an op must record a gradient for x.
 inline bool tracks(const Tensor& x) {
   return grad_enabled() && x.requires_grad();
 }
 
-// x for a vjp's capture, without its tape; undefined where the vjp will not read it, so that nothing is held in vain.
+// x for a vjp to capture, without its tape; undefined where the vjp does not read it, so that its memory is free
+// sooner.
 inline Tensor keep(const Tensor& x, bool needed) {
   return needed && x.defined() ? x.detach() : Tensor();
 }

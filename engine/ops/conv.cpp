@@ -1,5 +1,6 @@
 #include "engine/ops/conv.h"
 
+#include "engine/elementwise_ops.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/window.h"
 
@@ -30,7 +31,7 @@ Shape conv2d_shape(const Tensor& x, const Tensor& w, const Tensor& b, const Conv
 Tensor before_activation(const Tensor& grad, const Tensor& y, Activation activation) {
   if (activation == Activation::none) return grad;
   const Tensor masked = empty_like(grad);
-  grad.backend().unary_vjp(UnaryOp::relu, {}, y, grad, 0.0, masked);
+  grad.backend().unary_vjp(op_of<ReluOp>, {}, y, grad, 0.0, masked);
   return masked;
 }
 
@@ -59,7 +60,7 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dPar
                     if (need_b) db = Tensor::empty({w_shape[0]}, wide, g.device());
                     g.backend().conv2d_vjp_weights(kept_x, g, params, dw, db);
                   } else if (need_b) {
-                    db = g;  // b is broadcast over the images, the engine sums
+                    db = g;  // b is broadcast over the images: the tape sums
                   }
                   return {dx, converted(dw, w_dtype), converted(db, b_dtype)};
                 });

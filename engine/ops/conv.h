@@ -1,7 +1,7 @@
-// 2-D convolution (cross-correlation, as every framework calls it).
+// 2-D convolution (strictly, cross-correlation).
 #pragma once
 
-#include "engine/backend.h"
+#include "engine/kernel_params.h"
 
 namespace cofactor {
 
@@ -9,14 +9,14 @@ namespace cofactor {
 // x (N, H, W, I), w (O, KH, KW, I), b (O) or undefined; y (N, OH, OW, O) with
 // OH = floor((H + 2 pad - dilation (KH - 1) - 1) / stride) + 1.
 // w and b have x's dtype, or are f32 beside a bf16 x: then w is rounded to bf16 for the products, and the gradients of
-// w and b are f32. Throws Error where shapes, dtypes or parameters do not fit, or the window is larger than the padded
-// image.
+// w and b are f32. Throws Error where shapes, dtypes or parameters do not match, or the window is larger than the
+// padded image.
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params = {});
 
-// y[n, o] = the maximum over all places (oh, ow) of conv2d(x, w, b, params), (N, O), as a word convolution ends (Kim
-// 2014): the same values and gradients as max pooling over the whole image after it, at a fraction of the backward's
-// work, since of each image and filter one place alone has a gradient; nor is the convolution's output kept. Throws
-// Error as conv2d does.
+// y[n, o] = the maximum of conv2d(x, w, b, params) over all positions (oh, ow), (N, O): max over time, the last step of
+// a word convolution (Kim 2014). The values and gradients are those of max pooling over the whole image. Backward takes
+// a fraction of the work, since one position per image and filter has a gradient, and the convolution's output is not
+// kept. Throws Error as conv2d does.
 Tensor conv2d_global_max(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params = {});
 
 }  // namespace cofactor

@@ -1,29 +1,11 @@
-// Elementwise arithmetic with NumPy's broadcasting, and the common functions. Floating dtypes; both operands share one.
+// Elementwise arithmetic with NumPy's broadcasting, and casts. The functions by name (exp, relu, mul, ...) stand beside
+// their formulas in engine/elementwise_ops.h. Operands have a floating dtype, both the same, on one device; anything
+// else is an Error.
 #pragma once
 
-#include "engine/backend.h"
+#include "engine/elementwise_ops.h"
 
 namespace cofactor {
-
-// y = a op b, of the broadcast shape. Gradients are summed back to each operand's shape.
-Tensor add(const Tensor& a, const Tensor& b);
-Tensor sub(const Tensor& a, const Tensor& b);
-Tensor mul(const Tensor& a, const Tensor& b);
-Tensor div(const Tensor& a, const Tensor& b);
-// 1 where the values are equal, else 0. No gradient.
-Tensor equal(const Tensor& a, const Tensor& b);
-
-Tensor neg(const Tensor& x);
-Tensor exp(const Tensor& x);
-Tensor log(const Tensor& x);  // natural; -inf at 0, NaN below
-Tensor sqrt(const Tensor& x);
-Tensor abs(const Tensor& x);   // gradient 0 at 0
-Tensor relu(const Tensor& x);  // max(x, 0); gradient 0 at 0
-Tensor tanh(const Tensor& x);
-Tensor sigmoid(const Tensor& x);  // 1 / (1 + exp(-x))
-Tensor pow(const Tensor& x, double exponent);
-Tensor add(const Tensor& x, double value);
-Tensor mul(const Tensor& x, double value);
 
 inline Tensor operator+(const Tensor& a, const Tensor& b) {
   return add(a, b);
@@ -43,8 +25,14 @@ inline Tensor operator-(const Tensor& x) {
 inline Tensor operator+(const Tensor& x, double value) {
   return add(x, value);
 }
+inline Tensor operator+(double value, const Tensor& x) {
+  return add(x, value);
+}
 inline Tensor operator-(const Tensor& x, double value) {
   return add(x, -value);
+}
+inline Tensor operator-(double value, const Tensor& x) {
+  return add(neg(x), value);
 }
 inline Tensor operator*(const Tensor& x, double value) {
   return mul(x, value);
@@ -55,8 +43,11 @@ inline Tensor operator*(double value, const Tensor& x) {
 inline Tensor operator/(const Tensor& x, double value) {
   return mul(x, 1.0 / value);
 }
+inline Tensor operator/(double value, const Tensor& x) {
+  return div(Tensor::full({}, value, x.dtype(), x.device()), x);
+}
 
-// x in another floating dtype; the gradient is cast back. From and to integers without gradient.
+// x in another dtype. Between floating dtypes the gradient is cast back; from and to integers there is none.
 Tensor cast(const Tensor& x, DType dtype);
 
 }  // namespace cofactor

@@ -3,13 +3,13 @@
 
 #include <vector>
 
-#include "engine/backend.h"
+#include "engine/tensor.h"
 
 namespace cofactor {
 
-// The same values in another shape with as many elements; one extent may be -1 and is worked out. Shares storage.
+// The same values in another shape with as many elements; one extent may be -1 and is inferred. Shares storage.
 Tensor reshape(const Tensor& x, std::vector<int64_t> dims);
-// (N, ...) to (N, product of the rest).
+// (N, ...) to (N, product of the other extents).
 Tensor flatten(const Tensor& x);
 // y's axis k is x's axis axes[k].
 Tensor permute(const Tensor& x, const std::vector<int>& axes);
@@ -19,7 +19,7 @@ Tensor transpose(const Tensor& x);
 Tensor concatenate(const std::vector<Tensor>& parts, int axis);
 // Elements start .. start + length - 1 along an axis.
 Tensor slice(const Tensor& x, int axis, int64_t start, int64_t length);
-// x repeated to `shape` under the rules of broadcasting.
+// x repeated to `shape` under the broadcasting rules.
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
 
 }  // namespace cofactor

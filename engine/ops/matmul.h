@@ -1,7 +1,7 @@
-// Matrix product.
+// Matrix products.
 #pragma once
 
-#include "engine/backend.h"
+#include "engine/tensor.h"
 
 namespace cofactor {
 

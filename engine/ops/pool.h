@@ -1,7 +1,7 @@
 // 2-D pooling of (N, H, W, C).
 #pragma once
 
-#include "engine/backend.h"
+#include "engine/kernel_params.h"
 
 namespace cofactor {
 
@@ -11,7 +11,7 @@ Tensor pool2d(const Tensor& x, const Pool2dParams& params);
 // Shorthands for square windows; stride 0 means the kernel's size.
 Tensor max_pool2d(const Tensor& x, int kernel, int stride = 0, int pad = 0, Activation activation = Activation::none);
 Tensor avg_pool2d(const Tensor& x, int kernel, int stride = 0, int pad = 0, bool count_include_pad = true);
-// Windows chosen so that the output is (N, out_h, out_w, C), as torch.nn.AdaptiveMaxPool2d / AdaptiveAvgPool2d.
+// Windows that give an output of (N, out_h, out_w, C), as torch.nn.AdaptiveMaxPool2d and AdaptiveAvgPool2d.
 Tensor adaptive_max_pool2d(const Tensor& x, int64_t out_h, int64_t out_w);
 Tensor adaptive_avg_pool2d(const Tensor& x, int64_t out_h, int64_t out_w);
 

@@ -1,13 +1,13 @@
-// Softmax over the last axis, and picking a class by label.
+// Softmax over the last axis, and selection by label.
 #pragma once
 
-#include "engine/backend.h"
+#include "engine/tensor.h"
 
 namespace cofactor {
 
 // exp(x) / sum exp(x), shifted by the largest x so that nothing overflows. Rows sum to 1.
 Tensor softmax(const Tensor& x);
-// log softmax(x) = x - log sum exp(x), computed without taking the log of a small softmax.
+// log softmax(x) = x - log sum exp(x), computed without the logarithm of a small number.
 Tensor log_softmax(const Tensor& x);
 
 // y (N): y_i = x[i, labels_i], for x (N, C) and labels (N) i32 on the same device.

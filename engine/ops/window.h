@@ -1,4 +1,4 @@
-// Output extents of windows that slide over an image. For conv.cpp and pool.cpp.
+// The number of positions of a sliding window, for conv.cpp and pool.cpp.
 #pragma once
 
 #include <cstdint>

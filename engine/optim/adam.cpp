@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "engine/backend.h"
+
 namespace cofactor {
 
 namespace {

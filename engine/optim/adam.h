@@ -1,7 +1,6 @@
-// Adam (Kingma & Ba 2015), as torch.optim.Adam defines it (backend.h: AdamParams has the formula).
+// Adam (Kingma & Ba 2015), as torch.optim.Adam defines it (kernel_params.h: AdamParams has the formula).
 #pragma once
 
-#include "engine/backend.h"
 #include "engine/optim/optimizer.h"
 
 namespace cofactor {
@@ -12,7 +11,7 @@ struct AdamOptions {
 
 class Adam : public Optimizer {
  public:
-  // Throws Error for parameters that are no leaves of one device, and for options out of range.
+  // Throws Error for parameters that are not leaves on one device, and for options out of range.
   Adam(std::vector<NamedTensor> parameters, const AdamOptions& options);
   void step() override;
 

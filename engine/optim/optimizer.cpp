@@ -20,10 +20,9 @@ void check_parameters(std::string_view op, const std::vector<NamedTensor>& param
   std::set<const Node*> leaves;
   for (const auto& [name, tensor] : parameters) {
     check(names.insert(name).second, "{}: two parameters are named '{}'", op, name);
-    check(tensor.requires_grad(), "{}: parameter '{}' requires no gradient", op, name);
-    check(tensor.node()->op == "leaf", "{}: parameter '{}' is the output of {}, expected a leaf", op, name,
-          tensor.node()->op);
-    check(leaves.insert(tensor.node().get()).second, "{}: parameter '{}' is there under another name too", op, name);
+    check(tensor.requires_grad(), "{}: parameter '{}' does not require a gradient", op, name);
+    check(tensor.is_leaf(), "{}: parameter '{}' is the output of {}, expected a leaf", op, name, tensor.node()->op);
+    check(leaves.insert(tensor.node().get()).second, "{}: parameter '{}' is listed twice, under two names", op, name);
     check(tensor.device() == parameters.front().tensor.device(), "{}: parameter '{}' is on {}, '{}' on {}", op, name,
           tensor.device(), parameters.front().name, parameters.front().tensor.device());
   }
@@ -44,7 +43,7 @@ void Optimizer::zero_grad() {
 }
 
 void Optimizer::set_lr(double lr) {
-  check(std::isfinite(lr) && lr >= 0.0, "{}: the learning rate is {}, expected a finite one of at least 0", op_, lr);
+  check(std::isfinite(lr) && lr >= 0.0, "{}: the learning rate is {}, expected a finite number of at least 0", op_, lr);
   lr_ = lr;
 }
 
@@ -77,12 +76,11 @@ std::map<int64_t, std::vector<size_t>> Optimizer::count_updates() {
 
 std::vector<NamedTensor> Optimizer::state() const {
   const std::vector<int32_t> steps(steps_.begin(), steps_.end());
-  std::vector<NamedTensor> state{{kStep, Tensor::from(steps, {static_cast<int64_t>(steps.size())}, Device::reference)}};
+  std::vector<NamedTensor> state{{kStep, Tensor::from(steps, {static_cast<int64_t>(steps.size())}, kHost)}};
   for (const Moments& moments : moments_) {
     for (size_t i = 0; i < parameters_.size(); ++i) {
       if (!moments.tensors[i].defined()) continue;
-      state.push_back(
-          {fmt::format("{}.{}", parameters_[i].name, moments.name), moments.tensors[i].clone().to(Device::reference)});
+      state.push_back({fmt::format("{}.{}", parameters_[i].name, moments.name), moments.tensors[i].clone().to(kHost)});
     }
   }
   return state;

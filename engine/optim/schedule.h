@@ -13,8 +13,8 @@ inline Schedule constant_rate(double lr) {
   return [lr](int) { return lr; };
 }
 
-// `lr`, and from each listed epoch on the rate listed with it:
-// step_rate(0.1, {{40, 0.01}, {80, 0.001}}). Epochs ascend.
+// `lr` at first, then from each listed epoch on the rate listed with it, in ascending order of epochs:
+// step_rate(0.1, {{40, 0.01}, {80, 0.001}}).
 struct RateFrom {
   int epoch;
   double lr;

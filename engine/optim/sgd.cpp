@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "engine/backend.h"
+
 namespace cofactor {
 
 namespace {
@@ -9,7 +11,7 @@ namespace {
 SgdOptions checked(const SgdOptions& options) {
   const auto& [lr, momentum, dampening, weight_decay, nesterov] = options;
   check(std::isfinite(momentum) && momentum >= 0.0, "sgd: momentum is {}, expected at least 0", momentum);
-  check(std::isfinite(dampening), "sgd: dampening is {}, expected a finite one", dampening);
+  check(std::isfinite(dampening), "sgd: dampening is {}, expected a finite number", dampening);
   check(std::isfinite(weight_decay) && weight_decay >= 0.0, "sgd: weight decay is {}, expected at least 0",
         weight_decay);
   check(!nesterov || (momentum > 0.0 && dampening == 0.0),

@@ -1,4 +1,4 @@
-// Writing tables as RFC 4180 has them.
+// Writing of RFC 4180 tables.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 
 namespace cofactor {
 
-// A field of a table: with a comma, a quote or a line break it stands in quotes.
+// A field of a table, in quotes where it holds a comma, a quote or a line break.
 std::string csv_field(std::string_view text);
 
 }  // namespace cofactor

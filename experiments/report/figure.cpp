@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 constexpr size_t kAxisWidth = 95, kPanelWidth = 420, kLonePanelWidth = 560, kGap = 60, kFigureHeight = 430;
 constexpr double kLeft = -0.03, kRight = 1.03;  // of the axis of rates
 
-// Okabe and Ito's colours, told apart by colour-blind readers too; each method has a point type of its own beside.
+// Okabe and Ito's colours, which colour-blind readers distinguish too; each method also has its own point type.
 struct Look {
   std::string_view color;
   int point;
@@ -39,7 +39,8 @@ constexpr std::array<Look, 7> kLooks = {{{"#D55E00", 9},
                                          {"#56B4E9", 15},
                                          {"#000000", 3}}};
 
-// A single-quoted gnuplot string, in which nothing is expanded or run. Names come from files: control characters go.
+// A single-quoted gnuplot string, in which nothing is expanded or run. Names come from files, so control characters are
+// removed.
 std::string gnuplot_string(std::string_view text) {
   std::string result = "'";
   for (const char c : text) {
@@ -50,7 +51,7 @@ std::string gnuplot_string(std::string_view text) {
   return result + "'";
 }
 
-// A name from a results file as part of a file's name: no path leads out of the folder.
+// A name from a results file as part of a file name that cannot lead out of the folder.
 std::string file_name(std::string name) {
   for (char& c : name) {
     if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_') c = '_';
@@ -75,9 +76,9 @@ std::vector<Summary> select(const std::vector<Summary>& summaries, std::string_v
   return result;
 }
 
-// h0 is constant but where the majority label changes, so it is drawn in steps between the rates.
+// h0 changes only where the majority label does, so it is drawn in steps between the rates.
 std::string majority_block(const std::vector<Summary>& points, double left, double right) {
-  std::vector<std::pair<double, double>> levels;  // rate, accuracy; one a rate
+  std::vector<std::pair<double, double>> levels;  // (rate, accuracy), one per rate
   for (const Summary& point : points) {
     if (levels.empty() || levels.back().first != point.rate) levels.emplace_back(point.rate, point.majority);
   }
@@ -145,8 +146,8 @@ std::string panel(const std::vector<Summary>& summaries, const std::string& nois
                      gnuplot_string(noise), lowest, 100.0 + 0.02 * span, step, plots);
 }
 
-// A new folder that goes, with what is in it, at the end of the scope: among the system's temporary ones, or in
-// `otherwise` where these cannot be used (TMPDIR names none, say).
+// A new folder that is removed with its contents at the end of the scope: in the system's temporary folder, or in
+// `otherwise` where that cannot be used (TMPDIR may name none).
 class TemporaryFolder {
  public:
   explicit TemporaryFolder(const fs::path& otherwise) {
@@ -174,7 +175,7 @@ class TemporaryFolder {
   fs::path path_;
 };
 
-// Runs `gnuplot figure.gp` in a folder, no shell between; what it says goes to log.txt there. Returns its wait status.
+// Runs `gnuplot figure.gp` in a folder, without a shell; its output goes to log.txt there. Returns the wait status.
 int run_gnuplot(const fs::path& folder) {
   const std::string log = (folder / "log.txt").string();
   posix_spawn_file_actions_t actions;
@@ -186,10 +187,11 @@ int run_gnuplot(const fs::path& folder) {
   pid_t process = 0;
   const int error = posix_spawnp(&process, "gnuplot", &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  check(error != ENOENT, "figure: gnuplot is not installed (Debian: gnuplot-nox); the results are unharmed");
+  check(error != ENOENT, "figure: gnuplot is not installed (Debian: gnuplot-nox); the results are not affected");
   check(error == 0, "figure: gnuplot cannot be started: {}", std::strerror(error));
   int status = 0;
-  while (waitpid(process, &status, 0) < 0) check(errno == EINTR, "figure: gnuplot is lost: {}", std::strerror(errno));
+  while (waitpid(process, &status, 0) < 0)
+    check(errno == EINTR, "figure: waiting for gnuplot failed: {}", std::strerror(errno));
   return status;
 }
 

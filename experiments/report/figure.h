@@ -1,4 +1,4 @@
-// The paper's Figure 2 and 3: test accuracy over the noise rate, drawn by gnuplot.
+// The paper's Figures 2 and 3: test accuracy over the noise rate, drawn by gnuplot.
 #pragma once
 
 #include <filesystem>
@@ -9,13 +9,13 @@
 
 namespace cofactor {
 
-// The gnuplot script of one experiment's figure: one panel a noise, one line a method with its mean and standard
-// deviation over seeds, and the accuracy of the majority answer h0, dashed. It writes figure.svg and figure.png into
-// the folder it runs in. `summaries` are of one experiment and not empty.
+// The gnuplot script of one experiment's figure: one panel per noise, one line per method with its mean and standard
+// deviation over seeds, and, dashed, the accuracy of always predicting the majority class (h0). It writes figure.svg
+// and figure.png into the folder it runs in. `summaries` are of one experiment and not empty.
 std::string figure_script(const std::vector<Summary>& summaries);
 
-// Draws `stem`.svg and `stem`.png, each whole or not at all. Throws Error where gnuplot is not installed or fails, with
-// its own text, leaving no file.
+// Draws `stem`.svg and `stem`.png, each whole or not at all. Throws Error, with gnuplot's own text, where it is not
+// installed or fails; then no file is left.
 void draw_figure(const std::vector<Summary>& summaries, const std::filesystem::path& stem);
 
 // Draws EXPERIMENT_accuracy.svg and .png into `folder` for each experiment among the summaries. Returns the files.

@@ -26,7 +26,7 @@ Predictions predict_part(const FinishedRun& run, const Split& split, const std::
   return predict(run.model, loader, part);
 }
 
-// Both, one behind the other.
+// The predictions of both, concatenated.
 Predictions joined(const Predictions& a, const Predictions& b) {
   std::vector<float> logits = a.logits.to_vector<float>();
   const std::vector<float> more = b.logits.to_vector<float>();
@@ -157,12 +157,14 @@ void write_label_report(const FinishedRun& run, const LabelledParts& parts, cons
   const std::string against = parts.clean_test ? "" : ", against the labels as given, which may be wrong themselves";
   run.progress.note(fmt::format("{}: the test set by class{}", run.result.label(), against));
   if (classes.size() <= kMaxShown) run.progress.note(format_class_scores(classes, scores));
-  run.progress.note(fmt::format("  {} of {} labels look wrong; {} has suspects.csv, joint_matrix.csv, per_class.csv",
-                                suspects.size(), looked_at, run.folder.string()));
+  run.progress.note(
+      fmt::format("  {} of {} labels look wrong; {} holds suspects.csv, joint_matrix.csv and per_class.csv",
+                  suspects.size(), looked_at, run.folder.string()));
   if (looks_permuted(confusion(held_out))) {
     run.progress.note(
-        "  the outputs look like the classes in another order, so that nearly every label looks wrong: the determinant "
-        "does not know class order; pre-train longer, or try another --seed");
+        "  the outputs look like the classes in another order, so that nearly every label looks wrong; pre-train "
+        "longer, "
+        "or try another --seed");
   }
 }
 

@@ -47,9 +47,9 @@ Summary summarize(const Group& group) {
   return summary;
 }
 
-// Whether there are two results of one experiment that were not trained and tested on the same. Those that do not say
-// what they learned from count as the same as all.
-bool learned_from_several(const std::vector<Result>& results) {
+// Whether two results of one experiment were trained or tested on different inputs. Results that do not name their
+// inputs count as equal to all.
+bool have_different_inputs(const std::vector<Result>& results) {
   std::map<std::string, const Result*> first;
   for (const Result& result : results) {
     if (compare_inputs(result.settings, result.settings) == Inputs::unknown) continue;
@@ -94,7 +94,7 @@ std::string format_table(const std::vector<Summary>& summaries) {
     table += fmt::format("\n{:<{}}  {:<{}}  {:>5g}  {:<{}}  {:>5}  {:>17}  {:>6.2f}", row.experiment, experiment,
                          row.noise, noise, row.rate, row.method, method, row.seeds, accuracy, row.majority);
   }
-  return table + "\nmean ± standard deviation over seeds; h0 always answers the most frequent noisy label";
+  return table + "\nmean ± standard deviation over seeds; h0 always predicts the most frequent noisy label";
 }
 
 std::vector<Result> read_all_results(const std::vector<fs::path>& paths, std::vector<std::string>& warnings) {
@@ -104,13 +104,13 @@ std::vector<Result> read_all_results(const std::vector<fs::path>& paths, std::ve
     ResultsFile results = read_results(file);
     if (!results.cut_short.empty()) warnings.push_back(results.cut_short);
     std::vector<Result> newest = newest_of(results.results);
-    if (learned_from_several(newest)) {
-      warnings.push_back(fmt::format("{}: its results are of different data or tests: their accuracies do not compare",
-                                     file.string()));
+    if (have_different_inputs(newest)) {
+      warnings.push_back(fmt::format(
+          "{}: its results are of different data or test sets, so their accuracies cannot be compared", file.string()));
     }
     for (Result& result : newest) {
       for (const Result& other : all) {
-        check(other.key() != result.key(), "{}: {} stands in another of the files too", file.string(), result.label());
+        check(other.key() != result.key(), "{}: {} is in another of the files too", file.string(), result.label());
       }
       all.push_back(std::move(result));
     }

@@ -16,17 +16,17 @@ struct Summary {
   int seeds = 0;
   double mean = 0.0;       // of the test accuracy
   double deviation = 0.0;  // over seeds, with n - 1 in the denominator; 0 for a single seed
-  double majority = 0.0;   // mean accuracy of always answering the most frequent noisy label (h0)
+  double majority = 0.0;   // mean accuracy of always predicting the most frequent noisy label (h0)
 };
 
 // Ordered by experiment, noise and method in the order in which they first appear, and by rate.
 std::vector<Summary> aggregate(const std::vector<Result>& results);
 
-// One line a summary, under a head; lines end with a newline except the last.
+// A table with one line per summary. Lines end with a newline, except the last.
 std::string format_table(const std::vector<Summary>& summaries);
 
-// The results of several files or folders (which hold results.jsonl). `warnings` gets what was left out. Throws Error
-// where a file is missing or malformed, and where two files hold the same run.
+// The results of several files or folders (which hold results.jsonl). `warnings` gets what was left out and what cannot
+// be compared. Throws Error where a file is missing or malformed, and where two files hold the same run.
 std::vector<Result> read_all_results(const std::vector<std::filesystem::path>& paths,
                                      std::vector<std::string>& warnings);
 

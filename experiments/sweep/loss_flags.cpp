@@ -28,6 +28,7 @@ std::vector<std::string> LossFlags::LossFlag::reader_names() const {
 }
 
 LossFlags::LossFlags(Flags& flags, MethodOptions& options) : options_(options) {
+  for (const auto& [method, values] : options) make_loss(method, values);  // throws for names that do not exist
   for (const std::string& method : loss_names()) {
     for (const LossOption& option : loss_options(method)) collect(method, option);
   }

@@ -1,20 +1,21 @@
-// Which noise falls on the labels: an experiment's own noises, at rates, and two that every experiment has, without.
+// The noise that is added to the labels: an experiment's own noises, at rates, and two without a rate that every
+// experiment has.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "data/noise/synthetic.h"
+#include "data/noise/transition.h"
 #include "experiments/sweep/experiment.h"
 #include "experiments/sweep/options.h"
 
 namespace cofactor {
 
-inline constexpr std::string_view kNoNoise = "none";           // the labels as they come: clean, or noisy of their own
+inline constexpr std::string_view kNoNoise = "none";  // the labels as they are: clean, or with noise of their own
 inline constexpr std::string_view kGivenNoise = "transition";  // the matrix in the file of --transition
 
-// All that --noise knows: the experiment's own, then the two above.
+// The names that --noise takes: the experiment's own, then the two above.
 std::vector<std::string> noise_names(const ExperimentTable& table);
 
 // The two above have no rate; their cells count as rate 0.

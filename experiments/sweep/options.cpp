@@ -6,8 +6,8 @@
 #include <cmath>
 #include <set>
 
-#include "engine/backend.h"
 #include "engine/cores.h"
+#include "engine/device_features.h"
 #include "experiments/sweep/flags.h"
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
@@ -203,11 +203,11 @@ void resolve_precision(const RunOptions& run) {
     usage("--precision {}: unknown name; there are f32, tf32, bf16", run.precision);
   }
   as_usage("--precision", run.precision, [&](std::string_view name) {
-    Backend& backend = backend_of(run.trainer.device);
+    DeviceFeatures& features = features_of(run.trainer.device);
     if (name == "bf16") {
-      backend.check_bf16();
+      features.check_bf16();
     } else {
-      backend.set_allow_tf32(true);
+      features.set_allow_tf32(true);
     }
     return true;
   });

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "engine/backend.h"
 #include "engine/cores.h"
+#include "engine/device_features.h"
 #include "experiments/report/figure.h"
 #include "experiments/report/results.h"
 #include "experiments/report/summary.h"
@@ -103,7 +103,7 @@ class Sweep {
                               trainer.device, options_.precision, trainer.threads, splits.train.size(),
                               splits.validation.size(), splits.test.size(), options_.out.string()));
     if (options_.precision == "bf16") {
-      if (const std::string note = backend_of(trainer.device).bf16_note(); !note.empty()) progress.note(note);
+      if (const std::string note = features_of(trainer.device).bf16_note(); !note.empty()) progress.note(note);
     }
     for (const std::string& note : data_.notes) progress.note(note);
     if (options_.jobs > 1) {

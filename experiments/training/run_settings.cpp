@@ -13,10 +13,11 @@ namespace cofactor {
 namespace {
 
 // The flags of settings that are not named like them, by how the setting begins.
-constexpr std::pair<std::string_view, std::string_view> kFlags[] = {
-    {"search/lr", "--search with --lr"},           {"search/batch_size", "--search with --batch-size"},
-    {"pretraining/lr", "--pretrain-lr"},           {"finetuning/lr", "--lr"},
-    {"options/augmentation", "--no-augmentation"}, {"loss/normalize", "--no-normalize"}};
+constexpr std::pair<std::string_view, std::string_view> kFlags[] = {{"search/lr", "--search with --lr"},
+                                                                    {"search/batch_size", "--search with --batch-size"},
+                                                                    {"pretraining/lr", "--pretrain-lr"},
+                                                                    {"finetuning/lr", "--lr"},
+                                                                    {"options/augmentation", "--no-augmentation"}};
 // Settings that are named like their flags, wherever they stand. So are an experiment's own ("options/...").
 constexpr std::string_view kNamedLikeFlags[] = {"epochs",  "batch_size", "device",           "precision",
                                                 "sampler", "limit",      "validation_limit", "transition"};

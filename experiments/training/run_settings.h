@@ -1,5 +1,5 @@
 // The settings of a run, a JSON object with everything that decides its result, held against those of an earlier run:
-// the flags that decide them, and the inputs, which are the data that the run learned from and was tested on.
+// the flags that decide them, and the inputs, which are the data that it was trained and tested on.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

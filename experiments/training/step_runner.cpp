@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "engine/autograd.h"
-#include "engine/backend.h"
+#include "engine/device_features.h"
 
 namespace cofactor {
 namespace {
@@ -34,7 +34,7 @@ void StepRunner::record(const Batch& batch) {
   std::optional<int64_t> updates;
   try {
     updates = optimizer_.updates();
-    recorded_ = batch.inputs.backend().capture([&] { loss_value_ = run_once(input_); });
+    recorded_ = features_of(batch.inputs.device()).capture([&] { loss_value_ = run_once(input_); });
   } catch (const Error& error) {
     refusal_ = error.what();
   }

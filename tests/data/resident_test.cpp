@@ -7,6 +7,7 @@
 #include "data/image_array.h"
 #include "data/loader.h"
 #include "engine/backend.h"
+#include "engine/device_features.h"
 #include "tests/fixtures/errors.h"
 
 namespace cofactor::testing {
@@ -102,12 +103,12 @@ TEST_SUITE("data") {
     const Split split = make_split(photos, 0, 40);
     for (const Device device : available_devices()) {
       Loader loader(split, resident_options(device, Resident::automatic));
-      CHECK(loader.resident() == backend_of(device).free_device_memory().has_value());
+      CHECK(loader.resident() == features_of(device).free_memory().has_value());
       photos->reads = 0;
       CHECK(inputs_of(loader, 0).size() == 2);
       CHECK(photos->reads == (loader.resident() ? 0 : 40));
     }
-    CHECK(!backend_of(Device::reference).free_device_memory());
+    CHECK(!features_of(kHost).free_memory());
   }
 
   TEST_CASE("the bytes are copied to a device only once") {

@@ -2,6 +2,7 @@
 #include <cstring>
 #include <limits>
 
+#include "engine/elementwise_ops.h"
 #include "tests/engine/parity.h"
 #include "tests/fixtures/numbers.h"
 
@@ -11,18 +12,9 @@ namespace {
 using testing::kInfinity;
 using testing::kNan;
 
-constexpr std::array kUnaryOps{UnaryOp::neg,        UnaryOp::exp,        UnaryOp::log,       UnaryOp::sqrt,
-                               UnaryOp::abs,        UnaryOp::relu,       UnaryOp::tanh,      UnaryOp::sigmoid,
-                               UnaryOp::add_scalar, UnaryOp::mul_scalar, UnaryOp::pow_scalar};
-constexpr std::array kBinaryOps{BinaryOp::add, BinaryOp::sub, BinaryOp::mul, BinaryOp::div, BinaryOp::equal};
-
 const std::vector<Shape>& shapes() {
   static const std::vector<Shape> all{{}, {1}, {17}, {1025}, {3, 1}, {7, 5}, {0, 4}, {3, 5, 7, 17}, {2, 1, 3, 1, 2, 5}};
   return all;
-}
-
-bool is_for_positive(UnaryOp op) {
-  return op == UnaryOp::log || op == UnaryOp::sqrt || op == UnaryOp::pow_scalar;
 }
 
 TEST_SUITE("parity") {
@@ -49,63 +41,65 @@ TEST_SUITE("parity") {
         });
   }
 
-  TEST_CASE("unary") {
+  TEST_CASE("unary: every op of the list") {
     const Parity parity("unary");
-    for (UnaryOp op : kUnaryOps)
+    for_each_op(UnaryOps{}, [&]<class Op>() {
       for (const Shape& shape : shapes())
-        for (double a : {2.0, -1.5, 0.3, 0.0})
-          parity.check(fmt::format("{} {} a {}", name_of(op), shape, a), {1e-6, 5e-6}, [&](Run& run) {
-            const Tensor x = is_for_positive(op) ? run.random(shape, 0.1, 3.0) : run.random(shape, -5.0, 5.0);
-            const Tensor y = run.output(shape);
-            run.backend().unary(op, x, a, y);
+        for (const double a : Op::kArguments)
+          parity.check(fmt::format("{} {} a {}", Op::kName, shape, a), {1e-6, 5e-6}, [&](Run& run) {
+            const Tensor x = run.random(shape, Op::kDomain.low, Op::kDomain.high), y = run.output(shape);
+            run.backend().unary(op_of<Op>, x, a, y);
             run.keep("y", y);
           });
+    });
   }
 
   TEST_CASE("unary: NaN infinities zeros and large values") {
     const Parity parity("unary");
-    for (UnaryOp op : kUnaryOps)
-      parity.check(std::string(name_of(op)), {1e-6, 5e-6}, [&](Run& run) {
+    for_each_op(UnaryOps{}, [&]<class Op>() {
+      parity.check(std::string(Op::kName), {1e-6, 5e-6}, [&](Run& run) {
         const std::vector<double> special{kNan, kInfinity, -kInfinity, 0.0, -0.0, 88.0, -88.0, 40.0, -40.0, -1.0, 1.0};
         const Tensor x = run.values(special, {11});
         const Tensor y = run.output({11});
-        run.backend().unary(op, x, 2.0, y);
+        run.backend().unary(op_of<Op>, x, 2.0, y);
         run.keep("y", y);
       });
+    });
   }
 
-  TEST_CASE("unary_vjp given only what it reads") {
+  TEST_CASE("unary_vjp: every op of the list given only what it reads") {
     const Parity parity("unary_vjp");
-    for (UnaryOp op : kUnaryOps)
+    for_each_op(UnaryOps{}, [&]<class Op>() {
       for (const Shape& shape : shapes())
-        for (double a : {2.0, -1.5, 0.3, 0.0})
+        for (const double a : Op::kArguments)
           parity.check(
-              fmt::format("{} {} a {}", name_of(op), shape, a), {1e-5, 1e-5},
+              fmt::format("{} {} a {}", Op::kName, shape, a), {1e-5, 1e-5},
               [&](Run& run) {
-                const Tensor x = is_for_positive(op) ? run.random(shape, 0.3, 3.0) : run.random(shape, -5.0, 5.0);
-                const Tensor grad = run.random(shape);
+                const Tensor x = run.random(shape, Op::kDomain.low, Op::kDomain.high), grad = run.random(shape);
                 const Tensor y = run.output(shape), dx = run.output(shape);
-                run.backend().unary(op, x, a, y);
-                run.backend().unary_vjp(op, scalar::vjp_reads_input(op) ? x : Tensor(),
-                                        scalar::vjp_reads_output(op) ? y : Tensor(), grad, a, dx);
+                run.backend().unary(op_of<Op>, x, a, y);
+                run.backend().unary_vjp(op_of<Op>, Op::kVjpReadsX ? x : Tensor(), Op::kVjpReadsY ? y : Tensor(), grad,
+                                        a, dx);
                 run.keep("dx", dx);
               },
-              scalar::vjp_reads_output(op) ? 2 : 1);  // y is rounded too
+              Op::kVjpReadsY ? 2 : 1);  // y is rounded too
+    });
   }
 
   TEST_CASE("unary_vjp: relu and abs have gradient 0 at 0") {
     const Parity parity("unary_vjp");
-    for (UnaryOp op : {UnaryOp::relu, UnaryOp::abs})
+    for (const UnaryOp op : {op_of<ReluOp>, op_of<AbsOp>})
       parity.check(std::string(name_of(op)), kExact, [&](Run& run) {
+        const bool is_abs = op == op_of<AbsOp>;
         const Tensor x = run.values({-2, -0.0, 0, 3}, {4}), dx = run.output({4});
-        const Tensor y = run.values({op == UnaryOp::abs ? 2.0 : 0.0, 0, 0, 3}, {4});
-        run.backend().unary_vjp(op, op == UnaryOp::abs ? x : Tensor(), op == UnaryOp::relu ? y : Tensor(),
-                                run.values({5, 6, 7, 8}, {4}), 0.0, dx);
+        const Tensor y = run.values({is_abs ? 2.0 : 0.0, 0, 0, 3}, {4});
+        run.backend().unary_vjp(op, is_abs ? x : Tensor(), is_abs ? Tensor() : y, run.values({5, 6, 7, 8}, {4}), 0.0,
+                                dx);
         run.keep("dx", dx);
       });
   }
 
-  TEST_CASE("binary with broadcasting") {
+  TEST_CASE("binary: every op of the list with broadcasting") {
     const Parity parity("binary");
     const std::vector<std::pair<Shape, Shape>> pairs{
         {{}, {}},
@@ -128,29 +122,31 @@ TEST_SUITE("parity") {
         {{1031}, {1031}},
         {{31, 33}, {31, 33}},
     };
-    for (BinaryOp op : kBinaryOps)
+    for_each_op(BinaryOps{}, [&]<class Op>() {
       for (const auto& [left, right] : pairs)
-        parity.check(fmt::format("{} {} {}", name_of(op), left, right), {1e-6, 1e-6},
-                     [&, &left = left, &right = right](Run& run) {
-                       const bool integers = op == BinaryOp::equal;
-                       const Tensor a = integers ? run.ties(left) : run.random(left);
-                       const Tensor b = integers ? run.ties(right) : run.random(right, 0.5, 2.0);
-                       const Tensor y = run.output(broadcast_shape(left, right, "test"));
-                       run.backend().binary(op, a, b, y);
-                       run.keep("y", y);
-                     });
+        parity.check(
+            fmt::format("{} {} {}", Op::kName, left, right), {1e-6, 1e-6}, [&, &left = left, &right = right](Run& run) {
+              const bool compares = !Op::kDifferentiable;  // a step: tested where values tie
+              const Tensor a = compares ? run.ties(left) : run.random(left, Op::kDomainA.low, Op::kDomainA.high);
+              const Tensor b = compares ? run.ties(right) : run.random(right, Op::kDomainB.low, Op::kDomainB.high);
+              const Tensor y = run.output(broadcast_shape(left, right, "test"));
+              run.backend().binary(op_of<Op>, a, b, y);
+              run.keep("y", y);
+            });
+    });
   }
 
   TEST_CASE("binary: NaN infinities and division by zero") {
     const Parity parity("binary");
-    for (BinaryOp op : kBinaryOps)
-      parity.check(std::string(name_of(op)), kExact, [&](Run& run) {
+    for_each_op(BinaryOps{}, [&]<class Op>() {
+      parity.check(std::string(Op::kName), kExact, [&](Run& run) {
         const Tensor a = run.values({kNan, 1, kInfinity, 0, -1, kInfinity, kNan, 2}, {8});
         const Tensor b = run.values({1, kNan, kInfinity, 0, 0, -1, kNan, 2}, {8});
         const Tensor y = run.output({8});
-        run.backend().binary(op, a, b, y);
+        run.backend().binary(op_of<Op>, a, b, y);
         run.keep("y", y);
       });
+    });
   }
 
   TEST_CASE("broadcast every dtype") {
@@ -322,14 +318,14 @@ TEST_SUITE("unit") {
   TEST_CASE("reference unary and binary by hand") {
     Backend& backend = backend_of(Device::reference);
     const Tensor x = oracle({-2, 0, 3}, {3}), y = oracle_output({3});
-    backend.unary(UnaryOp::relu, x, 0, y);
+    backend.unary(op_of<ReluOp>, x, 0, y);
     CHECK(values_of(y) == Values{0, 0, 3});
-    backend.unary(UnaryOp::pow_scalar, x, 2, y);
+    backend.unary(op_of<PowOp>, x, 2, y);
     CHECK(values_of(y) == Values{4, 0, 9});
-    backend.unary_vjp(UnaryOp::pow_scalar, x, {}, oracle({1, 1, 10}, {3}), 2, y);
+    backend.unary_vjp(op_of<PowOp>, x, {}, oracle({1, 1, 10}, {3}), 2, y);
     CHECK(values_of(y) == Values{-4, 0, 60});
     const Tensor table = oracle_output({2, 3});
-    backend.binary(BinaryOp::sub, oracle({10, 20}, {2, 1}), x, table);
+    backend.binary(op_of<SubOp>, oracle({10, 20}, {2, 1}), x, table);
     CHECK(values_of(table) == Values{12, 10, 7, 22, 20, 17});
     backend.broadcast(oracle({10, 20}, {2, 1}), table);
     CHECK(values_of(table) == Values{10, 10, 10, 20, 20, 20});

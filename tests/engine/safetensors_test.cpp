@@ -216,7 +216,7 @@ TEST_SUITE("unit") {
           std::vector<int32_t>{5, -2});
     std::string large = fits;
     large[12] = 0;  // far below i32
-    CHECK(contains(load_error(file_bytes(header, large)), "at element 1, which does not fit i32"));
+    CHECK(contains(load_error(file_bytes(header, large)), "at element 1, which i32 cannot hold"));
   }
 
   TEST_CASE("safetensors: F16 is read as f32 exactly") {
@@ -249,10 +249,11 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("safetensors: a file of another kind is told what it is") {
-    CHECK(contains(load_error(""), "is no safetensors file but empty"));
-    CHECK(contains(load_error("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 46830571\n"),
-                   "' is no safetensors file but a Git LFS pointer, which stands for a file of 46830571 bytes; git lfs "
-                   "pull fetches that"));
+    CHECK(contains(load_error(""), "is not a safetensors file but empty"));
+    CHECK(contains(
+        load_error("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 46830571\n"),
+        "' is not a safetensors file but a Git LFS pointer, which stands for a file of 46830571 bytes; git lfs "
+        "pull fetches that"));
     CHECK(
         contains(load_error(std::string("PK\x03\x04\0\0\x08\x08\0\0", 10) + std::string(20, '\0') + "archive/data.pkl"),
                  "but what PyTorch's torch.save writes (.pt, .pth, .bin); python3 -c"));
@@ -261,7 +262,7 @@ TEST_SUITE("unit") {
     CHECK(contains(load_error("\x7b\x22metadata\x22: {\"total_size\": 9}, \"weight_map\": {}}"),
                    "but the index of weights that are spread over several files"));
     CHECK(contains(load_error("not weights at all"),
-                   "is no safetensors file: the header's length is 7451598620781211502"));
+                   "is not a safetensors file: the header's length is 7451598620781211502"));
   }
 
   TEST_CASE("safetensors: twenty thousand tensors are read in time") {
@@ -295,22 +296,22 @@ TEST_SUITE("unit") {
     CHECK(contains(load_error(with_length(3)), "the header's length is 3, but only 2 bytes follow"));
     CHECK(contains(load_error(with_length(100'000'001)), "the format allows 100000000"));
     CHECK(contains(load_error(with_length(~uint64_t{0})), "18446744073709551615"));
-    CHECK(contains(load_error(with_length(0)), "no valid JSON"));
+    CHECK(contains(load_error(with_length(0)), "not valid JSON"));
 
     struct Case {
       std::string says, header;
       size_t data = 8;
     };
     const std::vector<Case> cases{
-        {"no valid JSON", object_of(w).substr(0, 20)},
-        {"no valid JSON", "\xff\xfe"},
-        {"no valid JSON", object_of(w) + " x"},
-        {"deeper than the 64 levels", std::string(100'000, '[')},
-        {"deeper than the 64 levels", R"({"w":)" + std::string(117'000, '[')},
-        {"more than the 1000000 values", R"({"w":[)" + repeated("1,", 1'000'001) + "1]}"},
-        {"no JSON object but a JSON array", "[1]"},
-        {"the key 'w' comes twice", object_of(w + "," + entry("w", "F32", "[2]", "[0,8]"))},
-        {"the key 'dtype' comes twice", R"({"w":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})"},
+        {"not valid JSON", object_of(w).substr(0, 20)},
+        {"not valid JSON", "\xff\xfe"},
+        {"not valid JSON", object_of(w) + " x"},
+        {"deeper than 64 levels", std::string(100'000, '[')},
+        {"deeper than 64 levels", R"({"w":)" + std::string(117'000, '[')},
+        {"more than 1000000 values", R"({"w":[)" + repeated("1,", 1'000'001) + "1]}"},
+        {"the header is a JSON array, expected an object", "[1]"},
+        {"the key 'w' is repeated", object_of(w + "," + entry("w", "F32", "[2]", "[0,8]"))},
+        {"the key 'dtype' is repeated", R"({"w":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})"},
         {"needs dtype, shape and data_offsets", R"({"w":{"dtype":"F32","shape":[2]}})"},
         {"needs dtype, shape and data_offsets", R"({"w":3})"},
         {"'w' is F8_E4M3, expected F32, F64, F16", object_of(entry("w", "F8_E4M3", "[8]", "[0,8]"))},
@@ -339,7 +340,7 @@ TEST_SUITE("unit") {
         {"bytes 0 to 4", object_of(entry("v", "F32", "[1]", "[4,8]"))},
         {"4 bytes after the last tensor", object_of(w), 12},
         {"8 bytes after the last tensor", "{}"},
-        {"__metadata__ is no JSON object", R"({"__metadata__":3,)" + w + "}"},
+        {"__metadata__ is not a JSON object", R"({"__metadata__":3,)" + w + "}"},
         {"__metadata__ has 3 under 'k'", R"({"__metadata__":{"k":3},)" + w + "}"}};
     for (const Case& lie : cases) {
       CAPTURE(lie.says);
@@ -352,7 +353,7 @@ TEST_SUITE("unit") {
   TEST_CASE("safetensors: a missing tensor's error lists those there are") {
     const SafetensorsFile file{{named<float>("a", {1.0f}, {1}), named<float>("b", {1.0f}, {1})}, {}};
     CHECK(file.at("b").is_same(file.tensors[1].tensor));
-    CHECK(contains(error_of([&] { file.at("c"); }), "no tensor 'c', there are: a, b"));
+    CHECK(contains(error_of([&] { file.at("c"); }), "there is no tensor 'c'; the file has a, b"));
     CHECK(contains(error_of([] { load_safetensors("/nowhere/x", Device::reference); }), "/nowhere/x"));
   }
 }

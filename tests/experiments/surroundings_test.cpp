@@ -84,8 +84,9 @@ TEST_SUITE("experiment") {
         kill(process.pid(), signal);
         const Outcome outcome = process.wait();
         if (outcome.code == 0) continue;  // it was done before
-        CHECK(outcome.code == -1);        // by the signal, as whoever sent it expects
         CAPTURE(outcome.out);
+        CAPTURE(outcome.err);
+        CHECK(outcome.code == -1);  // by the signal, as whoever sent it expects
         if (contains(outcome.out, " stopped by SIG")) CHECK(contains(outcome.err, "fashion_mnist: stopped by SIG"));
       }
     }

@@ -1,5 +1,5 @@
-// The folders and the seam, held by a test: no include points up, no preprocessor condition and no device test stands
-// above the seam, and no vendor's header is seen outside the backends.
+// The folders and the seam: no include points up, no preprocessor condition and no device test stands above the seam,
+// no vendor's header is included outside the backends, and no header includes the kernels' interface.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -18,6 +18,8 @@ namespace fs = std::filesystem;
 
 const fs::path kRoot = COFACTOR_SOURCE_DIR;
 constexpr std::string_view kBackends = "engine/backends/";
+// The kernels' interface is for the sources that call kernels, and for one header that only these sources include.
+constexpr std::string_view kKernels = "engine/backend.h", kChecks = "engine/ops/checks.h";
 
 // What each folder may include beside itself (docs/architecture.md has the same table). Of the folders here the longest
 // that a file lies in counts: "data" stands for the files directly in it.
@@ -76,6 +78,8 @@ std::string judge_quoted(const std::string& path, const std::string& target) {
   if (from != to && !kMayInclude.at(from).contains(to)) return fmt::format("{} may not include {}", from, to);
   const bool below = path.starts_with(kBackends) || from == "tests";
   if (target.starts_with(kBackends) && !below) return fmt::format("\"{}\" lies behind the seam", target);
+  if (target == kKernels && path.ends_with(".h") && !below && path != kChecks)
+    return fmt::format("a header takes what it needs from engine/kernel_params.h, not all kernels from \"{}\"", target);
   return {};
 }
 
@@ -165,6 +169,21 @@ TEST_SUITE("unit") {
     CHECK(first_breach("engine/x.h", "#include \"engine/absent.h\"").ends_with("there is no \"engine/absent.h\""));
     CHECK(
         first_breach("layers/x.cpp", "#include \"engine/backends/reference/backend.h\"").ends_with("behind the seam"));
+  }
+
+  TEST_CASE("the kernels' interface in a header outside the backends is found") {
+    const std::string line = "#include \"engine/backend.h\"";
+    for (const char* header : {"engine/ops/conv.h", "engine/tensor.h", "engine/optim/sgd.h", "layers/conv2d.h",
+                               "data/image_bytes.h", "experiments/sweep/options.h"}) {
+      CAPTURE(header);
+      CHECK(first_breach(header, line).find("engine/kernel_params.h") != std::string::npos);
+      CHECK(first_breach(header, "#include \"engine/kernel_params.h\"").empty());
+    }
+    for (const char* path : {"engine/ops/checks.h", "engine/ops/conv.cpp", "engine/backends/reference/backend.h",
+                             "losses/transition.cpp", "tests/engine/parity.h"}) {
+      CAPTURE(path);
+      CHECK(first_breach(path, line).empty());
+    }
   }
 
   TEST_CASE("a vendor's header a condition and a device test above the seam are found") {

@@ -98,7 +98,7 @@ TEST_SUITE("unit") {
     CHECK(latent.count(1, 1) == 1);
     CHECK(latent.transition(1.0).values() == std::vector<double>{2.0 / 3, 1.0 / 3, 1.0 / 3, 2.0 / 3});
     CHECK(latent.transition(0.25).at(0, 0) == doctest::Approx(1.25 / 1.5).epsilon(1e-15));
-    CHECK_THROWS_WITH_AS(latent.set(7, 1, 0), doctest::Contains("sample 7 has the noisy label 1, and had 0"), Error);
+    CHECK_THROWS_WITH_AS(latent.set(7, 1, 0), doctest::Contains("sample 7 has the noisy label 1, but had 0"), Error);
     CHECK_THROWS_WITH_AS(latent.set(8, 0, 2), doctest::Contains("the latent label 2"), Error);
     CHECK_THROWS_WITH_AS(latent.set(8, -1, 0), doctest::Contains("the noisy label -1"), Error);
     CHECK_THROWS_WITH_AS(latent.set(-1, 0, 0), doctest::Contains("sample -1"), Error);

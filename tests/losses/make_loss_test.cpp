@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -19,8 +20,10 @@ namespace {
 TEST_SUITE("unit") {
   TEST_CASE("make_loss: every name makes the loss of that name") {
     for (const std::string& name : loss_names()) CHECK(make_loss(name)->name() == name);
-    CHECK(loss_names() == std::vector<std::string>{"ce", "dmi", "gce", "fw", "lccn", "bw", "mae", "bootstrap-soft",
-                                                   "bootstrap-hard", "sce"});
+    const std::vector<std::string> names = loss_names(), paper = {"ce", "dmi", "gce", "fw", "lccn"};
+    CHECK(std::set(names.begin(), names.end()).size() == names.size());
+    REQUIRE(names.size() >= paper.size());
+    CHECK(std::equal(paper.begin(), paper.end(), names.begin()));
   }
 
   TEST_CASE("make_loss: options reach the loss by their names") {

@@ -9,7 +9,7 @@
 namespace cofactor {
 
 CpuBackend::CpuBackend() : primitives_(std::make_unique<Primitives>()) {
-  // LAPACK may come from OpenBLAS, which would bring threads of its own; the factorisations here are too small for any.
+  // LAPACK may be OpenBLAS, which would start its own threads; the factorisations here are too small for them.
   using SetThreads = void (*)(int);
   if (const auto set = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(1);
 }
@@ -27,7 +27,7 @@ void CpuBackend::set_num_threads(int threads) {
 void onednn::check_room_for_primitive() {
   constexpr size_t kRoom = size_t{8} << 20;
   void* probe = mmap(nullptr, kRoom, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (probe == MAP_FAILED) throw OutOfMemory("oneDNN: there is no room for the code of another kernel");
+  if (probe == MAP_FAILED) throw OutOfMemory("oneDNN: there is no memory for the code of another kernel");
   munmap(probe, kRoom);
 }
 

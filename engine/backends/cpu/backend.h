@@ -1,6 +1,6 @@
-// The cpu backend: oneDNN for convolution, pooling, batch norm and matmul, LAPACKE for the small factorisations, and
-// threaded, vectorised loops of its own (the formulas of scalar_functions.h) for the rest. Computes in f32 and bf16;
-// what it has no faster code for (other dtypes, rare shapes), the reference backend's loops do.
+// The cpu backend: oneDNN for convolution, matrix products and average pooling, LAPACKE for the small factorisations,
+// and threaded, vectorised loops of its own for the rest, Winograd convolution, max pooling and batch norm among them.
+// Computes in f32 and bf16; where it has no faster code (other dtypes, rare shapes), the reference backend's loops run.
 #pragma once
 
 #include <memory>
@@ -16,12 +16,11 @@ class CpuBackend : public ReferenceBackend {
   ~CpuBackend() override;
   Device device() const override { return Device::cpu; }
 
-  // Threads of the one OpenMP runtime, which oneDNN shares. oneDNN divides its work among as many as the runtime says
-  // it has, and waits for ever for one that does not come: so the runtime is made to give what it says.
+  // The number of threads that kernels are divided for (engine/device.h).
   static int num_threads();
   static void set_num_threads(int threads);
 
-  // Where the processor does not multiply bf16 itself, it is computed in f32 (in_f32.h).
+  // Processors without bf16 instructions compute it in f32 (in_f32.h).
   std::string bf16_note() const override;
 
   void fill(const Tensor& y, double value) override;

@@ -1,6 +1,6 @@
-// Batch norm with its residual and ReLU, of x seen as (rows, channels), in loops of this backend's own. oneDNN fuses no
-// residual, its ReLU turns NaN into 0, and it has bf16 only where the processor multiplies it. All loops wait for
-// memory: forward reads x twice, backward reads grad, x and y twice, and nothing is stored between.
+// Batch norm with a residual and a ReLU, on x as a matrix (rows, channels), in this backend's own loops: oneDNN fuses
+// no residual, its ReLU turns NaN into 0, and it supports bf16 only on processors with bf16 instructions. The loops are
+// limited by memory bandwidth: forward reads x twice, backward reads grad, x and y twice, without intermediate tensors.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -16,7 +16,7 @@ namespace cpu {
 
 namespace {
 
-// x as a matrix whose rows are dealt to the threads in equal parts.
+// x as a matrix whose rows are divided equally among the threads.
 struct Rows {
   explicit Rows(const Tensor& x)
       : channels(x.dim(-1)), count(x.numel() / channels), parts(std::clamp<int64_t>(count, 1, num_threads())) {}
@@ -36,7 +36,7 @@ struct Rows {
 // Rows whose sums are kept in f32; beyond that, sums are added up in double.
 constexpr int64_t kBlockRows = 128;
 
-// Two sums for each channel.
+// Two sums per channel.
 struct BlockSums {
   explicit BlockSums(int64_t channels) : first(static_cast<size_t>(channels)), second(static_cast<size_t>(channels)) {}
 
@@ -75,7 +75,7 @@ void for_each_block(int64_t begin, int64_t end, const Body& body) {
 struct Moments {
   explicit Moments(int64_t channels) : mean(static_cast<size_t>(channels)), squares(static_cast<size_t>(channels)) {}
 
-  // Joins those of `count` other rows (Chan, Golub, LeVeque, Updating Formulae, 1979).
+  // Adds the moments of `count` other rows (Chan, Golub, LeVeque, Updating Formulae, 1979).
   void join(size_t channel, double count, double other_mean, double other_squares) {
     const double share = count / (rows + count), difference = other_mean - mean[channel];
     mean[channel] += difference * share;
@@ -86,8 +86,8 @@ struct Moments {
   std::vector<double> mean, squares;
 };
 
-// One pass: of each block, sums of x - m and of its square, m being near the mean, so that nothing cancels: the mean of
-// the blocks before, and for the first block its own.
+// One pass: per block, the sums of x - m and of its square, where m is close to the mean, which avoids cancellation:
+// the mean of the earlier blocks, and for the first block its own.
 template <class T>
 Moments moments_of(const T* x, int64_t channels, int64_t begin, int64_t end) {
   Moments moments(channels);
@@ -135,7 +135,7 @@ Moments moments_of(const Tensor& x) {
 }
 
 // running = (1 - momentum) * running + momentum * batch
-void move(float& running, double batch, double momentum) {
+void update_running(float& running, double batch, double momentum) {
   running = static_cast<float>((1.0 - momentum) * running + momentum * batch);
 }
 
@@ -164,7 +164,7 @@ void normalise(const Tensor& x, const float* mean, const float* factor, const fl
   });
 }
 
-// The gradient that the activation lets through, as both passes backward read it.
+// The gradient that the activation lets through, as both passes of the gradient read it.
 template <class T>
 struct PassedGradient {
   template <class Value>
@@ -207,7 +207,7 @@ void sum_gradients(const Rows& rows, const PassedGradient<T>& g, const T* x, con
     }
 }
 
-// dx = factor * (g - offset - (x - mean) * slope); without moments that move, factor * g.
+// dx = factor * (g - offset - (x - mean) * slope); where the moments are constants, factor * g.
 template <class T>
 void input_gradient(const Rows& rows, const PassedGradient<T>& g, const T* x, const float* mean, const float* factor,
                     const float* offset, const float* slope, bool moving, T* dx) {
@@ -240,8 +240,9 @@ void CpuBackend::batch_norm(const Tensor& x, const Tensor& scale, const Tensor& 
     for (size_t c = 0; c < moments.mean.size(); ++c) {
       saved_mean.data<float>()[c] = static_cast<float>(moments.mean[c]);
       saved_variance.data<float>()[c] = static_cast<float>(moments.squares[c] / moments.rows);
-      cpu::move(running_mean.data<float>()[c], moments.mean[c], params.momentum);
-      cpu::move(running_variance.data<float>()[c], moments.squares[c] / (moments.rows - 1.0), params.momentum);
+      cpu::update_running(running_mean.data<float>()[c], moments.mean[c], params.momentum);
+      cpu::update_running(running_variance.data<float>()[c], moments.squares[c] / (moments.rows - 1.0),
+                          params.momentum);
     }
   }
   const float* mean = (params.training ? saved_mean : running_mean).data<float>();

@@ -1,4 +1,4 @@
-// The images of a batch in parts, each of which oneDNN computes on one thread.
+// A batch divided into parts, each of which oneDNN computes on one thread.
 #pragma once
 
 #include <algorithm>
@@ -9,14 +9,14 @@
 
 namespace cofactor::cpu {
 
-// The shape of so many of a batch's images.
+// The shape of a part of x with this many images.
 inline Shape with_images(const Tensor& x, int64_t images) {
   Shape shape = x.shape();
   shape[0] = images;
   return shape;
 }
 
-// The parts differ by one image at most, and depend on the batch and the number of threads alone.
+// The parts differ by at most one image, and depend only on the batch size and the number of threads.
 class BatchParts {
  public:
   explicit BatchParts(int64_t images)
@@ -26,7 +26,7 @@ class BatchParts {
   int64_t first(int64_t part) const { return images_ * part / count_; }
 
   // Calls run(part, first image, kernel) for each part on the pool's threads. make(images) gives the kernel for a part
-  // of so many images; it is called on this thread, before the first part runs.
+  // with that many images; it is called on this thread, before the first part runs.
   template <class Make, class Run>
   void run(const Make& make, const Run& body) const {
     const int64_t least = images_ / count_;

@@ -1,6 +1,6 @@
-// Convolution: by Winograd's filtering where that pays (winograd.h), else by oneDNN. Images are NHWC; the weights are
-// brought from OHWI into the layout that oneDNN's kernel wants (and their gradient back), which costs microseconds
-// beside the convolution.
+// Convolution: Winograd's minimal filtering where that is faster (winograd.h), else oneDNN. Images are NHWC; the
+// weights are reordered from OHWI to the layout that oneDNN's kernel asks for (and their gradient back), which takes
+// microseconds.
 #include <vector>
 
 #include "engine/backends/cpu/batch_parts.h"
@@ -8,6 +8,7 @@
 #include "engine/backends/cpu/in_f32.h"
 #include "engine/backends/cpu/primitives.h"
 #include "engine/backends/cpu/winograd.h"
+#include "engine/elementwise_ops.h"
 
 namespace cofactor {
 
@@ -17,11 +18,26 @@ using onednn::view;
 
 namespace {
 
-// Whether oneDNN is to be given f32 in place of bf16. Where the processor multiplies bf16, it does so in pairs: of
-// channels, and in the gradient of the weights of neighbours in a row of the output. Of an odd number oneDNN pairs the
-// last with what lies behind it, whose NaN then spreads; and 2.6's gradient of the input is wrong for odd channels.
-bool conv_widens(const Shape& w, DType dtype) {
-  return cpu::widens(dtype) || (dtype == DType::bf16 && (w[0] % 2 != 0 || w[3] % 2 != 0));
+// The way a convolution, or one of its gradients, is computed.
+enum class ConvPath {
+  reference,  // plain loops: dtypes that this backend has no code for
+  winograd,
+  onednn,
+  onednn_in_f32,  // bf16 tensors, converted to f32 and back (in_f32.h)
+};
+
+// The path for weights w (O, KH, KW, I). `tiled` is the image that Winograd's filtering cuts into tiles: y, or dx in
+// the input's gradient.
+//
+// Processors that multiply bf16 do so in pairs: of channels, and in the weight gradient of neighbours in a row of y
+// (`pairs_in_rows`: that row's length, else 0). With an odd number oneDNN pairs the last one with whatever follows it
+// in memory, where a NaN would spread; and oneDNN 2.6's input gradient is wrong for an odd number of channels.
+ConvPath conv_path(const Shape& w, const Shape& tiled, const Conv2dParams& params, DType dtype,
+                   int64_t pairs_in_rows = 0) {
+  if (!cpu::serves(dtype)) return ConvPath::reference;
+  if (cpu::winograd_serves(w, tiled, params, dtype)) return ConvPath::winograd;
+  const bool odd = w[0] % 2 != 0 || w[3] % 2 != 0 || pairs_in_rows % 2 != 0;
+  return cpu::widens(dtype) || (dtype == DType::bf16 && odd) ? ConvPath::onednn_in_f32 : ConvPath::onednn;
 }
 
 // A kernel, and the weights in the layout that it wants.
@@ -70,12 +86,12 @@ class PartialSums {
 // y = activation(conv(x, w) + b): x (N, H, W, I), w (O, KH, KW, I), b (O), y (N, OH, OW, O).
 void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
                         const Tensor& y) {
-  if (!cpu::serves(x.dtype())) return ReferenceBackend::conv2d(x, w, b, params, y);
-  const bool tiled = cpu::winograd_serves(w.shape(), y.shape(), params, x.dtype());
-  if (!tiled && conv_widens(w.shape(), x.dtype()))
+  const ConvPath path = conv_path(w.shape(), y.shape(), params, x.dtype());
+  if (path == ConvPath::reference) return ReferenceBackend::conv2d(x, w, b, params, y);
+  if (path == ConvPath::onednn_in_f32)
     return cpu::in_f32(*this, [&](auto& f32) { conv2d(f32.input(x), f32.input(w), b, params, f32.output(y)); });
   onednn::guarded("conv2d", x.shape(), [&] {
-    if (tiled) return cpu::winograd_conv2d(*this, primitives_->products, x, w, b, params, y);
+    if (path == ConvPath::winograd) return cpu::winograd_conv2d(*this, primitives_->products, x, w, b, params, y);
     const auto plain_weights = onednn::weights_desc(w.shape(), x.dtype());
     const auto kernel = [&](int64_t images) {
       const onednn::Convolution conv{
@@ -97,18 +113,19 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const
     });
   });
   // Not as oneDNN's post-operation: that turns NaN into 0, and a network that has diverged would look healthy.
-  if (params.activation == Activation::relu) unary(UnaryOp::relu, y, 0.0, y);
+  if (params.activation == Activation::relu) unary(op_of<ReluOp>, y, 0.0, y);
 }
 
 // dx[n, ih, iw, i] = sum over the outputs that read it of grad * w.
 void CpuBackend::conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) {
-  if (!cpu::serves(grad.dtype())) return ReferenceBackend::conv2d_vjp_input(grad, w, params, dx);
-  const bool tiled = cpu::winograd_serves(w.shape(), dx.shape(), params, dx.dtype());
-  if (!tiled && conv_widens(w.shape(), grad.dtype()))
+  const ConvPath path = conv_path(w.shape(), dx.shape(), params, dx.dtype());
+  if (path == ConvPath::reference) return ReferenceBackend::conv2d_vjp_input(grad, w, params, dx);
+  if (path == ConvPath::onednn_in_f32)
     return cpu::in_f32(*this,
                        [&](auto& f32) { conv2d_vjp_input(f32.input(grad), f32.input(w), params, f32.output(dx)); });
-  onednn::guarded("conv2d backward by the input", grad.shape(), [&] {
-    if (tiled) return cpu::winograd_conv2d_vjp_input(*this, primitives_->products, grad, w, params, dx);
+  onednn::guarded("conv2d input gradient", grad.shape(), [&] {
+    if (path == ConvPath::winograd)
+      return cpu::winograd_conv2d_vjp_input(*this, primitives_->products, grad, w, params, dx);
     const auto plain_weights = onednn::weights_desc(w.shape(), dx.dtype());
     const auto kernel = [&](int64_t images) {
       const onednn::Convolution conv{
@@ -133,13 +150,12 @@ void CpuBackend::conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Con
 // dw[o, kh, kw, i] = sum over images and outputs of grad * x; db[o] = sum of grad.
 void CpuBackend::conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
                                     const Tensor& db) {
-  if (!cpu::serves(x.dtype())) return ReferenceBackend::conv2d_vjp_weights(x, grad, params, dw, db);
-  const bool tiled = cpu::winograd_serves(dw.shape(), grad.shape(), params, x.dtype());
-  const bool odd_rows = x.dtype() == DType::bf16 && grad.dim(2) % 2 != 0;
-  if (!tiled && (odd_rows || conv_widens(dw.shape(), x.dtype())))
+  const ConvPath path = conv_path(dw.shape(), grad.shape(), params, x.dtype(), grad.dim(2));
+  if (path == ConvPath::reference) return ReferenceBackend::conv2d_vjp_weights(x, grad, params, dw, db);
+  if (path == ConvPath::onednn_in_f32)
     return cpu::in_f32(*this, [&](auto& f32) { conv2d_vjp_weights(f32.input(x), f32.input(grad), params, dw, db); });
-  onednn::guarded("conv2d backward by the weights", x.shape(), [&] {
-    if (tiled) {
+  onednn::guarded("conv2d weight gradient", x.shape(), [&] {
+    if (path == ConvPath::winograd) {
       if (db.defined()) reduce(ReduceOp::sum, grad, db.view({1, 1, 1, db.numel()}));
       return cpu::winograd_conv2d_vjp_weights(*this, primitives_->products, x, grad, params, dw);
     }

@@ -1,4 +1,4 @@
-// The element types that this backend's own loops serve; the others go to the reference backend's.
+// The element types of this backend's own loops; the reference backend's loops serve the others.
 #pragma once
 
 #include <utility>

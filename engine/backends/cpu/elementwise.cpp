@@ -1,4 +1,4 @@
-// Elementwise kernels: the formulas of scalar_functions.h in loops that the compiler vectorises.
+// Elementwise kernels: the formulas of elementwise_ops.h in loops that the compiler vectorises.
 #ifdef __AVX2__
 #include <immintrin.h>
 #endif
@@ -13,6 +13,7 @@
 #include "engine/backends/cpu/dispatch.h"
 #include "engine/backends/cpu/parallel.h"
 #include "engine/backends/cpu/vectors.h"
+#include "engine/elementwise_ops.h"
 
 namespace cofactor {
 
@@ -20,7 +21,7 @@ using cpu::parallel_for;
 
 namespace {
 
-// How an operand of a broadcast is read when the result is seen as rows of `columns` elements: element (r, c) lies at
+// How an operand of a broadcast is read where the result is viewed as rows of `columns` elements: element (r, c) is at
 // r * row_step + c * column_step.
 struct Operand {
   int64_t row_step, column_step;
@@ -44,7 +45,7 @@ int64_t suffix_length(const Shape& small, const Shape& y) {
   return columns;
 }
 
-// The number of rows where `small` has y's extents first and ones after: one value for each row.
+// The number of rows where `small` has y's leading extents and then ones: one value per row.
 int64_t prefix_length(const Shape& small, const Shape& y) {
   if (small.rank() != y.rank()) return 0;
   int64_t rows = 1;
@@ -55,7 +56,7 @@ int64_t prefix_length(const Shape& small, const Shape& y) {
   return rows;
 }
 
-// The smaller operand as a scalar, a row or a column beside a full one; nothing for any other broadcast.
+// The smaller operand as a scalar, a row or a column; nothing for any other broadcast.
 std::optional<std::pair<int64_t, Operand>> small_operand(const Shape& small, const Shape& y) {
   const int64_t count = y.numel();
   if (small.numel() == 1) return {{count, {0, 0}}};
@@ -75,20 +76,15 @@ std::optional<RowView> row_view(const Shape& a, const Shape& b, const Shape& y) 
 }
 
 // One run of c = begin .. end of one row.
-template <BinaryOp op, class T>
+template <class Op, class T>
 void binary_run(const T* a, int64_t step_a, const T* b, int64_t step_b, T* y, int64_t count) {
   if (step_a == 1 && step_b == 1) {
-    for (int64_t i = 0; i < count; ++i) y[i] = convert<T>(scalar::binary<op>(widen(a[i]), widen(b[i])));
+    for (int64_t i = 0; i < count; ++i) y[i] = convert<T>(Op::forward(widen(a[i]), widen(b[i])));
   } else if (step_a == 1) {
-    for (int64_t i = 0; i < count; ++i) y[i] = convert<T>(scalar::binary<op>(widen(a[i]), widen(*b)));
+    for (int64_t i = 0; i < count; ++i) y[i] = convert<T>(Op::forward(widen(a[i]), widen(*b)));
   } else {
-    for (int64_t i = 0; i < count; ++i) y[i] = convert<T>(scalar::binary<op>(widen(*a), widen(b[i * step_b])));
+    for (int64_t i = 0; i < count; ++i) y[i] = convert<T>(Op::forward(widen(*a), widen(b[i * step_b])));
   }
-}
-
-constexpr bool is_transcendental(UnaryOp op) {
-  return op == UnaryOp::exp || op == UnaryOp::log || op == UnaryOp::tanh || op == UnaryOp::sigmoid ||
-         op == UnaryOp::pow_scalar;
 }
 
 }  // namespace
@@ -122,9 +118,9 @@ void CpuBackend::unary(UnaryOp op, const Tensor& x, double a, const Tensor& y) {
     const T* in = x.data<T>();
     T* out = y.data<T>();
     const auto scalar_argument = static_cast<float>(a);
-    dispatch_unary(op, [&]<UnaryOp kOp>() {
-      parallel_for(y.numel(), is_transcendental(kOp) ? 16 : 1, [=](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) out[i] = convert<T>(scalar::unary<kOp>(widen(in[i]), scalar_argument));
+    dispatch_unary(op, [&]<class Op>() {
+      parallel_for(y.numel(), Op::kCost, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) out[i] = convert<T>(Op::forward(widen(in[i]), scalar_argument));
       });
     });
   });
@@ -137,13 +133,13 @@ void CpuBackend::unary_vjp(UnaryOp op, const Tensor& x, const Tensor& y, const T
     const T* g = grad.data<T>();
     T* out = dx.data<T>();
     const auto scalar_argument = static_cast<float>(a);
-    dispatch_unary(op, [&]<UnaryOp kOp>() {
-      // Where the formula does not read x or y, grad stands in: a pointer that is there and goes unread.
-      const T* in = scalar::vjp_reads_input(kOp) ? x.data<T>() : g;
-      const T* result = scalar::vjp_reads_output(kOp) ? y.data<T>() : g;
-      parallel_for(grad.numel(), kOp == UnaryOp::pow_scalar ? 16 : 1, [=](int64_t begin, int64_t end) {
+    dispatch_unary(op, [&]<class Op>() {
+      // Where the formula does not read x or y, grad's pointer takes its place and is not read.
+      const T* in = Op::kVjpReadsX ? x.data<T>() : g;
+      const T* result = Op::kVjpReadsY ? y.data<T>() : g;
+      parallel_for(grad.numel(), Op::kVjpCost, [=](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i)
-          out[i] = convert<T>(scalar::unary_vjp<kOp>(widen(in[i]), widen(result[i]), widen(g[i]), scalar_argument));
+          out[i] = convert<T>(Op::vjp(widen(in[i]), widen(result[i]), widen(g[i]), scalar_argument));
       });
     });
   });
@@ -156,15 +152,15 @@ void CpuBackend::binary(BinaryOp op, const Tensor& a, const Tensor& b, const Ten
     const T* left = a.data<T>();
     const T* right = b.data<T>();
     T* out = y.data<T>();
-    dispatch_binary(op, [&]<BinaryOp kOp>() {
+    dispatch_binary(op, [&]<class Op>() {
       parallel_for(y.numel(), 1, [=, view = *rows](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end;) {  // row by row, from wherever this thread's range begins
           const int64_t row = i / view.columns;
           const int64_t column = i % view.columns;
           const int64_t count = std::min(view.columns - column, end - i);
-          binary_run<kOp>(left + row * view.a.row_step + column * view.a.column_step, view.a.column_step,
-                          right + row * view.b.row_step + column * view.b.column_step, view.b.column_step, out + i,
-                          count);
+          binary_run<Op>(left + row * view.a.row_step + column * view.a.column_step, view.a.column_step,
+                         right + row * view.b.row_step + column * view.b.column_step, view.b.column_step, out + i,
+                         count);
           i += count;
         }
       });
@@ -177,7 +173,7 @@ namespace {
 // A register of 64-bit lanes (GCC's and Clang's vector types), of which Philox uses the lower halves.
 using Lanes = uint64_t __attribute__((vector_size(cpu::kVectorBytes)));
 constexpr int kBlockLanes = cpu::kVectorBytes / 8;
-constexpr int kGroups = 2;                      // registers in flight, so that one's multiplications hide the other's
+constexpr int kGroups = 2;                      // registers in flight, to hide the latency of multiplications
 constexpr int kBlocks = kBlockLanes * kGroups;  // Philox blocks side by side
 constexpr int64_t kWords = 4 * kBlocks;         // the words they make
 
@@ -195,7 +191,7 @@ inline Lanes interleave(Lanes a, Lanes b, size_t first) {
   return __builtin_shuffle(a, b, std::bit_cast<Lanes>(chosen));
 }
 
-// a * b of the lower halves. (There is an instruction for it, which GCC 12 does not find by itself.)
+// a * b of the lower halves, by an instruction that GCC 12 does not choose by itself.
 inline Lanes multiply(Lanes a, uint64_t b) {
 #if defined(__AVX512F__)
   return reinterpret_cast<Lanes>(
@@ -251,7 +247,7 @@ void CpuBackend::dropout(const Tensor& x, double p, const RandomKey& key, const 
     const T* in = x.data<T>();
     T* out = y.data<T>();
     parallel_for((count + kWords - 1) / kWords, kWords * 4, [=, &key](int64_t begin, int64_t end) {
-      // Local, so that the compiler knows that no store changes them, and the loop below becomes vector code.
+      // Local variables, so that the compiler knows that no store changes them and vectorises the loop.
       const auto threshold = static_cast<float>(p);
       const auto scale = static_cast<float>(1.0 / (1.0 - p));
       alignas(64) uint32_t words[kWords];
@@ -260,7 +256,7 @@ void CpuBackend::dropout(const Tensor& x, double p, const RandomKey& key, const 
         const int64_t first = part * kWords;
         const int64_t size = std::min(kWords, count - first);
         for (int64_t i = 0; i < size; ++i) {
-          // A mask of bits: of a choice GCC makes a branch around the product, and no vector code without AVX-512.
+          // A bit mask: without AVX-512 GCC compiles a conditional to a branch and does not vectorise.
           const uint32_t kept = unit_float(words[i]) >= threshold ? ~0u : 0u;
           words[i] = std::bit_cast<uint32_t>(widen(in[first + i]) * scale) & kept;
         }

@@ -1,6 +1,6 @@
-// bf16 computed in f32: a kernel that has nothing faster for its bf16 tensors calls itself with f32 ones in their
-// place. The values are the seam's, computed and summed in f32 and rounded once; the conversions are two passes that
-// take a few percent of a convolution.
+// bf16 computed in f32: a kernel that has no faster code for bf16 calls itself with f32 copies of its tensors. The
+// values are those that engine/backend.h asks for, computed and summed in f32 and rounded once; the conversions are two
+// passes over the tensors, a few percent of a convolution.
 #pragma once
 
 #include <utility>
@@ -11,12 +11,12 @@
 
 namespace cofactor::cpu {
 
-// Whether oneDNN's kernels are to be given f32 in this dtype's place.
+// Whether oneDNN's kernels get f32 in place of this dtype.
 inline bool widens(DType dtype) {
   return dtype == DType::bf16 && !onednn::multiplies_bf16();
 }
 
-// The tensors of one call in f32. What is not bf16 stays itself: undefined tensors, wide ones, indices.
+// The tensors of one call in f32. Tensors that are not bf16 are passed on unchanged: undefined, wide, indices.
 class F32Tensors {
  public:
   explicit F32Tensors(Backend& backend) : backend_(backend) {}
@@ -27,7 +27,7 @@ class F32Tensors {
     backend_.cast(x, wide);
     return wide;
   }
-  // To be written in full; `round_outputs` then brings it to y.
+  // To be written in full; `round_outputs` then converts it to y.
   Tensor output(const Tensor& y) {
     if (!is_bf16(y)) return y;
     return outputs_.emplace_back(Tensor::empty(y.shape(), DType::f32, backend_.device()), y).first;
@@ -43,7 +43,7 @@ class F32Tensors {
   std::vector<std::pair<Tensor, Tensor>> outputs_;
 };
 
-// Calls kernel(tensors) and rounds the outputs that it took from there.
+// Calls kernel(tensors), then rounds the outputs that it asked for.
 template <class Kernel>
 void in_f32(Backend& backend, const Kernel& kernel) {
   F32Tensors tensors(backend);

@@ -1,5 +1,4 @@
-// Primitive descriptors are made here, by oneDNN 2 or 3: onednn.cpp is the one file that knows how the two differ.
-// Kernels keep the resulting primitives in a PrimitiveCache.
+// Access to oneDNN 2 or 3: only onednn.cpp depends on the version. Kernels keep their primitives in a PrimitiveCache.
 #pragma once
 
 #include <omp.h>
@@ -19,8 +18,8 @@ namespace cofactor::onednn {
 const dnnl::engine& cpu_engine();
 dnnl::stream& cpu_stream();  // each thread's own
 
-// A view of a tensor's memory as oneDNN describes it, from index `first` of its first axis on. `tensor` may be
-// undefined: then no data is attached.
+// A tensor's memory in oneDNN's form, from index `first` of its first axis on. `tensor` may be undefined: then no data
+// is attached.
 dnnl::memory view(const dnnl::memory::desc& desc, const Tensor& tensor, int64_t first = 0);
 dnnl::memory view(const dnnl::memory::desc& desc, void* data);
 
@@ -30,12 +29,12 @@ dnnl::memory::desc image_desc(const Shape& nhwc, DType dtype = DType::f32);
 dnnl::memory::desc vector_desc(int64_t size);
 dnnl::memory::desc weights_desc(const Shape& ohwi, DType dtype);
 
-// Whether this processor multiplies bf16 itself (AVX512_BF16, AMX). Elsewhere oneDNN has no kernels in bf16, or, with
-// AVX-512, ones with other instructions in their place, which take several times as long as f32.
+// Whether this processor has instructions for bf16 products (AVX512_BF16, AMX). Without them oneDNN has no kernels in
+// bf16, or, with AVX-512, emulated ones that take several times as long as f32.
 bool multiplies_bf16();
 
-// While it lives, oneDNN computes on the calling thread alone. Its own threads would wait for each other inside a
-// kernel, spinning, also for one that the machine does not let run; here a kernel is cut into parts for the pool
+// While it lives, oneDNN computes on the calling thread only. oneDNN's own threads spin inside a kernel until all have
+// finished, even one that the system does not schedule; here kernels are divided into parts for the pool
 // (thread_pool.h), each of which oneDNN computes on one thread.
 class OnOneThread {
  public:
@@ -48,7 +47,8 @@ class OnOneThread {
   int before_;
 };
 
-// Runs `make` (which calls oneDNN) and turns its exceptions into Errors: "conv2d: oneDNN could not ... (<its text>)".
+// Runs `make` (which calls oneDNN) and turns its exceptions into Errors: "conv2d: oneDNN failed on shape (...): <its
+// message>".
 template <class Make>
 auto guarded(std::string_view op, const Shape& x, Make&& make) {
   const OnOneThread scope;
@@ -74,13 +74,13 @@ class Primitive {
   dnnl::memory::desc scratchpad_;
 };
 
-// Brings a tensor from one layout to another; nothing to do where they are the same.
+// Converts a tensor from one layout to another; does nothing where they are the same.
 class Reorder {
  public:
   Reorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to);
   // The data in the target's layout: `source` itself, or a copy of it in a new u8 tensor, which `holder` keeps alive.
   dnnl::memory apply(Backend& backend, const dnnl::memory& source, Tensor& holder) const;
-  // Memory to compute into: `target` itself, or a new u8 tensor that `finish` then brings into the target's layout.
+  // Memory to compute into: `target` itself, or a new u8 tensor that `finish` then converts to the target's layout.
   dnnl::memory begin(const dnnl::memory& target, Tensor& holder) const;
   void finish(Backend& backend, const dnnl::memory& computed, const dnnl::memory& target) const;
 
@@ -92,9 +92,9 @@ class Reorder {
 // Attributes that every primitive here has: scratch memory comes from the caller, and results do not vary between runs.
 dnnl::primitive_attr attributes();
 
-// What decides a convolution, in each of its three directions. Weights are in whatever layout oneDNN likes best. Images
-// are NHWC by their bytes; where a blocked layout has the same bytes (one channel in, sixteen out) and a faster kernel,
-// they are described as that. The bias and the gradients of weights and bias are f32.
+// A convolution, in each of its three directions. oneDNN chooses the layout of the weights. The bytes of images are
+// NHWC; where a blocked layout has the same bytes (one channel in, sixteen out) and a faster kernel, oneDNN is told
+// that layout. The bias and the gradients of weights and bias are f32.
 struct Convolution {
   Shape x, w, y;
   Conv2dParams params;
@@ -122,7 +122,7 @@ struct Product {
 };
 dnnl::matmul::primitive_desc matmul(const Product& product);
 
-// What decides a primitive: shapes and parameters as plain numbers.
+// What identifies a primitive: shapes and parameters as plain numbers.
 class Key {
  public:
   Key& operator<<(int64_t value);
@@ -143,11 +143,11 @@ struct KeyHash {
   size_t operator()(const Key& key) const { return key.hash(); }
 };
 
-// Throws OutOfMemory where there is no room for another primitive: oneDNN writes the code of one that it has no memory
-// for through a null pointer.
+// Throws OutOfMemory where there is no memory for another primitive's code: oneDNN does not check, and would write it
+// through a null pointer.
 void check_room_for_primitive();
 
-// Primitives by what decides them, made on first use.
+// Primitives by key, made on first use.
 template <class Value>
 class PrimitiveCache {
  public:
@@ -165,7 +165,7 @@ class PrimitiveCache {
   std::unordered_map<Key, std::unique_ptr<Value>, KeyHash> values_;
 };
 
-// Matrix products by their primitives, in parts for the pool's threads.
+// Matrix products, divided among the pool's threads.
 class Products {
  public:
   // `bias` may be undefined.

@@ -1,4 +1,4 @@
-// Loops over elements, split over the threads of the pool.
+// Loops over elements, divided among the pool's threads.
 #pragma once
 
 #include <algorithm>
@@ -8,16 +8,16 @@
 
 namespace cofactor::cpu {
 
-// Fewer elements than this are not worth waking the threads for.
+// With fewer elements than this, waking the threads costs more than it saves.
 inline constexpr int64_t kParallelElements = 8192;
 
-// The number of threads that kernels are cut for.
+// The number of threads that kernels are divided for.
 inline int64_t num_threads() {
   return ThreadPool::instance().threads();
 }
 
 // Calls body(begin, end) for consecutive ranges that cover 0 .. count, one range per thread: always the same split for
-// the same count and number of threads. `cost` weighs an element against a simple one.
+// the same count and number of threads. `cost` is that of one element, relative to an addition.
 template <class Body>
 void parallel_for(int64_t count, int64_t cost, const Body& body) {
   const int64_t parts = std::min({num_threads(), count, ThreadPool::kMaxParts});

@@ -1,5 +1,5 @@
-// Average pooling by oneDNN, max pooling by max_pool.cpp. Adaptive pooling goes the same way where all windows are
-// alike, else to the reference's loops.
+// Average pooling by oneDNN, max pooling by max_pool.cpp. Adaptive pooling too where all its windows have the same
+// size; otherwise the reference backend's loops run.
 #include "engine/backends/cpu/batch_parts.h"
 #include "engine/backends/cpu/dispatch.h"
 #include "engine/backends/cpu/in_f32.h"
@@ -14,7 +14,7 @@ using onednn::view;
 
 namespace {
 
-// Adaptive pooling with windows that are all alike, as plain pooling; anything else as it is.
+// Adaptive pooling as plain pooling, where all windows have the same size; other parameters unchanged.
 Pool2dParams without_adaptive(const Shape& x, const Shape& y, Pool2dParams params) {
   if (!params.adaptive || x[1] % y[1] != 0 || x[2] % y[2] != 0) return params;
   params.adaptive = false;
@@ -28,7 +28,7 @@ bool is_plain_average(const Pool2dParams& params) {
   return params.kind == PoolKind::average && !params.adaptive;
 }
 
-// oneDNN adds up the gradients of overlapping windows in their dtype; bf16 is to be summed in f32.
+// oneDNN sums the gradients of overlapping windows in their dtype, and bf16 must be summed in f32.
 bool sums_gradients(const Pool2dParams& params) {
   return params.stride_h < params.kernel_h || params.stride_w < params.kernel_w;
 }
@@ -72,7 +72,7 @@ void CpuBackend::pool2d_vjp(const Tensor& grad, const Tensor& workspace, const P
     return ReferenceBackend::pool2d_vjp(grad, workspace, given, dx);
   if (cpu::widens(grad.dtype()) || (grad.dtype() == DType::bf16 && sums_gradients(params)))
     return cpu::in_f32(*this, [&](auto& f32) { pool2d_vjp(f32.input(grad), workspace, params, f32.output(dx)); });
-  onednn::guarded("pool2d backward", dx.shape(), [&] {
+  onednn::guarded("pool2d gradient", dx.shape(), [&] {
     const auto kernel = [&](int64_t images) -> const Primitives::Pooling& {
       const Shape in = with_images(dx, images), out = with_images(grad, images);
       return primitives_->pool_backward.get(Key() << in << out << params << dx.dtype(), [&] {

@@ -1,4 +1,4 @@
-// The oneDNN primitives that the cpu backend keeps, by shape and parameters.
+// The oneDNN primitives that the cpu backend caches, by shape and parameters.
 #pragma once
 
 #include "engine/backends/cpu/backend.h"

@@ -1,11 +1,11 @@
-// The threads of the cpu backend: one pool, which all kernels share.
+// The thread pool of the cpu backend, shared by all kernels.
 //
-// A kernel is cut into parts that depend on its size and the requested number of threads alone, so that load never
-// changes a bit. Who computes a part is decided while it runs: the calling thread and the pool's take whatever nobody
-// has taken yet. So a thread that the machine does not let run holds up only what it has begun, and where the pool has
-// no threads (none starts, or the process has forked) the caller does it all.
+// A kernel is divided into parts that depend only on its size and the requested number of threads, so that results do
+// not depend on the machine's load. Parts are assigned at run time: the calling thread and the pool's threads take the
+// next part that is free. A thread that the system does not schedule therefore delays only the part that it has begun,
+// and without pool threads (none could be started, or the process has forked) the caller computes all parts.
 //
-// Threads that wait look again and again for a fraction of a millisecond, then sleep. OMP_WAIT_POLICY and
+// Waiting threads spin for a fraction of a millisecond, then sleep. OMP_WAIT_POLICY and
 // GOMP_SPINCOUNT change that time as they do for OpenMP's own threads; OMP_NUM_THREADS is the number of threads until
 // another is set, OMP_THREAD_LIMIT bounds those that run, and OMP_PROC_BIND with OMP_PLACES binds them.
 #pragma once
@@ -24,7 +24,7 @@ class ThreadPool {
   // Never destroyed: kernels may run until the process ends.
   static ThreadPool& instance();
 
-  // For how many threads kernels are cut. At most as many as there are cores compute at once.
+  // The number of threads that kernels are divided for. No more run at once than there are cores.
   void set_threads(int threads);
   int threads() const { return threads_; }
 

@@ -8,13 +8,13 @@
 
 namespace cofactor::cpu {
 
-// Whether this way is open (f32, or bf16 that is computed in f32; channels by 16) and pays: where the tiles reach far
-// over the edge, oneDNN's direct convolution is faster. w (O, KH, KW, I); y is cut into tiles: the output, or backward
-// by the input, the input.
+// Whether this method applies (f32, or bf16 computed in f32; channels in multiples of 16) and is faster: where the
+// tiles reach far beyond the edge, oneDNN's direct convolution is. w (O, KH, KW, I); y, the image that is cut into
+// tiles, is the convolution's output, or its input for the gradient with respect to that.
 bool winograd_serves(const Shape& w, const Shape& y, const Conv2dParams& params, DType dtype);
 
-// The kernels of engine/backend.h, without the activation and db. bf16 is read and rounded in the transforms; what is
-// between them is f32. A NaN or an infinity in a tile spreads over the tile.
+// The kernels of engine/backend.h, without the activation and db. bf16 is read and rounded in the transforms; values
+// between them are f32. A NaN or an infinity in a tile spreads over the tile.
 void winograd_conv2d(Backend& backend, onednn::Products& products, const Tensor& x, const Tensor& w, const Tensor& b,
                      const Conv2dParams& params, const Tensor& y);
 void winograd_conv2d_vjp_input(Backend& backend, onednn::Products& products, const Tensor& grad, const Tensor& w,

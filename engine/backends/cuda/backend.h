@@ -1,16 +1,17 @@
 // The cuda backend: cuDNN for convolution, cuBLASLt for matmul, cuSOLVER for large factorisations, and the kernels of
-// kernels/ for the rest. All work is queued on one stream and nothing waits for it but copies to the host.
+// kernels/ for the rest. All work is queued on one stream and only copies to the host wait for it.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "engine/backend.h"
+#include "engine/device_features.h"
 
 namespace cofactor {
 
 // Kernels are called from one thread at a time; memory and copies from any.
-class CudaBackend : public Backend {
+class CudaBackend : public Backend, public DeviceFeatures {
  public:
   // Throws Error where the machine has no GPU that can be used.
   CudaBackend();
@@ -22,17 +23,17 @@ class CudaBackend : public Backend {
   void set_allow_tf32(bool allow) override;
   // Tensor cores multiply bf16 from compute capability 8.0 on.
   void check_bf16() const override;
+  std::optional<size_t> free_memory() const override;
+  std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) override;
 
   void* allocate(size_t bytes) override;
   void deallocate(void* data, size_t bytes) noexcept override;
   MemoryStats memory_stats() const override;
-  std::optional<size_t> free_device_memory() const override;
-  // Returns once the host's values are read: they may change afterwards. The device's work queued later sees the copy.
+  // Returns when the host's values have been read and may change. Work queued on the device later sees the copy.
   void copy_from_host(void* device_data, const void* host_data, size_t bytes) override;
   void copy_to_host(void* host_data, const void* device_data, size_t bytes) override;
   void copy(void* to, const void* from, size_t bytes) override;
   void synchronize() override;
-  std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) override;
 
   void fill(const Tensor& y, double value) override;
   void unary(UnaryOp op, const Tensor& x, double a, const Tensor& y) override;

@@ -1,6 +1,5 @@
-// Convolution by cuDNN, with plans cached by shape; where cuDNN has none that is allowed, and in f64, by the plain
-// kernels of kernels/conv.h. Bias and ReLU are one kernel of our own: it keeps NaN, of which cuDNN's ReLU promises
-// nothing.
+// Convolution by cuDNN, with plans cached by shape; in f64, and where cuDNN has no allowed plan, by the plain kernels
+// of kernels/conv.h. Bias and ReLU are a separate kernel, which keeps NaN; cuDNN's ReLU does not promise to.
 #include "engine/backends/cuda/context.h"
 #include "engine/backends/cuda/device_launch.cuh"
 #include "engine/backends/cuda/kernels/conv.h"

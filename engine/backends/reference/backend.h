@@ -1,18 +1,21 @@
-// The reference backend: every kernel of the seam as plain loops, in f32 or f64, on one thread. It is the oracle that
-// the other backends are tested against, and the page to read first about what a kernel computes. Sums are kept in
-// double whatever the dtype.
+// The reference backend: every kernel as plain loops, in any floating dtype, on one thread. The other backends are
+// tested against it, and it is the place to read what a kernel computes. Sums are in double for every dtype.
 #pragma once
 
 #include "engine/backend.h"
 #include "engine/backends/memory_pool.h"
+#include "engine/device_features.h"
 
 namespace cofactor {
 
-// A backend on the host may derive from it and override the kernels that it has faster code for. What each kernel
-// computes, with shapes, is said once, in engine/backend.h, and as a formula above each loop here.
-class ReferenceBackend : public Backend {
+// A backend on the host may derive from it and override the kernels that it has faster code for. engine/backend.h
+// documents each kernel; the formula is above each loop.
+class ReferenceBackend : public Backend, public DeviceFeatures {
  public:
   Device device() const override { return Device::reference; }
+  void set_allow_tf32(bool allow) override {
+    check(!allow, "precision tf32: device {} has no TF32, it computes in f32", device());
+  }
 
   void* allocate(size_t bytes) override { return pool_.allocate(bytes); }
   void deallocate(void* data, size_t bytes) noexcept override { pool_.deallocate(data, bytes); }

@@ -1,8 +1,9 @@
-// Batch normalisation. x is read as a matrix of R rows (all axes but the last) and C channels; each channel is on its
-// own.
+// Batch normalisation. x is read as a matrix of R rows (all axes but the last) and C channels; each channel is
+// independent.
 #include <cmath>
 
 #include "engine/backends/reference/backend.h"
+#include "engine/elementwise_ops.h"
 
 namespace cofactor {
 
@@ -69,7 +70,7 @@ void ReferenceBackend::batch_norm(const Tensor& x, const Tensor& scale, const Te
         double value = (convert<double>(in[at]) - moments.mean) * factor + shift.data<S>()[c];
         if (added) value += convert<double>(added[at]);
         const bool relu = params.activation == Activation::relu;
-        out[at] = convert<T>(relu ? scalar::unary<UnaryOp::relu>(value, 0.0) : value);
+        out[at] = convert<T>(relu ? ReluOp::forward(value, 0.0) : value);
       }
     }
   });

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/backends/reference/backend.h"
+#include "engine/elementwise_ops.h"
 
 namespace cofactor {
 
@@ -70,7 +71,7 @@ void ReferenceBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
     });
     for (size_t i = 0; i < sums.size(); ++i) {
       if (b.defined()) sums[i] += b.data<Compute<T>>()[i % static_cast<size_t>(e.out)];
-      if (params.activation == Activation::relu) sums[i] = scalar::unary<UnaryOp::relu>(sums[i], 0.0);
+      if (params.activation == Activation::relu) sums[i] = ReluOp::forward(sums[i], 0.0);
     }
     store(sums, y.data<T>());
   });

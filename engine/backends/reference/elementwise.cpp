@@ -4,6 +4,7 @@
 
 #include "engine/backends/reference/backend.h"
 #include "engine/backends/reference/strides.h"
+#include "engine/elementwise_ops.h"
 
 namespace cofactor {
 
@@ -13,7 +14,7 @@ using reference::Strides;
 
 namespace {
 
-// y[i] = x[offset of i by the strides], for any dtype.
+// y[i] = x[offset of i under the strides], for any dtype.
 void copy_strided(const Tensor& x, const Strides& strides, const Tensor& y) {
   const size_t size = size_of(x.dtype());
   const auto* from = static_cast<const std::byte*>(x.raw_data());
@@ -33,46 +34,45 @@ void ReferenceBackend::fill(const Tensor& y, double value) {
 // y_i = op(x_i, a)
 void ReferenceBackend::unary(UnaryOp op, const Tensor& x, double a, const Tensor& y) {
   dispatch_floating(x.dtype(), name_of(op), [&]<class T>() {
-    dispatch_unary(op, [&]<UnaryOp kOp>() {
+    dispatch_unary(op, [&]<class Op>() {
       const T* in = x.data<T>();
       T* out = y.data<T>();
       const int64_t count = y.numel();
-      for (int64_t i = 0; i < count; ++i)
-        out[i] = convert<T>(scalar::unary<kOp>(widen(in[i]), static_cast<Compute<T>>(a)));
+      for (int64_t i = 0; i < count; ++i) out[i] = convert<T>(Op::forward(widen(in[i]), static_cast<Compute<T>>(a)));
     });
   });
 }
 
-// dx_i = op'(x_i, y_i, a) * g_i; what the formula does not read is not there, and 0 stands in for it.
+// dx_i = op'(x_i, y_i, a) * g_i; what the formula does not read is undefined, and passed as 0.
 void ReferenceBackend::unary_vjp(UnaryOp op, const Tensor& x, const Tensor& y, const Tensor& grad, double a,
                                  const Tensor& dx) {
   dispatch_floating(grad.dtype(), name_of(op), [&]<class T>() {
-    dispatch_unary(op, [&]<UnaryOp kOp>() {
-      const T* in = scalar::vjp_reads_input(kOp) ? x.data<T>() : nullptr;
-      const T* out = scalar::vjp_reads_output(kOp) ? y.data<T>() : nullptr;
+    dispatch_unary(op, [&]<class Op>() {
+      const T* in = Op::kVjpReadsX ? x.data<T>() : nullptr;
+      const T* out = Op::kVjpReadsY ? y.data<T>() : nullptr;
       const T* g = grad.data<T>();
       T* d = dx.data<T>();
       const int64_t count = dx.numel();
       for (int64_t i = 0; i < count; ++i)
-        d[i] = convert<T>(scalar::unary_vjp<kOp>(in ? widen(in[i]) : Compute<T>(0), out ? widen(out[i]) : Compute<T>(0),
-                                                 widen(g[i]), static_cast<Compute<T>>(a)));
+        d[i] = convert<T>(Op::vjp(in ? widen(in[i]) : Compute<T>(0), out ? widen(out[i]) : Compute<T>(0), widen(g[i]),
+                                  static_cast<Compute<T>>(a)));
     });
   });
 }
 
-// y[i, j, ..] = op(a[i, j, ..], b[i, j, ..]), where an operand's index stays 0 on an axis that it has not.
+// y[i, j, ..] = op(a[i, j, ..], b[i, j, ..]), where an operand's index stays 0 on an axis that it does not have.
 void ReferenceBackend::binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y) {
   const Strides a_strides = broadcast_strides(a.shape(), y.shape());
   const Strides b_strides = broadcast_strides(b.shape(), y.shape());
   dispatch_floating(y.dtype(), name_of(op), [&]<class T>() {
-    dispatch_binary(op, [&]<BinaryOp kOp>() {
+    dispatch_binary(op, [&]<class Op>() {
       const T* left = a.data<T>();
       const T* right = b.data<T>();
       T* out = y.data<T>();
       const int64_t count = y.numel();
       for (int64_t i = 0; i < count; ++i)
-        out[i] = convert<T>(scalar::binary<kOp>(widen(left[offset_of(i, y.shape(), a_strides)]),
-                                                widen(right[offset_of(i, y.shape(), b_strides)])));
+        out[i] = convert<T>(Op::forward(widen(left[offset_of(i, y.shape(), a_strides)]),
+                                        widen(right[offset_of(i, y.shape(), b_strides)])));
     });
   });
 }

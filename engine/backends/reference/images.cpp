@@ -1,10 +1,10 @@
-// Batches made of images that are held as bytes.
+// Batches from images that are kept as bytes.
 #include "engine/backends/reference/backend.h"
 
 namespace cofactor {
 
 // y[n, h, w, c] = byte * scale_c + shift_c, rounded once, of the byte at (row + h, column + w) of the image, or at
-// column + OW - 1 - w where the window is mirrored; 0 stands for what lies outside the image.
+// column + OW - 1 - w where the window is mirrored; pixels outside the image are 0.
 void ReferenceBackend::images_from_bytes(const Tensor& bytes, const Tensor& windows, const Tensor& scale,
                                          const Tensor& shift, const Tensor& y) {
   const int64_t height = bytes.dim(1), width = bytes.dim(2), channels = bytes.dim(3);
@@ -19,7 +19,7 @@ void ReferenceBackend::images_from_bytes(const Tensor& bytes, const Tensor& wind
         const bool inside = row >= 0 && row < height && column >= 0 && column < width;
         for (int64_t c = 0; c < channels; ++c) {
           const uint8_t byte = inside ? in[((window[0] * height + row) * width + column) * channels + c] : uint8_t{0};
-          *out++ = scalar::pixel(byte, scale.data<float>()[c], shift.data<float>()[c]);
+          *out++ = pixel_from_byte(byte, scale.data<float>()[c], shift.data<float>()[c]);
         }
       }
 }

@@ -62,7 +62,7 @@ Outcome run_lccn(bool record) {
       step(lccn_logits(first, count), batch);
     } else {
       if (!captured) {
-        captured = backend_of(Device::cuda).capture([&] { step(logits, input); });
+        captured = features_of(Device::cuda).capture([&] { step(logits, input); });
         REQUIRE(captured != nullptr);
         captured_value = value;
         captured_gradient = gradient;

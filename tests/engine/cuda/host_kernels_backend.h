@@ -39,7 +39,7 @@ class HostKernelsBackend : public ReferenceBackend {
   void* allocate(size_t bytes) override { return pools_.allocate(bytes); }
   void deallocate(void* data, size_t bytes) noexcept override { pools_.deallocate(data, bytes); }
   MemoryStats memory_stats() const override { return pools_.stats(); }
-  std::optional<size_t> free_device_memory() const override { return free_bytes; }
+  std::optional<size_t> free_memory() const override { return free_bytes; }
   void copy_from_host(void* device_data, const void* host_data, size_t bytes) override {
     check(recording_ == nullptr, "capture: a copy from the host within a recorded step");
     ReferenceBackend::copy_from_host(device_data, host_data, bytes);

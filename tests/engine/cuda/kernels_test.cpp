@@ -209,7 +209,7 @@ TEST_SUITE("unit") {
     std::vector<bf16> narrow;
     for (const float value : values) narrow.emplace_back(value);
     const Tensor x = Tensor::from(narrow, {5}, Device::reference), y = x.clone();
-    cuda::unary(HostLaunch(), UnaryOp::mul_scalar, x, 3.0, y);
+    cuda::unary(HostLaunch(), op_of<MulScalarOp>, x, 3.0, y);
     const std::vector<bf16> result = y.to_vector<bf16>();
     for (size_t i = 0; i < values.size(); ++i) CHECK(result[i].bits == bf16(static_cast<float>(narrow[i]) * 3.0f).bits);
 

@@ -18,8 +18,7 @@ using namespace cofactor::testing;
 
 namespace {
 
-const std::vector<std::string> kEveryMethod = {
-    "ce", "dmi", "gce", "fw", "lccn", "bw", "mae", "bootstrap-soft", "bootstrap-hard", "sce"};
+const std::vector<std::string> kEveryMethod = loss_names();
 
 ExperimentTable with_every_method() {
   ExperimentTable table = small_table();
@@ -61,6 +60,35 @@ TEST_SUITE("unit") {
     CHECK(contains(loss_of("lccn", options), "\"warmup_steps\":77"));
     CHECK(loss_of("gce", options) == write_json(loss_settings("gce", {})));
     CHECK(!options.transition.has_value());
+  }
+
+  // Finished runs are recognised by their settings: after a change of these, old results are no longer those of the
+  // same run.
+  TEST_CASE("loss flags: the settings that results are recognised by are these to the byte") {
+    const std::vector<std::pair<std::string, std::string>> expected = {
+        {"ce", "null"},
+        {"dmi", R"({"normalize":true,"epsilon":0.0})"},
+        {"gce", R"({"q":0.7,"truncation":0.0})"},
+        {"fw", R"({"transition":"estimated"})"},
+        {"lccn", R"({"warmup_steps":77,"update_every":200,"alpha":1.0})"},
+        {"bw", R"({"transition":"estimated"})"},
+        {"mae", "null"},
+        {"bootstrap-soft", R"({"beta":0.95})"},
+        {"bootstrap-hard", R"({"beta":0.8})"},
+        {"sce", R"({"alpha":0.1,"beta":1.0,"log_zero":-4.0})"},
+    };
+    const RunOptions options = parsed({});
+    for (const auto& [method, settings] : expected) CHECK(loss_of(method, options) == settings);
+    CHECK(loss_of("dmi", parsed({"--no-normalize", "--epsilon", "1"})) == R"({"normalize":false,"epsilon":1.0})");
+  }
+
+  TEST_CASE("loss flags: an experiment's own option that no loss has is an error before anything is parsed") {
+    ExperimentTable table = with_every_method();
+    table.loss = {{"lccn", {{"warmup_step", 77}}}};
+    SmallExperiment experiment(table);
+    const std::vector<const char*> words = {"small", "--method", "ce"};
+    CHECK(contains(error_of([&] { parse_options(experiment, static_cast<int>(words.size()), words.data()); }),
+                   "lccn: there is no option \"warmup_step\", expected one of: warmup_steps, update_every, alpha"));
   }
 
   TEST_CASE("loss flags: each reaches the settings of the methods that read it and of no other") {
@@ -120,7 +148,9 @@ TEST_SUITE("unit") {
     };
     CHECK(with("0.9 0.1\n0.2 0.8\n", "fw,bw").empty());
     CHECK(with("0.5 0.5\n0.5 0.5\n", "fw").empty());
-    CHECK(contains(with("0.5 0.5\n0.5 0.5\n", "fw,bw"), "singular"));
+    const std::string singular = with("0.5 0.5\n0.5 0.5\n", "fw,bw");
+    CHECK(singular.starts_with("--transition "));
+    CHECK(contains(singular, "t.txt: bw: the transition matrix is singular"));
     CHECK(contains(with("0.5 0.4\n0.5 0.5\n", "fw"), "t.txt, line 1: the row sums to 0.9"));
     CHECK(contains(with("1 0 0\n0 1 0\n0 0 1\n", "fw"), "t.txt, line 1: 3 numbers"));
     CHECK(contains(usage_error({"--transition", "/nowhere/t.txt"}), "--transition: "));

@@ -54,8 +54,8 @@ TEST_SUITE("unit") {
     CHECK(contains(noise_refusal({"--transition", file}), "--transition: it is for fw and bw and --noise transition"));
     write_file_atomically(file, "0.5 0.5\n0.5 0.5\n");
     const RunOptions singular = parse_noise({"--noise", "transition", "--transition", file});
-    CHECK(
-        contains(error_of([&] { check_feasible(SmallExperiment(), singular); }), "--noise transition: the transition"));
+    CHECK(contains(error_of([&] { check_feasible(SmallExperiment(), singular); }),
+                   "--noise transition: the labels carry no signal for dmi: the transition"));
   }
 
   TEST_CASE("noises: classes that are found in the data are what a matrix is held against") {

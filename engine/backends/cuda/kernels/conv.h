@@ -1,10 +1,10 @@
-// Convolution in plain loops, a value of the output a thread: for f64, which tests need, and for shapes for which cuDNN
-// has no deterministic engine in the precision asked for. And what surrounds cuDNN's: bias, ReLU, the bias's gradient.
+// Convolution in plain loops, one thread per value of the output: for f64, which tests need, and for shapes for which
+// cuDNN has no deterministic engine in the requested precision. Also bias, ReLU and the bias's gradient around cuDNN's.
 #pragma once
 
-#include "engine/backend.h"
 #include "engine/backends/cuda/kernels/pool.h"
 #include "engine/backends/cuda/kernels/reduce.h"
+#include "engine/kernel_params.h"
 
 namespace cofactor::cuda {
 
@@ -89,7 +89,7 @@ struct DirectConvInput {
   }
 };
 
-// dw[o, kh, kw, i] = sum over images and outputs of grad * x: a group a weight.
+// dw[o, kh, kw, i] = sum over images and outputs of grad * x: one group per weight.
 template <class T>
 struct DirectConvWeights {
   const T *x, *grad;
@@ -151,7 +151,7 @@ void direct_conv2d_weights(const Launch& launch, const Tensor& x, const Tensor& 
   });
 }
 
-// What cuDNN leaves to do on a convolution's output.
+// What is left to do after cuDNN's convolution.
 template <class Launch>
 void bias_activation(const Launch& launch, const Tensor& b, Activation activation, const Tensor& y) {
   if (!b.defined() && activation == Activation::none) return;

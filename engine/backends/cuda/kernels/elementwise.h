@@ -1,11 +1,11 @@
-// Elementwise kernels: the formulas of scalar_functions.h, an element a thread. Random draws.
+// Elementwise kernels, one thread per element, on the formulas of elementwise_ops.h. Random draws.
 #pragma once
 
 #include "engine/backends/cuda/kernels/launch.h"
 #include "engine/backends/cuda/kernels/strides.h"
 #include "engine/captured_step.h"
+#include "engine/elementwise_ops.h"
 #include "engine/random.h"
-#include "engine/scalar_functions.h"
 #include "engine/tensor.h"
 
 namespace cofactor::cuda {
@@ -24,38 +24,38 @@ struct Cast {
   COFACTOR_HD void operator()(int64_t i) const { y[i] = convert<To>(x[i]); }
 };
 
-template <UnaryOp op, class T>
+template <class Op, class T>
 struct Unary {
   const T* x;
   Compute<T> a;
   T* y;
-  COFACTOR_HD void operator()(int64_t i) const { y[i] = T(scalar::unary<op>(widen(x[i]), a)); }
+  COFACTOR_HD void operator()(int64_t i) const { y[i] = T(Op::forward(widen(x[i]), a)); }
 };
 
 // x and y are null where the formula does not read them.
-template <UnaryOp op, class T>
+template <class Op, class T>
 struct UnaryVjp {
   const T *x, *y, *grad;
   Compute<T> a;
   T* dx;
   COFACTOR_HD void operator()(int64_t i) const {
-    const Compute<T> in = scalar::vjp_reads_input(op) ? widen(x[i]) : Compute<T>(0);
-    const Compute<T> out = scalar::vjp_reads_output(op) ? widen(y[i]) : Compute<T>(0);
-    dx[i] = T(scalar::unary_vjp<op>(in, out, widen(grad[i]), a));
+    const Compute<T> in = Op::kVjpReadsX ? widen(x[i]) : Compute<T>(0);
+    const Compute<T> out = Op::kVjpReadsY ? widen(y[i]) : Compute<T>(0);
+    dx[i] = T(Op::vjp(in, out, widen(grad[i]), a));
   }
 };
 
-template <BinaryOp op, class T>
+template <class Op, class T>
 struct Binary {
   const T *a, *b;
   View at_a, at_b;
   T* y;
   COFACTOR_HD void operator()(int64_t i) const {
-    y[i] = T(scalar::binary<op>(widen(a[at_a.offset(i)]), widen(b[at_b.offset(i)])));
+    y[i] = T(Op::forward(widen(a[at_a.offset(i)]), widen(b[at_b.offset(i)])));
   }
 };
 
-// Four draws a thread, since a block of the generator gives four words.
+// Four draws per thread, since a block of the generator gives four words.
 template <class T>
 struct Dropout {
   const T* x;
@@ -76,7 +76,7 @@ struct Dropout {
   }
 };
 
-// y_n: a class of row n, drawn with probability proportional to its weight; a row a thread.
+// y_n: a class of row n, drawn with probability proportional to its weight; one thread per row.
 template <class T>
 struct Multinomial {
   const T* weights;
@@ -106,8 +106,8 @@ void cast(const Launch& launch, const Tensor& x, const Tensor& y) {
 template <class Launch>
 void unary(const Launch& launch, UnaryOp op, const Tensor& x, double a, const Tensor& y) {
   dispatch_floating(x.dtype(), name_of(op), [&]<class T>() {
-    dispatch_unary(op, [&]<UnaryOp kOp>() {
-      launch.each(y.numel(), Unary<kOp, T>{x.data<T>(), static_cast<Compute<T>>(a), y.data<T>()});
+    dispatch_unary(op, [&]<class Op>() {
+      launch.each(y.numel(), Unary<Op, T>{x.data<T>(), static_cast<Compute<T>>(a), y.data<T>()});
     });
   });
 }
@@ -116,10 +116,10 @@ template <class Launch>
 void unary_vjp(const Launch& launch, UnaryOp op, const Tensor& x, const Tensor& y, const Tensor& grad, double a,
                const Tensor& dx) {
   dispatch_floating(grad.dtype(), name_of(op), [&]<class T>() {
-    dispatch_unary(op, [&]<UnaryOp kOp>() {
-      launch.each(dx.numel(), UnaryVjp<kOp, T>{scalar::vjp_reads_input(kOp) ? x.data<T>() : nullptr,
-                                               scalar::vjp_reads_output(kOp) ? y.data<T>() : nullptr, grad.data<T>(),
-                                               static_cast<Compute<T>>(a), dx.data<T>()});
+    dispatch_unary(op, [&]<class Op>() {
+      launch.each(dx.numel(),
+                  UnaryVjp<Op, T>{Op::kVjpReadsX ? x.data<T>() : nullptr, Op::kVjpReadsY ? y.data<T>() : nullptr,
+                                  grad.data<T>(), static_cast<Compute<T>>(a), dx.data<T>()});
     });
   });
 }
@@ -127,9 +127,9 @@ void unary_vjp(const Launch& launch, UnaryOp op, const Tensor& x, const Tensor& 
 template <class Launch>
 void binary(const Launch& launch, BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y) {
   dispatch_floating(y.dtype(), name_of(op), [&]<class T>() {
-    dispatch_binary(op, [&]<BinaryOp kOp>() {
-      launch.each(y.numel(), Binary<kOp, T>{a.data<T>(), b.data<T>(), broadcast_view(a.shape(), y.shape()),
-                                            broadcast_view(b.shape(), y.shape()), y.data<T>()});
+    dispatch_binary(op, [&]<class Op>() {
+      launch.each(y.numel(), Binary<Op, T>{a.data<T>(), b.data<T>(), broadcast_view(a.shape(), y.shape()),
+                                           broadcast_view(b.shape(), y.shape()), y.data<T>()});
     });
   });
 }

@@ -1,8 +1,8 @@
-// Batches made of images that lie on the device as bytes.
+// Batches from images that are kept on the device as bytes.
 #pragma once
 
 #include "engine/backends/cuda/kernels/launch.h"
-#include "engine/scalar_functions.h"
+#include "engine/kernel_params.h"
 #include "engine/tensor.h"
 
 namespace cofactor::cuda {
@@ -23,7 +23,7 @@ struct ImagesFromBytes {
     const int64_t column = window[2] + (window[3] ? out_width - 1 - w : w);
     const bool inside = row >= 0 && row < height && column >= 0 && column < width;
     const uint8_t byte = inside ? bytes[((window[0] * height + row) * width + column) * channels + c] : uint8_t{0};
-    y[i] = scalar::pixel(byte, scale[c], shift[c]);
+    y[i] = pixel_from_byte(byte, scale[c], shift[c]);
   }
 };
 

@@ -1,11 +1,12 @@
-// Parameter updates: many parameters a launch, an element a thread.
+// Parameter updates: many parameters per launch, one thread per element.
 #pragma once
 
 #include <cmath>
 #include <span>
 
-#include "engine/backend.h"
 #include "engine/backends/cuda/kernels/launch.h"
+#include "engine/captured_step.h"
+#include "engine/kernel_params.h"
 
 namespace cofactor::cuda {
 
@@ -38,7 +39,7 @@ struct SlotTable {
   }
 };
 
-// As the reference computes it, in double: these few operations an element are free beside the memory they wait for.
+// In double, as in the reference backend: memory bandwidth limits these kernels, not the few operations per element.
 template <class T>
 struct SgdStep {
   SlotTable<T, 1> slots;
