@@ -16,7 +16,7 @@ function(cofactor_flags)
     target_compile_options(cofactor_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${option}>)
   endforeach()
 endfunction()
-# No other library is to replace a function of this one, so calls within a file may be inlined as in an executable.
+# Calls within a file may be inlined, as in an executable. What tests replace (the registry) they replace as a whole file.
 cofactor_flags(-fno-semantic-interposition)
 if(PROJECT_IS_TOP_LEVEL)
   cofactor_flags(-Wall -Wextra -Wpedantic -Wshadow -Wconversion)
