@@ -7,7 +7,17 @@ if(COFACTOR_MODULES)
   install(TARGETS ${COFACTOR_MODULES} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})  # beside the library, which opens them
 endif()
 if(COFACTOR_EXPERIMENTS)
-  install(TARGETS ${COFACTOR_PROGRAMS} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  # Commands are cofactor-train and so on, since "train" or "report" may be another package's. They are links to the
+  # programs, which keep the names that their messages have.
+  set(programs_folder ${CMAKE_INSTALL_LIBEXECDIR}/cofactor)
+  file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/links)
+  foreach(program ${COFACTOR_PROGRAMS})
+    install(TARGETS ${program} RUNTIME DESTINATION ${programs_folder})
+    set(link ${PROJECT_BINARY_DIR}/links/cofactor-${program})
+    file(CREATE_LINK ../${programs_folder}/${program} ${link} SYMBOLIC)
+    install(FILES ${link} DESTINATION ${CMAKE_INSTALL_BINDIR})
+    set_target_properties(${program} PROPERTIES INSTALL_RPATH "$ORIGIN/../../${CMAKE_INSTALL_LIBDIR}")
+  endforeach()
 endif()
 foreach(folder ${COFACTOR_FOLDERS})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cofactor
