@@ -1,6 +1,6 @@
-// Cross entropy against L_DMI on noisy labels: each label of class 0 is replaced by 1 with probability r. Beyond r = 0.5
-// most labels of class 0 are wrong, and cross entropy predicts the majority noisy label, class 1, almost everywhere.
-// L_DMI loses little accuracy. As in the paper, it starts from the network that cross entropy has trained.
+// Cross entropy against L_DMI on noisy labels: each label of class 0 is replaced by 1 with probability r. Beyond r =
+// 0.5 most labels of class 0 are wrong, and cross entropy predicts the majority noisy label, class 1, almost
+// everywhere. L_DMI loses little accuracy. As in the paper, it starts from the network that cross entropy has trained.
 #include <fmt/format.h>
 
 #include <numeric>
