@@ -13,8 +13,9 @@
 #include <string_view>
 #include <vector>
 
+#include "data/image_array.h"
 #include "data/loader.h"
-#include "data/text/text.h"
+#include "data/text/text_array.h"
 #include "engine/autograd.h"
 #include "engine/cores.h"
 #include "engine/device_features.h"
@@ -236,9 +237,9 @@ void run(const Workload& workload, const Options& options) {
   const double mean_ms = std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size());
   fmt::print(
       "workload={} device={} precision={} threads={} batch_size={} samples_per_second={:.1f} median_step_ms={:.4f} "
-      "mean_step_ms={:.4f} peak_mib={:.1f}\n",
+      "mean_step_ms={:.4f} peak_mib={:.1f} cpu_variant={}\n",
       workload.name, device, options.precision, options.threads, loader.batch_size,
-      1000.0 * static_cast<double>(loader.batch_size) / step_ms, step_ms, mean_ms, peak_rss_mib());
+      1000.0 * static_cast<double>(loader.batch_size) / step_ms, step_ms, mean_ms, peak_rss_mib(), cpu_variant());
 }
 
 void print_names(const std::vector<Workload>& table) {

@@ -37,7 +37,7 @@ double resident_mib() {
 
 void run(const LoaderBench& options) {
   const auto list = std::make_shared<const ImageList>(list_class_folders(options.data));
-  const auto images = std::make_shared<const ImageFiles>(list, clothing1m_training_transform());
+  const auto images = std::make_shared<const ImageFileDataset>(list, clothing1m_training_transform());
   const int64_t count = options.images > 0 ? options.images : images->size();
   check(count <= images->size(), "--images {}: there are {}", count, images->size());
   const auto order = random_permutation({1, Purpose::split, 0, 0}, images->size());

@@ -23,7 +23,7 @@ bool read_checksum(std::string_view text, uint64_t& checksum) {
 }
 
 struct Checksum::State {
-  State() { check(hash != nullptr, "checksum: there is no memory for its state"); }
+  State() { check(hash != nullptr, "checksum: out of memory for its state"); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() { XXH3_freeState(hash); }

@@ -1,5 +1,5 @@
-// Checksums that tell contents apart: XXH3, 64 bits. Two contents share one by chance alone, once in 2^64; they are no
-// guard against who means to deceive.
+// Checksums (XXH3, 64 bits) that identify contents. Two different contents have the same one with probability 2^-64.
+// They are no protection against deliberate forgery.
 #pragma once
 
 #include <cstddef>
@@ -10,29 +10,31 @@
 
 namespace cofactor {
 
-// Of a run of bytes.
 uint64_t checksum_of(const void* bytes, size_t size);
 inline uint64_t checksum_of(std::string_view bytes) {
   return checksum_of(bytes.data(), bytes.size());
 }
 
-// "0123456789abcdef", and back: false where the text is not 16 such digits.
+// The checksum as 16 hexadecimal digits: "0123456789abcdef".
 std::string checksum_text(uint64_t checksum);
+// Parses such a text; returns false if it is not one.
 bool read_checksum(std::string_view text, uint64_t& checksum);
 
-// Of values that come one after the other.
+// The checksum of a sequence of values.
 class Checksum {
  public:
+  // Throws Error if there is no memory for the state.
   Checksum();
   ~Checksum();
   Checksum(const Checksum&) = delete;
   Checksum& operator=(const Checksum&) = delete;
 
   void mix(uint64_t value) { mix_bytes(&value, sizeof value); }
-  // With its length, so that "ab", "c" and "a", "bc" differ.
+  // Mixes in the length too, so that "ab", "c" and "a", "bc" differ.
   void mix(std::string_view text);
   void mix_bytes(const void* bytes, size_t size);
 
+  // Of all values so far.
   uint64_t value() const;
   std::string text() const { return checksum_text(value()); }
 

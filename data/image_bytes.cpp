@@ -1,6 +1,7 @@
 #include "data/image_bytes.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <span>
 
@@ -11,7 +12,7 @@ namespace cofactor {
 namespace {
 
 constexpr size_t kRepeats = 64;                    // of the channels' scales and shifts
-constexpr size_t kUploadBytes = size_t{16} << 20;  // at a time: what a copy keeps in page-locked memory
+constexpr size_t kUploadBytes = size_t{16} << 20;  // copied at once: the page-locked memory that a copy takes
 
 void mirror_line(float* line, int64_t width, int64_t channels) {
   for (int64_t left = 0, right = width - 1; left < right; ++left, --right)
@@ -20,15 +21,21 @@ void mirror_line(float* line, int64_t width, int64_t channels) {
 
 }  // namespace
 
+PixelScale pixel_scale(std::string_view what, size_t channel, float mean, float std) {
+  check(std::isfinite(mean), "{}: the mean of channel {} is {}", what, channel, mean);
+  check(std::isfinite(std) && std > 0, "{}: the std of channel {} is {}, not a positive number", what, channel, std);
+  return {static_cast<float>(1.0 / (255.0 * double{std})), static_cast<float>(-double{mean} / double{std})};
+}
+
 ImageBytes::ImageBytes(std::vector<uint8_t> pixels, const Shape& image_shape, const std::vector<float>& scale,
                        const std::vector<float>& shift)
     : pixels_(std::move(pixels)), shape_(image_shape) {
-  check(image_shape.rank() == 3 && image_shape.numel() > 0, "images: {} is not the shape (H, W, C) of an image",
+  check(image_shape.rank() == 3 && image_shape.numel() > 0, "images: an image has shape {}, expected (H, W, C)",
         image_shape);
   const auto image = static_cast<size_t>(image_shape.numel());
-  check(pixels_.size() % image == 0, "images: {} bytes are no whole number of images of shape {}", pixels_.size(),
+  check(pixels_.size() % image == 0, "images: {} bytes are not a whole number of images of shape {}", pixels_.size(),
         image_shape);
-  check(pixels_.size() / image <= std::numeric_limits<int32_t>::max(), "images: {} of them are more than {}",
+  check(pixels_.size() / image <= std::numeric_limits<int32_t>::max(), "images: {} images, expected at most {}",
         pixels_.size() / image, std::numeric_limits<int32_t>::max());
   const auto channels = static_cast<size_t>(image_shape[2]);
   check(scale.size() == channels && shift.size() == channels, "images: {} scales and {} shifts for {} channels",
@@ -39,7 +46,7 @@ ImageBytes::ImageBytes(std::vector<uint8_t> pixels, const Shape& image_shape, co
   }
 }
 
-// In blocks of whole pixels, long enough for vector registers whatever the number of channels.
+// Works in blocks of whole pixels, which fill vector registers for any number of channels.
 void ImageBytes::normalize(const uint8_t* from, int64_t pixels, float* out) const {
   const auto count = static_cast<size_t>(pixels * shape_[2]);
   const size_t block = scale_.size();
@@ -67,7 +74,7 @@ void ImageBytes::read(const ImageWindow& window, int64_t height, int64_t width, 
     float* line = out + h * width * channels;
     const int64_t row = window.row + h, column = window.column;
     const bool inside = row >= 0 && row < image_height;
-    // Columns begin .. end - 1 of the window lie in the image.
+    // Columns begin .. end - 1 of the window are inside the image.
     const int64_t begin = inside ? std::clamp<int64_t>(-column, 0, width) : width;
     const int64_t end = inside ? std::clamp<int64_t>(image_width - column, begin, width) : width;
     pad(begin, line);

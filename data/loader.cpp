@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "data/image_array.h"
 #include "engine/backend.h"
 #include "engine/device_features.h"
 #include "engine/ops/images.h"
@@ -22,23 +23,19 @@ void check_split(const Split& split) {
   check(split.data != nullptr, "loader: the split has no data set");
   check(split.indices.size() == split.labels.size(), "loader: the split has {} samples but {} labels",
         split.indices.size(), split.labels.size());
-  for (size_t i = 0; i < split.indices.size(); ++i) {
+  for (size_t i = 0; i < split.indices.size(); ++i)
     check(split.indices[i] >= 0 && split.indices[i] < split.data->size(),
-          "loader: sample {} of the split is number {} in a data set of {}", i, split.indices[i], split.data->size());
-    check(split.labels[i] >= 0 && split.labels[i] < split.data->classes(),
-          "loader: label {} of sample {} of the split does not lie in [0, {})", split.labels[i], i,
-          split.data->classes());
-  }
+          "loader: sample {} of the split is sample {} of a data set of {}", i, split.indices[i], split.data->size());
+  check_labels("loader", split.labels, split.data->classes());
 }
 
-constexpr size_t kShareOfFreeMemory = 4;  // a resident data set takes one part of so many
+constexpr size_t kShareOfFreeMemory = 4;  // a resident data set takes at most one part in this many
 
 bool wants_residence(const Dataset& data, const LoaderOptions& options) {
   const ImageArray* images = data.images();
   if (options.resident == Resident::off) return false;
   if (options.resident == Resident::on) {
-    check(images != nullptr, "loader: the data set holds no images as bytes that could stay on device {}",
-          options.device);
+    check(images != nullptr, "loader: the data set has no image bytes that could be kept on device {}", options.device);
     return true;
   }
   const auto free = features_of(options.device).free_memory();
@@ -61,20 +58,20 @@ class Loader::Impl {
   int64_t batches_per_epoch() const { return batch_count(split_.size(), options_.batch_size, options_.last_batch); }
 
  private:
-  // The order of one epoch. Whoever reads one of its batches keeps it alive, so a new epoch need not wait.
+  // The order of one epoch. Threads that read one of its batches share it, so that a new epoch need not wait for them.
   struct Epoch {
     int number = 0;
     std::vector<std::vector<int64_t>> batches;  // positions in the split
   };
 
-  // A batch as it is made ready ahead. Of resident images it has the windows, not yet the inputs: kernels are the
-  // business of the thread that calls next().
+  // A batch as it is read ahead. For resident images it has windows in place of inputs: only the thread that calls
+  // next() launches kernels.
   struct Prepared {
     Batch batch;
     Tensor windows;
   };
 
-  // What has become of a batch that a thread took on: nothing yet, the batch, or an error.
+  // The state of a batch that a thread has started: not done, done, or failed.
   struct Slot {
     std::optional<Prepared> batch;
     std::exception_ptr error;
@@ -85,8 +82,8 @@ class Loader::Impl {
   Tensor read_samples(const std::vector<int64_t>& indices, int epoch, std::vector<std::byte>& staging) const;
   Tensor draw_windows(const std::vector<int64_t>& indices, int epoch) const;
   Batch finish(Prepared prepared) const;
-  bool batch_to_take() const;
-  void make_next(std::unique_lock<std::mutex>& lock, std::vector<std::byte>& staging);
+  bool can_start() const;
+  void read_one(std::unique_lock<std::mutex>& lock, std::vector<std::byte>& staging);
   void work(const std::stop_token& stop);
   Prepared take_ready();
 
@@ -95,38 +92,38 @@ class Loader::Impl {
   std::optional<ImageBytes::OnDevice> resident_;
   std::vector<std::byte> staging_;  // of the caller's thread
 
-  std::mutex mutex_;                        // guards all below
-  std::condition_variable_any work_there_;  // a batch may be taken on
-  std::condition_variable ready_;           // the batch that is due is done
+  std::mutex mutex_;                       // guards the members below
+  std::condition_variable_any startable_;  // a batch can be started
+  std::condition_variable ready_;          // the next batch is done
   std::shared_ptr<const Epoch> epoch_;
-  size_t taken_ = 0;         // batches of the epoch that were taken on: at most slots_.size() more than delivered
-  size_t delivered_ = 0;     // batches that next() gave out
-  std::vector<Slot> slots_;  // batch number i waits in slot i modulo their number
+  size_t started_ = 0;       // batches of the epoch that were started: at most slots_.size() more than delivered_
+  size_t delivered_ = 0;     // batches that next() has returned
+  std::vector<Slot> slots_;  // batch i is in slot i % slots_.size()
 
-  std::vector<std::jthread> workers_;  // the last member: they are stopped and joined before the rest goes
+  std::vector<std::jthread> workers_;  // the last member: they are stopped and joined before the others are destroyed
 };
 
 Loader::Impl::Impl(Split split, const LoaderOptions& options) : split_(std::move(split)), options_(options) {
   check_split(split_);
-  batches_per_epoch();         // an Error for sizes that make no batch
-  backend_of(options.device);  // an Error where it is not available
-  check(options.workers >= 0, "loader: {} is not a number of worker threads", options.workers);
-  check(options.workers == 0 || options.prefetch >= 1, "loader: worker threads cannot hold {} batches ready",
-        options.prefetch);
+  batches_per_epoch();         // throws if the sizes give no batch
+  backend_of(options.device);  // throws if it is not available
+  check(options.workers >= 0, "loader: {} worker threads, expected at least 0", options.workers);
+  check(options.workers == 0 || options.prefetch >= 1,
+        "loader: a prefetch of {} batches, expected at least 1 with worker threads", options.prefetch);
   if (wants_residence(*split_.data, options)) resident_ = split_.data->images()->bytes().on(options.device);
   if (options.workers > 0) slots_.resize(static_cast<size_t>(options.prefetch));
   for (int i = 0; i < options.workers; ++i) {
     try {
       workers_.emplace_back([this](const std::stop_token& stop) { work(stop); });
     } catch (const std::system_error& error) {
-      fail("loader: worker thread {} of {} does not start: {} (with 0 workers none is needed)", i + 1, options.workers,
+      fail("loader: cannot start worker thread {} of {}: {} (0 workers need none)", i + 1, options.workers,
            error.what());
     }
   }
 }
 
 void Loader::Impl::start_epoch(int number, int64_t first_batch) {
-  check(number >= 0, "loader: {} is not the number of an epoch", number);
+  check(number >= 0, "loader: epoch {}, expected at least 0", number);
   check(first_batch >= 0 && first_batch <= batches_per_epoch(), "loader: batch {} of an epoch of {}", first_batch,
         batches_per_epoch());
   const RandomKey key{options_.seed, Purpose::shuffle, 0, static_cast<uint64_t>(number)};
@@ -135,14 +132,14 @@ void Loader::Impl::start_epoch(int number, int64_t first_batch) {
   {
     const std::scoped_lock lock(mutex_);
     epoch_ = std::move(epoch);
-    taken_ = delivered_ = static_cast<size_t>(first_batch);
+    started_ = delivered_ = static_cast<size_t>(first_batch);
     for (Slot& slot : slots_) slot = {};
   }
-  work_there_.notify_all();
+  startable_.notify_all();
 }
 
 std::optional<Batch> Loader::Impl::next() {
-  check(epoch_ != nullptr, "loader: start_epoch comes before next");
+  check(epoch_ != nullptr, "loader: next was called before start_epoch");
   if (delivered_ == epoch_->batches.size()) return std::nullopt;
   if (!workers_.empty()) return finish(take_ready());
   Prepared prepared = prepare(*epoch_, delivered_, staging_);
@@ -150,16 +147,16 @@ std::optional<Batch> Loader::Impl::next() {
   return finish(std::move(prepared));
 }
 
-// While the batch that is due is not ready, the caller's thread reads what no worker has begun: where reading takes
-// longer than training, it would only wait, and so one worker fewer than there are cores keeps all of them busy.
+// While the next batch is not ready, the caller's thread reads batches that no worker has started instead of waiting.
+// One worker fewer than there are cores therefore keeps all cores busy, also if reading takes longer than training.
 Loader::Impl::Prepared Loader::Impl::take_ready() {
   std::optional<Prepared> batch;
   {
     std::unique_lock lock(mutex_);
     Slot& slot = slots_[delivered_ % slots_.size()];
     while (!slot.done()) {
-      if (batch_to_take())
-        make_next(lock, staging_);
+      if (can_start())
+        read_one(lock, staging_);
       else
         ready_.wait(lock);
     }
@@ -167,18 +164,18 @@ Loader::Impl::Prepared Loader::Impl::take_ready() {
     batch.swap(slot.batch);
     ++delivered_;
   }
-  work_there_.notify_one();
+  startable_.notify_one();
   return std::move(*batch);
 }
 
-bool Loader::Impl::batch_to_take() const {
-  return epoch_ && taken_ < epoch_->batches.size() && taken_ < delivered_ + slots_.size();
+bool Loader::Impl::can_start() const {
+  return epoch_ && started_ < epoch_->batches.size() && started_ < delivered_ + slots_.size();
 }
 
-// Takes a batch on and puts it into its slot. The lock is given up in between.
-void Loader::Impl::make_next(std::unique_lock<std::mutex>& lock, std::vector<std::byte>& staging) {
+// Starts a batch, reads it with the lock released, and puts it into its slot.
+void Loader::Impl::read_one(std::unique_lock<std::mutex>& lock, std::vector<std::byte>& staging) {
   const std::shared_ptr<const Epoch> epoch = epoch_;
-  const size_t number = taken_++;
+  const size_t number = started_++;
   lock.unlock();
   Slot slot;
   try {
@@ -187,7 +184,7 @@ void Loader::Impl::make_next(std::unique_lock<std::mutex>& lock, std::vector<std
     slot.error = std::current_exception();
   }
   lock.lock();
-  if (epoch != epoch_) return;  // start_epoch dropped this batch
+  if (epoch != epoch_) return;  // start_epoch discarded this batch
   slots_[number % slots_.size()] = std::move(slot);
   if (number == delivered_) ready_.notify_one();
 }
@@ -195,8 +192,7 @@ void Loader::Impl::make_next(std::unique_lock<std::mutex>& lock, std::vector<std
 void Loader::Impl::work(const std::stop_token& stop) {
   std::vector<std::byte> staging;
   std::unique_lock lock(mutex_);
-  while (work_there_.wait(lock, stop, [&] { return batch_to_take(); }) && !stop.stop_requested())
-    make_next(lock, staging);
+  while (startable_.wait(lock, stop, [&] { return can_start(); }) && !stop.stop_requested()) read_one(lock, staging);
 }
 
 Loader::Impl::Prepared Loader::Impl::prepare(const Epoch& epoch, size_t number, std::vector<std::byte>& staging) const {

@@ -1,4 +1,4 @@
-// Batches of a split, read ahead on threads of the loader's own.
+// Loads a split in batches, which are read ahead on threads of the loader's own.
 #pragma once
 
 #include <memory>
@@ -10,10 +10,10 @@
 
 namespace cofactor {
 
-// Whether a data set's images are copied to the device as bytes, once, and batches made of them there. Data sets that
-// hold no such images, and devices that work in the host's memory, have their samples made on the host.
+// Whether the bytes of a data set's images are copied to the device once, and batches are made there. The samples of
+// other data sets, and those for devices that use the host's memory, are made on the host.
 enum class Resident {
-  automatic,  // where the device has memory of its own and the bytes take at most a quarter of what is free
+  automatic,  // if the device has memory of its own and the bytes take at most a quarter of what is free
   on,         // on any device
   off
 };
@@ -28,41 +28,43 @@ struct LoaderOptions {
   int64_t batch_size = 128;
   SamplerKind sampler = SamplerKind::shuffled;
   LastBatch last_batch = LastBatch::keep;
-  uint64_t seed = 0;  // of the order and of augmentation
+  uint64_t seed = 0;  // of the order of the samples, and of augmentation
   Device device = Device::cpu;
-  int workers = 1;   // threads that read ahead, beside the caller's, which reads where it would wait; 0: none
-  int prefetch = 4;  // batches held ready
+  int workers = 1;   // threads that read ahead; the caller's thread reads too when it would wait; 0: only the caller's
+  int prefetch = 4;  // batches that are kept ready
   Resident resident = Resident::automatic;
 };
 
-// The stream of a sample's augmentation draws in an epoch: {seed, augmentation, 0, epoch * 2^32 + index}, so that the
-// draws depend on the seed, the epoch and the sample's index in its data set alone.
+// The random stream for augmenting a sample in an epoch: {seed, augmentation, 0, epoch * 2^32 + index}. The draws
+// depend only on the seed, the epoch and the sample's index in its data set.
 RandomKey augmentation_key(uint64_t seed, int epoch, int64_t index);
 
-// Iterates over one epoch after another:
+// Iterates over the batches of one epoch after another:
 //   Loader loader(split, options);
 //   loader.start_epoch(epoch);
 //   while (auto batch = loader.next()) ...
-// The batches of an epoch depend on the split, the options and the epoch's number alone, not on workers, prefetch or
-// residence, and are the same on every device, to the bit.
-// A loader is used by one thread at a time.
+// A batch (engine/batch.h) has inputs (B, sample shape) and labels (B) on the device, B being at most the batch size.
+// The batches of an epoch depend only on the split, the options and the epoch's number, not on workers, prefetch or
+// resident, and have the same bits on every device. A loader may be used by one thread at a time.
 class Loader {
  public:
-  // Throws Error where the split is empty or does not fit its data set (an index outside it, a label outside
-  // [0, classes), labels that are more or fewer than the indices), for options that make no batches, where the
-  // device is not available, and where Resident::on meets a data set that holds no images as bytes.
+  // Throws Error if the split is empty or does not fit its data set (an index or a label out of range, or not one label
+  // per index), if the options give no batches, if the device is not available, if a thread cannot be started, and if
+  // `resident` is on but the data set is not an ImageArray.
   Loader(Split split, const LoaderOptions& options);
-  // Does not wait for the end of the epoch, only for the batches that are being read.
+  // Waits only for the batches that are being read.
   ~Loader();
 
-  // Begins an epoch at one of its batches, dropping what is left of the epoch before; the batches before it are not
-  // read. `first_batch` may be the number of batches: then none is left. Throws Error outside [0, batches_per_epoch].
+  // Starts an epoch at one of its batches, and discards what is left of the previous epoch. The batches before
+  // `first_batch` are not read; if it is the number of batches, none is left. Throws Error if it is not in
+  // [0, batches_per_epoch()].
   void start_epoch(int epoch, int64_t first_batch = 0);
-  // The next batch, or nothing at the end of the epoch. An error in reading a batch, also in a worker thread, is thrown
-  // here when that batch is due (a ReadError where the data set threw an Error); the epoch does not go on behind it.
+  // The next batch, or nothing at the end of the epoch. An exception in reading a batch, on any thread, is thrown here
+  // when that batch is due, and again at each further call until a new epoch is started; an Error of the data set is
+  // thrown as ReadError.
   std::optional<Batch> next();
   int64_t batches_per_epoch() const;
-  // Whether the images lie on the device as bytes.
+  // Whether the images' bytes are kept on the device.
   bool resident() const;
 
  private:

@@ -13,13 +13,13 @@
 namespace cofactor {
 
 void parallel_for(int64_t count, int threads, const std::function<void(int64_t)>& work) {
-  check(threads >= 1, "threads: {} of them can do no work", threads);
+  check(threads >= 1, "threads: {} threads, expected at least 1", threads);
   std::atomic<int64_t> next = 0;
   std::atomic<bool> failed = false;
   std::mutex mutex;  // guards the two below
   int64_t failed_at = count;
   std::exception_ptr failure;
-  // Indices are taken in order, so all below the first that fails are taken, and finished, too.
+  // Indices are taken in order, so all those below the first failure are finished too.
   const auto run = [&] {
     for (int64_t i = 0; !failed && (i = next++) < count;) {
       try {
@@ -38,8 +38,8 @@ void parallel_for(int64_t count, int threads, const std::function<void(int64_t)>
       try {
         workers.emplace_back(run);
       } catch (const std::system_error& error) {
-        failed = true;  // the others stop
-        fail("threads: number {} of {} does not start: {}", i + 1, threads, error.what());
+        failed = true;  // stops the others
+        fail("threads: cannot start thread {} of {}: {}", i + 1, threads, error.what());
       }
     }
     run();

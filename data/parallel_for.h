@@ -1,4 +1,4 @@
-// Work on many samples by several threads.
+// Runs independent pieces of work on several threads.
 #pragma once
 
 #include <cstdint>
@@ -6,9 +6,9 @@
 
 namespace cofactor {
 
-// Calls work(i) once for each i in [0, count), on `threads` threads (1: the caller's). Where calls throw, what the one
-// with the lowest i threw is thrown here, once all threads have stopped; not all others have been called then. Throws
-// Error for fewer than 1 thread, and where one does not start.
+// Calls work(i) once for each i in [0, count), on `threads` threads including the caller's. If calls throw, the rest is
+// cancelled, and once all threads have stopped the exception of the lowest i is thrown. Throws Error if `threads` is
+// below 1 or a thread cannot be started.
 void parallel_for(int64_t count, int threads, const std::function<void(int64_t)>& work);
 
 }  // namespace cofactor

@@ -13,7 +13,7 @@ namespace {
 
 using Batches = std::vector<std::vector<int64_t>>;
 
-// The streams of one epoch's draws: the caller's key numbers the first.
+// The random streams of one epoch, numbered from the index of the caller's key.
 enum Stream : uint32_t { kSamples = 0, kBatchOrder = 1, kWithinBatch = 2 };
 
 RandomKey stream_of(RandomKey key, Stream stream) {
@@ -21,7 +21,7 @@ RandomKey stream_of(RandomKey key, Stream stream) {
   return key;
 }
 
-// Consecutive runs of `batch_size` samples, the last one with what is left.
+// Consecutive runs of `batch_size` samples; the last one has the remainder.
 Batches cut(const std::vector<int64_t>& order, size_t batch_size) {
   Batches batches;
   for (size_t begin = 0; begin < order.size(); begin += batch_size) {
@@ -31,8 +31,8 @@ Batches cut(const std::vector<int64_t>& order, size_t batch_size) {
   return batches;
 }
 
-// `total` cut into shares proportional to class_sizes (which sum to `samples`), each the floor or the ceiling of the
-// exact share: the largest remainders are rounded up.
+// Divides `total` into shares proportional to class_sizes (which sum to `samples`). Each is the floor or the ceiling of
+// the exact share: those with the largest remainders are rounded up.
 std::vector<int64_t> proportional_shares(const std::vector<int64_t>& class_sizes, int64_t samples, int64_t total) {
   std::vector<int64_t> shares;
   std::vector<int64_t> remainders;
@@ -48,10 +48,11 @@ std::vector<int64_t> proportional_shares(const std::vector<int64_t>& class_sizes
   return shares;
 }
 
-// counts[b][c]: how many samples of class c batch b gets. Every count is the floor or the ceiling of the exact share,
-// every batch is full but the last, and every sample is used. The last batch is rounded first; a full batch gets the
-// floors, and what each class has left, at most one for each full batch, is dealt to the full batches in turn, class
-// after class: consecutive cards go to different batches, so no batch gets two of a class, and all get equally many.
+// counts[b][c] is the number of samples of class c in batch b. Every count is the floor or the ceiling of the exact
+// share, every batch but the last is full, and every sample is used. The last batch is rounded first. A full batch gets
+// the floors; what is left of each class, at most one sample per full batch, is dealt to the full batches in turn,
+// class after class. Consecutive samples go to different batches, so no batch gets two of a class, and all get equally
+// many.
 Batches stratified_counts(const std::vector<int64_t>& class_sizes, int64_t samples, int64_t batch_size,
                           const RandomKey& key) {
   const int64_t full = samples / batch_size;
@@ -106,14 +107,14 @@ SamplerKind parse_sampler(std::string_view name) {
   if (name == "sequential") return SamplerKind::sequential;
   if (name == "shuffled") return SamplerKind::shuffled;
   if (name == "stratified") return SamplerKind::stratified;
-  fail("sampler: '{}' is none of shuffled, stratified, sequential", name);
+  fail("sampler: unknown sampler '{}', expected sequential, shuffled or stratified", name);
 }
 
 int64_t batch_count(int64_t samples, int64_t batch_size, LastBatch last) {
-  check(batch_size >= 1, "sampler: a batch of {} samples is none", batch_size);
+  check(batch_size >= 1, "sampler: a batch size of {}, expected at least 1", batch_size);
   check(samples >= 1, "sampler: there are no samples to make batches of");
   check(last == LastBatch::keep || samples >= batch_size,
-        "sampler: {} samples do not fill one batch of {}, and short batches are dropped: nothing is left", samples,
+        "sampler: {} samples do not fill a batch of {}, and the short last batch is dropped: no batch is left", samples,
         batch_size);
   return samples / batch_size + (last == LastBatch::keep && samples % batch_size != 0);
 }
@@ -135,15 +136,16 @@ Batches make_batches(SamplerKind kind, const std::vector<int32_t>& labels, int64
       break;
     case SamplerKind::stratified: batches = stratified_batches(labels, batch_size, key); break;
   }
-  batches.resize(static_cast<size_t>(count));  // a last batch that is to be dropped is the one too many
+  batches.resize(static_cast<size_t>(count));  // drops a short last batch
   return batches;
 }
 
 int64_t complete_batch_size(const std::vector<int64_t>& class_sizes, int64_t least) {
   const auto samples = std::accumulate(class_sizes.begin(), class_sizes.end(), int64_t{0});
-  check(!class_sizes.empty() && std::ranges::min(class_sizes) > 0, "sampler: a class without samples is in no batch");
+  check(!class_sizes.empty() && std::ranges::min(class_sizes) > 0,
+        "sampler: a class has no samples, so that no batch can hold one");
   const int64_t rarest = std::ranges::min(class_sizes);
-  // A full batch may get no more than the share of each class, rounded down.
+  // A full batch may get only the share of each class, rounded down.
   for (int64_t size = std::max(least, (samples + rarest - 1) / rarest); size < samples; ++size) {
     const int64_t rest = samples % size;
     if (rest == 0 || std::ranges::min(proportional_shares(class_sizes, samples, rest)) > 0) return size;

@@ -1,4 +1,4 @@
-// In which order an epoch visits a split's samples, and how they are cut into batches.
+// The order in which an epoch visits the samples of a split, and how they are divided into batches.
 #pragma once
 
 #include <cstdint>
@@ -10,26 +10,27 @@
 namespace cofactor {
 
 enum class SamplerKind {
-  sequential,  // as they come
-  shuffled,    // a new random order each epoch
-  stratified,  // random, each batch with its share of every class (the exact share, rounded down or up)
+  sequential,  // in the order of the split
+  shuffled,    // a new random order in each epoch
+  stratified,  // random, with each class's share of the split in every batch, rounded down or up
 };
-enum class LastBatch { keep, drop };  // what becomes of a last batch with fewer samples than the others
+enum class LastBatch { keep, drop };  // whether an epoch has a last batch with fewer samples
 
-// "shuffled" or "stratified" or "sequential"; any other name is an Error.
+// "sequential", "shuffled" or "stratified". Throws Error for any other name.
 SamplerKind parse_sampler(std::string_view name);
 
-// How many batches an epoch has. Throws Error where batch_size is below 1, where there are no samples, and where
-// dropping short batches would leave none.
+// The number of batches in an epoch. Throws Error if batch_size is below 1, there are no samples, or dropping the last
+// batch would leave none.
 int64_t batch_count(int64_t samples, int64_t batch_size, LastBatch last);
 
-// The positions (0 .. labels.size() - 1) of each batch of an epoch; each position is in one batch, or was dropped with
-// the last one. key.step is the epoch; draws use key.index to key.index + 2. Throws Error as batch_count does.
+// For each batch of an epoch, the positions in the split (0 .. labels.size() - 1) of its samples. Each position is in
+// exactly one batch, or dropped with the last one. key.step is the epoch; the streams key.index to key.index + 2 are
+// used. Throws Error as batch_count does.
 std::vector<std::vector<int64_t>> make_batches(SamplerKind kind, const std::vector<int32_t>& labels, int64_t batch_size,
                                                LastBatch last, const RandomKey& key);
 
-// The least batch size, from `least` on, with which every batch of a stratified epoch has a sample of each class; all
-// samples in one batch at most. class_sizes: the samples of each class. Throws Error where a class has none.
+// The smallest batch size from `least` up with which every batch of a stratified epoch has a sample of each class; at
+// most all samples in one batch. class_sizes holds the number of samples of each class. Throws Error if one is 0.
 int64_t complete_batch_size(const std::vector<int64_t>& class_sizes, int64_t least = 1);
 
 }  // namespace cofactor

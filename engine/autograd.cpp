@@ -29,7 +29,7 @@ std::vector<std::shared_ptr<Node>> topological_order(const std::shared_ptr<Node>
   return order;
 }
 
-// A gradient of the broadcast shape, summed back to the shape that was broadcast.
+// A gradient of the broadcast shape, summed to the shape before broadcasting.
 Tensor sum_to(const Tensor& grad, const Shape& shape) {
   if (grad.shape() == shape) return grad;
   Shape kept = grad.shape();  // the target's extents, aligned at the end, 1 where the target has no axis
@@ -39,7 +39,7 @@ Tensor sum_to(const Tensor& grad, const Shape& shape) {
   return result.view(shape);
 }
 
-// Whether `shape` broadcasts to `grad`'s shape, so that summing back makes sense.
+// Whether `shape` broadcasts to `grad`'s shape.
 bool broadcasts_to(const Shape& shape, const Shape& grad) {
   if (shape.rank() > grad.rank()) return false;
   for (int axis = 1; axis <= shape.rank(); ++axis)

@@ -23,6 +23,8 @@
 
 namespace cofactor {
 
+class DeviceFeatures;
+
 struct MemoryStats {
   size_t in_use = 0;           // bytes held by live tensors
   size_t peak = 0;             // the largest value of in_use so far
@@ -34,6 +36,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual Device device() const = 0;
+  // What the device can do beside kernels; features_of(device) for those who do not include this header.
+  virtual DeviceFeatures& features() = 0;
 
   // ---- memory. Thread-safe and pooled: a freed block serves the next request of its size.
   virtual void* allocate(size_t bytes) = 0;

@@ -37,6 +37,11 @@ std::vector<Device> available_devices();
 // Throws Error for any other name, and for a device that is not available.
 Device parse_device(std::string_view name);
 
+// What the cpu backend's kernels are compiled for: "native" (the machine that built this), or the best of "x86-64-v3"
+// and "x86-64-v4" (AVX-512) that this processor runs; "none" without a cpu backend. The environment variable
+// COFACTOR_CPU_VARIANT names another. Throws Error where this build lacks that one, or the processor does not run it.
+std::string_view cpu_variant();
+
 // The number of threads that the host's kernels divide their work among, for the whole process: OMP_NUM_THREADS where
 // it is set, else the number of cores, until it is set here. Results are bitwise repeatable for a given number; another
 // number may change the order of sums. No more threads run at once than there are cores. set_num_threads throws Error

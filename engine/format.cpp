@@ -1,4 +1,5 @@
-// The formatters of the core types, out of line: fmt/format.h costs every file that sees it a second of compilation.
+// The formatters of the core types, out of line: fmt/format.h adds a second of compilation to every file that includes
+// it.
 #include <fmt/format.h>
 
 #include "engine/device.h"

@@ -143,8 +143,8 @@ GradientComparison compare_gradients(const std::function<Tensor()>& loss, const 
   const NoGrad no_grad;
   GradientComparison worst;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    const auto& [name, tensor] = inputs[i];
-    check(tensor.grad().defined(), "compare_gradients: the loss does not depend on {}", name);
+    const Tensor& tensor = inputs[i].tensor;
+    check(tensor.grad().defined(), "compare_gradients: the loss does not depend on {}", inputs[i].name);
     const Values start = tensor.to_vector<double>();
     const Values direction = random_direction(tensor.numel(), 50 + static_cast<uint32_t>(i));
     const auto shifted = [&](double by) {

@@ -15,7 +15,7 @@ void Shape::push_back(int64_t extent) {
 int64_t Shape::numel() const {
   int64_t count = 1;
   for (int64_t extent : *this)
-    check(!__builtin_mul_overflow(count, extent, &count), "shape: {} has more elements than 64 bits count", *this);
+    check(!__builtin_mul_overflow(count, extent, &count), "shape: {} has too many elements for 64 bits", *this);
   return count;
 }
 

@@ -17,14 +17,14 @@ TrainingPlan stepped_plan(double lr) {
 }
 
 ExperimentTable make_table() {
-  ExperimentTable table{.name = "cifar10",
-                        .description = "CIFAR-10, noise between similar classes (L_DMI, section 5.2, Figure 3)",
-                        .paper =
-                            "ResNet-34, --noise similar-classes, --rate 0 to 0.9, ce, dmi, gce, fw and lccn, five "
-                            "seeds, batch size 128;\n"
-                            "  SGD with momentum 0.9 and weight decay 1e-4; rates, their steps and epochs are the "
-                            "published code's, whose\n"
-                            "  batch size is 256. The methods that the paper does not have take gce's schedule."};
+  ExperimentTable table;
+  table.name = "cifar10";
+  table.description = "CIFAR-10, noise between similar classes (L_DMI, section 5.2, Figure 3)";
+  table.paper =
+      "ResNet-34, --noise similar-classes, --rate 0 to 0.9, ce, dmi, gce, fw and lccn, five seeds,\n"
+      "  batch size 128; SGD with momentum 0.9 and weight decay 1e-4. The rates, their steps and the epochs\n"
+      "  are the published code's, whose batch size is 256. Methods that the paper does not have take the\n"
+      "  schedule of gce.";
   table.class_names.assign(kCifar10Classes.begin(), kCifar10Classes.end());
   table.noises = {"similar-classes", "uniform", "symmetric"};
   TrainingPlan lccn = sgd_plan(0.5, 120);

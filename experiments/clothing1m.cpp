@@ -12,19 +12,17 @@ namespace {
 using namespace cofactor;
 
 ExperimentTable make_table() {
-  ExperimentTable table{
-      .name = "clothing1m",
-      .description = "Clothing1M, a million images with the noisy labels of shops (L_DMI, section 5.3, Table 1)",
-      .paper =
-          "ResNet-50, ce, dmi, gce, fw and lccn, batch size 256; dmi by SGD with momentum 0.9, weight decay 1e-3 and\n"
-          "  rate 1e-6, from the sixth of ten epochs on 0.5e-6. ce is the published code's: 0.01, then 0.001. For gce, "
-          "fw\n"
-          "  and lccn neither has any settings: here they and the methods that the paper does not have take dmi's. "
-          "The\n"
-          "  noise is the labels' own, so validation and test are clean. --init starts from ImageNet's weights, say\n"
-          "  (README.md has how to make the file). --data is the folder that has annotations/ and images/; it is "
-          "given\n"
-          "  out on request: https://github.com/Cysu/noisy_label"};
+  ExperimentTable table;
+  table.name = "clothing1m";
+  table.description = "Clothing1M, a million images with the noisy labels of shops (L_DMI, section 5.3, Table 1)";
+  table.paper =
+      "ResNet-50, ce, dmi, gce, fw and lccn, batch size 256; dmi with SGD, momentum 0.9, weight decay\n"
+      "  1e-3 and rate 1e-6, from the sixth of ten epochs on 0.5e-6. ce has the published code's rates, 0.01\n"
+      "  and then 0.001. For gce, fw and lccn neither gives any: here they, and methods that the paper does\n"
+      "  not have, take those of dmi. The noise is the labels' own, so validation and test are clean. --init\n"
+      "  starts from weights such as ImageNet's (README.md says how to make the file).\n"
+      "The data: --data is the folder that has annotations/ and images/; its authors provide it on request,\n"
+      "  https://github.com/Cysu/noisy_label";
   table.class_names.assign(kClothing1mClasses.begin(), kClothing1mClasses.end());
   TrainingPlan plan = sgd_plan(0.01, 10);
   plan.batch_size = 256;
@@ -67,7 +65,7 @@ class Clothing1mExperiment : public ImageExperiment {
     const Shape shape = transformed_shape(options.evaluation);
     Network network = select_network(static_cast<int64_t>(classes.size()), shape[0], shape[1]);
     Clothing1m data = load_clothing1m(folders.data, options);
-    std::vector<BrokenImage> broken = std::move(data.broken_train);
+    std::vector<BrokenSample> broken = std::move(data.broken_train);
     for (const auto* more : {&data.broken_validation, &data.broken_test})
       broken.insert(broken.end(), more->begin(), more->end());
     return join({std::move(data.train), std::move(data.validation), std::move(data.test)}, std::move(network),

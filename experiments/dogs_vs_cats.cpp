@@ -12,15 +12,15 @@ namespace {
 using namespace cofactor;
 
 ExperimentTable make_table() {
-  ExperimentTable table{
-      .name = "dogs_vs_cats",
-      .description = "Dogs vs. Cats, cats labelled as dogs (L_DMI, section 5.2, Figure 3)",
-      .paper =
-          "VGG-16, --rate 0 to 0.9, ce, dmi, gce, fw and lccn, five seeds, batch size 128, images as in CIFAR-10; SGD\n"
-          "  with momentum 0.9, weight decay 1e-4 and rate 1e-5 for dmi; the other rates and the epochs are the "
-          "published\n"
-          "  code's. The methods that the paper does not have take gce's schedule. --data is the folder that Kaggle's\n"
-          "  train.zip unpacks to: https://www.kaggle.com/c/dogs-vs-cats/data"};
+  ExperimentTable table;
+  table.name = "dogs_vs_cats";
+  table.description = "Dogs vs. Cats, cats labelled as dogs (L_DMI, section 5.2, Figure 3)";
+  table.paper =
+      "VGG-16, --rate 0 to 0.9, ce, dmi, gce, fw and lccn, five seeds, batch size 128, images as in\n"
+      "  CIFAR-10; SGD with momentum 0.9, weight decay 1e-4 and, for dmi, rate 1e-5. The other rates and the\n"
+      "  epochs are the published code's. Methods that the paper does not have take the schedule of gce.\n"
+      "The data: --data is the folder that Kaggle's train.zip unpacks to,\n"
+      "  https://www.kaggle.com/c/dogs-vs-cats/data";
   table.class_names = {"cat", "dog"};
   table.noises = {"cat-to-dog"};
   table.pretraining = sgd_plan(1e-4, 50);

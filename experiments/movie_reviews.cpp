@@ -2,7 +2,7 @@
 #include "data/sets/movie_reviews.h"
 
 #include "data/checksum.h"
-#include "data/text/embeddings.h"
+#include "data/text/word_vectors.h"
 #include "experiments/sweep/protocol.h"
 #include "models/word_cnn.h"
 
@@ -14,17 +14,15 @@ using namespace cofactor;
 constexpr uint64_t kVectorsSeed = 1;
 
 ExperimentTable make_table() {
-  ExperimentTable table{
-      .name = "movie_reviews",
-      .description = "Movie reviews (MR), positive against negative, under label noise (L_DMI, section 5.2, Figure 3)",
-      .paper =
-          "--rate 0 to 0.9, ce, dmi, gce, fw and lccn, five seeds; vectors of 128 random values; what the\n"
-          "  published code has: ce with Adam 1e-3, lccn with SGD 1e-4, the others with Adam 1e-4, batch size 128, 50\n"
-          "  epochs each. The methods that the paper does not have take gce's schedule.\n"
-          "The data: rt-polarity.neg and rt-polarity.pos of the sentence polarity data set v1.0, "
-          "rt-polaritydata.tar.gz "
-          "from\n"
-          "  https://www.cs.cornell.edu/people/pabo/movie-review-data/"};
+  ExperimentTable table;
+  table.name = "movie_reviews";
+  table.description = "Movie reviews (MR), positive against negative, under label noise (L_DMI, section 5.2, Figure 3)";
+  table.paper =
+      "--rate 0 to 0.9, ce, dmi, gce, fw and lccn, five seeds; word vectors of 128 random values. From\n"
+      "  the published code: ce with Adam 1e-3, lccn with SGD 1e-4, the others with Adam 1e-4, batch size\n"
+      "  128, 50 epochs each. Methods that the paper does not have take the schedule of gce.\n"
+      "The data: rt-polarity.neg and rt-polarity.pos of the sentence polarity data set v1.0,\n"
+      "  rt-polaritydata.tar.gz from https://www.cs.cornell.edu/people/pabo/movie-review-data/";
   table.class_names = {"negative", "positive"};
   table.noises = {"positive-to-negative"};
   const TrainingPlan adam = {.optimizer = OptimizerKind::adam, .lr = 1e-4, .epochs = 50, .batch_size = 128};

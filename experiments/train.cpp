@@ -19,19 +19,17 @@ constexpr int kSide = 224;
 constexpr double kCut = 224.0 / 256.0;  // the part of a side that a crop leaves, as is usual with ImageNet's networks
 
 ExperimentTable make_table() {
-  ExperimentTable table{
-      .name = "train",
-      .description =
-          "Train on your own images, one folder per class, with labels that may be wrong, and report the labels",
-      .paper =
-          "it does not have this experiment. --data FOLDER has a folder of images for each class; of each class a "
-          "fifth\n"
-          "  validates (or val beside train does, or what --split says). Each run's folder gets per_class.csv "
-          "(precision, "
-          "recall and F1 on the test), joint_matrix.csv (of\n"
-          "  outputs and given labels, on what was not trained on) and suspects.csv: the images whose labels look "
-          "wrong,\n"
-          "  the most certain first. --noise adds noise to labels that are right, to try this out."};
+  ExperimentTable table;
+  table.name = "train";
+  table.description =
+      "Train on your own images, one folder per class, with labels that may be wrong, and report the labels";
+  table.paper =
+      "it does not have this experiment.\n"
+      "The data: --data has a folder of images for each class. A fifth of each class validates, or the folder\n"
+      "  val beside train, or what --split says. Each run writes per_class.csv (precision, recall and F1 on\n"
+      "  the test set), joint_matrix.csv (of outputs and given labels, on images that were not trained on)\n"
+      "  and suspects.csv (the images whose labels look wrong, the most certain first) to its folder. --noise\n"
+      "  adds noise to correct labels, to try this out.";
   table.noises = {"similar-classes", "uniform", "symmetric"};
   const TrainingPlan adam{.optimizer = OptimizerKind::adam, .lr = 1e-4, .epochs = 30, .batch_size = 128};
   table.pretraining = adam;

@@ -1,29 +1,30 @@
-// Activations and reshaping as layers, for Sequential. Where a convolution or a batch norm comes just before a ReLU,
-// their option to fuse it is faster.
+// Activations and reshaping as layers, for Sequential. A ReLU directly after a convolution or a batch norm is faster as
+// an option of that layer.
 #pragma once
 
 #include "layers/module.h"
 
 namespace cofactor {
 
-// max(x, 0)
+// max(x, 0), for x of any shape.
 class Relu : public Module {
  public:
   Tensor forward(const Tensor& x) override;
 };
 
+// tanh(x), for x of any shape.
 class Tanh : public Module {
  public:
   Tensor forward(const Tensor& x) override;
 };
 
-// 1 / (1 + exp(-x))
+// 1 / (1 + exp(-x)), for x of any shape.
 class Sigmoid : public Module {
  public:
   Tensor forward(const Tensor& x) override;
 };
 
-// (N, ...) to (N, product of the rest)
+// (N, ...) to (N, product of the other extents).
 class Flatten : public Module {
  public:
   Tensor forward(const Tensor& x) override;

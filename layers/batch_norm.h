@@ -8,20 +8,23 @@
 namespace cofactor {
 
 struct BatchNormOptions {
-  int64_t features = 0;  // channels
-  double momentum = 0.1, epsilon = 1e-5;
-  Activation activation = Activation::none;  // to fuse
+  int64_t features = 0;                      // channels
+  double momentum = 0.1;                     // weight of the batch in the running statistics
+  double epsilon = 1e-5;                     // added to the variance
+  Activation activation = Activation::none;  // fused
 };
 
-// x (..., C), of the same shape out: normalised with the batch's statistics in training, with the running ones in
-// evaluation. Parameters: weight (C), ones at first, and bias (C), zeros. Buffers: running_mean (C), zeros;
-// running_var (C), ones; num_batches_tracked, a scalar that counts the batches trained on. PyTorch's files have it as
-// I64, ours as I32 (each side reads both); it is kept on the host, whatever the device.
+// x (..., C) to the same shape: normalised with the statistics of the batch in training, and with the running
+// statistics in evaluation (formulas and errors: engine/ops/batch_norm.h). Parameters: weight (C), initially 1, and
+// bias (C), initially 0. Buffers: running_mean (C), initially 0; running_var (C), initially 1; and num_batches_tracked,
+// a scalar that counts the training batches and is always on the host. PyTorch's files store it as I64, those of this
+// project as I32; both can be read. Throws Error if `features` is below 1.
 class BatchNorm : public Module {
  public:
   BatchNorm(Initializer& init, const BatchNormOptions& options);
   Tensor forward(const Tensor& x) override;
-  // The same with `residual`, of x's shape, added before the activation: the end of a residual block (He et al. 2016).
+  // The same with `residual`, which has the shape of x, added before the activation, as at the end of a residual block
+  // (He et al. 2016).
   Tensor forward(const Tensor& x, const Tensor& residual);
 
  private:

@@ -15,8 +15,8 @@ Conv2dOptions Conv2dOptions::square(int64_t in_channels, int64_t out_channels, i
 Conv2d::Conv2d(Initializer& init, const Conv2dOptions& options) : params_(options.params) {
   const auto& [in, out, height, width, bias, params, deviation] = options;
   check(in >= 1 && out >= 1 && height >= 1 && width >= 1,
-        "conv2d layer: {} channels to {} with a kernel of {} x {}, expected at least 1 of each", in, out, height,
-        width);
+        "conv2d layer: {} input and {} output channels with a kernel of {} x {}, expected at least 1 of each", in, out,
+        height, width);
   const double bound = Initializer::bound(in * height * width);
   const FileLayout layout{.kind = FileLayout::Kind::conv_weight};
   const Shape shape{out, height, width, in};

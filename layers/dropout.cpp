@@ -6,7 +6,7 @@
 namespace cofactor {
 
 Dropout::Dropout(double p) : p_(p) {
-  check(p >= 0.0 && p < 1.0, "dropout layer: p is {}, expected [0, 1)", p);
+  check(p >= 0.0 && p < 1.0, "dropout layer: p is {}, expected a probability in [0, 1)", p);
 }
 
 Tensor Dropout::forward(const Tensor& x) {

@@ -5,9 +5,10 @@
 
 namespace cofactor {
 
-// In training each value is 0 with probability p, else divided by 1 - p; in evaluation x itself. The mask depends on
-// the seed and step of Module::set_random, on this layer's place in the network and on the value's position alone: name
-// a new step before each forward. Throws Error for p outside [0, 1).
+// x to the same shape. In training each value is set to 0 with probability p and divided by 1 - p otherwise; in
+// evaluation x is returned. The mask depends only on the seed and step of Module::set_random, which must be called
+// before each forward, on the position of this layer in the network, and on the position of the value. Throws Error
+// unless p is in [0, 1).
 class Dropout : public Module {
  public:
   explicit Dropout(double p = 0.5);

@@ -1,4 +1,4 @@
-// A table of vectors, as torch.nn.Embedding.
+// A table of vectors, looked up by index, as torch.nn.Embedding.
 #pragma once
 
 #include "layers/init.h"
@@ -8,12 +8,13 @@ namespace cofactor {
 
 struct EmbeddingOptions {
   int64_t count = 0, dimension = 0;
-  std::vector<float> vectors = {};  // (count, dimension) to start from; empty: standard normal
-  bool trained = true;              // false: a buffer, which is saved and stays as it is
+  std::vector<float> vectors = {};  // initial values (count, dimension), row-major; empty: standard normal
+  bool trained = true;              // false: the table is a buffer, which is saved but not trained
 };
 
-// Indices x (...) in i32, each in [0, count) (callers check on the host), to (..., dimension). Parameter (or buffer):
-// weight (count, dimension). Throws Error for extents below 1, and for vectors of another number.
+// Indices x (...) in i32 to (..., dimension). Indices must be in [0, count); this is not checked, since they are on the
+// device. Parameter or buffer: weight (count, dimension). Throws Error if an extent is below 1 or `vectors` has another
+// size.
 class Embedding : public Module {
  public:
   Embedding(Initializer& init, const EmbeddingOptions& options);

@@ -6,16 +6,16 @@ namespace cofactor {
 
 namespace {
 
-// The weight as four axes, (O, H, W, I): a flattened one before the flatten.
+// The shape of the weight as (O, H, W, I); of a flattened one, before the flatten.
 Shape image_shape(const Shape& shape, const FileLayout& layout) {
   if (layout.kind == FileLayout::Kind::conv_weight) {
-    check(shape.rank() == 4, "file layout: a convolution's weight has shape {}, expected (O, H, W, I)", shape);
+    check(shape.rank() == 4, "file layout: the weight of a convolution has shape {}, expected (O, H, W, I)", shape);
     return shape;
   }
   const int64_t pixels = layout.height * layout.width;
   check(shape.rank() == 2 && layout.height > 0 && layout.width > 0 && shape[1] % pixels == 0,
-        "file layout: a weight of shape {} does not follow the flatten of an image of {} x {}", shape, layout.height,
-        layout.width);
+        "file layout: a weight of shape {}, expected one that fits a flattened image of {} x {} pixels", shape,
+        layout.height, layout.width);
   return {shape[0], layout.height, layout.width, shape[1] / pixels};
 }
 
@@ -23,8 +23,8 @@ Tensor host_copy(const Tensor& tensor) {
   return tensor.clone().to(kHost);
 }
 
-// A copy, on the host, with each of `count` matrices (rows, columns) transposed; its shape is `shape`. Large networks
-// pass through here at every checkpoint, and a general permutation takes several times as long.
+// Copies the tensor to the host with each of `count` matrices (rows, columns) transposed; the result has `shape`. A
+// general permutation takes several times as long, and large networks are converted at every checkpoint.
 Tensor transposed(const Tensor& tensor, int64_t count, int64_t rows, int64_t columns, const Shape& shape) {
   const Tensor host = tensor.detach().to(kHost);
   Tensor result = Tensor::empty(shape, tensor.dtype(), kHost);

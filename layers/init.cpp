@@ -34,12 +34,12 @@ Tensor Initializer::constant(const Shape& shape, double value) const {
 }
 
 double Initializer::bound(int64_t fan_in) {
-  check(fan_in >= 1, "initializer: a layer with {} inputs for each output", fan_in);
+  check(fan_in >= 1, "initializer: a layer with {} inputs per output, expected at least 1", fan_in);
   return 1.0 / std::sqrt(static_cast<double>(fan_in));
 }
 
 double Initializer::kaiming_deviation(int64_t fan_out) {
-  check(fan_out >= 1, "initializer: a layer with {} outputs for each input", fan_out);
+  check(fan_out >= 1, "initializer: a layer with {} outputs per input, expected at least 1", fan_out);
   return std::sqrt(2.0 / static_cast<double>(fan_out));
 }
 

@@ -6,7 +6,7 @@ namespace cofactor {
 
 Linear::Linear(Initializer& init, const LinearOptions& options) {
   const auto& [in, out, bias, height, width, deviation] = options;
-  check(in >= 1 && out >= 1, "linear layer: {} features to {}, expected at least 1 of each", in, out);
+  check(in >= 1 && out >= 1, "linear layer: {} input and {} output features, expected at least 1 of each", in, out);
   const double bound = Initializer::bound(in);
   FileLayout layout;
   if (height != 0 || width != 0) layout = {FileLayout::Kind::flattened_weight, height, width};

@@ -1,4 +1,4 @@
-// A linear map with learned weights, as torch.nn.Linear.
+// A linear layer, as torch.nn.Linear.
 #pragma once
 
 #include <optional>
@@ -11,15 +11,16 @@ namespace cofactor {
 struct LinearOptions {
   int64_t in_features = 0, out_features = 0;
   bool bias = true;
-  // Where x is a flattened image: its extents before the flatten. Columns of the weight follow H, W, C here and C, H, W
-  // in files; 0 where there was no flatten.
+  // If x is a flattened image, the extents of the image: the columns of the weight are in H, W, C order in memory and
+  // in C, H, W order in files. 0: x is not a flattened image.
   int64_t flattened_height = 0, flattened_width = 0;
-  // Where it is set, the weight starts normal with this standard deviation, and the bias at 0.
+  // If set, initial weights are normal with this standard deviation, and initial biases are 0.
   std::optional<double> initial_deviation = {};
 };
 
-// x (N, I) to x w^T + b, (N, O). Parameters: weight (O, I), bias (O); both start uniform within 1 / sqrt(I),
-// unless a deviation is given. Throws Error for extents below 1, and for flattened extents that do not divide I.
+// x (N, I) to x w^T + b, (N, O). Parameters: weight (O, I) and, if there is one, bias (O). Initial values are uniform
+// in [-a, a) with a = 1 / sqrt(I), unless a deviation is given. Throws Error if an extent is below 1 or the flattened
+// extents do not divide I.
 class Linear : public Module {
  public:
   Linear(Initializer& init, const LinearOptions& options);

@@ -38,11 +38,11 @@ void Module::compute_in_bf16(bool on) {
   visit(*this, "", [on](const std::string&, Module& module) { module.bf16_ = on; });
 }
 
-Tensor Module::enter(const Tensor& x) const {
+Tensor Module::cast_input(const Tensor& x) const {
   return bf16_ ? cast(x, DType::bf16) : x;
 }
 
-Tensor Module::leave(const Tensor& logits) const {
+Tensor Module::cast_logits(const Tensor& logits) const {
   return bf16_ ? cast(logits, DType::f32) : logits;
 }
 
@@ -69,10 +69,10 @@ void Module::load_state(const std::vector<NamedTensor>& state) {
   std::map<std::string, Tensor> given;
   for (const auto& [name, tensor] : state) {
     check(tensor.defined(), "load_state: '{}' is undefined", name);
-    check(given.emplace(name, tensor).second, "load_state: '{}' is there twice", name);
+    check(given.emplace(name, tensor).second, "load_state: '{}' is given twice", name);
   }
 
-  // Everything is checked and converted before the first tensor is written.
+  // Everything is checked and converted before the first tensor is changed.
   std::vector<std::pair<Tensor, Tensor>> copies;  // to, from
   visit(*this, "", [&](const std::string& prefix, const Module& module) {
     for (const auto* entries : {&module.parameters_, &module.buffers_}) {
@@ -82,21 +82,21 @@ void Module::load_state(const std::vector<NamedTensor>& state) {
         const Tensor& source = found->second;
         const Shape shape = file_shape(tensor.shape(), layout);
         check(source.shape() == shape && source.dtype() == tensor.dtype(),
-              "load_state: '{}' is {} in {}, expected {} in {}", prefix + name, source.shape(), source.dtype(), shape,
-              tensor.dtype());
+              "load_state: '{}' has shape {} in {}, expected {} in {}", prefix + name, source.shape(), source.dtype(),
+              shape, tensor.dtype());
         copies.emplace_back(tensor, from_file_layout(source, tensor.shape(), layout));
         given.erase(found);
       }
     }
   });
-  check(given.empty(), "load_state: '{}' is unknown to this network", given.empty() ? "" : given.begin()->first);
+  check(given.empty(), "load_state: this network has no tensor '{}'", given.empty() ? "" : given.begin()->first);
   for (const auto& [to, from] : copies) to.copy_from(from);
 }
 
 Tensor Module::register_parameter(std::string name, Tensor tensor, FileLayout layout) {
   check_new_name(name);
   check(tensor.defined(), "register_parameter: '{}' is undefined", name);
-  file_shape(tensor.shape(), layout);  // an Error where they do not fit
+  file_shape(tensor.shape(), layout);  // throws if they do not fit
   tensor.set_requires_grad(true);
   parameters_.push_back({std::move(name), tensor, layout});
   return tensor;
@@ -120,11 +120,11 @@ RandomKey Module::random_key(Purpose purpose) const {
 }
 
 void Module::check_new_name(const std::string& name) const {
-  check(!name.empty() && name.find('.') == std::string::npos, "module: '{}' is no name: empty, or with a dot", name);
+  check(!name.empty() && name.find('.') == std::string::npos, "module: the name '{}' is empty or contains a dot", name);
   const bool taken = std::ranges::find(parameters_, name, &Entry::name) != parameters_.end() ||
                      std::ranges::find(buffers_, name, &Entry::name) != buffers_.end() ||
                      std::ranges::any_of(children_, [&](const auto& child) { return child.first == name; });
-  check(!taken, "module: the name '{}' is taken", name);
+  check(!taken, "module: the name '{}' is already taken", name);
 }
 
 }  // namespace cofactor

@@ -1,4 +1,4 @@
-// The base of layers and networks: named parameters, buffers and submodules.
+// The base class of layers and networks: named parameters, buffers and submodules, as torch.nn.Module.
 #pragma once
 
 #include <memory>
@@ -22,31 +22,34 @@ class Module {
   virtual Tensor forward(const Tensor& x) = 0;
   Tensor operator()(const Tensor& x) { return forward(x); }
 
-  // This module's and all submodules' tensors, named by path: "conv1.weight". Handles: writing to them writes the
-  // module's. Parameters are trained; buffers (running statistics) are only saved.
+  // The tensors of this module and of all submodules, named by path: "conv1.weight". They are handles: writing to them
+  // changes the module. Parameters are trained; buffers, such as running statistics, are only saved.
   std::vector<NamedTensor> parameters() const;
   std::vector<NamedTensor> buffers() const;
 
-  // Training or evaluation, for this module and all below: dropout and batch norm differ.
+  // Sets training or evaluation mode, which dropout and batch norm depend on, in this module and all submodules.
   void train(bool training = true);
   void eval() { train(false); }
   bool training() const { return training_; }
 
-  // Whether this module and all below compute in bf16: activations, and the copies of f32 parameters that meet them.
-  // Parameters, their gradients, statistics and what a network returns stay f32.
+  // Whether this module and all submodules compute in bf16: activations are bf16, and so are the copies of parameters
+  // that ops compute with. Parameters, gradients, running statistics and the logits of a network remain f32.
   void compute_in_bf16(bool on = true);
 
-  // Names the random draws of the next forward: dropout masks depend on the seed, the step and the layer's place alone.
+  // Sets the random streams of the next forward. Dropout masks depend only on the seed, the step, and the position of
+  // the layer in the network.
   void set_random(uint64_t seed, uint64_t step);
 
-  // Copies of all parameters and buffers in PyTorch's layout, on the host, ready for save_safetensors; and back.
-  // load_state throws Error where a name is missing, unknown, or has another shape or dtype, and then changes nothing.
+  // Copies of all parameters and buffers, on the host and in PyTorch's layout, as save_safetensors takes them.
   std::vector<NamedTensor> state() const;
+  // Sets all parameters and buffers from such copies, on any device. Throws Error if a tensor is missing, unknown,
+  // given twice, or has another shape or dtype; then nothing is changed.
   void load_state(const std::vector<NamedTensor>& state);
 
  protected:
-  // Registration, in the order of the constructor. The tensors are leaves on the module's device; a parameter is set to
-  // require a gradient. Throws Error for a name that is empty, has a dot or is taken, and for a null or undefined one.
+  // Register a tensor or submodule, and return it. They are listed in the order of registration. A parameter is set to
+  // require a gradient. Throws Error if the name is empty, contains a dot or is taken, if the tensor is undefined or
+  // the module null, and if the layout does not fit the tensor.
   Tensor register_parameter(std::string name, Tensor tensor, FileLayout layout = {});
   Tensor register_buffer(std::string name, Tensor tensor);
   template <class M>
@@ -54,12 +57,12 @@ class Module {
     add_child(name, module);
     return module;
   }
-  // The key of this layer's draws in this step.
+  // The random stream of this layer in this step.
   RandomKey random_key(Purpose purpose) const;
   bool computes_in_bf16() const { return bf16_; }
-  // A network's images as its first layer takes them, and its logits as a loss does: through bf16 where it computes so.
-  Tensor enter(const Tensor& x) const;
-  Tensor leave(const Tensor& logits) const;
+  // For networks: the input cast to bf16 if the network computes in bf16, and the logits cast back to f32.
+  Tensor cast_input(const Tensor& x) const;
+  Tensor cast_logits(const Tensor& logits) const;
 
  private:
   struct Entry {
@@ -69,7 +72,7 @@ class Module {
   };
   void add_child(std::string name, std::shared_ptr<Module> module);
   void check_new_name(const std::string& name) const;
-  // Visits this module (or const Module) and all below, depth first, with the path of each ("", "conv1.").
+  // Visits this module and all submodules, depth first, with the path of each ("", "conv1.").
   template <class Self, class Visit>
   static void visit(Self& self, const std::string& prefix, const Visit& visitor);
 
@@ -77,7 +80,7 @@ class Module {
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
   bool training_ = true, bf16_ = false;
   uint64_t seed_ = 0, step_ = 0;
-  uint32_t index_ = 0;  // this module's place in the walk: numbers its random draws
+  uint32_t index_ = 0;  // position in the order of visits: the index of its random stream
 };
 
 }  // namespace cofactor

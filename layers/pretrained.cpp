@@ -16,13 +16,13 @@ namespace {
 
 constexpr std::string_view kBatchCounter = "num_batches_tracked";
 
-// "classifier.6" of "classifier.6.bias"; empty for a tensor of the network itself.
+// "classifier.6" for "classifier.6.bias"; empty for a tensor of the network itself.
 std::string layer_of(const std::string& name) {
   const size_t dot = name.rfind('.');
   return dot == std::string::npos ? std::string() : name.substr(0, dot);
 }
 
-// Whether the extents agree from the second one on: a classifier's weight or bias for other classes.
+// Whether only the first extents differ, as in the weight or bias of a classifier for other classes.
 bool same_but_rows(const Shape& a, const Shape& b) {
   return a.rank() == b.rank() && a.rank() >= 1 && a[0] != b[0] && std::equal(a.begin() + 1, a.end(), b.begin() + 1);
 }
@@ -32,12 +32,12 @@ using State = std::map<std::string, Tensor>;
 State by_name(const std::vector<NamedTensor>& tensors) {
   State state;
   for (const auto& [name, tensor] : tensors)
-    check(state.emplace(name, tensor).second, "load_pretrained: '{}' is there twice", name);
+    check(state.emplace(name, tensor).second, "load_pretrained: '{}' is given twice", name);
   return state;
 }
 
-// The text before the names of the network's tensors that most of them stand behind in the state: "module.", or
-// nothing. What is empty counts before the others.
+// The most frequent text before the names of the network's tensors in the state, such as "module."; empty if no prefix
+// is more frequent than none.
 std::string common_prefix(const std::vector<NamedTensor>& own, const State& state) {
   const auto known = by_name(own);
   const size_t longest =
@@ -55,8 +55,8 @@ std::string common_prefix(const std::vector<NamedTensor>& own, const State& stat
   return prefix;
 }
 
-// Takes a prefix off the names, and leaves out what lacks it. Returns what there is to say of it.
-std::string take_off(const std::string& prefix, State& state) {
+// Removes a prefix from the names, and the tensors without it. Returns a report.
+std::string remove_prefix(const std::string& prefix, State& state) {
   if (prefix.empty()) return {};
   State stripped;
   std::vector<std::string> others;
@@ -68,26 +68,25 @@ std::string take_off(const std::string& prefix, State& state) {
     }
   }
   state = std::move(stripped);
-  std::string report = fmt::format("; the prefix '{}' was taken off their names", prefix);
+  std::string report = fmt::format("; the prefix '{}' was removed from their names", prefix);
   if (others.empty()) return report;
-  return report + fmt::format(" and {} without it, {}{}, left out", others.size(), others.front(),
+  return report + fmt::format(" and {} without it were ignored ({}{})", others.size(), others.front(),
                               others.size() > 1 ? " and others" : "");
 }
 
-// Whether it is a batch norm's counter of batches.
+// Whether the tensor is the counter of a batch norm.
 bool is_counter(const std::string& name) {
   return name.substr(name.rfind('.') + 1) == kBatchCounter;
 }
 
-// A counter that was converted to a floating dtype with all else, as a whole number again; 0 where it had grown too
-// large for that dtype.
+// Converts a counter from a floating dtype back to a whole number; 0 if it was too large for that dtype.
 Tensor whole_counter(const Tensor& counter, DType dtype) {
   const std::vector<double> values = cast(counter, DType::f64).to_vector<double>();
   const double count = values.empty() || !(values[0] >= 0.0 && values[0] < 2147483648.0) ? 0.0 : values[0];
   return Tensor::full(counter.shape(), count, dtype, kHost);
 }
 
-// Converts what is in another floating dtype than the network's. Returns what there is to say of it.
+// Converts tensors in another floating dtype than that of the network. Returns a report.
 std::string convert_dtypes(const std::vector<NamedTensor>& own, State& state) {
   std::map<DType, size_t> converted;
   for (const auto& [name, tensor] : own) {
@@ -110,12 +109,13 @@ void check_finite(const std::vector<NamedTensor>& own, const State& state) {
     if (given == state.end() || !given->second.defined() || given->second.dtype() != DType::f32) continue;
     const std::vector<float> values = given->second.to_vector<float>();
     const auto bad = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
-    check(bad == values.end(), "'{}' holds {} at element {}: these weights are broken", name,
+    check(bad == values.end(), "load_pretrained: element {2} of '{0}' is {1}, expected finite weights", name,
           bad == values.end() ? 0.0f : *bad, bad - values.begin());
   }
 }
 
-// Whether every tensor of `layer` in the state is for one other number of classes; what differs goes to `differences`.
+// Whether all tensors of `layer` in the state are for the same other number of classes. Appends the differences to
+// `differences`.
 bool is_for_other_classes(const std::string& layer, const std::vector<NamedTensor>& own, const State& state,
                           std::vector<std::string>& differences) {
   int64_t rows = -1;
@@ -126,13 +126,14 @@ bool is_for_other_classes(const std::string& layer, const std::vector<NamedTenso
     const Shape& shape = given->second.shape();
     if (!same_but_rows(shape, tensor.shape()) || (rows >= 0 && shape[0] != rows)) return false;
     rows = shape[0];
-    differences.push_back(fmt::format("{} is {} in the state and {} in the network", name, shape, tensor.shape()));
+    differences.push_back(
+        fmt::format("{} has shape {} in the state and {} in the network", name, shape, tensor.shape()));
   }
   return true;
 }
 
-// Puts the network's own classifier where the state's is for other classes or not there; otherwise does nothing, and
-// load_state judges. Counts the tensors. Returns what there is to say of it.
+// Replaces the classifier of the state by the network's own if it is missing or for other classes. Otherwise does
+// nothing, and load_state reports errors. Adds the number of tensors to `kept`. Returns a report.
 std::string keep_classifier(const std::string& layer, const std::vector<NamedTensor>& own, State& state, size_t& kept) {
   const auto keep = [&](const std::string& part) {
     for (const auto& [name, tensor] : own) {
@@ -149,15 +150,15 @@ std::string keep_classifier(const std::string& layer, const std::vector<NamedTen
   for (const std::string& part : {layer.substr(0, layer.find('.')), layer}) {
     if (!lacks(part)) continue;
     keep(part);
-    return fmt::format("; {} starts anew: it is not in the state", part);
+    return fmt::format("; {} keeps its initial weights: it is not in the state", part);
   }
   std::vector<std::string> differences;
   if (!is_for_other_classes(layer, own, state, differences)) return {};
   keep(layer);
-  return fmt::format("; {} starts anew: {}", layer, fmt::join(differences, ", "));
+  return fmt::format("; {} keeps its initial weights: {}", layer, fmt::join(differences, ", "));
 }
 
-// Adds the batch norms' counters that the state lacks, as 0; returns how many.
+// Adds the counters of batch norms that are missing in the state, as 0. Returns their number.
 size_t add_batch_counters(const std::vector<NamedTensor>& own, State& state) {
   size_t added = 0;
   for (const auto& [name, tensor] : own) {
@@ -176,12 +177,12 @@ std::string load_pretrained(Module& module, const std::vector<NamedTensor>& stat
   const std::vector<NamedTensor> own = module.state();
 
   State given = by_name(state);
-  std::string report = take_off(common_prefix(own, given), given);
+  std::string report = remove_prefix(common_prefix(own, given), given);
   const auto is_own = [&](const NamedTensor& named) { return given.contains(named.name); };
   check(
       std::ranges::any_of(own, is_own),
-      "load_pretrained: none of the state's {} tensors has a name of this network's: the first is '{}' there and '{}' "
-      "here",
+      "load_pretrained: none of the {} tensors of the state is one of this network: the first is '{}' in the state and "
+      "'{}' in the network",
       state.size(), state.empty() ? "" : state.front().name, own.front().name);
   report += convert_dtypes(own, given);
   check_finite(own, given);

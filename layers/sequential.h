@@ -1,4 +1,4 @@
-// Layers one after the other, as torch.nn.Sequential.
+// A sequence of layers, as torch.nn.Sequential.
 #pragma once
 
 #include "layers/module.h"
@@ -7,11 +7,11 @@ namespace cofactor {
 
 class Sequential : public Module {
  public:
-  // Without layers it returns its input.
+  // Without layers, forward returns its input.
   explicit Sequential(const std::vector<std::shared_ptr<Module>>& layers = {});
 
-  // Adds a layer under its number ("0", "1", ...), or under a name: PyTorch's, where a layer of theirs has no
-  // counterpart here (a fused activation), so that the numbers would differ. Returns this.
+  // Appends a layer, named by its number ("0", "1", ...) or by the given name, and returns this. A name is needed to
+  // keep PyTorch's numbers if some of its layers have no counterpart here, such as fused activations.
   Sequential& append(std::shared_ptr<Module> layer);
   Sequential& append(std::string name, std::shared_ptr<Module> layer);
   size_t size() const { return layers_.size(); }

@@ -25,21 +25,29 @@ struct Method {
   std::unique_ptr<Loss> (*make)(const Method& method, const LossOptions& given);
 };
 
-OptionValue as_option_value(const std::optional<Transition>& value) {
-  return value ? OptionValue(*value) : OptionValue();
+void assign(OptionValue& to, const std::optional<Transition>& value) {
+  if (value) to = *value;
 }
 
 template <class T>
-OptionValue as_option_value(const T& value) {
-  return value;
+void assign(OptionValue& to, const T& value) {
+  to = value;
 }
+
+// Whether a member of type T fits into Options. GCC 12 warns of members outside its bounds in code that never runs.
+template <class Options, class T>
+constexpr bool kMayHold = sizeof(Options) >= sizeof(T);
 
 template <class Options>
 std::vector<LossOption> described() {
+  static const Options defaults;
   std::vector<LossOption> options;
   for (const OptionMember<Options>& option : Options::members()) {
-    const OptionValue fallback =
-        std::visit([](auto member) { return as_option_value(Options{}.*member); }, option.member);
+    OptionValue fallback;
+    const auto read = [&]<class T>(T Options::*member) {
+      if constexpr (kMayHold<Options, T>) assign(fallback, defaults.*member);
+    };
+    std::visit(read, option.member);
     options.push_back({option.name, option.flag, option.help, fallback, option.default_text, option.no_value});
   }
   return options;
@@ -53,7 +61,9 @@ std::unique_ptr<Loss> make_with(const Method& method, const LossOptions& given) 
     const OptionValue value = value_of(method.name, method.options[i], given);
     const auto set = [&]<class T>(T Options::*member) { options.*member = std::get<T>(value); };
     const auto set_matrix = [&](std::optional<Transition> Options::*member) {
-      if (const auto* matrix = std::get_if<Transition>(&value)) options.*member = *matrix;
+      if constexpr (kMayHold<Options, std::optional<Transition>>) {
+        if (const auto* matrix = std::get_if<Transition>(&value)) options.*member = *matrix;
+      }
     };
     std::visit(
         [&](auto member) {

@@ -8,31 +8,12 @@ namespace cofactor {
 
 namespace {
 
-enum class Family { resnet, vgg };
-
-struct KnownNetwork {
-  std::string_view name;
-  Family family;
-  int depth;
-};
-
-constexpr std::array kNetworks{
-    KnownNetwork{"resnet18", Family::resnet, 18}, KnownNetwork{"resnet20", Family::resnet, 20},
-    KnownNetwork{"resnet34", Family::resnet, 34}, KnownNetwork{"resnet50", Family::resnet, 50},
-    KnownNetwork{"vgg11", Family::vgg, 11},       KnownNetwork{"vgg13", Family::vgg, 13},
-    KnownNetwork{"vgg16", Family::vgg, 16},       KnownNetwork{"vgg19", Family::vgg, 19},
-};
-
-const KnownNetwork& find_network(std::string_view name) {
-  for (const KnownNetwork& known : kNetworks)
-    if (known.name == name) return known;
-  fail("make_network: there is no network \"{}\", expected one of: {}", name, fmt::join(network_names(), ", "));
+std::unique_ptr<Module> make_resnet(int depth, Initializer& init, const NetworkOptions& options) {
+  return std::make_unique<ResNet>(init, ResNetOptions::of_depth(depth, options.classes, options.stem));
 }
 
-std::unique_ptr<Module> make_known(const KnownNetwork& known, Initializer& init, const NetworkOptions& options) {
-  if (known.family == Family::resnet)
-    return std::make_unique<ResNet>(init, ResNetOptions::of_depth(known.depth, options.classes, options.stem));
-  return std::make_unique<Vgg>(init, VggOptions{.depth = known.depth,
+std::unique_ptr<Module> make_vgg(int depth, Initializer& init, const NetworkOptions& options) {
+  return std::make_unique<Vgg>(init, VggOptions{.depth = depth,
                                                 .classes = options.classes,
                                                 .head = options.head,
                                                 .image_height = options.image_height,
@@ -40,14 +21,35 @@ std::unique_ptr<Module> make_known(const KnownNetwork& known, Initializer& init,
                                                 .dropout = options.dropout});
 }
 
+struct KnownNetwork {
+  std::string_view name;
+  int depth;
+  std::unique_ptr<Module> (*make)(int depth, Initializer& init, const NetworkOptions& options);
+  int64_t smallest_image;
+};
+
+constexpr std::array kNetworks{
+    KnownNetwork{"resnet18", 18, make_resnet, 1},       KnownNetwork{"resnet20", 20, make_resnet, 1},
+    KnownNetwork{"resnet34", 34, make_resnet, 1},       KnownNetwork{"resnet50", 50, make_resnet, 1},
+    KnownNetwork{"vgg11", 11, make_vgg, kVggReduction}, KnownNetwork{"vgg13", 13, make_vgg, kVggReduction},
+    KnownNetwork{"vgg16", 16, make_vgg, kVggReduction}, KnownNetwork{"vgg19", 19, make_vgg, kVggReduction},
+};
+
+const KnownNetwork& find_network(std::string_view name) {
+  for (const KnownNetwork& known : kNetworks)
+    if (known.name == name) return known;
+  fail("make_network: unknown network '{}', expected one of {}", name, fmt::join(network_names(), ", "));
+}
+
 }  // namespace
 
 std::unique_ptr<Module> make_network(std::string_view name, Initializer& init, const NetworkOptions& options) {
-  return make_known(find_network(name), init, options);
+  const KnownNetwork& known = find_network(name);
+  return known.make(known.depth, init, options);
 }
 
 int64_t smallest_image(std::string_view name) {
-  return find_network(name).family == Family::vgg ? kVggReduction : 1;
+  return find_network(name).smallest_image;
 }
 
 std::vector<std::string> network_names() {

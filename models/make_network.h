@@ -1,4 +1,4 @@
-// Image networks by the names that the command line knows.
+// Makes image networks by name.
 #pragma once
 
 #include <memory>
@@ -11,23 +11,24 @@
 
 namespace cofactor {
 
-// What the networks can be told; each reads its own part.
+// The options of all networks. A network ignores those of the others.
 struct NetworkOptions {
   int64_t classes = 1000;
-  int64_t image_height = 224, image_width = 224;  // VGG's linear head is for one size alone
+  int64_t image_height = 224, image_width = 224;  // for VGG's linear head, which takes no other size
   ResNetStem stem = ResNetStem::imagenet;         // of ResNet
   VggHead head = VggHead::torchvision;            // of VGG
   double dropout = 0.5;                           // of VGG with torchvision's head
 };
 
-// The network of that name, for images (N, H, W, 3), its weights drawn from `init`. Throws Error for any other name
-// than network_names(), listing them, and for options outside their ranges.
+// Makes the network of that name, which takes images (N, H, W, 3) to logits (N, classes), with initial weights from
+// `init`. Throws Error, with the known names, if the name is unknown, and if an option is out of range.
 std::unique_ptr<Module> make_network(std::string_view name, Initializer& init, const NetworkOptions& options = {});
 
-// Pixels of a side that the network of that name needs: 32 for VGG, 1 for ResNet. Throws Error for an unknown name.
+// The smallest height and width, in pixels, of images for that network: 32 for VGG, 1 for ResNet. Throws Error if the
+// name is unknown.
 int64_t smallest_image(std::string_view name);
 
-// "resnet18", "resnet20", "resnet34", "resnet50", "vgg11", "vgg13", "vgg16", "vgg19" (VGG with batch norm).
+// The names of all networks: ResNets, such as "resnet34", and VGGs with batch norm, such as "vgg16".
 std::vector<std::string> network_names();
 
 }  // namespace cofactor

@@ -12,7 +12,7 @@ namespace cofactor {
 
 namespace {
 
-constexpr int64_t kBottleneckExpansion = 4;  // a bottleneck block's output has four times the channels of its 3x3
+constexpr int64_t kBottleneckExpansion = 4;  // output channels of a bottleneck block per channel of its 3x3 convolution
 
 std::shared_ptr<Conv2d> residual_conv(Initializer& init, int64_t in, int64_t out, int kernel, int stride = 1) {
   Conv2dOptions options = Conv2dOptions::square(in, out, kernel, stride, kernel / 2);
@@ -25,8 +25,8 @@ std::shared_ptr<BatchNorm> residual_norm(Initializer& init, int64_t features, Ac
   return std::make_shared<BatchNorm>(init, BatchNormOptions{.features = features, .activation = activation});
 }
 
-// relu(branch(x) + shortcut(x)): convolutions with batch norm and ReLU between them, the last ReLU after the addition,
-// and as shortcut x itself, or, where its shape differs, a 1x1 convolution with batch norm.
+// relu(branch(x) + shortcut(x)). The branch has convolutions with batch norm, and ReLU between them. The shortcut is x,
+// or a 1x1 convolution with batch norm if the shapes differ.
 class ResidualBlock : public Module {
  public:
   struct Shapes {
@@ -75,7 +75,7 @@ ResNetOptions ResNetOptions::of_depth(int depth, int64_t classes, ResNetStem ste
   static const std::map<int, std::vector<int>> kBlocks{
       {18, {2, 2, 2, 2}}, {20, {3, 3, 3}}, {34, {3, 4, 6, 3}}, {50, {3, 4, 6, 3}}};
   const auto found = kBlocks.find(depth);
-  check(found != kBlocks.end(), "ResNet: there is none of {} layers, expected 18, 20, 34 or 50", depth);
+  check(found != kBlocks.end(), "ResNet: a depth of {} layers, expected 18, 20, 34 or 50", depth);
   return {.blocks = found->second,
           .bottleneck = depth >= 50,
           .classes = classes,
@@ -86,12 +86,13 @@ ResNetOptions ResNetOptions::of_depth(int depth, int64_t classes, ResNetStem ste
 ResNet::ResNet(Initializer& init, const ResNetOptions& options) : stem_(options.stem) {
   const auto& [blocks, bottleneck, classes, stem, width] = options;
   check(!blocks.empty() && std::ranges::min(blocks) >= 1,
-        "ResNet: the stages have {} blocks, expected stages of at least 1 each", fmt::join(blocks, ", "));
+        "ResNet: the stages have {} blocks, expected at least one stage and at least 1 block in each",
+        fmt::join(blocks, ", "));
   check(width >= 1 && classes >= 1,
         "ResNet: {} channels in the first stage and {} classes, expected at least 1 of each", width, classes);
   const bool small = stem == ResNetStem::cifar;
   conv1_ = register_module("conv1", residual_conv(init, 3, width, small ? 3 : 7, small ? 1 : 2));
-  // Before the pooling the ReLU is the pooling's: they commute, and its output is a quarter of the size.
+  // Before the max pooling, the ReLU is fused with the pooling: they commute, and its output is a quarter of the size.
   bn1_ = register_module("bn1", residual_norm(init, width, small ? Activation::relu : Activation::none));
   int64_t in = width;
   for (size_t stage = 0; stage < blocks.size(); ++stage) {
@@ -116,9 +117,9 @@ Tensor ResNet::stem(const Tensor& x) {
 Tensor ResNet::forward(const Tensor& x) {
   check(x.defined() && x.rank() == 4 && x.dim(1) >= 1 && x.dim(2) >= 1 && x.dim(3) == 3,
         "ResNet: x has shape {}, expected (N, H, W, 3) with H and W at least 1", x.defined() ? x.shape() : Shape{});
-  Tensor y = stem(enter(x));
+  Tensor y = stem(cast_input(x));
   for (const auto& stage : stages_) y = (*stage)(y);
-  return leave((*fc_)(flatten(adaptive_avg_pool2d(y, 1, 1))));
+  return cast_logits((*fc_)(flatten(adaptive_avg_pool2d(y, 1, 1))));
 }
 
 }  // namespace cofactor

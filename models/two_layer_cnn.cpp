@@ -18,12 +18,12 @@ TwoLayerCnn::TwoLayerCnn(Initializer& init, const TwoLayerCnnOptions& options)
 Tensor TwoLayerCnn::forward(const Tensor& x) {
   check(x.defined() && x.rank() == 4 && x.dim(1) == 28 && x.dim(2) == 28 && x.dim(3) == 1,
         "two-layer CNN: x has shape {}, expected (N, 28, 28, 1)", x.defined() ? x.shape() : Shape{});
-  // conv, ReLU, pool, as the paper's code has it. Max and ReLU commute exactly, gradients included (the largest of a
-  // window passes its gradient if it is positive, in either order), so the ReLU is fused with the pooling, whose output
-  // is a quarter of the size.
-  Tensor y = max_pool2d((*conv1_)(enter(x)), 2, 2, 0, Activation::relu);
+  // The published code has convolution, ReLU, pooling. Max and ReLU commute exactly, including gradients (in either
+  // order the gradient goes to the largest value of a window if it is positive), so the ReLU is fused with the pooling,
+  // whose output is a quarter of the size.
+  Tensor y = max_pool2d((*conv1_)(cast_input(x)), 2, 2, 0, Activation::relu);
   y = max_pool2d((*conv2_)(y), 2, 2, 0, Activation::relu);
-  return leave((*fc_)((*dropout_)(flatten(y))));
+  return cast_logits((*fc_)((*dropout_)(flatten(y))));
 }
 
 }  // namespace cofactor

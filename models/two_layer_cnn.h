@@ -1,4 +1,4 @@
-// The network of the paper's Fashion-MNIST experiment: two convolutions and one linear layer.
+// The network of the paper's experiment on Fashion-MNIST (section 5.1): two convolutions and one linear layer.
 #pragma once
 
 #include "layers/conv2d.h"
@@ -12,9 +12,10 @@ struct TwoLayerCnnOptions {
   double dropout = 0.5;
 };
 
-// x (N, 28, 28, 1) to logits (N, classes): conv 5x5 to 16 channels, ReLU, max pool 2, conv 5x5 to 32 channels, ReLU,
-// max pool 2, dropout, linear from 4 * 4 * 32 = 512; the convolutions without padding. Parameters: conv1, conv2 and fc,
-// each with weight and bias: 13,248 + 513 for each class. Throws Error for an x of another shape.
+// x (N, 28, 28, 1) to logits (N, classes): 5x5 convolution to 16 channels, ReLU, 2x2 max pooling, 5x5 convolution to 32
+// channels, ReLU, 2x2 max pooling, dropout, and a linear layer from 4 * 4 * 32 = 512 features, as in the published
+// code. The convolutions have no padding. Parameters: weight and bias of conv1, conv2 and fc, 13,248 + 513 per class
+// values in all. Throws Error if x has another shape.
 class TwoLayerCnn : public Module {
  public:
   explicit TwoLayerCnn(Initializer& init, const TwoLayerCnnOptions& options = {});

@@ -16,24 +16,25 @@ namespace cofactor {
 
 namespace {
 
-constexpr int64_t kVggPooled = 7;  // the extents that torchvision's head pools to
+constexpr int64_t kVggPooled = 7;  // height and width after the average pooling of torchvision's head
 constexpr double kVggLinearDeviation = 0.01;
 
-// Simonyan & Zisserman, table 1, columns A, B, D and E: the convolutions of each block.
+// The number of convolutions in each block (Simonyan & Zisserman, table 1, columns A, B, D and E).
 std::array<int, 5> vgg_blocks(int depth) {
   static const std::map<int, std::array<int, 5>> kBlocks{
       {11, {1, 1, 2, 2, 2}}, {13, {2, 2, 2, 2, 2}}, {16, {2, 2, 3, 3, 3}}, {19, {2, 2, 4, 4, 4}}};
   const auto found = kBlocks.find(depth);
-  check(found != kBlocks.end(), "VGG: there is none of {} layers, expected 11, 13, 16 or 19", depth);
+  check(found != kBlocks.end(), "VGG: a depth of {} layers, expected 11, 13, 16 or 19", depth);
   return found->second;
 }
 
-// The convolutional part, numbered as nn.Sequential(conv, batch norm, ReLU, ..., pool, ...). A ReLU is fused with the
-// batch norm before it, or with the pooling after it: they commute, and the pooling's output is a quarter of the size.
+// The convolutional part, numbered as nn.Sequential(convolution, batch norm, ReLU, ..., pooling, ...). A ReLU is fused
+// with the batch norm before it or, at the end of a block, with the pooling after it: they commute, and the output of
+// the pooling is a quarter of the size.
 std::shared_ptr<Sequential> vgg_features(Initializer& init, int depth, int64_t width) {
   auto features = std::make_shared<Sequential>();
   int64_t in = 3;
-  int place = 0;
+  int number = 0;
   const std::array<int, 5> blocks = vgg_blocks(depth);
   for (size_t block = 0; block < blocks.size(); ++block) {
     const int64_t out = width << std::min<size_t>(block, 3);
@@ -41,20 +42,20 @@ std::shared_ptr<Sequential> vgg_features(Initializer& init, int depth, int64_t w
       Conv2dOptions conv = Conv2dOptions::square(in, out, 3, 1, 1);
       conv.initial_deviation = Initializer::kaiming_deviation(out * 3 * 3);
       const Activation activation = i + 1 < blocks[block] ? Activation::relu : Activation::none;
-      features->append(std::to_string(place), std::make_shared<Conv2d>(init, conv));
-      features->append(std::to_string(place + 1),
+      features->append(std::to_string(number), std::make_shared<Conv2d>(init, conv));
+      features->append(std::to_string(number + 1),
                        std::make_shared<BatchNorm>(init, BatchNormOptions{.features = out, .activation = activation}));
-      place += 3;
+      number += 3;
       in = out;
     }
-    features->append(std::to_string(place++),
+    features->append(std::to_string(number++),
                      std::make_shared<Pool2d>(Pool2dParams{
                          .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2, .activation = Activation::relu}));
   }
   return features;
 }
 
-// A linear layer after `height` x `width` pixels of a flattened image (0: after another layer).
+// A linear layer whose input is a flattened image of `height` x `width` pixels (0: it is not).
 std::shared_ptr<Linear> vgg_linear(Initializer& init, int64_t in, int64_t out, int64_t height = 0, int64_t width = 0) {
   return std::make_shared<Linear>(init, LinearOptions{.in_features = in,
                                                       .out_features = out,
@@ -86,7 +87,7 @@ Vgg::Vgg(Initializer& init, const VggOptions& options)
         "VGG: {} channels in the first block, {} hidden units and {} classes, expected at least 1 of each",
         options.width, options.hidden, options.classes);
   check(image_height_ >= kVggReduction && image_width_ >= kVggReduction,
-        "VGG: for images of {} x {}, expected at least {} x {}", image_height_, image_width_, kVggReduction,
+        "VGG: images of {} x {} pixels, expected at least {} x {}", image_height_, image_width_, kVggReduction,
         kVggReduction);
   features_ = register_module("features", vgg_features(init, options.depth, options.width));
   classifier_ = register_module("classifier", vgg_head(init, options));
@@ -97,10 +98,10 @@ Tensor Vgg::forward(const Tensor& x) {
   check(shape.rank() == 4 && shape[1] >= kVggReduction && shape[2] >= kVggReduction && shape[3] == 3,
         "VGG: x has shape {}, expected (N, H, W, 3) with H and W at least {}", shape, kVggReduction);
   check(head_ != VggHead::linear || (shape[1] == image_height_ && shape[2] == image_width_),
-        "VGG: x has shape {}, the linear head takes (N, {}, {}, 3)", shape, image_height_, image_width_);
-  Tensor y = (*features_)(enter(x));
+        "VGG: x has shape {}, expected (N, {}, {}, 3) with the linear head", shape, image_height_, image_width_);
+  Tensor y = (*features_)(cast_input(x));
   if (head_ == VggHead::torchvision) y = adaptive_avg_pool2d(y, kVggPooled, kVggPooled);
-  return leave((*classifier_)(flatten(y)));
+  return cast_logits((*classifier_)(flatten(y)));
 }
 
 }  // namespace cofactor

@@ -10,10 +10,10 @@ namespace cofactor {
 
 WordCnn::WordCnn(Initializer& init, const WordCnnOptions& options) : activation_(options.activation) {
   const auto& [vocabulary, dimension, widths, maps, classes, p, activation, mode, vectors] = options;
-  check(!widths.empty() && std::ranges::min(widths) >= 1, "WordCNN: {} filter widths, expected at least one, from 1 up",
-        widths.size());
-  check((mode == EmbeddingMode::random) == vectors.empty(), "WordCNN: {} values of word vectors are given, the mode {}",
-        vectors.size(), mode == EmbeddingMode::random ? "starts from random ones" : "starts from given ones");
+  check(!widths.empty() && std::ranges::min(widths) >= 1,
+        "WordCNN: {} filter widths, expected at least one, each at least 1", widths.size());
+  check((mode == EmbeddingMode::random) == vectors.empty(), "WordCNN: {} values of word vectors, but the mode needs {}",
+        vectors.size(), mode == EmbeddingMode::random ? "none" : "given vectors");
   widest_ = std::ranges::max(widths);
   const auto table = [&](bool trained) {
     return std::make_shared<Embedding>(
@@ -48,18 +48,19 @@ Tensor WordCnn::embed(const Tensor& x) {
 }
 
 Tensor WordCnn::forward(const Tensor& x) {
-  check(x.defined() && x.rank() == 2 && x.dtype() == DType::i32, "WordCNN: x is {} of shape {}, expected i32 of (N, L)",
-        x.defined() ? name_of(x.dtype()) : "undefined", x.defined() ? x.shape() : Shape{});
+  check(x.defined() && x.rank() == 2 && x.dtype() == DType::i32,
+        "WordCNN: x is {} of shape {}, expected i32 of shape (N, L)", x.defined() ? name_of(x.dtype()) : "undefined",
+        x.defined() ? x.shape() : Shape{});
   check(x.dim(1) >= widest_, "WordCNN: sentences of {} words are shorter than the widest filter, {}", x.dim(1),
         widest_);
   const Tensor words = embed(x);
-  // Both activations are monotone, so they commute with the maximum, gradients included: on the maxima they are L times
-  // cheaper.
+  // Both activations are monotone, so they commute with the maximum, including gradients, and are L times cheaper after
+  // it.
   std::vector<Tensor> features;
   for (const auto& conv : convs_) features.push_back(conv->forward_global_max(words));
   Tensor y = concatenate(features, 1);
   if (activation_ == WordActivation::tanh) y = tanh(y);
-  return leave((*fc_)((*dropout_)(y)));
+  return cast_logits((*fc_)((*dropout_)(y)));
 }
 
 }  // namespace cofactor

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The README's two commands in a bare system, made in a folder: scripts/test --in. Everything that is mounted for it is
-# mounted in a namespace of its own, which ends with its last process, however that ends.
+# Runs the README's two commands in a bare system that is made in a folder: scripts/test --in. Everything that is mounted
+# for it is mounted in a namespace of its own, which ends with its last process, however that ends.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -10,13 +10,13 @@ usage() {
 usage: scripts/test --in debian-12|debian-13|ubuntu-24.04 [--quick] [--fresh] [--mirror URL] [--folder DIR]
                     [FLAGS OF scripts/test]
 
-Makes a bare system (debootstrap) with nothing but git in DIR/NAME, clones this repository's last commit into it, runs
-there what the README says, scripts/run and scripts/test, and says which versions were used, how long it took and how
-many tests passed. Takes root, about 3 GB and, for training and all tests, half an hour. The system stays until the next
-run, to be looked at; the packages that it took stay in DIR/NAME.cache.
+Makes a bare system (debootstrap) with only git in DIR/NAME, clones this repository's last commit into it, runs the
+README's commands there, scripts/run and scripts/test, and reports the versions used, the time taken and how many tests
+passed. Needs root, about 3 GB and, for training and all tests, half an hour. The system is kept until the next run, for
+inspection; downloaded packages are kept in DIR/NAME.cache.
 
   --quick       scripts/run trains one epoch on 2,000 images instead of the whole experiment
-  --fresh       takes all packages from the mirror again
+  --fresh       downloads all packages again
   --mirror URL  where packages come from [what apt uses here, where this is such a system; else the distribution's own]
   --folder DIR  where the systems are made [build/in]
 
@@ -55,7 +55,7 @@ parse() {
         ;;
       --quick) experiment=(scripts/run fashion_mnist --epochs 1 --limit 2000 --rate 0.2) ;;
       --fresh) fresh=1 ;;
-      --format | --tidy) bad_usage "$1 holds the sources against a linter, and needs no other system" ;;
+      --format | --tidy) bad_usage "$1 checks the sources with a linter, and needs no other system" ;;
       *) tests+=("$1") ;;
     esac
     shift
@@ -63,13 +63,13 @@ parse() {
   [[ -n $name && -n ${systems[$name]:-} ]] || bad_usage "--in: there is no \"$name\", only ${!systems[*]}"
   read -r suite script own_mirror components key_package keys <<<"${systems[$name]}"
   keys=/usr/share/keyrings/$keys
-  [[ -z $mirror || $mirror =~ ^https?://.+ ]] || bad_usage "--mirror: \"$mirror\" is no http or https URL"
-  [[ ! $folder =~ [[:space:]] ]] || bad_usage "--folder: debootstrap takes no path with a space: \"$folder\""
+  [[ -z $mirror || $mirror =~ ^https?://.+ ]] || bad_usage "--mirror: \"$mirror\" is not an http or https URL"
+  [[ ! $folder =~ [[:space:]] ]] || bad_usage "--folder: debootstrap cannot handle a path with a space: \"$folder\""
 }
 
-# Starts this script again where mounts and processes are its own: they end with it, even if it is killed.
+# Starts this script again in namespaces of its own: mounts and processes end with it, even if it is killed.
 enter_namespace() {
-  ((EUID == 0)) || die "--in makes a system in a folder, which takes root (sudo scripts/test --in $name)"
+  ((EUID == 0)) || die "--in makes a system in a folder, which needs root (sudo scripts/test --in $name)"
   ensure "program debootstrap debootstrap
 program git git
 program unshare util-linux
@@ -79,7 +79,7 @@ file $keys $key_package"
   COFACTOR_IN_NAMESPACE=1 TMPDIR=$scratch setpriv --pdeathsig KILL \
     unshare --mount --pid --fork --kill-child "$BASH" "$0" "$@" &
   local inside=$! status=0
-  trap 'say "Stopped; what was mounted is gone"; exec 2>/dev/null; kill -KILL "$inside"; exit 130' INT TERM HUP
+  trap 'say "Stopped; everything it mounted is unmounted"; exec 2>/dev/null; kill -KILL "$inside"; exit 130' INT TERM HUP
   wait "$inside" || status=$?
   exit "$status"
 }
@@ -102,7 +102,7 @@ make_archive() {
     --cache-dir="$cache/packages" "$suite" "$tree" "$mirror" "/usr/share/debootstrap/scripts/$script" \
     >"$cache/debootstrap.log" 2>&1 || {
     tail -n 5 "$cache/debootstrap.log" >&2
-    die "debootstrap failed (its last words are above, all of them in $cache/debootstrap.log)"
+    die "debootstrap failed (its last messages are above; the full log is $cache/debootstrap.log)"
   }
   for folder_of_kernel in proc sys; do
     if mountpoint -q "$tree/$folder_of_kernel"; then umount --recursive "$tree/$folder_of_kernel"; fi
@@ -123,7 +123,7 @@ remove_tree() {
   rm -rf --one-file-system "$1"
 }
 
-# What a program needs of the kernel and of this machine's network, in the tree. The namespace takes it all away again.
+# What a program needs of the kernel and of this machine's network, in the tree. The namespace removes all of it when it ends.
 mount_system() {
   local device
   mount -t proc proc "$tree/proc"
@@ -148,7 +148,7 @@ mount_system() {
   } >"$tree/etc/apt/apt.conf.d/90host"
 }
 
-# inside COMMAND...: in the clone, in the new system, with nothing of this one's environment but its proxies.
+# inside COMMAND...: in the clone, in the new system, with nothing of this one's environment except its proxies.
 inside() {
   local proxies=()
   mapfile -t proxies < <(env | grep -Ei '^(https?|ftp|no)_proxy=' || true)
@@ -196,7 +196,7 @@ versions_inside() {
       doctest:doctest-dev; do
       version=$(dpkg-query -W -f "\${Version}" "${package#*:}" 2>/dev/null) || version="(not installed)"
       printf ", %s %s" "${package%%:*}" "${version%%[-+]*}"
-    done' 2>/dev/null || printf 'not all known: a command above failed before they were installed'
+    done' 2>/dev/null || printf 'unknown: a command above failed before they were installed'
 }
 
 outcome() { if ((statuses[$1] == 0)); then printf 'passed'; else printf 'FAILED (status %d)' "${statuses[$1]}"; fi; }

@@ -6,7 +6,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# What each purpose needs, one requirement a line: what it is, what to look for, and the Debian package that brings it.
+# What each purpose needs, one requirement per line: its kind, what to look for, and the Debian package that provides it.
 build_needs='
 program g++ g++
 program cmake cmake
@@ -40,8 +40,8 @@ die() {
   exit 1
 }
 
-# Whether a requirement is met. A header is looked for with the compiler where there is one, so that a library that was
-# not installed as a Debian package counts as well.
+# Whether a requirement is met. A header is looked for with the compiler if there is one, so that a library that was not
+# installed as a Debian package counts too.
 met() {
   local kind=$1 what=$2
   case $kind in
@@ -62,7 +62,7 @@ met() {
   esac
 }
 
-# Fills the arrays `unmet` (for people) and `packages` (for apt) with what is missing of the requirements in $1.
+# Fills the arrays `unmet` (for people) and `packages` (for apt) with the requirements in $1 that are not met.
 find_unmet() {
   unmet=() packages=()
   local kind what package
@@ -74,7 +74,7 @@ find_unmet() {
   done <<<"$1"
 }
 
-# Debian 12 or later, or a derivative, with apt: there the packages have the names above.
+# Debian 12 or later, or a derivative, with apt: its packages have the names above.
 can_install() {
   [[ -r /etc/os-release ]] && command -v apt-get >/dev/null || return 1
   # shellcheck source=/dev/null
@@ -82,17 +82,17 @@ can_install() {
     [[ ${ID:-} != debian || ${VERSION_ID:-12} -ge 12 ]])
 }
 
-# Installs `packages`, with sudo where that is needed; what apt says is shown only if it fails.
+# Installs `packages`, with sudo if that is needed; what apt prints is shown only if it fails.
 install_packages() {
   local as_root=()
   if ((EUID != 0)); then
     command -v sudo >/dev/null ||
-      die "these packages are missing, and installing them takes root: apt-get install ${packages[*]}"
+      die "these packages are missing, and installing them needs root: apt-get install ${packages[*]}"
     as_root=(sudo)
   fi
   say "Installing ${#packages[@]} missing packages with apt-get: ${packages[*]}"
   local log=$scratch/apt.log
-  # An update may fail for a source that is not needed here, so whether the installation succeeds decides.
+  # An update may fail for a source that is not needed here, so only the installation decides.
   "${as_root[@]}" apt-get update >"$log" 2>&1 || true
   if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
     -o DPkg::Lock::Timeout=120 "${packages[@]}" >>"$log" 2>&1; then
@@ -101,22 +101,22 @@ install_packages() {
   fi
 }
 
-# Sees to it that the requirements in $1 are met, without touching the network if they are.
+# Installs what the requirements in $1 lack; does not use the network if they are met.
 ensure() {
   local unmet packages
   find_unmet "$1"
   ((${#unmet[@]})) || return 0
   if ! can_install; then
     printf 'missing: %s\n' "${unmet[@]}" >&2
-    die "packages are installed by themselves only on Debian 12 or later and its derivatives, with apt-get." \
-      "Install what is listed above, then start this again."
+    die "packages are installed automatically only on Debian 12 or later and its derivatives, with apt-get." \
+      "Install what is listed above, then run this again."
   fi
   install_packages
   find_unmet "$1"
   ((${#unmet[@]} == 0)) || die "still missing after the installation: ${unmet[*]}"
 }
 
-# configure PRESET [cmake arguments]: quiet, but for the backends that the build has.
+# configure PRESET [cmake arguments]: prints only which backends the build has.
 configure() {
   local log=$scratch/configure.log
   say "Configuring build/$1"
@@ -127,7 +127,7 @@ configure() {
   grep -E '^-- [a-z]+ backend: ' "$log" | sed 's/^--/  /' || true
 }
 
-# build PRESET [targets]: ninja's one changing line on a terminal; elsewhere nothing but warnings and errors.
+# build PRESET [targets]: prints ninja's progress line on a terminal; elsewhere only warnings and errors.
 build() {
   local folder=build/$1
   shift
@@ -138,13 +138,15 @@ build() {
   cmake --build "$root/$folder" "${targets[@]}" "${quiet[@]}" || die "the build failed (messages above)"
 }
 
-# Fills `lean` with cmake's arguments for a build that runs something: without the tests, and without kernels for a GPU
-# that is not there. Where scripts/test has configured build/release, which it shares, its choice stays, so that they do
-# not undo each other's builds.
+has_gpu() { command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; }
+
+# Fills `lean` with cmake's arguments for a build that only runs something: without the tests, and without the cuda
+# backend if there is no GPU. If scripts/test has configured build/release, its settings stay, so that the scripts do not
+# undo each other's builds.
 lean_options() {
   local cache=$root/build/release/CMakeCache.txt gpu=OFF
   lean=()
   if [[ -r $cache ]] && grep -q '^COFACTOR_TESTS:BOOL=ON$' "$cache" && met header doctest/doctest.h; then return; fi
-  if command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; then gpu=ON; fi
+  if has_gpu; then gpu=ON; fi
   lean=(-DCOFACTOR_TESTS=OFF "-DCOFACTOR_CUDA=$gpu")
 }

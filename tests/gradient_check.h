@@ -12,9 +12,6 @@
 
 namespace cofactor::testing {
 
-// Where f64 lives, and gradients are checked.
-inline constexpr Device kDevice = kHost;
-
 // Values uniform in [low, high), decided by `index` alone: tensors with different indices are independent.
 template <class T = double>
 std::vector<T> random_values(int64_t count, uint32_t index, double low = -1.0, double high = 1.0) {

@@ -24,10 +24,10 @@ namespace fs = std::filesystem;
 constexpr std::string_view kCacheHead = "cofactor content cache 1\n";
 constexpr std::string_view kCacheEnding = ".cache";
 constexpr size_t kEntryBytes = 3 * sizeof(uint64_t);
-constexpr size_t kMaxEntries = size_t{1} << 22;  // of a folder's files: 96 MiB; beyond it, those in use alone stay
-constexpr size_t kMaxCaches = 64;                // files in the cache's folder; the oldest go
+constexpr size_t kMaxEntries = size_t{1} << 22;  // of one cache: 96 MiB; beyond it only those in use are kept
+constexpr size_t kMaxCaches = 64;                // in the folder of caches; the oldest are removed
 constexpr int64_t kSecond = 1'000'000'000;       // in nanoseconds
-constexpr int64_t kRestless = 2 * kSecond;       // the coarsest times that file systems keep (FAT)
+constexpr int64_t kSettlingTime = 2 * kSecond;   // the resolution of the coarsest file system times (FAT)
 
 ScanSetup& setup_of_process() {
   static ScanSetup setup;
@@ -54,7 +54,7 @@ fs::path absolute_environment(const char* name) {
   return path.is_absolute() ? path : fs::path();
 }
 
-// The folder as the system knows it, so that two ways to write it share a cache.
+// The canonical path of the folder, so that different spellings of it share a cache.
 std::string canonical_text(const fs::path& root) {
   std::error_code error;
   const fs::path canonical = fs::canonical(root, error);
@@ -89,12 +89,12 @@ std::optional<FileStamp> stamp_of(const fs::path& path) {
   const int64_t modified = nanoseconds(status.st_mtim), changed = nanoseconds(status.st_ctim);
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const int64_t age = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count() - std::max(modified, changed);
-  // Size and modification first: they are `contents`.
+  // Size and modification time come first: FileStamp::contents covers these two.
   const uint64_t words[] = {static_cast<uint64_t>(status.st_size), static_cast<uint64_t>(modified),
                             static_cast<uint64_t>(changed), static_cast<uint64_t>(status.st_ino)};
   return FileStamp{.value = checksum_of(words, sizeof words) | 1,
                    .contents = checksum_of(words, 2 * sizeof words[0]) | 1,
-                   .settled = age > kRestless};
+                   .settled = age > kSettlingTime};
 }
 
 void set_up_scans(ScanSetup setup) {
@@ -138,7 +138,7 @@ void ContentCache::save() {
   const std::scoped_lock lock(mutex_);
   if (!std::exchange(changed_, false)) return;
   for (const fs::path& folder : scan_setup().folders) {
-    load(folder / file_name_);  // what other processes have added
+    load(folder / file_name_);  // entries that other processes have added
     if (entries_.size() > kMaxEntries) std::erase_if(entries_, [](const auto& entry) { return !entry.second.used; });
     try {
       ensure_writable_directory(folder);
@@ -146,12 +146,12 @@ void ContentCache::save() {
       remove_oldest_caches(folder);
       return;
     } catch (const Error&) {
-      continue;  // only time is lost
+      continue;
     }
   }
 }
 
-// Adds the entries of a file to those that are held, which are newer.
+// Adds the entries of a cache file; those already in memory are newer and are kept.
 void ContentCache::load(const fs::path& path) {
   std::string bytes;
   try {

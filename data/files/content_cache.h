@@ -1,4 +1,4 @@
-// What files hold, remembered from one start to the next, so that a set of files is read and decoded once.
+// Remembers the checksums of files between runs, so that a set of files is read and decoded only once.
 #pragma once
 
 #include <cstdint>
@@ -13,42 +13,42 @@
 
 namespace cofactor {
 
-// What a file's size, times and inode say, in numbers that cannot be 0. Another `value` means that the file has to be
-// read again; another `contents`, of the size and the time of the last change alone, that it was written to since (and
-// not merely linked, say). `settled` is false for a file that was touched within the last two seconds: it may change
-// again without a change of its times.
+// A fingerprint of a file's metadata. The numbers are never 0.
 struct FileStamp {
-  uint64_t value = 0, contents = 0;
-  bool settled = false;
+  uint64_t value = 0;     // of size, times and inode: if it differs, the file must be read again
+  uint64_t contents = 0;  // of size and modification time: if it differs, the file was written to, not merely linked
+  bool settled = false;   // false within two seconds of a change, when the next change may leave the times the same
 };
-// Nothing where there is no such file, or where it is no regular one.
+// The stamp of a file; nothing if it does not exist or is not a regular file.
 std::optional<FileStamp> stamp_of(const std::filesystem::path& path);
 
-// For the whole process; set before the first scan. Without folders nothing is remembered on the disk.
+// How files are scanned, for the whole process.
 struct ScanSetup {
-  std::vector<std::filesystem::path> folders{};  // the first of them that can be written to holds the cache
-  std::string reader{};                          // what decodes the files: another one looks at each of them anew
-  // Told now and then, on the calling thread, how many files have been looked at, of how many.
+  std::vector<std::filesystem::path> folders{};  // the first one that is writable holds the caches; empty: no caches
+  std::string reader{};  // identifies the program that decodes the files; a cache of another one is not used
+  // Called from time to time, on the thread that scans, with the number of files scanned and the number of all files.
   std::function<void(int64_t done, int64_t all)> progress{};
 };
+// Must be called before the first scan.
 void set_up_scans(ScanSetup setup);
 const ScanSetup& scan_setup();
 
-// $XDG_CACHE_HOME/cofactor, or ~/.cache/cofactor; empty where neither is known.
+// $XDG_CACHE_HOME/cofactor, or ~/.cache/cofactor; empty if neither variable is set.
 std::filesystem::path user_cache_folder();
 
-// Checksums of the whole files below one folder that were found good. Kept in one file a folder, which is replaced as a
-// whole: several processes may use it at once (what one of them found may then be lost). One that is damaged, or was
-// written for another folder or reader, counts as empty; one that cannot be written is left. Thread-safe.
+// The checksums of the files below one folder that were decoded without error. They are stored in one cache file per
+// folder, which is replaced as a whole: several processes may use it at once, though entries of one of them may be
+// lost. A cache file that is damaged, or was written for another folder or reader, counts as empty. A cache that cannot
+// be written is no error: only time is lost. Thread-safe.
 class ContentCache {
  public:
   explicit ContentCache(const std::filesystem::path& root);
 
-  // The checksum of the file `name`, where it is known under this stamp.
+  // The checksum of the file `name`, if it is known and the stamp is the same.
   std::optional<uint64_t> find(std::string_view name, const FileStamp& stamp);
-  // One that is not settled is not remembered.
+  // Remembers a checksum, unless the stamp is not settled.
   void store(std::string_view name, const FileStamp& stamp, uint64_t checksum);
-  // Writes what is new.
+  // Writes the cache file if there are new entries.
   void save();
 
  private:
@@ -60,14 +60,14 @@ class ContentCache {
   std::string to_bytes() const;
 
   std::string root_, file_name_;
-  std::mutex mutex_;                             // guards what follows
-  std::unordered_map<uint64_t, Entry> entries_;  // by the name's checksum
+  std::mutex mutex_;                             // guards the members below
+  std::unordered_map<uint64_t, Entry> entries_;  // by the checksum of the name
   bool changed_ = false;
 };
 
-// The process's cache of a folder: made at the first call.
+// The cache of a folder, shared by the whole process and loaded at the first call.
 ContentCache& content_cache_of(const std::filesystem::path& root);
-// Gives the memory of all of them back.
+// Frees all caches of the process.
 void forget_content_caches();
 
 }  // namespace cofactor

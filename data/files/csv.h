@@ -1,4 +1,4 @@
-// Reading tables of text: comma-separated values as RFC 4180 has them.
+// Reads tables of comma-separated values (CSV, RFC 4180).
 #pragma once
 
 #include <cstdint>
@@ -9,26 +9,28 @@
 
 namespace cofactor {
 
-// A head of column names, and rows with a field for each.
+// A header row of column names, and rows with one field per column.
 struct CsvTable {
   std::vector<std::string> columns;
-  std::vector<std::string> fields;  // row by row
-  std::vector<int64_t> lines;       // where each row begins, from 1
+  std::vector<std::string> fields;  // row by row, rows() * columns.size() of them
+  std::vector<int64_t> lines;       // the line of the text, from 1, on which each row begins
 
   int64_t rows() const { return static_cast<int64_t>(lines.size()); }
   const std::string& at(int64_t row, size_t column) const {
     return fields.at(static_cast<size_t>(row) * columns.size() + column);
   }
-  // The place of a column, in capitals or not; nothing where there is none.
+  // The index of a column, whose name is compared without regard to case; nothing if there is no such column.
   std::optional<size_t> find(std::string_view column) const;
 };
 
-// Fields are separated by commas, rows by CR LF, LF or CR. A field that begins with a quote ends with one, and may hold
-// commas, line breaks and quotes, which stand there twice. Blank lines, a byte order mark, and blanks around the names
-// of columns are left out; fields are taken as they are. Takes memory in proportion to the text, at most a hundred
-// times as much. Throws Error, with `name` and the line, for a text without a head, of another encoding (UTF-16) or
-// packed, with a byte 0, more than 1,000 columns, two columns of one name, a row of more or fewer fields, and misplaced
-// or unclosed quotes.
+// Parses a table. Fields are separated by commas, rows by CR LF, LF or CR. A quoted field may contain commas, line
+// breaks, and quotes written twice. Blank lines, a byte order mark and spaces around column names are ignored; fields
+// are kept unchanged. Memory is proportional to the text, at most a hundred times its size. `name` is the table's name
+// in messages.
+//
+// Throws Error, with `name` and the line, if the text has no header row, is UTF-16, compressed, or contains a zero
+// byte; if there are more than 1,000 columns or two of the same name; if a row has more or fewer fields than there are
+// columns; and if a quote is misplaced or not closed.
 CsvTable parse_csv(std::string_view text, std::string_view name);
 
 }  // namespace cofactor

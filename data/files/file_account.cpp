@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "data/files/names.h"
+#include "engine/io/utf8.h"
 
 namespace cofactor {
 

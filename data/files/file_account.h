@@ -1,5 +1,4 @@
-// Which files of a data set are used and which are not, so that a person sees before any work whether it is the right
-// ones.
+// Counts which files of a data set are used and which are ignored, for the notes that are printed before training.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +10,21 @@ namespace cofactor {
 
 class FileAccount {
  public:
+  // Adds to the number of files that are used; a negative count takes files off again.
   void use(int64_t count) { used_ += count; }
-  // Files of a kind that are left out, and the first of them: ignore("WebP image", "WebP images", "cat/1.webp").
+  // Counts files of one kind that are ignored. `one` and `several` name the kind, and `example` is one of the files:
+  // ignore("WebP image", "WebP images", "cat/1.webp").
   void ignore(std::string_view one, std::string_view several, std::string_view example, int64_t count = 1);
-  // Something else to be said of the data, a line of its own.
+  // Adds a note about the data, printed on a line of its own.
   void note(std::string line) { notes_.push_back(std::move(line)); }
-  // Adds what another one counted.
+  // Adds the counts and the notes of another account.
   void add(const FileAccount& other);
 
   int64_t used() const { return used_; }
-  // "40 WebP images (such as cat/1.webp), 1 other file (notes.txt)", the most first; empty where there are none.
+  // "40 WebP images (such as cat/1.webp), 1 other file (notes.txt)", the largest count first; empty if none is ignored.
   std::string ignored() const;
-  // "images: 12,340 used; ignored: ..." and the notes. `parts` says more of what is used: "of 2 classes, cat and dog".
+  // The line "images: 12,340 used; ignored: ...", then the notes. `parts` describes what is used: "of 2 classes, cat
+  // and dog".
   std::vector<std::string> lines(std::string_view parts = {}) const;
 
  private:
@@ -35,9 +37,9 @@ class FileAccount {
   std::vector<std::string> notes_;
 };
 
-// "12,340"
+// The number with separators: "12,340".
 std::string in_thousands(int64_t number);
-// "1 image", "12,340 images"
+// The number with its noun: "1 image", "12,340 images".
 std::string counted(int64_t count, std::string_view one, std::string_view several);
 
 }  // namespace cofactor

@@ -11,9 +11,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMaxFolders = 1000;  // on a level: beyond these nothing is looked for
+constexpr size_t kMaxFolders = 1000;  // of a level that are searched
 
-// The folders in each of `parents`, sorted.
+// The folders in all of `parents`, sorted.
 std::vector<fs::path> folders_in(const std::vector<fs::path>& parents) {
   std::vector<fs::path> folders;
   for (const fs::path& parent : parents) {
@@ -38,7 +38,7 @@ fs::path find_folder(const fs::path& root, std::string_view what, const std::fun
   for (int depth = 0; depth <= levels && !level.empty(); ++depth) {
     std::vector<fs::path> found;
     std::ranges::copy_if(level, std::back_inserter(found), holds);
-    check(found.size() <= 1, "{}: '{}' and '{}' both hold such files: name the one that is meant", what,
+    check(found.size() <= 1, "{}: '{}' and '{}' both contain such files; give the path of the one to use", what,
           found.empty() ? "" : found.front().string(), found.empty() ? "" : found.back().string());
     if (!found.empty()) return found.front();
     if (depth < levels) level = folders_in(level);
@@ -46,16 +46,14 @@ fs::path find_folder(const fs::path& root, std::string_view what, const std::fun
   return {};
 }
 
-std::string quoted_folder(const fs::path& folder) {
+bool is_missing(const fs::path& path) {
   std::error_code error;
-  const bool missing = fs::status(folder, error).type() == fs::file_type::not_found;
-  return fmt::format("'{}'{}", folder.string(), missing ? ", which does not exist," : "");
+  return fs::status(path, error).type() == fs::file_type::not_found;
 }
 
 bool may_be_file(const fs::path& path) {
   std::error_code error;
-  const auto type = fs::status(path, error).type();
-  return type != fs::file_type::not_found && type != fs::file_type::directory;
+  return !is_missing(path) && !fs::is_directory(path, error);
 }
 
 }  // namespace cofactor

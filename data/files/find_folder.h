@@ -1,4 +1,4 @@
-// The folder that a data set's files lie in: the one that was named, or one within it, as archives unpack.
+// Finds the folder that contains a data set's files: the given one, or one inside it, as archives unpack.
 #pragma once
 
 #include <filesystem>
@@ -9,16 +9,17 @@
 
 namespace cofactor {
 
-// `root` where `holds` says yes of it; else the folder within it, at most `levels` down and on the highest level that
-// has one, of which `holds` does; empty where there is none. Hidden folders and those that cannot be read are
-// passed over. Throws Error, with `what` before it, where several on one level hold the files.
+// Returns `root` if `holds(root)` is true; otherwise the folder inside it for which `holds` is true, searching level by
+// level, at most `levels` deep. Returns an empty path if there is none. Hidden folders and folders that cannot be read
+// are skipped, and of a level at most 1,000 folders are searched. Throws Error, prefixed with `what`, if several
+// folders on the same level hold the files.
 std::filesystem::path find_folder(const std::filesystem::path& root, std::string_view what,
                                   const std::function<bool(const std::filesystem::path&)>& holds, int levels = 3);
 
-// The folder as a message names it: "'mr'", or "'mr', which does not exist,".
-std::string quoted_folder(const std::filesystem::path& folder);
+// Whether nothing exists at the path. False if the system refuses to say: opening the file then reports why.
+bool is_missing(const std::filesystem::path& path);
 
-// Whether there is something other than a folder; also where the system refuses to say, since opening says why.
+// Whether the path exists and is not a folder; also true if the system refuses to say, as above.
 bool may_be_file(const std::filesystem::path& path);
 
 }  // namespace cofactor

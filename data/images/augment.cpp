@@ -12,11 +12,11 @@ namespace {
 
 constexpr float kBrightest = 255.0f;
 
-float held(float value) {
+float clamped(float value) {
   return std::clamp(value, 0.0f, kBrightest);
 }
 
-// Adds weight times a pixel to sums; one that lies outside of the image adds nothing.
+// Adds weight times a pixel to `sums`, one per channel; a pixel outside the image counts as 0.
 void add_pixel(const RgbFloatImage& image, int64_t row, int64_t column, float weight, float* sums) {
   if (row < 0 || row >= image.height || column < 0 || column >= image.width) return;
   const float* pixel = image.pixels.data() + (row * image.width + column) * kRgb;
@@ -26,10 +26,11 @@ void add_pixel(const RgbFloatImage& image, int64_t row, int64_t column, float we
 }  // namespace
 
 RgbImage crop(const RgbImage& image, const ImageRegion& region) {
-  check(region.height > 0 && region.width > 0, "crop: {} x {} pixels are no image", region.height, region.width);
+  check(region.height > 0 && region.width > 0, "crop: a region of {} x {} pixels, expected at least 1 x 1",
+        region.height, region.width);
   RgbImage out{region.height, region.width,
                std::vector<uint8_t>(static_cast<size_t>(region.height * region.width * kRgb))};
-  // Columns begin .. end - 1 of the region lie in the image.
+  // Columns begin .. end - 1 of the region are inside the image.
   const int64_t begin = std::clamp<int64_t>(-region.column, 0, region.width);
   const int64_t end = std::clamp<int64_t>(image.width - region.column, begin, region.width);
   for (int64_t h = 0; h < region.height; ++h) {
@@ -42,7 +43,7 @@ RgbImage crop(const RgbImage& image, const ImageRegion& region) {
 }
 
 int64_t center_of(int64_t extent, int64_t length) {
-  check(length <= extent, "crop: a window of {} does not fit into {} pixels", length, extent);
+  check(length <= extent, "crop: a window of {} pixels does not fit into {}", length, extent);
   const int64_t left = extent - length, half = left / 2;
   return left % 2 == 0 ? half : half + half % 2;
 }
@@ -86,19 +87,19 @@ RgbFloatImage rotate(const RgbFloatImage& image, double degrees) {
 }
 
 RgbFloatImage adjust_brightness(RgbFloatImage image, double factor) {
-  check(factor >= 0, "augment: {} is no factor of brightness", factor);
+  check(factor >= 0, "augment: a brightness factor of {}, expected at least 0", factor);
   const auto times = static_cast<float>(factor);
-  for (float& value : image.pixels) value = held(times * value);
+  for (float& value : image.pixels) value = clamped(times * value);
   return image;
 }
 
 RgbFloatImage adjust_saturation(RgbFloatImage image, double factor) {
-  check(factor >= 0, "augment: {} is no factor of saturation", factor);
+  check(factor >= 0, "augment: a saturation factor of {}, expected at least 0", factor);
   const auto times = static_cast<float>(factor);
   for (size_t i = 0; i < image.pixels.size(); i += kRgb) {
     float* rgb = image.pixels.data() + i;
     const float gray = (1 - times) * (0.2989f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2]);
-    for (int64_t c = 0; c < kRgb; ++c) rgb[c] = held(times * rgb[c] + gray);
+    for (int64_t c = 0; c < kRgb; ++c) rgb[c] = clamped(times * rgb[c] + gray);
   }
   return image;
 }

@@ -27,7 +27,8 @@ class BmpChecker {
     read_header();
     const std::string colors = bits_ <= 8 ? palette() : compression_ == kMasks ? masks() : std::string();
     const size_t begin = image_.little_endian(10, 4);
-    image_.require(begin >= colors_end_, "its pixels begin at byte {}, within its header of {}", begin, colors_end_);
+    image_.require(begin >= colors_end_, "its pixels begin at byte {}, inside its header of {} bytes", begin,
+                   colors_end_);
     const auto row_bytes = static_cast<size_t>((width_ * bits_ + 31) / 32 * 4);
     const std::string_view rows = image_.slice(begin, row_bytes * static_cast<size_t>(height_));
     if (bits_ <= 8) check_indices(rows, row_bytes, colors.size() / kColorBytes);
@@ -39,7 +40,7 @@ class BmpChecker {
     constexpr std::array<size_t, 7> kSizes = {kOldHeader, kHeader, 52, 56, 64, 108, 124};
     header_bytes_ = image_.little_endian(kFileHeader, 4);
     if (std::ranges::find(kSizes, header_bytes_) == kSizes.end())
-      image_.fail_unsupported("its header has {} bytes", header_bytes_);
+      image_.fail_unsupported("it has a header of {} bytes", header_bytes_);
     const bool old = header_bytes_ == kOldHeader;
     const size_t at = kFileHeader + 4;
     const auto extent = [&](size_t field) -> int64_t {
@@ -52,26 +53,26 @@ class BmpChecker {
     height_ = top_down_ ? -height : height;
     image_.require_size(height_, width_);
     const uint32_t planes = image_.little_endian(at + (old ? 4 : 8), 2);
-    image_.require(planes == 1, "its header promises {} planes", planes);
+    image_.require(planes == 1, "its header declares {} planes", planes);
     bits_ = image_.little_endian(at + (old ? 6 : 10), 2);
     constexpr std::array<int64_t, 6> kBits = {1, 4, 8, 16, 24, 32};
-    if (std::ranges::find(kBits, bits_) == kBits.end()) image_.fail_unsupported("{} bits for a pixel", bits_);
+    if (std::ranges::find(kBits, bits_) == kBits.end()) image_.fail_unsupported("it has {} bits per pixel", bits_);
     compression_ = old ? kUncompressed : image_.little_endian(at + 12, 4);
     const bool masked = compression_ == kMasks && header_bytes_ != 64 && (bits_ == 16 || bits_ == 32);
     if (compression_ != kUncompressed && !masked)
-      image_.fail_unsupported("it is compressed (method {}, {} bits for a pixel)", compression_, bits_);
+      image_.fail_unsupported("it is compressed (method {}, {} bits per pixel)", compression_, bits_);
     colors_end_ = kFileHeader + header_bytes_;
     image_.slice(0, colors_end_);
   }
 
-  // B, G, R and nothing for each color.
+  // Four bytes per color: B, G, R and 0.
   std::string palette() {
     const bool old = header_bytes_ == kOldHeader;
     const size_t entry = old ? 3 : kColorBytes, begin = image_.little_endian(10, 4);
     const size_t used = old ? 0 : image_.little_endian(kFileHeader + 32, 4), most = size_t{1} << bits_;
     const size_t room = begin > colors_end_ ? (begin - colors_end_) / entry : 0;
     const size_t count = std::min({used == 0 ? most : used, most, room});
-    image_.require(count > 0, "its pixels are indices and it has no palette");
+    image_.require(count > 0, "its pixels are indices, but it has no palette");
     std::string colors;
     for (size_t i = 0; i < count; ++i, colors_end_ += entry)
       colors.append(image_.slice(colors_end_, 3)).push_back('\0');
@@ -83,7 +84,7 @@ class BmpChecker {
     for (size_t i = 0; i < 3; ++i) {
       const uint32_t mask = image_.little_endian(kFileHeader + kHeader + 4 * i, 4);
       if (mask == 0 || std::popcount(mask) > 8 || (bits_ == 16 && mask > 0xFFFF))
-        image_.fail_unsupported("a color mask of 0x{:08X}", mask);
+        image_.fail_unsupported("it has a color mask of 0x{:08X}", mask);
     }
     colors_end_ = std::max(colors_end_, kFileHeader + kHeader + kMaskBytes);
     return std::string(masks);
@@ -98,7 +99,7 @@ class BmpChecker {
             static_cast<uint8_t>(rows[static_cast<size_t>(row) * row_bytes + static_cast<size_t>(column / in_byte)]);
         const auto shift = 8 - bits_ * (column % in_byte + 1);
         const size_t index = static_cast<size_t>(byte >> shift) & ((size_t{1} << bits_) - 1);
-        image_.require(index < colors, "a pixel has color {} of a palette of {}", index, colors);
+        image_.require(index < colors, "a pixel has color {} of a palette of {} colors", index, colors);
       }
     }
   }
@@ -116,7 +117,7 @@ class BmpChecker {
     append_little_endian(bmp, 1, 2);
     append_little_endian(bmp, static_cast<size_t>(bits_), 2);
     append_little_endian(bmp, compression_, 4);
-    bmp.append(20, '\0');  // sizes and resolutions, which nobody looks at
+    bmp.append(20, '\0');  // sizes and resolutions, which stb_image does not read
     return bmp.append(colors).append(rows);
   }
 
@@ -125,7 +126,7 @@ class BmpChecker {
   bool top_down_ = false;
   uint32_t compression_ = kUncompressed;
   size_t header_bytes_ = 0;
-  size_t colors_end_ = 0;  // of the header with its palette or masks
+  size_t colors_end_ = 0;  // of the header including its palette or masks
 };
 
 }  // namespace

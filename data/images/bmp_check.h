@@ -1,4 +1,4 @@
-// What a BMP must hold before stb_image sees it.
+// Checks a BMP before stb_image decodes it.
 #pragma once
 
 #include <filesystem>
@@ -7,11 +7,12 @@
 
 namespace cofactor {
 
-// The BMP with one kind of header (40 bytes) before its palette, or color masks, and rows: stb_image misreads the
-// palettes and masks of some others. 1, 4, 8, 16, 24 or 32 bits a pixel, not compressed.
+// Returns the BMP with a header of one kind (40 bytes), its palette or color masks, and its rows: stb_image misreads
+// the palettes and masks of some other kinds. Supports 1, 4, 8, 16, 24 and 32 bits per pixel without compression. The
+// bytes must begin with a BMP's signature (image_kind.h).
 //
-// Throws Error, naming `path`, where the rows end early, a pixel's index is beyond the palette, or the pixels are more
-// than kMaxPixels; also for run lengths and embedded JPEGs and PNGs. Requires bytes that begin as a BMP does.
+// Throws Error, with `path`, if the rows are incomplete, a pixel's index is outside the palette, or there are more than
+// kMaxPixels pixels; also for run-length encoding and for embedded JPEGs and PNGs.
 std::string check_bmp(std::string_view bytes, const std::filesystem::path& path);
 
 }  // namespace cofactor

@@ -8,8 +8,8 @@
 
 #include "data/images/bmp_check.h"
 #include "data/images/exif.h"
+#include "data/images/image_kind.h"
 #include "data/images/jpeg_check.h"
-#include "data/images/kind.h"
 #include "data/images/png_check.h"
 #include "engine/error.h"
 #include "engine/io/file.h"
@@ -19,11 +19,12 @@ namespace cofactor {
 namespace {
 
 void check_bytes(std::string_view bytes, const std::filesystem::path& path) {
-  constexpr auto kMaxBytes = static_cast<size_t>(std::numeric_limits<int>::max());  // that stb_image and zlib count
-  check(bytes.size() <= kMaxBytes, "image: '{}' takes {} bytes, more than {}", path.string(), bytes.size(), kMaxBytes);
+  constexpr auto kMaxBytes = static_cast<size_t>(std::numeric_limits<int>::max());  // stb_image and zlib count in int
+  check(bytes.size() <= kMaxBytes, "image: '{}' has {} bytes, expected at most {}", path.string(), bytes.size(),
+        kMaxBytes);
 }
 
-// What stb_image makes of checked bytes, with so many channels.
+// Decodes checked bytes to this number of channels.
 RgbImage decode_checked(std::string_view bytes, int64_t channels, const std::filesystem::path& path) {
   check_bytes(bytes, path);
   int width = 0, height = 0, channels_in_file = 0;
@@ -37,7 +38,7 @@ RgbImage decode_checked(std::string_view bytes, int64_t channels, const std::fil
 
 RgbImage decode_jpeg(std::string_view bytes, const std::filesystem::path& path) {
   const CheckedJpeg jpeg = check_jpeg(bytes, path);
-  return upright(decode_checked(jpeg.mended.empty() ? bytes : jpeg.mended, kRgb, path), jpeg.orientation);
+  return upright(decode_checked(jpeg.repaired.empty() ? bytes : jpeg.repaired, kRgb, path), jpeg.orientation);
 }
 
 RgbImage decode_png(std::string_view bytes, const std::filesystem::path& path) {
@@ -49,8 +50,8 @@ RgbImage decode_png(std::string_view bytes, const std::filesystem::path& path) {
   const size_t colors = png.palette.size() / kRgb;
   for (const uint8_t value : indices.pixels) {
     const auto index = static_cast<size_t>(value / png.index_scale);
-    check(index < colors, "image: '{}' is damaged: a pixel has color {} of a palette of {}", path.string(), index,
-          colors);
+    check(index < colors, "image: '{}' is damaged: a pixel has color {} of a palette of {} colors", path.string(),
+          index, colors);
     const auto color = png.palette.begin() + static_cast<int64_t>(index) * kRgb;
     image.pixels.insert(image.pixels.end(), color, color + kRgb);
   }
@@ -69,9 +70,9 @@ RgbImage decode_image(std::string_view bytes, const std::filesystem::path& path)
     case ImageKind::bmp: return decode_checked(check_bmp(bytes, path), kRgb, path);
     default: break;
   }
-  check(kind == ImageKind::none, "image: '{}' is a {} image, and only JPEG, PNG and BMP are read here", path.string(),
+  check(kind == ImageKind::none, "image: '{}' is a {} image; only JPEG, PNG and BMP are supported", path.string(),
         name_of(kind));
-  fail("image: '{}' does not begin as a JPEG, PNG or BMP does", path.string());
+  fail("image: '{}' is not an image: it does not begin like a JPEG, PNG or BMP file", path.string());
 }
 
 RgbImage read_image(const std::filesystem::path& path) {

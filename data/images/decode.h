@@ -1,4 +1,4 @@
-// Image files, decoded by stb_image: JPEG (baseline and progressive), PNG and BMP.
+// Decodes image files with stb_image: JPEG (baseline and progressive), PNG and BMP.
 #pragma once
 
 #include <filesystem>
@@ -8,18 +8,19 @@
 
 namespace cofactor {
 
-// The pixels of an encoded image. What it is shows in its first bytes (data/images/kind.h), not in a name. Gray is
-// repeated in the three channels, CMYK converted, alpha dropped, 16 bits cut to 8. The image comes upright: turned or
-// mirrored as its note on how the camera was held asks (EXIF, of a JPEG or PNG), as Pillow's exif_transpose does.
+// Decodes an image to RGB. The format is recognised by the first bytes (image_kind.h), not by the name. Gray is
+// repeated in the three channels, CMYK is converted, alpha is dropped, and 16 bits are reduced to 8. The image is
+// turned upright according to the EXIF orientation of a JPEG or PNG, as Pillow's exif_transpose does.
 //
-// All is checked before stb_image sees it (data/images/jpeg_check.h, png_check.h, bmp_check.h). Throws Error, naming
-// `path`, for bytes that are no such image, with the name of their kind where it is known, or a damaged one, that end
-// before the image does, or whose header promises more than 2^27 pixels or more than the bytes can hold. Every pixel
-// comes from the bytes. Damage that leaves a JPEG's or BMP's format intact, some wrong bytes within a JPEG's pixels,
-// say, cannot be told from an image. Thread-safe.
+// Everything is checked before stb_image sees it (jpeg_check.h, png_check.h, bmp_check.h), so that every pixel comes
+// from the bytes. Damage that leaves the format of a JPEG or BMP valid, such as a few wrong bytes within the pixels of
+// a JPEG, is not detected. Thread-safe.
+//
+// Throws Error, with `path`, if the bytes are not an image of these formats (the message names the format if it is
+// known), are damaged or incomplete, or if the header declares more than 2^27 pixels or more than the bytes can hold.
 RgbImage decode_image(std::string_view bytes, const std::filesystem::path& path);
 
-// The same of a file. Throws Error also where it cannot be read.
+// Reads and decodes a file. Throws Error as above, and if the file cannot be read.
 RgbImage read_image(const std::filesystem::path& path);
 
 }  // namespace cofactor

@@ -1,4 +1,4 @@
-// The bytes of an encoded image while they are checked: bounded reading, and Errors that name the file.
+// The bytes of an encoded image, with bounds-checked reading and errors that name the file.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +10,12 @@
 
 namespace cofactor {
 
-inline constexpr int64_t kMaxPixels = int64_t{1} << 27;  // of an image: a header of a few bytes could promise 65,535^2
+inline constexpr int64_t kMaxPixels = int64_t{1} << 27;  // a header of a few bytes could declare 65,535^2
 
-// A view: the bytes and the path must outlive it. Whatever would read past the end throws Error: "... is cut short".
+// A view: the bytes and the path must outlive it. Reading past the end throws Error: "... is cut short".
 class EncodedImage {
  public:
-  // `kind` as it is called in messages.
+  // `kind` is the name of the format in messages.
   EncodedImage(std::string_view bytes, const std::filesystem::path& path, std::string_view kind)
       : bytes_(bytes), path_(path), kind_(kind) {}
 
@@ -25,7 +25,7 @@ class EncodedImage {
     if (at > size() || count > size() - at) fail_cut_short();
     return bytes_.substr(at, count);
   }
-  // A number of `count` bytes, at most 4.
+  // The number stored in `count` bytes, at most 4.
   uint32_t big_endian(size_t at, size_t count) const {
     uint32_t value = 0;
     for (const char byte : slice(at, count)) value = value << 8 | static_cast<uint8_t>(byte);
@@ -39,7 +39,7 @@ class EncodedImage {
   }
 
   [[noreturn]] void fail_cut_short() const {
-    fail("image: '{}' is cut short: it ends at byte {}, before the image does", path_.string(), size());
+    fail("image: '{}' is cut short: the file ends at byte {}, before the image is complete", path_.string(), size());
   }
   template <class... Args>
   [[noreturn]] void fail_damaged(fmt::format_string<Args...> reason, Args&&... args) const {
@@ -47,18 +47,18 @@ class EncodedImage {
   }
   template <class... Args>
   [[noreturn]] void fail_unsupported(fmt::format_string<Args...> reason, Args&&... args) const {
-    fail("image: '{}' is a {} that is not read here: {}", path_.string(), kind_,
+    fail("image: '{}' is an unsupported {}: {}", path_.string(), kind_,
          fmt::format(reason, std::forward<Args>(args)...));
   }
-  // fail_damaged unless `whole`.
+  // Calls fail_damaged unless `intact` is true.
   template <class... Args>
-  void require(bool whole, fmt::format_string<Args...> reason, Args&&... args) const {
-    if (!whole) [[unlikely]]
+  void require(bool intact, fmt::format_string<Args...> reason, Args&&... args) const {
+    if (!intact) [[unlikely]]
       fail_damaged(reason, std::forward<Args>(args)...);
   }
   void require_size(int64_t height, int64_t width) const {
-    require(height > 0 && width > 0, "its header promises {} x {} pixels", height, width);
-    check(height <= kMaxPixels / width, "image: the header of '{}' promises {} x {} pixels, more than {}",
+    require(height > 0 && width > 0, "its header declares {} x {} pixels", height, width);
+    check(height <= kMaxPixels / width, "image: the header of '{}' declares {} x {} pixels, expected at most {}",
           path_.string(), height, width, kMaxPixels);
   }
 

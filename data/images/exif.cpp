@@ -7,7 +7,7 @@ namespace cofactor {
 
 namespace {
 
-// Numbers of a TIFF block; 0 past its end.
+// Reads numbers of a TIFF block; they are 0 past its end.
 class TiffBlock {
  public:
   explicit TiffBlock(std::string_view bytes) : bytes_(bytes), big_(bytes.starts_with("MM")) {}
@@ -18,14 +18,14 @@ class TiffBlock {
       value = value << 8 | static_cast<uint8_t>(bytes_[at + (big_ ? i : count - 1 - i)]);
     return value;
   }
-  bool holds_orders() const { return bytes_.starts_with("II") || big_; }
+  bool has_byte_order() const { return bytes_.starts_with("II") || big_; }
 
  private:
   std::string_view bytes_;
   bool big_;
 };
 
-// Where in an image of this height and width the pixel (row, column) of the upright one comes from.
+// The pixel of the stored image (height, width, 3) that is shown at (row, column) of the upright image.
 struct Source {
   int64_t row, column;
 };
@@ -47,7 +47,7 @@ Source source_of(int orientation, int64_t height, int64_t width, int64_t row, in
 int exif_orientation(std::string_view tiff) {
   constexpr size_t kVersion = 42, kOrientation = 0x0112, kByte = 1, kShort = 3, kLong = 4, kEntryBytes = 12;
   const TiffBlock block(tiff);
-  if (!block.holds_orders() || block.number(2, 2) != kVersion) return kUpright;
+  if (!block.has_byte_order() || block.number(2, 2) != kVersion) return kUpright;
   const size_t directory = block.number(4, 4), entries = block.number(directory, 2);
   for (size_t i = 0; i < entries; ++i) {
     const size_t entry = directory + 2 + i * kEntryBytes;

@@ -1,4 +1,4 @@
-// How a camera was held, as photographs note it (EXIF), and the turn that sets the image upright.
+// The EXIF orientation of a photograph, and turning an image upright.
 #pragma once
 
 #include <string_view>
@@ -7,14 +7,14 @@
 
 namespace cofactor {
 
-inline constexpr int kUpright = 1;
+inline constexpr int kUpright = 1;  // the orientation of an image that needs no turn
 
-// The orientation, 1 to 8, that an EXIF block holds: a TIFF header of either byte order and its first directory.
-// kUpright where it holds none or is damaged: then nothing is known, and the image itself may be whole.
+// The orientation, 1 to 8, in an EXIF block: a TIFF header of either byte order and its first directory. kUpright if
+// there is none or the block is damaged, since the image itself may be intact.
 int exif_orientation(std::string_view tiff);
 
-// The image as it is to be looked at: mirrored (2, 4), turned by half (3), transposed (5, 7), or turned to the right
-// (6) or left (8).
+// The image as it is to be viewed: mirrored (2, 4), rotated by 180 degrees (3), transposed (5, 7), or rotated by 90
+// degrees clockwise (6) or counter-clockwise (8).
 RgbImage upright(RgbImage image, int orientation);
 
 }  // namespace cofactor

@@ -5,53 +5,51 @@
 #include <system_error>
 #include <utility>
 
-#include "data/files/names.h"
 #include "engine/error.h"
 #include "engine/io/file.h"
+#include "engine/io/text.h"
+#include "engine/io/utf8.h"
 
 namespace cofactor {
 
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
-// "path label"; the path may hold blanks itself. `file` and `line_number` are for errors.
+// Parses "path label"; the path may contain spaces. `file` and `line_number` are for messages.
 std::pair<std::string_view, int32_t> parse_line(std::string_view line, size_t classes, const std::string& file,
                                                 int64_t line_number) {
   const std::string_view text = trimmed(line);
-  check(!text.empty(), "images: '{}', line {}: blank, where a path and a label are expected", file, line_number);
-  const size_t blank = text.find_last_of(kBlanks);
-  check(blank != std::string_view::npos, "images: '{}', line {}: '{}' is not a path and a label", file, line_number,
-        text);
+  check(!text.empty(), "images: '{}', line {}: a blank line, expected a path and a label", file, line_number);
+  const size_t blank = text.find_last_of(" \t");
+  check(blank != std::string_view::npos, "images: '{}', line {}: '{}', expected a path and a label", file, line_number,
+        legible(text));
   const std::string_view number = text.substr(blank + 1);
   int32_t label = -1;
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), label);
   check(error == std::errc() && end == number.data() + number.size(),
-        "images: '{}', line {}: the label '{}' is no whole number", file, line_number, number);
+        "images: '{}', line {}: the label '{}' is not a whole number", file, line_number, legible(number));
   check(label >= 0 && static_cast<size_t>(label) < classes, "images: '{}', line {}: label {} does not lie in [0, {})",
         file, line_number, label, classes);
   return {trimmed(text.substr(0, blank)), label};
 }
 
-// Without a slash at the end, which messages would show.
+// Without a slash at the end, which would appear in messages.
 std::filesystem::path root_of(const ClassSearch& search) {
   return search.folder.empty() ? search.images.base : search.images.base / search.folder;
 }
 
-// "runs" is where results go by default, also those of a run that was stopped before it wrote any.
-bool is_results_folder_by_name(const std::filesystem::path& folder) {
+// Results go to "runs" by default. A run that was stopped early leaves it without any results to recognise it by.
+bool is_default_output(const std::filesystem::path& folder) {
   if (folder.filename() != "runs") return false;
   const FolderEntries entries = entries_of(folder);
   return std::ranges::none_of(entries.files, [](const std::string& name) { return has_image_extension(name); });
 }
 
 }  // namespace
+
+void ImageList::append(const ImageList& other) {
+  names.insert(names.end(), other.names.begin(), other.names.end());
+  labels.insert(labels.end(), other.labels.begin(), other.labels.end());
+}
 
 ClassFolders find_class_folders(const ClassSearch& search) {
   const std::filesystem::path root = root_of(search);
@@ -60,24 +58,20 @@ ClassFolders find_class_folders(const ClassSearch& search) {
   ClassFolders found;
   for (const std::string& name : entries.folders) {
     if (std::ranges::find(search.no_classes, name) != search.no_classes.end()) continue;
-    if (is_system_name(name)) {
-      found.account.ignore("hidden or system folder", "hidden or system folders", prefix + name);
-    } else if (is_own_output(root / name, search.images.out) || is_results_folder_by_name(root / name)) {
+    if (ignore_unused_folder(search.images, prefix + name, found.account)) continue;
+    if (is_default_output(root / name)) {
       found.account.ignore("folder of results", "folders of results", prefix + name);
     } else {
       check(is_utf8(name),
-            "images: the name of the folder '{}' in '{}' is not UTF-8, as names of classes are; rename it (convmv -f "
-            "latin1 -t utf8 --notest renames whole folders)",
+            "images: the name of the class folder '{}' in '{}' is not UTF-8; rename it (convmv -f latin1 -t utf8 "
+            "--notest renames whole folders)",
             printable(name), root.string());
       found.classes.push_back(name);
     }
   }
   for (const std::string& name : entries.files) {
-    if (is_system_name(name)) {
-      found.account.ignore("hidden or system file", "hidden or system files", prefix + name);
-    } else {
-      found.account.ignore("file in no class's folder", "files in no class's folder", prefix + name);
-    }
+    if (!ignore_system_file(prefix + name, found.account))
+      found.account.ignore("file outside the class folders", "files outside the class folders", prefix + name);
   }
   return found;
 }
@@ -85,7 +79,7 @@ ClassFolders find_class_folders(const ClassSearch& search) {
 ImageList list_class_images(const ClassSearch& search, FileAccount& account) {
   const std::filesystem::path root = root_of(search);
   ClassFolders found = find_class_folders(search);
-  check(!found.classes.empty(), "images: '{}' holds no folder; a folder for each class is expected, with its images",
+  check(!found.classes.empty(), "images: '{}' contains no folders, expected one folder of images per class",
         root.string());
   account.add(found.account);
   ImageList list{.root = search.images.base, .classes = std::move(found.classes), .names = {}, .labels = {}};
@@ -94,7 +88,7 @@ ImageList list_class_images(const ClassSearch& search, FileAccount& account) {
     FileAccount others;
     const std::vector<std::string> images = find_images(search.images, folder, others);
     check(!images.empty(),
-          "images: the folder '{}' of a class holds no JPEG, PNG or BMP image{}; add some, or take the folder away",
+          "images: the class folder '{}' contains no JPEG, PNG or BMP images{}; add some, or remove the folder",
           (root / list.classes[c]).string(), others.ignored().empty() ? "" : ", only " + others.ignored());
     account.add(others);
     list.names.insert(list.names.end(), images.begin(), images.end());
@@ -112,16 +106,14 @@ ImageList list_class_folders(const std::filesystem::path& root) {
 ImageList read_image_list(const std::filesystem::path& file, const std::filesystem::path& root,
                           std::vector<std::string> classes) {
   const std::string bytes = read_file(file);
-  check(!bytes.empty(), "images: '{}' is empty: a path and a label a line are expected", file.string());
+  check(!bytes.empty(), "images: '{}' is empty, expected a path and a label on each line", file.string());
   ImageList list{.root = root, .classes = std::move(classes), .names = {}, .labels = {}};
   const std::string file_name = file.string();
   std::string_view rest = bytes;
   for (int64_t line = 1; !rest.empty(); ++line) {
-    const size_t end = std::min(rest.find('\n'), rest.size());
-    const auto [name, label] = parse_line(rest.substr(0, end), list.classes.size(), file_name, line);
+    const auto [name, label] = parse_line(take_line(rest), list.classes.size(), file_name, line);
     list.names.emplace_back(name);
     list.labels.push_back(label);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   return list;
 }

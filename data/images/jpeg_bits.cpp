@@ -10,8 +10,8 @@ uint8_t byte_of(std::string_view bytes, size_t at) {
   return static_cast<uint8_t>(bytes[at]);
 }
 
-// Behind the 0xFF bytes that begin at `at`: one begins a marker, or stands for itself; more only fill.
-size_t behind_fill(std::string_view bytes, size_t at) {
+// The position after the run of 0xFF bytes at `at`. The last one begins a marker or is data; the others are fill bytes.
+size_t after_fill(std::string_view bytes, size_t at) {
   while (at < bytes.size() && byte_of(bytes, at) == kJpegMarker) ++at;
   return at;
 }
@@ -26,9 +26,9 @@ JpegBits JpegBits::filled(JpegBits bits) {
 void JpegBits::append_byte() {
   size_t next = at_ + 1;
   if (!ended_ && at_ < bytes_.size() && byte_of(bytes_, at_) == kJpegMarker) {
-    next = behind_fill(bytes_, at_);
+    next = after_fill(bytes_, at_);
     ended_ = next == bytes_.size() || bytes_[next] != 0;
-    ++next;  // the 0 behind a 0xFF that stands for itself
+    ++next;  // the 0 after a 0xFF that is data
   }
   ended_ |= at_ >= bytes_.size();
   if (ended_) {
@@ -55,7 +55,7 @@ size_t find_jpeg_marker(std::string_view bytes, size_t at) {
   while (at < bytes.size()) {
     at = bytes.find(static_cast<char>(kJpegMarker), at);
     if (at == std::string_view::npos) break;
-    const size_t next = behind_fill(bytes, at);
+    const size_t next = after_fill(bytes, at);
     if (next == bytes.size()) break;
     if (bytes[next] != 0) return next - 1;
     at = next + 1;

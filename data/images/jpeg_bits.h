@@ -1,4 +1,4 @@
-// The entropy-coded data of a JPEG: bits, and the Huffman codes in them.
+// Reads the entropy-coded data of a JPEG: bits and Huffman codes.
 #pragma once
 
 #include <array>
@@ -9,22 +9,22 @@
 
 namespace cofactor {
 
-inline constexpr uint8_t kJpegMarker = 0xFF;  // begins a marker; within coded data a 0 follows it
+inline constexpr uint8_t kJpegMarker = 0xFF;  // begins a marker; inside coded data it is followed by a 0
 
-// Bits from a position of a file to the next marker or the end; zeros behind. Cheap to copy.
+// The bits from a position of a file to the next marker or the end of the file, followed by zeros. Cheap to copy.
 class JpegBits {
  public:
   JpegBits(std::string_view bytes, size_t at) : bytes_(bytes), at_(at) {}
 
-  // Sees to it that 32 bits can be looked at.
+  // Ensures that at least 32 bits are in the window.
   void refill() {
     if (count_ >= 32) return;
     if (at_ + 8 <= bytes_.size()) {
       uint64_t next = 0;
       std::memcpy(&next, bytes_.data() + at_, 8);
-      if (((~next - kOnes) & next & (kOnes << 7)) == 0) {  // no byte of it is 0xFF
+      if (((~next - kOnes) & next & (kOnes << 7)) == 0) {  // no byte is 0xFF
         if constexpr (std::endian::native == std::endian::little) next = __builtin_bswap64(next);
-        // Whole bytes are counted; the bits behind them are those that the next refill brings again.
+        // Only whole bytes are counted; the next refill loads the bits after them again.
         window_ |= next >> count_;
         at_ += (63 - count_) / 8;
         count_ |= 56;
@@ -33,7 +33,7 @@ class JpegBits {
     }
     *this = filled(*this);
   }
-  // The next bits, the first of them on top.
+  // The next bits, from the most significant one down.
   uint64_t window() const { return window_; }
   void skip(unsigned count) {
     window_ <<= count;
@@ -44,67 +44,68 @@ class JpegBits {
     skip(count);
     return value;
   }
-  // The next bits as the number that they stand for behind a category of so many.
+  // The signed value that the next `count` bits represent after a code of that category (T.81, F.2.2.1).
   int take_signed(unsigned count) {
     const auto value = static_cast<int>(take(count));
     return count > 0 && value < 1 << (count - 1) ? value - (1 << count) + 1 : value;
   }
-  // Whether more bits were taken than there are.
+  // Whether more bits were consumed than there are.
   bool overran() const { return count_ < zeros_; }
-  // The first byte of which no bit was taken; where it overran, the end of the data.
+  // The position of the first byte of which no bit is consumed; if it overran, the end of the data.
   size_t position() const;
 
  private:
   static constexpr uint64_t kOnes = 0x0101010101010101;
 
-  // By value: nothing points to an object whose members are to stay in registers.
+  // By value, so that the members of the original can stay in registers.
   static JpegBits filled(JpegBits bits);
   void append_byte();
 
   std::string_view bytes_;
   size_t at_;
   uint64_t window_ = 0;
-  unsigned count_ = 0;  // of bits in the window that were counted
-  unsigned zeros_ = 0;  // of these that were made up behind the end
+  unsigned count_ = 0;  // of the valid bits in the window
+  unsigned zeros_ = 0;  // of those that were appended after the end
   bool ended_ = false;
 };
 
-// Where the next marker's 0xFF is, from a position on: the last of several. The file's size where there is none.
+// The position of the 0xFF of the next marker, the last one if several follow each other; the number of bytes if there
+// is no marker.
 size_t find_jpeg_marker(std::string_view bytes, size_t at);
 
-// A code, its symbol, and what it means for a block's coefficients in a sequential scan.
+// A Huffman code, its symbol, and its effect on the coefficients of a block in a sequential scan.
 struct JpegCode {
-  uint8_t length;  // in bits; 0 for no code
+  uint8_t length;  // in bits; 0: not a code
   uint8_t symbol;
-  uint8_t total;    // bits with those of the value that follows
-  uint8_t advance;  // coefficients passed; kEndOfBlock where no more follow
+  uint8_t total;    // in bits, including the value that follows
+  uint8_t advance;  // number of coefficients; kEndOfBlock if no more follow
 };
 
 class JpegHuffmanTable {
  public:
-  static constexpr int kLengths = 16;  // of codes: 1 to 16 bits
+  static constexpr int kLengths = 16;  // codes have 1 to 16 bits
   static constexpr uint8_t kEndOfBlock = 128;
 
-  // `counts`: how many codes there are of each length. False where these lengths allow no such codes.
+  // Defines the codes: counts[i] of length i + 1, and their symbols. Returns false if such codes are impossible.
   bool define(std::string_view counts, std::string_view symbols);
   bool defined() const { return defined_; }
-  // The code on top of these bits.
+  // The code at the beginning of a window.
   const JpegCode& find(uint64_t window) const {
     const JpegCode& code = short_codes_[window >> (64 - kShort)];
     return code.length != 0 ? code : find_long(window);
   }
 
  private:
-  static constexpr int kShort = 9;  // bits of the codes that are looked up
+  static constexpr int kShort = 9;  // the length of codes that are found by one look-up
 
   const JpegCode& find_long(uint64_t window) const;
 
   bool defined_ = false;
-  // Nothing reads the rest before it is defined; most of the eight tables of an image never are.
+  // Not initialised: nothing reads them before `define`, and most of the eight tables of an image stay undefined.
   std::array<JpegCode, 1 << kShort> short_codes_;  // by the next bits
   std::array<JpegCode, 256> codes_;                // in the order of the file
-  std::array<uint32_t, kLengths + 1> end_;         // behind the codes of a length, as the top of 16 bits
-  std::array<int, kLengths + 1> offset_;           // from a code of a length to its place in codes_
+  std::array<uint32_t, kLengths + 1> end_;         // one past the last code of a length, in the top of 16 bits
+  std::array<int, kLengths + 1> offset_;           // from a code of a length to its index in codes_
 };
 
 }  // namespace cofactor

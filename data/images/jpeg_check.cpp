@@ -24,7 +24,7 @@ constexpr uint32_t kBaseline = 0xC0, kExtended = 0xC1, kProgressive = 0xC2, kHuf
 constexpr size_t kMaxTables = 4;
 constexpr int kMaxSampling = 4, kMaxBlocksInUnit = 10, kMaxLowBits = 13;
 constexpr size_t kMaxSymbols = 256;
-constexpr int64_t kMaxPasses = 64;  // over the image, by all scans together; encoders take about 6
+constexpr int64_t kMaxPasses = 64;  // over the image, by all scans together; encoders make about 6
 constexpr int kUncoded = -1;
 
 int64_t ceil_div(int64_t a, int64_t b) {
@@ -36,14 +36,14 @@ class JpegChecker {
   JpegChecker(std::string_view bytes, const std::filesystem::path& path) : image_(bytes, path, "JPEG") {}
 
   CheckedJpeg run() {
-    at_ = 2;  // behind the start of the image
+    at_ = 2;  // after the marker that starts the image
     while (const std::optional<uint32_t> marker = next_marker()) check_segment(*marker);
     check_end();
-    return {mended(), orientation_};
+    return {repaired(), orientation_};
   }
 
  private:
-  // The next marker, behind which at_ then stands; none at the end of the image.
+  // The next marker, after which at_ then points; nothing at the end of the image.
   std::optional<uint32_t> next_marker() {
     const size_t marker = find_jpeg_marker(image_.bytes(), at_);
     if (marker == image_.size()) image_.fail_cut_short();
@@ -54,7 +54,7 @@ class JpegChecker {
   }
 
   void check_segment(uint32_t marker) {
-    if (marker == kTemporary || (marker >= kFirstRestart && marker <= kLastRestart)) {  // of no scan
+    if (marker == kTemporary || (marker >= kFirstRestart && marker <= kLastRestart)) {  // outside any scan
       stray_.push_back({at_ - 2, at_});
       return;
     }
@@ -70,7 +70,7 @@ class JpegChecker {
       case kHuffmanTables: return check_huffman_tables(begin, end);
       case kQuantizationTables: return check_quantization_tables(begin, end);
       case kRestartInterval:
-        image_.require(length == 4, "the restart interval at byte {} takes {} bytes", begin, length);
+        image_.require(length == 4, "the restart interval at byte {} has {} bytes", begin, length);
         restart_interval_ = image_.big_endian(begin, 2);
         return;
       case kStartOfScan: return check_scan(begin, end);
@@ -84,8 +84,8 @@ class JpegChecker {
     }
     if ((marker >= kFirstApplication && marker <= kLastApplication) || marker == kComment) return;
     if (marker >= kFirstFrame && marker <= kLastFrame && marker != kExtension && marker != kArithmeticConditions)
-      image_.fail_unsupported("{} coding (marker 0x{:02X} at byte {})", coding_of(marker), marker, begin - 4);
-    image_.fail_unsupported("it holds a segment of kind 0x{:02X} at byte {}", marker, begin - 4);
+      image_.fail_unsupported("it uses {} coding (marker 0x{:02X} at byte {})", coding_of(marker), marker, begin - 4);
+    image_.fail_unsupported("it has a segment of kind 0x{:02X} at byte {}", marker, begin - 4);
   }
 
   static std::string_view coding_of(uint32_t marker) {
@@ -96,17 +96,17 @@ class JpegChecker {
   void check_huffman_tables(size_t begin, size_t end) {
     for (size_t at = begin; at < end;) {
       const uint32_t name = image_.big_endian(at, 1);
-      image_.require(name >> 4 <= 1 && (name & 15) < kMaxTables, "a Huffman table at byte {} is named 0x{:02X}", at,
-                     name);
+      image_.require(name >> 4 <= 1 && (name & 15) < kMaxTables, "a Huffman table at byte {} has the number 0x{:02X}",
+                     at, name);
       const std::string_view counts = image_.slice(at + 1, JpegHuffmanTable::kLengths);
       const size_t symbols = std::accumulate(counts.begin(), counts.end(), size_t{0},
                                              [](size_t sum, char count) { return sum + static_cast<uint8_t>(count); });
-      image_.require(symbols <= kMaxSymbols, "the Huffman table at byte {} has {} symbols, more than {}", at, symbols,
-                     kMaxSymbols);
+      image_.require(symbols <= kMaxSymbols, "the Huffman table at byte {} has {} symbols, expected at most {}", at,
+                     symbols, kMaxSymbols);
       const size_t next = at + 1 + counts.size() + symbols;
-      image_.require(next <= end, "the Huffman table at byte {} ends behind its segment", at);
+      image_.require(next <= end, "the Huffman table at byte {} extends past the end of its segment", at);
       image_.require((name >> 4 == 0 ? dc_ : ac_)[name & 15].define(counts, image_.slice(next - symbols, symbols)),
-                     "the Huffman table at byte {} has more codes of a length than there can be", at);
+                     "the Huffman table at byte {} has more codes of one length than are possible", at);
       at = next;
     }
   }
@@ -114,39 +114,40 @@ class JpegChecker {
   void check_quantization_tables(size_t begin, size_t end) {
     for (size_t at = begin; at < end;) {
       const uint32_t name = image_.big_endian(at, 1);
-      image_.require(name >> 4 <= 1 && (name & 15) < kMaxTables, "a quantization table at byte {} is named 0x{:02X}",
-                     at, name);
+      image_.require(name >> 4 <= 1 && (name & 15) < kMaxTables,
+                     "a quantization table at byte {} has the number 0x{:02X}", at, name);
       at += 1 + size_t{64} * (1 + (name >> 4));
-      image_.require(at <= end, "the quantization table that ends at byte {} ends behind its segment", at);
+      image_.require(at <= end, "the quantization table that ends at byte {} extends past the end of its segment", at);
       quantized_[name & 15] = true;
     }
   }
 
   void check_lines(size_t begin, size_t end) const {
     const uint32_t lines = end - begin == 2 ? image_.big_endian(begin, 2) : 0;
-    image_.require(frame_.has_value() && lines == frame_->height, "it promises {} rows at byte {} and {} before", lines,
-                   begin, frame_ ? frame_->height : 0);
+    image_.require(frame_.has_value() && lines == frame_->height, "it declares {} rows at byte {}, but {} before",
+                   lines, begin, frame_ ? frame_->height : 0);
   }
 
   void check_frame(bool progressive, size_t begin, size_t end) {
     image_.require(!frame_.has_value(), "a second frame begins at byte {}", begin);
-    image_.require(end - begin >= 6, "the frame header at byte {} takes {} bytes", begin, end - begin);
+    image_.require(end - begin >= 6, "the frame header at byte {} has {} bytes", begin, end - begin);
     const uint32_t precision = image_.big_endian(begin, 1);
-    if (precision != 8) image_.fail_unsupported("{} bits for a value, not 8", precision);
+    if (precision != 8) image_.fail_unsupported("it has {} bits per value, expected 8", precision);
     JpegFrame frame;
     frame.progressive = progressive;
     frame.height = image_.big_endian(begin + 1, 2);
     frame.width = image_.big_endian(begin + 3, 2);
-    if (frame.height == 0) image_.fail_unsupported("its header leaves its height open");
+    if (frame.height == 0) image_.fail_unsupported("its header does not declare its height");
     image_.require_size(frame.height, frame.width);
     const size_t count = image_.big_endian(begin + 5, 1);
-    if (count != 1 && count != 3 && count != 4) image_.fail_unsupported("{} components, not 1, 3 or 4", count);
-    image_.require(end - begin == 6 + 3 * count, "the frame header at byte {} takes {} bytes for {} components", begin,
+    if (count != 1 && count != 3 && count != 4)
+      image_.fail_unsupported("it has {} components, expected 1, 3 or 4", count);
+    image_.require(end - begin == 6 + 3 * count, "the frame header at byte {} has {} bytes for {} components", begin,
                    end - begin, count);
     for (size_t i = 0; i < count; ++i) frame.components.push_back(component(begin + 6 + 3 * i, frame));
     frame_ = std::move(frame);
     lay_out(*frame_);
-    check_promise(*frame_);
+    check_declared_size(*frame_);
   }
 
   JpegComponent component(size_t at, const JpegFrame& frame) const {
@@ -163,7 +164,7 @@ class JpegChecker {
     image_.require(component.quantization_table < kMaxTables, "component {} uses quantization table {}", component.id,
                    component.quantization_table);
     for (const JpegComponent& other : frame.components)
-      image_.require(other.id != component.id, "two components are called {}", component.id);
+      image_.require(other.id != component.id, "two components have the number {}", component.id);
     return component;
   }
 
@@ -177,8 +178,8 @@ class JpegChecker {
     frame.unit_columns = ceil_div(frame.width, 8 * most_horizontal);
     for (JpegComponent& component : frame.components) {
       if (most_horizontal % component.horizontal != 0 || most_vertical % component.vertical != 0)
-        image_.fail_unsupported("component {} is sampled {} x {} beside {} x {}, no whole fraction", component.id,
-                                component.horizontal, component.vertical, most_horizontal, most_vertical);
+        image_.fail_unsupported("the sampling factors {3} x {4} are not multiples of those of component {0}, {1} x {2}",
+                                component.id, component.horizontal, component.vertical, most_horizontal, most_vertical);
       component.rows = ceil_div(ceil_div(frame.height * component.vertical, most_vertical), 8);
       component.columns = ceil_div(ceil_div(frame.width * component.horizontal, most_horizontal), 8);
       component.padded_rows = frame.unit_rows * component.vertical;
@@ -186,15 +187,15 @@ class JpegChecker {
     }
   }
 
-  // A block takes at least a bit, two where its other coefficients are not coded apart: what memory the image takes is
-  // bounded by the file before any is taken.
-  void check_promise(const JpegFrame& frame) const {
+  // A block takes at least one bit, or two if its other coefficients are in the same scan: this bounds the memory of
+  // the image by the size of the file before any is allocated.
+  void check_declared_size(const JpegFrame& frame) const {
     int64_t blocks = 0;
     for (const JpegComponent& component : frame.components) blocks += component.rows * component.columns;
     const int64_t most = static_cast<int64_t>(image_.size() - at_) * 8 / (frame.progressive ? 1 : 2);
     image_.require(
         blocks <= most,
-        "its header promises {} x {} pixels, which are {} blocks, and the {} bytes that follow hold {} at most",
+        "its header declares {} x {} pixels, which are {} blocks, but the {} bytes that follow hold at most {}",
         frame.height, frame.width, blocks, image_.size() - at_, most);
   }
 
@@ -202,7 +203,7 @@ class JpegChecker {
     image_.require(frame_.has_value(), "a scan begins at byte {}, before the frame header", begin);
     const size_t count = image_.big_endian(begin, 1);
     image_.require(count >= 1 && count <= frame_->components.size() && end - begin == 4 + 2 * count,
-                   "the scan header at byte {} takes {} bytes for {} components", begin, end - begin, count);
+                   "the scan header at byte {} has {} bytes for {} components", begin, end - begin, count);
     JpegScan scan;
     scan.begin = end;
     scan.restart_interval = restart_interval_;
@@ -214,7 +215,7 @@ class JpegChecker {
       scan.last = static_cast<int>(image_.big_endian(rest + 1, 1));
     } else {
       image_.require(image_.big_endian(rest, 1) == 0 && scan.high == 0 && scan.low == 0,
-                     "the scan at byte {} codes parts of coefficients and the image is not progressive", begin);
+                     "the scan at byte {} contains parts of coefficients, but the image is not progressive", begin);
     }
     for (size_t i = 0; i < count; ++i) scan.parts.push_back(scan_part(begin + 1 + 2 * i, scan));
     if (frame_->progressive) check_progression(scan);
@@ -225,8 +226,8 @@ class JpegChecker {
   JpegScan::Part scan_part(size_t at, const JpegScan& scan) {
     const uint32_t id = image_.big_endian(at, 1), tables = image_.big_endian(at + 1, 1);
     const auto component = std::ranges::find(frame_->components, id, &JpegComponent::id);
-    image_.require(component != frame_->components.end(), "the scan at byte {} has a component {} that the frame lacks",
-                   scan.begin, id);
+    image_.require(component != frame_->components.end(),
+                   "the scan at byte {} has a component {} that is not in the frame", scan.begin, id);
     for (const JpegScan::Part& part : scan.parts)
       image_.require(part.component != &*component, "the scan at byte {} has component {} twice", scan.begin, id);
     image_.require(tables >> 4 < kMaxTables && (tables & 15) < kMaxTables,
@@ -239,28 +240,28 @@ class JpegChecker {
                    scan.begin, tables >> 4);
     image_.require(!uses_ac || part.ac->defined(), "the scan at byte {} uses AC Huffman table {}, which is not defined",
                    scan.begin, tables & 15);
-    image_.require(frame_->progressive || !component->scanned, "component {} is coded again in the scan at byte {}", id,
+    image_.require(frame_->progressive || !component->scanned, "component {} is repeated in the scan at byte {}", id,
                    scan.begin);
     component->scanned = true;
     return part;
   }
 
-  // Each coefficient comes once with its upper bits, then with one more bit at a time.
+  // Each coefficient comes first with its upper bits, then with one more bit at a time.
   void check_progression(const JpegScan& scan) {
     image_.require(scan.first <= scan.last && scan.last < 64 && (scan.first > 0 || scan.last == 0) &&
                        (scan.first == 0 || scan.parts.size() == 1),
-                   "the scan at byte {} codes coefficients {} to {} of {} components", scan.begin, scan.first,
+                   "the scan at byte {} contains coefficients {} to {} of {} components", scan.begin, scan.first,
                    scan.last, scan.parts.size());
     image_.require(scan.low <= kMaxLowBits && (scan.high == 0 || scan.low == scan.high - 1),
                    "the scan at byte {} goes from bit {} to bit {}", scan.begin, scan.high, scan.low);
     for (const JpegScan::Part& part : scan.parts) {
       JpegComponent& component = *part.component;
       image_.require(scan.first == 0 || component.bits_left[0] != kUncoded,
-                     "the scan at byte {} comes before the one that begins component {}", scan.begin, component.id);
+                     "the scan at byte {} precedes the first scan of component {}", scan.begin, component.id);
       for (int i = scan.first; i <= scan.last; ++i) {
         int& left = component.bits_left[static_cast<size_t>(i)];
         image_.require(left == (scan.high == 0 ? kUncoded : scan.high),
-                       "the scan at byte {} goes on at bit {} of coefficient {} of component {}, which is at {}",
+                       "the scan at byte {} continues at bit {} of coefficient {} of component {}, expected bit {}",
                        scan.begin, scan.high, i, component.id, left);
         left = scan.low;
       }
@@ -278,7 +279,7 @@ class JpegChecker {
       int64_t in_unit = 0;
       for (JpegScan::Part& part : scan.parts)
         in_unit += part.blocks = int64_t{part.component->horizontal} * part.component->vertical;
-      image_.require(in_unit <= kMaxBlocksInUnit, "the scan at byte {} has {} blocks in a unit, more than {}",
+      image_.require(in_unit <= kMaxBlocksInUnit, "the scan at byte {} has {} blocks per unit, expected at most {}",
                      scan.begin, in_unit, kMaxBlocksInUnit);
     }
     int64_t all = 0;
@@ -291,19 +292,20 @@ class JpegChecker {
   void check_end() const {
     image_.require(frame_.has_value(), "it ends without a frame header");
     if (frame_->components.size() == 4 && !adobe_)
-      image_.fail_unsupported("four components, and nothing says which colors they are");
+      image_.fail_unsupported("it has four components and does not declare their colors");
     for (const JpegComponent& component : frame_->components) {
       image_.require(component.scanned, "it ends at byte {} without a scan of component {}", at_, component.id);
       if (!frame_->progressive) continue;
       for (size_t i = 0; i < component.bits_left.size(); ++i)
-        image_.require(component.bits_left[i] == 0,
-                       "it ends at byte {} without all scans: of component {}'s coefficient {}, {} are coded", at_,
-                       component.id, i, component.bits_left[i] == kUncoded ? "no bits" : "not all bits");
+        image_.require(
+            component.bits_left[i] == 0,
+            "it ends at byte {0} without all of its scans: {3} of coefficient {2} of component {1} are missing", at_,
+            component.id, i, component.bits_left[i] == kUncoded ? "all bits" : "some bits");
     }
   }
 
-  // The bytes without the stray ones, where there are any.
-  std::string mended() const {
+  // The bytes without the stray ones; empty if there are none.
+  std::string repaired() const {
     std::string bytes;
     size_t at = 0;
     for (const ByteRange& range : stray_) {

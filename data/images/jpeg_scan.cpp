@@ -7,15 +7,15 @@ namespace cofactor {
 
 namespace {
 
-constexpr int kLargestDc = 32767;      // what a decoder keeps in 16 bits
-constexpr int kCoefficientBits = 15;   // likewise, of an AC coefficient's magnitude
-constexpr size_t kMaxStrayBytes = 64;  // before a marker: more are not a writer's slip but a scan of another size
+constexpr int kLargestDc = 32767;      // what a decoder stores in 16 bits
+constexpr int kCoefficientBits = 15;   // likewise, of the magnitude of an AC coefficient
+constexpr size_t kMaxStrayBytes = 64;  // before a marker; more mean that the scan has another size
 
 constexpr uint64_t bit(int coefficient) {
   return uint64_t{1} << coefficient;
 }
 
-// The walk through the units of a scan. What a pass over one block returns is whether it found what may be there.
+// Walks through the units of a scan. The functions for one block return whether its codes are valid.
 class ScanWalk {
  public:
   ScanWalk(const EncodedImage& image, const JpegFrame& frame, JpegScan& scan, std::vector<ByteRange>& stray)
@@ -24,26 +24,26 @@ class ScanWalk {
   size_t run() {
     for (unit_ = 0; unit_ < scan_.units; ++unit_) {
       if (scan_.restart_interval > 0 && unit_ > 0 && unit_ % scan_.restart_interval == 0) restart();
-      const bool whole = pass_unit();
+      const bool valid = walk_unit();
       if (bits_.overran()) fail_ended();
-      image_.require(whole, "unit {} of {} in the scan at byte {} has a code that cannot be there", unit_, scan_.units,
+      image_.require(valid, "unit {} of {} in the scan at byte {} has an invalid code", unit_, scan_.units,
                      scan_.begin);
     }
     return end_of_interval();
   }
 
  private:
-  bool pass_unit() {
+  bool walk_unit() {
     for (JpegScan::Part& part : scan_.parts) {
       for (int64_t block = 0; block < part.blocks; ++block)
-        if (!(frame_.progressive ? pass_progressive(part) : pass_sequential(part))) return false;
+        if (!(frame_.progressive ? walk_progressive(part) : walk_sequential(part))) return false;
     }
     return true;
   }
 
-  bool pass_sequential(JpegScan::Part& part) {
-    JpegBits bits = bits_;  // which stays in registers
-    const bool dc_whole = pass_dc(bits, part);
+  bool walk_sequential(JpegScan::Part& part) {
+    JpegBits bits = bits_;  // a copy, which stays in registers
+    const bool dc_valid = walk_dc(bits, part);
     const JpegHuffmanTable& table = *part.ac;
     unsigned at = 1;
     do {
@@ -55,10 +55,10 @@ class ScanWalk {
       at += code.advance;
     } while (at < 64);
     bits_ = bits;
-    return dc_whole && (at == 64 || at > JpegHuffmanTable::kEndOfBlock);
+    return dc_valid && (at == 64 || at > JpegHuffmanTable::kEndOfBlock);
   }
 
-  static bool pass_dc(JpegBits& bits, JpegScan::Part& part) {
+  static bool walk_dc(JpegBits& bits, JpegScan::Part& part) {
     bits.refill();
     const JpegCode& code = part.dc->find(bits.window());
     if (code.length == 0 || code.symbol > kCoefficientBits) return false;
@@ -67,21 +67,21 @@ class ScanWalk {
     return std::abs(part.prediction) <= kLargestDc;
   }
 
-  bool pass_progressive(JpegScan::Part& part) {
+  bool walk_progressive(JpegScan::Part& part) {
     if (scan_.first > 0) {
       const JpegComponent& component = *part.component;
       const auto block =
           static_cast<size_t>(unit_ / component.columns * component.padded_columns + unit_ % component.columns);
       uint64_t& nonzero = part.component->nonzero[block];
-      return scan_.high == 0 ? pass_first_ac(*part.ac, nonzero) : pass_refined_ac(*part.ac, nonzero);
+      return scan_.high == 0 ? walk_first_ac(*part.ac, nonzero) : walk_refined_ac(*part.ac, nonzero);
     }
-    if (scan_.high == 0) return pass_dc(bits_, part);
+    if (scan_.high == 0) return walk_dc(bits_, part);
     bits_.refill();
     bits_.skip(1);
     return true;
   }
 
-  bool pass_first_ac(const JpegHuffmanTable& table, uint64_t& nonzero) {
+  bool walk_first_ac(const JpegHuffmanTable& table, uint64_t& nonzero) {
     if (blocks_to_skip_ > 0) return --blocks_to_skip_ >= 0;
     int at = scan_.first;
     while (at <= scan_.last) {
@@ -100,8 +100,8 @@ class ScanWalk {
     return true;
   }
 
-  // Bits that correct the coefficients which are not 0 already come between the codes of those that are about to be.
-  bool pass_refined_ac(const JpegHuffmanTable& table, uint64_t& nonzero) {
+  // Between the codes of coefficients that become nonzero come correction bits for those that are nonzero already.
+  bool walk_refined_ac(const JpegHuffmanTable& table, uint64_t& nonzero) {
     if (blocks_to_skip_ > 0) {
       correct(nonzero, scan_.first);
       return --blocks_to_skip_ >= 0;
@@ -115,9 +115,9 @@ class ScanWalk {
       if (code.length == 0 || size > 1) return false;
       bits_.skip(code.length);
       if (size == 0 && run < 15) {
-        const bool whole = begin_end_of_band(run);
+        const bool valid = begin_end_of_band(run);
         correct(nonzero, at);
-        return whole;
+        return valid;
       }
       bits_.skip(static_cast<unsigned>(size));  // its sign
       for (; at <= scan_.last; ++at) {
@@ -135,7 +135,7 @@ class ScanWalk {
     return true;
   }
 
-  // No more coefficients in the band of this block and of so many after it.
+  // The band has no more coefficients in this block and in the given number of blocks after it.
   bool begin_end_of_band(int run) {
     bits_.refill();
     blocks_to_skip_ = (int64_t{1} << run) - 1 + bits_.take(static_cast<unsigned>(run));
@@ -155,22 +155,22 @@ class ScanWalk {
     const auto found = static_cast<uint8_t>(image_.bytes()[at + 1]);
     const auto expected = static_cast<uint8_t>(0xD0 + (unit_ / scan_.restart_interval - 1) % 8);
     if (found < 0xD0 || found > 0xD7) fail_ended();
-    image_.require(found == expected, "at byte {} stands restart marker {} where {} belongs: a part is missing", at,
+    image_.require(found == expected, "restart marker {1} at byte {0}, expected {2}: a part is missing", at,
                    found - 0xD0, expected - 0xD0);
     bits_ = JpegBits(image_.bytes(), at + 2);
     blocks_to_skip_ = 0;
     for (JpegScan::Part& part : scan_.parts) part.prediction = 0;
   }
 
-  // The marker behind the data that were taken.
+  // The position of the marker after the data read so far.
   size_t end_of_interval() {
-    image_.require(blocks_to_skip_ == 0, "the scan at byte {} passes over {} blocks that it does not have", scan_.begin,
+    image_.require(blocks_to_skip_ == 0, "the scan at byte {} skips {} blocks more than it has", scan_.begin,
                    blocks_to_skip_);
     const size_t at = bits_.position(), marker = find_jpeg_marker(image_.bytes(), at);
     if (marker == image_.size()) image_.fail_cut_short();
     if (marker > at) {
       image_.require(marker - at <= kMaxStrayBytes,
-                     "the scan at byte {} has all of its {} units {} bytes before its end", scan_.begin, unit_,
+                     "the scan at byte {0} has {2} bytes after the last of its {1} units", scan_.begin, unit_,
                      marker - at);
       stray_.push_back({at, marker});
     }
@@ -190,7 +190,7 @@ class ScanWalk {
   std::vector<ByteRange>& stray_;
   JpegBits bits_;
   int64_t unit_ = 0;
-  int64_t blocks_to_skip_ = 0;  // blocks that end with the band of one before them
+  int64_t blocks_to_skip_ = 0;  // blocks whose band is empty, as an earlier code says
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "data/files/deflate.h"
 #include "data/images/encoded_image.h"
 #include "data/images/exif.h"
 
@@ -15,9 +16,9 @@ namespace {
 constexpr size_t kSignatureBytes = 8, kHeaderBytes = 13;
 constexpr uint8_t kGray = 0, kRgbColors = 2, kPalette = 3, kGrayAlpha = 4, kRgbAlpha = 6;
 constexpr size_t kMaxColors = 256;
-constexpr int64_t kMaxInflation = 1032;    // bytes that deflate can make of one
-constexpr int64_t kStoredBytes = 0xFFFF;   // in a block of deflate that is not compressed
-constexpr int64_t kStoredHeaderBytes = 5;  // whether it is the last, its length, and the length's complement
+constexpr int64_t kStoredBytes = 0xFFFF;  // the most in an uncompressed block of deflate
+constexpr int64_t kStoredHeaderBytes =
+    5;  // of such a block: a flag for the last one, its length and the complement of the length
 constexpr std::string_view kZlibHeader = "\x78\x01";
 
 void append_big_endian(std::string& bytes, size_t value) {
@@ -29,7 +30,7 @@ struct Header {
   uint8_t depth = 0, color = 0, interlace = 0;
 
   int64_t channels() const { return color == kRgbColors ? 3 : color == kGrayAlpha ? 2 : color == kRgbAlpha ? 4 : 1; }
-  // Rows with the byte before each that names its filter.
+  // The size of rows including the filter byte before each.
   int64_t bytes_of(int64_t rows, int64_t columns) const {
     return rows == 0 || columns == 0 ? 0 : rows * (1 + (columns * channels() * depth + 7) / 8);
   }
@@ -58,7 +59,7 @@ class PngChecker {
     CheckedPng png;
     png.orientation = orientation_;
     if (header_->color == kPalette) {
-      image_.require(!palette_.empty(), "its colors are indices and it has no palette (PLTE)");
+      image_.require(!palette_.empty(), "its pixels are indices, but it has no palette (PLTE)");
       png.palette = palette_;
       png.index_scale = 255 / ((1 << header_->depth) - 1);
     }
@@ -67,20 +68,20 @@ class PngChecker {
   }
 
  private:
-  // Returns where the next one begins.
+  // Returns the position of the next chunk.
   size_t check_chunk(size_t at) {
     const size_t length = image_.big_endian(at, 4);
     const std::string_view type = image_.slice(at + 4, 4), data = image_.slice(at + 8, length);
     const size_t end = at + 8 + length + 4;
     const uint32_t checksum = image_.big_endian(end - 4, 4);
     const bool critical = (type[0] & 0x20) == 0;
-    if (type == "CgBI") image_.fail_unsupported("it is in Apple's own variant (CgBI)");
+    if (type == "CgBI") image_.fail_unsupported("it is Apple's variant (CgBI)");
     image_.require(header_.has_value() || type == "IHDR", "its first chunk is not its header (IHDR)");
     if (critical) {
       const auto* checked = reinterpret_cast<const Bytef*>(type.data());
       const auto found = static_cast<uint32_t>(crc32_z(0, checked, 4 + length));
-      image_.require(found == checksum, "the checksum of the chunk at byte {} is 0x{:08X}, not 0x{:08X}", at, found,
-                     checksum);
+      image_.require(found == checksum, "the checksum of the chunk at byte {} is 0x{:08X}, expected 0x{:08X}", at,
+                     found, checksum);
     }
     if (type == "IHDR") {
       check_header(at + 8, length);
@@ -95,14 +96,14 @@ class PngChecker {
     } else if (type == "eXIf") {
       orientation_ = exif_orientation(data);
     } else if (critical) {
-      image_.fail_unsupported("it has a chunk at byte {} that is needed and not known", at);
+      image_.fail_unsupported("it has an unknown critical chunk at byte {}", at);
     }
     return end;
   }
 
   void check_header(size_t at, size_t length) {
-    image_.require(!header_.has_value() && length == kHeaderBytes, "the header at byte {} has {} bytes or is a second",
-                   at, length);
+    image_.require(!header_.has_value(), "it has a second header at byte {}", at);
+    image_.require(length == kHeaderBytes, "the header at byte {} has {} bytes, expected {}", at, length, kHeaderBytes);
     Header header;
     header.width = image_.big_endian(at, 4);
     header.height = image_.big_endian(at + 4, 4);
@@ -129,13 +130,13 @@ class PngChecker {
     }
   }
 
-  // The image with its rows as they are, in blocks of deflate that are not compressed.
+  // The image with its rows in uncompressed blocks of deflate.
   std::string rewritten() const {
     const int64_t rows_bytes = header_->inflated_bytes();
     const auto compressed = static_cast<int64_t>(data_.size());
     image_.require(
         rows_bytes / kMaxInflation <= compressed,
-        "its header promises {} x {} pixels, which are {} bytes, and its {} compressed bytes hold {} at most",
+        "its header declares {} x {} pixels, which are {} bytes, but its {} compressed bytes hold at most {}",
         header_->height, header_->width, rows_bytes, compressed, compressed * kMaxInflation);
     const int64_t blocks = (rows_bytes + kStoredBytes - 1) / kStoredBytes;
     const int64_t stored = static_cast<int64_t>(kZlibHeader.size()) + rows_bytes + blocks * kStoredHeaderBytes + 4;
@@ -144,8 +145,8 @@ class PngChecker {
     append_big_endian(png, static_cast<size_t>(stored));
     png.append("IDAT").append(kZlibHeader);
     inflate_rows(png, rows_bytes);
-    png.append(4, '\0');  // zlib's checksum, which inflating has looked at
-    png.append(4, '\0');  // the chunk's, which stb_image does not look at
+    png.append(4, '\0');  // zlib's checksum, which inflate_rows has verified
+    png.append(4, '\0');  // the chunk's, which stb_image does not read
     return png.append("\0\0\0\0IEND\xAE\x42\x60\x82", 12);
   }
 
@@ -168,10 +169,10 @@ class PngChecker {
       stream.avail_out = static_cast<uInt>(count);
       status = inflate(&stream, Z_NO_FLUSH);
       require_inflated(status, stream);
-      image_.require(stream.avail_out == 0, "its pixels take {} bytes and its image data (IDAT) hold {}", rows_bytes,
+      image_.require(stream.avail_out == 0, "its pixels need {} bytes, but its image data (IDAT) has {}", rows_bytes,
                      stream.total_out);
     }
-    if (status != Z_STREAM_END) require_inflated(inflate(&stream, Z_FINISH), stream);  // for the checksum
+    if (status != Z_STREAM_END) require_inflated(inflate(&stream, Z_FINISH), stream);  // verifies the checksum
   }
 
   void require_inflated(int status, const z_stream& stream) const {

@@ -9,23 +9,23 @@ namespace cofactor {
 
 namespace {
 
-constexpr int kWeightBits = 22;  // fractional: 255 times their sum of 1 leaves room in 32 bits
+constexpr int kWeightBits = 22;  // fractional: 255 times their sum of 1 fits in 32 bits
 constexpr int32_t kHalfWeight = 1 << (kWeightBits - 1);
 
-// From which inputs each output of a part of one axis is made, and with which weights.
+// The inputs and weights of each output pixel along one axis.
 struct Taps {
-  int64_t most = 0;              // of one output
-  std::vector<int64_t> first;    // input, by output
-  std::vector<int64_t> count;    // of inputs, by output
-  std::vector<int32_t> weights;  // `most` for each output
+  int64_t most = 0;              // the largest count
+  std::vector<int64_t> first;    // input of each output
+  std::vector<int64_t> count;    // of inputs of each output
+  std::vector<int32_t> weights;  // `most` per output
 
   int64_t outputs() const { return static_cast<int64_t>(first.size()); }
-  int64_t begin() const { return first.front(); }  // of all inputs that are needed
+  int64_t begin() const { return first.front(); }  // of all inputs that are used
   int64_t end() const { return first.back() + count.back(); }
   const int32_t* of(int64_t output) const { return weights.data() + output * most; }
 };
 
-// Outputs begin .. begin + outputs - 1 of an axis that goes from `in` to `out` pixels.
+// For outputs begin .. begin + outputs - 1 of an axis that is resized from `in` to `out` pixels.
 Taps make_taps(int64_t in, int64_t out, int64_t begin, int64_t outputs) {
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   const double support = std::max(scale, 1.0);
@@ -44,7 +44,7 @@ Taps make_taps(int64_t in, int64_t out, int64_t begin, int64_t outputs) {
       weights.push_back(std::max(0.0, 1.0 - distance));
       sum += weights.back();
     }
-    if (weights.back() == 0.0) weights.pop_back();  // an axis that keeps its length has one tap an output, of weight 1
+    if (weights.back() == 0.0) weights.pop_back();  // an axis that keeps its length has one tap per output, of weight 1
     taps.first.push_back(first);
     taps.count.push_back(static_cast<int64_t>(weights.size()));
     for (size_t j = 0; j < weights.size(); ++j)
@@ -58,7 +58,7 @@ uint8_t to_byte(int32_t sum) {
   return static_cast<uint8_t>(std::min(sum >> kWeightBits, 255));
 }
 
-// One row to the taps' outputs.
+// Resizes one row.
 void resize_row(const uint8_t* row, const Taps& taps, uint8_t* out) {
   for (int64_t i = 0; i < taps.outputs(); ++i, out += kRgb) {
     const uint8_t* pixel = row + taps.first[static_cast<size_t>(i)] * kRgb;
@@ -75,7 +75,7 @@ void resize_row(const uint8_t* row, const Taps& taps, uint8_t* out) {
   }
 }
 
-// Rows taps.begin() .. taps.end() - 1, which is what `rows` holds, to the taps' outputs.
+// Resizes all columns. `rows` holds rows taps.begin() .. taps.end() - 1 of the image.
 void resize_columns(const std::vector<uint8_t>& rows, int64_t row_bytes, const Taps& taps, uint8_t* out) {
   std::vector<int32_t> sums(static_cast<size_t>(row_bytes));
   for (int64_t i = 0; i < taps.outputs(); ++i, out += row_bytes) {
@@ -98,12 +98,11 @@ RgbImage resize(const RgbImage& image, int64_t height, int64_t width) {
 
 RgbImage resize(const RgbImage& image, int64_t height, int64_t width, const ImageRegion& region) {
   check(image.height > 0 && image.width > 0 && height > 0 && width > 0,
-        "resize: {} x {} pixels cannot become {} x {}, an image has at least one", image.height, image.width, height,
-        width);
+        "resize: from {} x {} to {} x {} pixels, expected at least 1 x 1", image.height, image.width, height, width);
   check(region.height > 0 && region.width > 0 && region.row >= 0 && region.column >= 0 &&
             region.row + region.height <= height && region.column + region.width <= width,
-        "resize: {} x {} pixels from row {} and column {} on are no region of {} x {}", region.height, region.width,
-        region.row, region.column, height, width);
+        "resize: the region of {} x {} pixels at row {}, column {} is not inside {} x {} pixels", region.height,
+        region.width, region.row, region.column, height, width);
   const Taps rows = make_taps(image.height, height, region.row, region.height);
   const Taps columns = make_taps(image.width, width, region.column, region.width);
   const int64_t row_bytes = region.width * kRgb;
@@ -117,8 +116,8 @@ RgbImage resize(const RgbImage& image, int64_t height, int64_t width, const Imag
 }
 
 std::pair<int64_t, int64_t> shorter_side_to(int64_t side, int64_t height, int64_t width) {
-  check(side > 0 && height > 0 && width > 0, "resize: {} x {} pixels cannot have a shorter side of {}", height, width,
-        side);
+  check(side > 0 && height > 0 && width > 0,
+        "resize: {} x {} pixels to a shorter side of {}, expected numbers of at least 1", height, width, side);
   if (width <= height) return {side * height / width, side};
   return {side, side * width / height};
 }

@@ -15,28 +15,28 @@ namespace cofactor {
 
 namespace {
 
-constexpr int64_t kScanChunk = 1024;  // files between two words of progress
+constexpr int64_t kScanChunk = 1024;  // files between two reports of progress
 constexpr auto kSaveEvery = std::chrono::seconds(60);
 
-struct LookedAt {
+struct ScannedImage {
   uint64_t checksum = 0;
   uint64_t stamp = 0;  // FileStamp::contents
 };
 
-// Throws Error for a file that cannot be decoded.
-LookedAt look_at_image(const std::filesystem::path& path, const std::string& name, ContentCache& cache) {
+// Throws Error if the file cannot be read or decoded, or changes meanwhile.
+ScannedImage scan_image(const std::filesystem::path& path, const std::string& name, ContentCache& cache) {
   const auto before = stamp_of(path);
   if (before) {
     if (const auto known = cache.find(name, *before)) return {*known, before->contents};
   } else {
     std::error_code ignored;
-    check(!std::filesystem::is_other(path, ignored), "image: '{}' is no regular file", path.string());
+    check(!std::filesystem::is_other(path, ignored), "image: '{}' is not a regular file", path.string());
   }
   const std::string bytes = read_file(path);
   decode_image(bytes, path);
   const uint64_t checksum = checksum_of(bytes);
   const auto after = stamp_of(path);
-  check(before && after && before->value == after->value, "image: '{}' changed while it was read", path.string());
+  check(before && after && before->value == after->value, "image: '{}' changed while it was being read", path.string());
   cache.store(name, *after, checksum);
   return {checksum, after->contents};
 }
@@ -56,9 +56,9 @@ SampleContents scan_images(const ImageList& list, const std::vector<int64_t>& in
       const auto place = static_cast<size_t>(begin + i);
       const auto file = static_cast<size_t>(indices[place]);
       try {
-        const LookedAt image = look_at_image(list.path(indices[place]), list.names.at(file), cache);
-        found.checksums[place] = image.checksum;
-        if (stamps != nullptr) stamps->at(file) = image.stamp;
+        const auto [checksum, stamp] = scan_image(list.path(indices[place]), list.names.at(file), cache);
+        found.checksums[place] = checksum;
+        if (stamps != nullptr) stamps->at(file) = stamp;
       } catch (const Error& error) {
         reasons[place] = error.what();
       }

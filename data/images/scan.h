@@ -1,4 +1,4 @@
-// A look at image files before they are learned from: whether each can be decoded, and what tells it from another.
+// Scans image files before training: whether each can be decoded, and a checksum of each.
 #pragma once
 
 #include <vector>
@@ -8,11 +8,11 @@
 
 namespace cofactor {
 
-// The images list.names[i] for each i of `indices`: a checksum of the file's bytes each, and what is broken, as
-// decoding says. Every file is read and decoded once (0.1 to 5 ms each, divided among the threads); one that was found
-// good before, here or by an earlier process (content_cache.h), and has kept its size, its times and its inode since,
-// costs a look at these alone. The same for any number of threads. `stamps`, where it is given, has a number for each
-// image of the list, and gets FileStamp::contents of those that were looked at and found good.
+// Scans the images list.names[i] for each i of `indices`. Returns the checksums of the files' bytes, and the images
+// that cannot be decoded with the reasons. Every file is read and decoded once (0.1 to 5 ms per image, divided among
+// the threads), except files that this or an earlier process has decoded without error and whose size, times and inode
+// are unchanged (content_cache.h). The result is the same for any number of threads. If `stamps` is given, it has one
+// number per image of the list, which is set to FileStamp::contents for each image that was scanned without error.
 SampleContents scan_images(const ImageList& list, const std::vector<int64_t>& indices, int threads = 1,
                            std::vector<uint64_t>* stamps = nullptr);
 

@@ -1,4 +1,4 @@
-// The one place where stb_image is compiled. A file of its own in every build: it brings names of its own.
+// The implementation of stb_image. It is never part of a unity build, since it defines many names.
 #define STB_IMAGE_IMPLEMENTATION
 #define STBI_NO_STDIO
 #define STBI_ONLY_JPEG

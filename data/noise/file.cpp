@@ -6,18 +6,11 @@
 
 #include "engine/error.h"
 #include "engine/io/file.h"
+#include "engine/io/text.h"
 #include "engine/io/utf8.h"
 
 namespace cofactor {
 namespace {
-
-constexpr std::string_view kSeparators = " \t\r";
-
-std::string_view stripped(std::string_view text) {
-  const size_t first = text.find_first_not_of(kSeparators);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSeparators) - first + 1);
-}
 
 double parse_number(std::string_view word, std::string_view where) {
   double value = 0.0;
@@ -29,14 +22,14 @@ double parse_number(std::string_view word, std::string_view where) {
 // The numbers of a line. Blanks around a comma do not count; between two commas a number is missing.
 std::vector<double> numbers(std::string_view line, std::string_view where) {
   std::vector<double> values;
-  line = stripped(line);
+  line = trimmed(line);
   while (!line.empty()) {
     const size_t end = std::min(line.find_first_of(" \t,"), line.size());
     values.push_back(parse_number(line.substr(0, end), where));
-    const bool comma = stripped(line.substr(end)).starts_with(',');
-    line = stripped(line.substr(end));
+    const bool comma = trimmed(line.substr(end)).starts_with(',');
+    line = trimmed(line.substr(end));
     if (comma) {
-      line = stripped(line.substr(1));
+      line = trimmed(line.substr(1));
       check(!line.empty(), "{}: no number follows the last comma", where);
     }
   }
@@ -51,7 +44,7 @@ Transition read_transition(const std::filesystem::path& path, int64_t classes) {
   int64_t rows = 0;
   std::string line;
   for (int64_t line_number = 1; std::getline(lines, line); ++line_number) {
-    if (stripped(line).empty() || stripped(line).starts_with('#')) continue;
+    if (trimmed(line).empty() || trimmed(line).starts_with('#')) continue;
     const std::string where = fmt::format("{}, line {}", path.string(), line_number);
     const std::vector<double> row = numbers(line, where);
     check(static_cast<int64_t>(row.size()) == classes, "{}: {} numbers, expected one for each of the {} classes", where,

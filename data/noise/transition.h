@@ -24,8 +24,8 @@ class Transition {
   // (weights + smoothing), each row divided by its sum, for row-major weights (classes, classes) from 0 up. Throws
   // Error where a row sums to 0.
   static Transition from_weights(int64_t classes, std::vector<double> weights, double smoothing = 0.0);
-  // The matrix that tensor() returned. Throws Error, naming `caller`, for another shape or dtype or where the values are
-  // not a transition matrix.
+  // The matrix that tensor() returned. Throws Error, naming `caller`, for another shape or dtype or where the values
+  // are not a transition matrix.
   static Transition from_tensor(std::string_view caller, const Tensor& saved);
 
   int64_t classes() const { return classes_; }

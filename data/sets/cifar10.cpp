@@ -7,7 +7,8 @@
 #include <utility>
 
 #include "data/files/find_folder.h"
-#include "data/images/image_set.h"
+#include "data/image_array.h"
+#include "data/images/image_file_dataset.h"
 #include "data/sets/split_file.h"
 #include "engine/io/file.h"
 
@@ -20,6 +21,7 @@ constexpr size_t kPlane = kCifarSide * kCifarSide;  // bytes of one channel
 constexpr size_t kRecord = 1 + kRgb * kPlane;
 constexpr auto kCifarClasses = static_cast<int64_t>(kCifar10Classes.size());
 constexpr const char* kTestBatch = "test_batch.bin";
+constexpr std::string_view kBinaryVersion = "cifar-10-binary.tar.gz at https://www.cs.toronto.edu/~kriz/cifar.html";
 
 std::string training_batch(int number) {
   return fmt::format("data_batch_{}.bin", number);
@@ -31,13 +33,9 @@ std::shared_ptr<const ImageArray> to_array(std::vector<uint8_t> pixels, std::vec
                                       std::vector<float>(kCifar10Std.begin(), kCifar10Std.end()));
 }
 
-// Appends the images of one file, their planes interleaved.
+// Appends the images of one file, with their planes interleaved to (32, 32, 3).
 void read_batch(const std::filesystem::path& path, std::vector<uint8_t>& pixels, std::vector<int32_t>& labels) {
-  std::error_code error;
-  check(std::filesystem::status(path, error).type() != std::filesystem::file_type::not_found,
-        "cifar10: there is no '{}', which the binary version of CIFAR-10 has (cifar-10-binary.tar.gz at "
-        "https://www.cs.toronto.edu/~kriz/cifar.html)",
-        path.string());
+  check(!is_missing(path), "cifar10: '{}' of the binary version does not exist ({})", path.string(), kBinaryVersion);
   const std::string bytes = read_file(path);
   check(!bytes.empty(), "cifar10: '{}' is empty", path.string());
   check(bytes.size() % kRecord == 0, "cifar10: '{}' is cut short: the record of {} bytes at byte {} has only {}",
@@ -62,10 +60,10 @@ Cifar10 load_binary(const std::filesystem::path& directory) {
   const auto training = to_array(std::move(pixels), std::move(labels));
   pixels = {}, labels = {};
   read_batch(directory / kTestBatch, pixels, labels);
-  const auto tested = static_cast<int64_t>(labels.size());
+  const auto test = static_cast<int64_t>(labels.size());
   return {make_split(training, 0, train),
           make_split(training, train, all - train),
-          make_split(to_array(std::move(pixels), std::move(labels)), 0, tested),
+          make_split(to_array(std::move(pixels), std::move(labels)), 0, test),
           {}};
 }
 
@@ -74,7 +72,7 @@ ImageList list_part(const std::filesystem::path& directory, const char* part, co
                     FileAccount& account) {
   ImageList list = list_class_images(
       {.images = {.base = directory, .threads = options.threads}, .folder = part, .no_classes = {}}, account);
-  check(std::ranges::equal(list.classes, kCifar10Classes), "cifar10: the folders in '{}' are {}, not {}",
+  check(std::ranges::equal(list.classes, kCifar10Classes), "cifar10: the class folders in '{}' are {}, expected {}",
         (directory / part).string(), fmt::join(list.classes, ", "), fmt::join(kCifar10Classes, ", "));
   return list;
 }
@@ -83,7 +81,7 @@ std::shared_ptr<const ImageArray> load_listed(const ImageList& list, int threads
   auto array = load_image_array(list, {kCifar10Mean.begin(), kCifar10Mean.end()},
                                 {kCifar10Std.begin(), kCifar10Std.end()}, threads);
   check(array->sample_shape() == Shape{kCifarSide, kCifarSide, kRgb},
-        "cifar10: the images in '{}' are of shape {}, not 32 x 32 pixels",
+        "cifar10: the images in '{}' have shape {}, expected 32 x 32 pixels",
         list.path(0).parent_path().parent_path().string(), array->sample_shape());
   return array;
 }
@@ -93,16 +91,14 @@ Cifar10 load_split(const std::filesystem::path& directory, const Cifar10Options&
   Cifar10 cifar;
   count_beside({.base = directory}, {"train", "test"}, cifar.account);
   ImageList all = list_part(directory, "train", options, cifar.account);
-  const ImageList test = list_part(directory, "test", options, cifar.account);
-  all.names.insert(all.names.end(), test.names.begin(), test.names.end());
-  all.labels.insert(all.labels.end(), test.labels.begin(), test.labels.end());
+  all.append(list_part(directory, "test", options, cifar.account));
   const SplitImages images = split_images(all, split, "test", cifar.account);
-  check_tests(images, split);
+  check_has_test(images, split);
   const auto array = load_listed(images.list, options.threads);
   for (const auto& [part, samples] :
        {std::pair{&cifar.train, &images.train}, std::pair{&cifar.validation, &images.validation},
         std::pair{&cifar.test, &images.test}})
-    *part = make_split(array, *samples, 0, static_cast<int64_t>(samples->size()));
+    *part = make_split(array, *samples);
   return cifar;
 }
 
@@ -118,7 +114,7 @@ Cifar10 load_class_folders(const std::filesystem::path& directory, const Cifar10
           make_split(test, 0, test->size()), std::move(account)};
 }
 
-// The folder that the batches lie in, or nothing.
+// The folder that contains the batches; empty if there is none.
 std::filesystem::path find_batches(const std::filesystem::path& directory, int levels) {
   const auto holds = [](const std::filesystem::path& folder) {
     return may_be_file(folder / training_batch(1)) || may_be_file(folder / kTestBatch);
@@ -126,7 +122,7 @@ std::filesystem::path find_batches(const std::filesystem::path& directory, int l
   return find_folder(directory, "cifar10", holds, levels);
 }
 
-// Whether there are the pickles of the version for Python, which torchvision downloads.
+// Whether there are the pickles of the Python version, which torchvision downloads.
 bool holds_python_version(const std::filesystem::path& directory) {
   return !find_folder(directory, "cifar10", [](const std::filesystem::path& folder) {
             return may_be_file(folder / "data_batch_1") || may_be_file(folder / "cifar-10-python.tar.gz");
@@ -140,17 +136,16 @@ Cifar10 load_cifar10(const std::filesystem::path& directory, const Cifar10Option
   const bool folders = std::filesystem::is_directory(directory / "train", ignored);
   const auto batches = find_batches(directory, folders ? 1 : 3);
   check(!batches.empty() || folders || !holds_python_version(directory),
-        "cifar10: '{}' holds the version for Python, whose pickles are not read here; the binary version is "
-        "cifar-10-binary.tar.gz at https://www.cs.toronto.edu/~kriz/cifar.html",
-        directory.string());
+        "cifar10: '{}' contains the Python version, whose pickles are not supported; use the binary version, {}",
+        directory.string(), kBinaryVersion);
   check(batches.empty() || options.split.empty(),
-        "cifar10: '{}' holds the binary version, which has its official split; --split '{}' is for class folders",
+        "cifar10: '{}' contains the binary version, which has an official split; --split '{}' is for class folders",
         batches.string(), options.split.string());
   check(!batches.empty() || folders,
-        "cifar10: {} holds neither data_batch_1.bin to data_batch_5.bin and test_batch.bin (the binary version, "
-        "cifar-10-binary.tar.gz at https://www.cs.toronto.edu/~kriz/cifar.html; they may lie up to three folders down, "
-        "as in cifar-10-batches-bin) nor folders train/<class> and test/<class> of images",
-        quoted_folder(directory));
+        "cifar10: '{}' {}; expected data_batch_1.bin to data_batch_5.bin and test_batch.bin (the binary version, {}; "
+        "folders up to three levels down, such as cifar-10-batches-bin, are searched too) or folders train/<class> and "
+        "test/<class> of images",
+        directory.string(), is_missing(directory) ? "does not exist" : "contains no data set", kBinaryVersion);
   Cifar10 cifar = batches.empty() ? load_class_folders(directory, options) : load_binary(batches);
   if (options.augment)
     cifar.train.data =

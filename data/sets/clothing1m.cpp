@@ -5,46 +5,47 @@
 #include <unordered_set>
 #include <utility>
 
+#include "data/files/find_folder.h"
+
 namespace cofactor {
 
 namespace {
 
 std::shared_ptr<const ImageList> read_annotations(const std::filesystem::path& directory, const char* name) {
   const auto path = directory / "annotations" / name;
-  std::error_code error;
-  check(std::filesystem::status(path, error).type() != std::filesystem::file_type::not_found,
-        "clothing1m: there is no '{}'; its lines name images below '{}' and their labels (\"images/3/45/NAME.jpg 7\"). "
-        "Clothing1M is given out on request: https://github.com/Cysu/noisy_label",
+  check(!is_missing(path),
+        "clothing1m: '{}' does not exist; its lines are paths of images relative to '{}', and their labels "
+        "(\"images/3/45/NAME.jpg 7\"). Clothing1M is available on request: https://github.com/Cysu/noisy_label",
         path.string(), directory.string());
   return std::make_shared<ImageList>(
       read_image_list(path, directory, {kClothing1mClasses.begin(), kClothing1mClasses.end()}));
 }
 
-// Reads the parts, and remembers what they list.
+// Reads the parts, and remembers their lists.
 class PartReader {
  public:
   PartReader(const std::filesystem::path& directory, const Clothing1mOptions& options)
       : directory_(directory), options_(options) {}
 
-  Split read(const char* name, const char* part, const ImageTransform& transform, std::vector<BrokenImage>& broken) {
+  Split read(const char* name, const char* part, const ImageTransform& transform, std::vector<BrokenSample>& broken) {
     const auto list = read_annotations(directory_, name);
     lists_.push_back(list);
     if (options_.skip_broken) broken = find_broken_images(*list, options_.threads);
     account_.use(list->size() - static_cast<int64_t>(broken.size()));
-    const Split all = make_split(std::make_shared<ImageFiles>(list, transform), 0, list->size());
+    const Split all = make_split(std::make_shared<ImageFileDataset>(list, transform), 0, list->size());
     const Split intact = without_broken(all, broken);
     check_classes_left(intact, all, list->classes, part, broken);
     return intact;
   }
 
-  // With the files below images/ that no list names, by their names alone.
+  // The account of the lists, and of the files below images/ that are in none of them.
   FileAccount account() && {
     std::error_code ignored;
     if (!std::filesystem::is_directory(directory_ / "images", ignored)) return std::move(account_);
     std::unordered_set<std::string_view> listed;
     for (const auto& list : lists_) listed.insert(list->names.begin(), list->names.end());
     for (const std::string& name : files_below({.base = directory_}, "images", account_))
-      if (!listed.contains(name)) account_.ignore("file that no list names", "files that no list names", name);
+      if (!listed.contains(name)) account_.ignore("file in none of the lists", "files in none of the lists", name);
     return std::move(account_);
   }
 
@@ -70,7 +71,7 @@ ImageTransform clothing1m_training_transform() {
 
 Clothing1m load_clothing1m(const std::filesystem::path& directory, const Clothing1mOptions& options) {
   check(transformed_shape(options.training) == transformed_shape(options.evaluation),
-        "clothing1m: training images become {}, but those of validation and test {}",
+        "clothing1m: training images have shape {}, but those of validation and test {}",
         transformed_shape(options.training), transformed_shape(options.evaluation));
   Clothing1m data;
   PartReader reader(directory, options);

@@ -20,7 +20,7 @@ struct NamedImage {
   std::string name;
 };
 
-// "cat.0.jpg", in whatever folder; nothing for all other names.
+// Parses "cat.0.jpg", in any folder; nothing for other names.
 std::optional<NamedImage> parse_name(const std::string& path) {
   const std::string_view text = std::string_view(path).substr(path.rfind('/') + 1);
   const size_t first = text.find('.'), last = text.rfind('.');
@@ -51,11 +51,12 @@ std::shared_ptr<const ImageList> list_images(const std::filesystem::path& direct
   }
   account.use(static_cast<int64_t>(images.size()));
   std::ranges::sort(images, {}, [](const NamedImage& i) { return std::tie(i.label, i.number, i.name); });
-  check(!images.empty() && images.front().label == kCat && images.back().label == kDog,
-        "dogs_vs_cats: '{}' holds {} named cat.<number>.jpg or dog.<number>.jpg, not some of each (train.zip at "
-        "https://www.kaggle.com/c/dogs-vs-cats/data){}",
-        folder.string(), counted(static_cast<int64_t>(images.size()), "image", "images"),
-        account.ignored().empty() ? "" : "; there are " + account.ignored());
+  check(
+      !images.empty() && images.front().label == kCat && images.back().label == kDog,
+      "dogs_vs_cats: '{}' contains {} named cat.<number>.jpg or dog.<number>.jpg, expected some of each (train.zip at "
+      "https://www.kaggle.com/c/dogs-vs-cats/data){}",
+      folder.string(), counted(static_cast<int64_t>(images.size()), "image", "images"),
+      account.ignored().empty() ? "" : "; it also contains " + account.ignored());
   auto list = std::make_shared<ImageList>(ImageList{folder, {"cat", "dog"}, {}, {}});
   for (NamedImage& image : images) {
     list->names.push_back(std::move(image.name));
@@ -67,7 +68,7 @@ std::shared_ptr<const ImageList> list_images(const std::filesystem::path& direct
 }  // namespace
 
 DogsVsCatsTransforms dogs_vs_cats_transforms(DogsVsCatsInput input, int size) {
-  check(size >= 0, "dogs_vs_cats: {} is no size of images", size);
+  check(size >= 0, "dogs_vs_cats: an image size of {}, expected at least 0", size);
   const bool as_paper = input == DogsVsCatsInput::paper;
   const int side = size > 0 ? size : as_paper ? 32 : 150;
   const ImageTransform plain{.resize_h = side, .resize_w = side, .mean = kDogsVsCatsMean, .std = kDogsVsCatsStd};
@@ -86,17 +87,17 @@ DogsVsCatsTransforms dogs_vs_cats_transforms(DogsVsCatsInput input, int size) {
 DogsVsCats load_dogs_vs_cats(const std::filesystem::path& directory, const DogsVsCatsOptions& options) {
   FileAccount account;
   const auto list = list_images(directory, options.threads, account);
-  const auto training = std::make_shared<const ImageFiles>(list, options.transforms.training);
-  const auto evaluation = training->with(options.transforms.evaluation);
+  const auto training = std::make_shared<const ImageFileDataset>(list, options.transforms.training);
+  const auto evaluation = training->with_transform(options.transforms.evaluation);
   check(training->sample_shape() == evaluation->sample_shape(),
-        "dogs_vs_cats: training images become {}, but those of validation and test {}", training->sample_shape(),
+        "dogs_vs_cats: training images have shape {}, but those of validation and test {}", training->sample_shape(),
         evaluation->sample_shape());
   const int64_t all = list->size(), quarter = all / 4, train = all - 2 * quarter;
-  check(quarter > 0, "dogs_vs_cats: {} images in '{}' do not go into three parts", all, list->root.string());
+  check(quarter > 0, "dogs_vs_cats: {} images in '{}' cannot be split into three parts", all, list->root.string());
   const auto order = random_permutation({options.split_seed, Purpose::split, 0, 0}, all);
   DogsVsCats data{make_split(training, order, 0, train), make_split(evaluation, order, train, quarter),
                   make_split(evaluation, order, train + quarter, quarter),
-                  options.skip_broken ? find_broken_images(*list, options.threads) : std::vector<BrokenImage>{},
+                  options.skip_broken ? find_broken_images(*list, options.threads) : std::vector<BrokenSample>{},
                   std::move(account)};
   data.account.use(-static_cast<int64_t>(data.broken.size()));
   for (const auto& [part, name] :

@@ -5,49 +5,51 @@
 #include <filesystem>
 #include <vector>
 
-#include "data/images/image_set.h"
+#include "data/images/broken_images.h"
+#include "data/images/image_file_dataset.h"
 
 namespace cofactor {
 
-// Of all pixels of the 25,000 images, each resized to 128 x 128, by channel, of values in [0, 1].
+// Mean and standard deviation per channel of the pixels of the 25,000 images, each resized to 128 x 128, for values in
+// [0, 1].
 inline constexpr std::array<float, 3> kDogsVsCatsMean = {0.4882f, 0.4550f, 0.4169f};
 inline constexpr std::array<float, 3> kDogsVsCatsStd = {0.2581f, 0.2520f, 0.2541f};
 
-// How images are read. The paper and its published code differ.
+// How images are transformed. The paper and its published code differ.
 enum class DogsVsCatsInput {
-  paper,           // as CIFAR-10: 32 x 32; to train on, padded by 4, cropped to the same size, flipped (section 5.2)
-  published_code,  // 150 x 150; to train on, flipped and turned by up to 45 degrees
+  paper,           // as CIFAR-10 (section 5.2): 32 x 32; for training padded by 4, cropped and flipped
+  published_code,  // 150 x 150; for training flipped, and rotated by up to 45 degrees
 };
 struct DogsVsCatsTransforms {
   ImageTransform training;
-  ImageTransform evaluation;  // of validation and test
+  ImageTransform evaluation;  // for validation and test
 };
-// size: pixels of a side; 0: as above.
+// The transforms. `size` is the side of the images in pixels; 0: as above. Throws Error if it is negative.
 DogsVsCatsTransforms dogs_vs_cats_transforms(DogsVsCatsInput input, int size = 0);
 
 struct DogsVsCatsOptions {
   DogsVsCatsTransforms transforms = dogs_vs_cats_transforms(DogsVsCatsInput::paper);
-  uint64_t split_seed = 0;   // of the permutation that deals images to the three parts
-  bool skip_broken = false;  // leave out what cannot be decoded, instead of an Error when it is read
-  int threads = 1;           // that look for it
+  uint64_t split_seed = 0;   // of the split into training, validation and test
+  bool skip_broken = false;  // leave out images that cannot be decoded; otherwise reading one throws Error
+  int threads = 1;           // that look for broken images
 };
 
-// Class 0 is cat, class 1 dog. The parts are of one list, the cats first, each class by its numbers: an image's index,
-// and with it the draw of its noisy label, does not depend on the split's seed. Of n images,
-// random_permutation({split_seed, Purpose::split}, n) gives the last n / 4 to the test, as many before them to the
-// validation, and those at its front to training.
+// Class 0 is cat, class 1 is dog. Images are (32, 32, 3) by default. The parts are of one data set, cats first, each
+// class in the order of its numbers, so that the index of an image, and with it the draw of its noisy label, does not
+// depend on split_seed. Of random_permutation({split_seed, Purpose::split}, n), the last n / 4 images are for test, the
+// n / 4 before them for validation, and the others for training.
 struct DogsVsCats {
-  Split train;                      // 12,500 of 25,000
-  Split validation;                 // 6,250
-  Split test;                       // 6,250
-  std::vector<BrokenImage> broken;  // that skip_broken left out of them
-  FileAccount account;              // of all files
+  Split train;                       // 12,500 of 25,000
+  Split validation;                  // 6,250
+  Split test;                        // 6,250
+  std::vector<BrokenSample> broken;  // left out by skip_broken
+  FileAccount account;               // of all files
 };
 
-// Lists the images cat.<number>.<extension> and dog.<number>.<extension> below the folder "train" of `directory`, as
-// Kaggle's archive has it, or where there is none below `directory`. Other files are counted. Throws Error where a
-// folder cannot be read, where a class is missing, for fewer than 4 images, and where broken ones leave nothing of a
-// class in a part.
+// Lists the images cat.<number>.<extension> and dog.<number>.<extension> below directory/train, as Kaggle's archive has
+// them, or below `directory` if there is no such folder. Other files are counted in the account. Throws Error if a
+// folder cannot be read, a class is missing, there are fewer than 4 images, or broken images leave no image of a class
+// in a part.
 DogsVsCats load_dogs_vs_cats(const std::filesystem::path& directory, const DogsVsCatsOptions& options = {});
 
 }  // namespace cofactor

@@ -8,24 +8,25 @@
 
 namespace cofactor {
 
-// Two classes: label 8 (bag) is class 0, every other label (clothes) class 1. Images are (28, 28, 1), normalised with
-// mean 0.1307 and std 0.3081. train and validation are parts of one data set, so an image's index, and with it the
-// draw of its noisy label, is its place in the file.
+// Two classes: label 8 (bag) is class 0, every other label (clothes) is class 1. Images are (28, 28, 1), normalised
+// with mean 0.1307 and std 0.3081, as in the published code (they are those of MNIST's digits). train and validation
+// are parts of one data set, in which the index of an image, and with it the draw of its noisy label, is its position
+// in the file.
 struct FashionMnist {
-  Split train;                   // the first 50,000 images of the training file; 5/6 of one of another size
-  Split validation;              // the rest of it: the last 10,000
+  Split train;                   // the first 50,000 images of the training file (the first 5/6)
+  Split validation;              // the last 10,000 images of the training file
   Split test;                    // the 10,000 images of the test file
-  std::filesystem::path folder;  // where the files are
+  std::filesystem::path folder;  // the folder that contains the files
 };
 
 // Reads train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte from a
-// folder, or from one up to three levels within it (find_folder; not from one named MNIST or after another of its
-// kin). Each may have a dot before "idx" or .gz after its name, or lie in a folder of its own name. Throws Error, with
-// what was looked for, where a file is missing or malformed, holds images of another size, a label above 9 or no image,
-// and where images and labels differ in number.
+// folder, or from a folder up to three levels inside it (find_folder.h) that is not named MNIST, KMNIST, QMNIST or
+// EMNIST. The names may have a dot in place of the dash before "idx" or end in .gz, and a file may be in a folder of
+// its own name. Throws Error, with the files that were looked for, if a file is missing or malformed, has images of
+// another size, a label above 9 or no images, or if the numbers of images and labels differ.
 FashionMnist load_fashion_mnist(const std::filesystem::path& directory);
 
-// Where the Debian package dataset-fashion-mnist puts the files.
+// The folder into which the Debian package dataset-fashion-mnist installs the files.
 std::filesystem::path fashion_mnist_default_directory();
 
 }  // namespace cofactor

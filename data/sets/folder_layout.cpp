@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <system_error>
 
-#include "data/files/names.h"
+#include "data/files/look_alikes.h"
 #include "engine/error.h"
+#include "engine/io/text.h"
+#include "engine/io/utf8.h"
 
 namespace cofactor {
 
@@ -21,9 +22,8 @@ constexpr std::array<std::string_view, 8> kPartNames = {"train",      "training"
 constexpr size_t kMaxListed = 12;  // names in a message
 
 template <size_t count>
-bool is_one_of(std::string name, const std::array<std::string_view, count>& names) {
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::ranges::find(names, name) != names.end();
+bool is_one_of(std::string_view name, const std::array<std::string_view, count>& names) {
+  return std::ranges::find(names, lower_case(name)) != names.end();
 }
 
 std::string names_of(const std::vector<std::string>& names) {
@@ -43,7 +43,7 @@ bool holds_name(const std::vector<std::string>& names, const std::string& name) 
   return std::ranges::find(names, name) != names.end();
 }
 
-// Where the folders that are taken for classes are a data set's parts, each with the classes in it.
+// Throws Error if the apparent classes are the parts of a data set, each of which contains the classes.
 void check_no_parts(const ImageSearch& images, const std::vector<std::string>& classes) {
   std::vector<std::string> parts, below;
   for (const std::string& name : classes) {
@@ -53,20 +53,19 @@ void check_no_parts(const ImageSearch& images, const std::vector<std::string>& c
     below = std::move(folders);
     parts.push_back(name);
   }
-  check(
-      parts.size() < 2,
-      "images: the folders {} in '{}' look like the parts of a data set, not like classes: each holds the folders {}; "
-      "name them train, val and test, or give one to --data and one to --test",
-      names_of(parts), images.base.string(), names_of(below));
+  check(parts.size() < 2,
+        "images: the folders {} in '{}' look like the parts of a data set, not like classes: each contains the folders "
+        "{}; name them train, val and test, or give one to --data and one to --test",
+        names_of(parts), images.base.string(), names_of(below));
 }
 
-// Decides which of the folders beside the classes is the one that validates, or tests.
+// Decides which of the folders beside the classes are for validation and test.
 class PartFinder {
  public:
   PartFinder(const ImageSearch& images, FolderLayout& layout) : images_(images), layout_(layout) {}
 
-  // Whether the folder is that part; `what` it would do. Says why not.
-  bool takes(const std::string& name, const char* what) {
+  // Whether the folder is for that part, "validation" or "test". Adds a note if it is not.
+  bool is_part(const std::string& name, const char* part) {
     const ClassFolders found = find_class_folders({.images = images_, .folder = name, .no_classes = {}});
     if (found.classes == layout_.classes) return true;
     const bool none = std::ranges::none_of(
@@ -74,9 +73,9 @@ class PartFinder {
     const std::string hint = look_alike_hint(found.classes, layout_.classes);
     check(
         none,
-        "images: the folder '{}' would {}, but its classes are {}, and those to train on {}{}; make them the same, or "
-        "give the folder another name",
-        (images_.base / name).string(), what, names_of(found.classes), names_of(layout_.classes), hint);
+        "images: the folder '{}' is for {} by its name, but its classes are {}, and those for training are {}{}; make "
+        "them the same, or rename the folder",
+        (images_.base / name).string(), part, names_of(found.classes), names_of(layout_.classes), hint);
     FileAccount files;
     const std::vector<std::string> without_class = find_images(images_, name, files);
     const auto count = static_cast<int64_t>(without_class.size());
@@ -84,9 +83,9 @@ class PartFinder {
     layout_.account.ignore("image without a class", "images without a class",
                            without_class.empty() ? name : without_class.front(), count);
     layout_.account.note(fmt::format(
-        "{}/ does not {}: {}{}, so its {} no labels", printable(name), what,
-        found.classes.empty() ? "it holds no folders for the classes"
-                              : fmt::format("its folders ({}) are none of the classes", names_of(found.classes)),
+        "{}/ is not used for {}: {}{}, so its {} no labels", printable(name), part,
+        found.classes.empty() ? "it contains no class folders"
+                              : fmt::format("its folders ({}) are not those of the classes", names_of(found.classes)),
         hint, count == 1 ? "image has" : "images have"));
     return false;
   }
@@ -97,12 +96,13 @@ class PartFinder {
 };
 
 void set_part(std::string& part, const std::string& name, const ImageSearch& images) {
-  check(part.empty(), "images: '{}' and '{}' in '{}' are two folders for the same part; which one is meant?", part,
-        name, images.base.string());
+  check(part.empty(),
+        "images: '{}' and '{}' in '{}' are for the same part of the data set; remove or rename one of them", part, name,
+        images.base.string());
   part = name;
 }
 
-// The folder named "train", as it is or in capitals, that holds folders.
+// The folder named "train", in any case, that contains folders; empty if there is none.
 std::string find_train(const ImageSearch& images, const std::vector<std::string>& folders) {
   constexpr std::array<std::string_view, 1> kTrainNames = {"train"};
   if (holds_name(folders, "train") && !visible_folders(images.base / "train").empty()) return "train";
@@ -111,7 +111,8 @@ std::string find_train(const ImageSearch& images, const std::vector<std::string>
   return {};
 }
 
-// Beside classes' folders, a folder "test" or "val" is a part where the others' names are found in it again.
+// The parts among folders that are otherwise classes: "test" or "val" is a part if it contains a folder of the same
+// name as one beside it.
 std::vector<std::string> parts_beside_classes(const ImageSearch& images, const std::vector<std::string>& folders) {
   std::vector<std::string> parts;
   for (const std::string& name : folders) {
@@ -130,10 +131,10 @@ void check_two_classes(const ImageSearch& images, const FolderLayout& layout) {
   if (layout.classes.size() == 1) {
     const std::vector<std::string> below = visible_folders(root / layout.classes.front());
     if (below.size() >= 2)
-      inside = fmt::format("; '{}' in it holds {}: if these are the classes, give it to --data",
+      inside = fmt::format("; its folder '{}' contains {}: if these are the classes, give that folder to --data",
                            printable(layout.classes.front()), names_of(below));
   }
-  fail("images: '{}' holds {}{}, where one for each of two or more classes is expected{}", root.string(),
+  fail("images: '{}' contains {}{}, expected one for each of two or more classes{}", root.string(),
        counted(static_cast<int64_t>(layout.classes.size()), "folder", "folders"),
        layout.classes.empty() ? "" : " (" + names_of(layout.classes) + ")", inside);
 }
@@ -154,19 +155,19 @@ FolderLayout find_layout(const ImageSearch& images) {
   if (layout.train.empty()) check_no_parts(images, layout.classes);
   check_two_classes(images, layout);
   PartFinder finder(images, layout);
-  std::vector<std::string> looked_into = {layout.train};
+  std::vector<std::string> used = {layout.train};
   for (const std::string& name : beside) {
     if (is_own_output(images.base / name, images.out)) continue;
     if (is_one_of(name, kValidationNames)) {
-      if (finder.takes(name, "validate")) set_part(layout.validation, name, images);
+      if (finder.is_part(name, "validation")) set_part(layout.validation, name, images);
     } else if (is_one_of(name, kTestNames)) {
-      if (finder.takes(name, "test")) set_part(layout.test, name, images);
+      if (finder.is_part(name, "test")) set_part(layout.test, name, images);
     } else {
       continue;
     }
-    looked_into.push_back(name);
+    used.push_back(name);
   }
-  if (!layout.train.empty()) count_beside(images, looked_into, layout.account);
+  if (!layout.train.empty()) count_beside(images, used, layout.account);
   return layout;
 }
 

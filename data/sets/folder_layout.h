@@ -1,4 +1,4 @@
-// Which folders of a person's data set hold the classes, and which validate and test.
+// Finds out which folders of a person's data set are classes, and which are for training, validation and test.
 #pragma once
 
 #include <filesystem>
@@ -9,23 +9,25 @@
 
 namespace cofactor {
 
-// Names are relative to the data set's folder; empty: there is none.
+// Names are relative to the data set's folder.
 struct FolderLayout {
-  std::string train;             // holds the classes' folders: "train", or "", the data set's folder itself
-  std::string validation, test;  // hold folders of the same names
+  std::string train;             // contains the class folders: "train", or empty for the data set's folder itself
+  std::string validation, test;  // contain folders of the same names; empty: there is none
   std::vector<std::string> classes;
-  FileAccount account;  // what lies beside these folders, and what is to be said of them
+  FileAccount account;  // of everything beside these folders, with notes about them
 };
 
-// "train" (in capitals or not) holds the classes where it holds folders, and else the data set's folder does. Beside
-// them "val", "valid" or "validation" validates and "test" tests, where they hold a folder for each class; where none
-// of their folders is a class's they are left out, with a note, as are other folders beside "train". `images.base` is
-// the data set's folder. Reads names only. Throws Error as find_class_folders, for fewer than two classes, where such a
-// folder has some classes but not all or others beside them, where there are several of them, and where the classes
-// look like the parts of a data set.
+// The class folders are in "train" (in any case) if it contains folders, otherwise in the data set's folder,
+// `images.base`. Beside them, "val", "valid" or "validation" is for validation and "test" for test, if it contains a
+// folder for each class. If none of its folders is a class it is ignored, with a note, as are other folders beside
+// "train". Only names are read.
+//
+// Throws Error as find_class_folders does; if there are fewer than two classes; if a folder for validation or test has
+// some of the classes but not all, or others too; if there are several folders for the same part; and if the class
+// folders look like the parts of a data set.
 FolderLayout find_layout(const ImageSearch& images);
 
-// The folder in `directory`, or itself, that holds a folder for each class: a data set's test folder.
+// The folder that contains a folder for each class: `directory`, or "test" or "train" in it; `directory` if none does.
 std::filesystem::path test_folder_in(const std::filesystem::path& directory, const std::vector<std::string>& classes);
 
 }  // namespace cofactor

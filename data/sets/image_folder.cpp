@@ -6,9 +6,11 @@
 #include <numeric>
 #include <utility>
 
-#include "data/files/names.h"
+#include "data/files/look_alikes.h"
+#include "data/images/broken_images.h"
 #include "data/sets/folder_layout.h"
 #include "data/sets/split_file.h"
+#include "engine/io/utf8.h"
 
 namespace cofactor {
 
@@ -16,43 +18,43 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kValidationPart = 5, kTestPart = 10;  // of a class's images, one in so many
+constexpr int64_t kValidationShare = 5, kTestShare = 10;  // one in this many images of a class
 
 ClassSearch training_search(const ImageSearch& images, const FolderLayout& layout) {
   return {.images = images, .folder = layout.train, .no_classes = {layout.validation, layout.test}};
 }
 
-// Which samples go where, each part in the order of the permutation.
-struct Dealt {
+// The samples of each part, in the order of the permutation.
+struct RandomSplit {
   std::vector<int64_t> train, validation, test;
 };
 
-Dealt deal(const ImageList& list, bool with_validation, bool with_test, uint64_t seed) {
+RandomSplit split_by_class(const ImageList& list, bool with_validation, bool with_test, uint64_t seed) {
   std::vector<int64_t> sizes(list.classes.size());
   for (const int32_t label : list.labels) ++sizes[static_cast<size_t>(label)];
   const int64_t parts = 1 + (with_validation ? 1 : 0) + (with_test ? 1 : 0);
   for (size_t c = 0; c < sizes.size(); ++c) {
-    check(sizes[c] >= parts, "images: class '{}' in '{}' has {}, fewer than the {} parts that they are dealt to",
+    check(sizes[c] >= parts, "images: class '{}' in '{}' has {}, expected at least {}, one for each part of the split",
           list.classes[c], list.root.string(), counted(sizes[c], "image", "images"), parts);
   }
-  Dealt dealt;
+  RandomSplit split;
   std::vector<int64_t> seen(sizes.size());
   for (const int64_t i : random_permutation({seed, Purpose::split, 0, 0}, list.size())) {
     const auto c = static_cast<size_t>(list.labels[static_cast<size_t>(i)]);
-    const int64_t validate = with_validation ? std::max<int64_t>(1, sizes[c] / kValidationPart) : 0;
-    const int64_t test = with_test ? std::max<int64_t>(1, sizes[c] / kTestPart) : 0;
+    const int64_t validate = with_validation ? std::max<int64_t>(1, sizes[c] / kValidationShare) : 0;
+    const int64_t test = with_test ? std::max<int64_t>(1, sizes[c] / kTestShare) : 0;
     const int64_t place = seen[c]++;
-    auto& part = place < validate ? dealt.validation : place < validate + test ? dealt.test : dealt.train;
+    auto& part = place < validate ? split.validation : place < validate + test ? split.test : split.train;
     part.push_back(i);
   }
-  return dealt;
+  return split;
 }
 
-Split all_of(const std::shared_ptr<const ImageFiles>& images) {
+Split all_of(const std::shared_ptr<const ImageFileDataset>& images) {
   return make_split(images, 0, images->size());
 }
 
-// Puts an ImageFolder together.
+// Assembles an ImageFolder.
 class FolderLoader {
  public:
   FolderLoader(const fs::path& directory, const ImageFolderOptions& options)
@@ -66,28 +68,28 @@ class FolderLoader {
   ImageFolder load() && {
     for (std::string& warning : find_look_alikes(folder_.classes)) folder_.account.note(std::move(warning));
     if (options_.split.empty()) {
-      load_dealt();
+      load_random_split();
     } else {
-      load_listed();
+      load_split_file();
     }
     if (!options_.test.empty()) load_test_folder();
     check(folder_.train.data->sample_shape() == folder_.test.data->sample_shape(),
-          "images: training images become {}, but those of validation and test {}", folder_.train.data->sample_shape(),
-          folder_.test.data->sample_shape());
+          "images: training images have shape {}, but those of validation and test {}",
+          folder_.train.data->sample_shape(), folder_.test.data->sample_shape());
     return std::move(folder_);
   }
 
  private:
-  // A data set, without its broken images.
+  // A data set and its broken images.
   struct Source {
-    std::shared_ptr<const ImageFiles> images;
-    std::vector<BrokenImage> broken;
+    std::shared_ptr<const ImageFileDataset> images;
+    std::vector<BrokenSample> broken;
   };
 
   Source source_of(ImageList list) {
-    Source source{
-        std::make_shared<const ImageFiles>(std::make_shared<const ImageList>(std::move(list)), options_.evaluation),
-        {}};
+    Source source{std::make_shared<const ImageFileDataset>(std::make_shared<const ImageList>(std::move(list)),
+                                                           options_.evaluation),
+                  {}};
     if (options_.skip_broken) source.broken = find_broken_images(source.images->list(), options_.threads);
     folder_.broken.insert(folder_.broken.end(), source.broken.begin(), source.broken.end());
     folder_.account.use(-static_cast<int64_t>(source.broken.size()));
@@ -95,7 +97,7 @@ class FolderLoader {
   }
 
   Split part_of(const Source& source, const std::vector<int64_t>& samples) const {
-    return intact(make_split(source.images, samples, 0, static_cast<int64_t>(samples.size())), source);
+    return intact(make_split(source.images, samples), source);
   }
 
   static Split intact(const Split& split, const Source& source) { return without_broken(split, source.broken); }
@@ -104,32 +106,33 @@ class FolderLoader {
     return list_class_images({.images = search_, .folder = part, .no_classes = {}}, folder_.account);
   }
 
-  void load_dealt() {
+  void load_random_split() {
     const bool own_validation = !layout_.validation.empty();
     folder_.clean_test = !options_.test.empty() || !layout_.test.empty();
     const Source source = source_of(training_list());
-    const Dealt dealt = deal(source.images->list(), !own_validation, !folder_.clean_test, options_.split_seed);
-    set_training(source, dealt.train);
+    const RandomSplit split =
+        split_by_class(source.images->list(), !own_validation, !folder_.clean_test, options_.split_seed);
+    set_training(source, split.train);
     if (own_validation) {
       const Source validation = source_of(listed(layout_.validation));
       set_validation(validation, all_places(validation));
-      folder_.account.note(
-          fmt::format("{}/ validates, in place of a fifth of the other images", printable(layout_.validation)));
+      folder_.account.note(fmt::format("{}/ is used for validation, in place of a fifth of the other images",
+                                       printable(layout_.validation)));
     } else {
-      set_validation(source, dealt.validation);
+      set_validation(source, split.validation);
     }
     if (!folder_.clean_test) {
-      folder_.test = part_of(source, dealt.test);
+      folder_.test = part_of(source, split.test);
     } else if (options_.test.empty()) {
       const Source test = source_of(listed(layout_.test));
       folder_.test = intact(all_of(test.images), test);
-      folder_.account.note(fmt::format("{}/ tests", printable(layout_.test)));
+      folder_.account.note(fmt::format("{}/ is used for test", printable(layout_.test)));
     } else {
       leave_test_folder_out();
     }
   }
 
-  // Names are relative to the folder of the classes.
+  // With names relative to the folder that contains the classes.
   ImageList training_list() {
     ImageList list = list_class_images(training_search(search_, layout_), folder_.account);
     if (layout_.train.empty()) return list;
@@ -138,22 +141,20 @@ class FolderLoader {
     return list;
   }
 
-  void load_listed() {
+  void load_split_file() {
     const SplitFile split = read_split_file(options_.split);
     ImageList all = list_class_images(training_search(search_, layout_), folder_.account);
     const bool elsewhere = !options_.test.empty();
     for (const std::string& part : {layout_.validation, elsewhere ? std::string() : layout_.test}) {
       if (part.empty()) continue;
-      ImageList more = listed(part);
-      all.names.insert(all.names.end(), more.names.begin(), more.names.end());
-      all.labels.insert(all.labels.end(), more.labels.begin(), more.labels.end());
+      all.append(listed(part));
     }
     if (elsewhere) leave_test_folder_out();
     SplitImages images = split_images(all, split, elsewhere ? std::string() : layout_.test, folder_.account);
     check(!elsewhere || images.test.empty(),
-          "{}: some of its images test, and so does --test '{}'; give one of the two", split.name,
-          options_.test.string());
-    if (!elsewhere) check_tests(images, split);
+          "{}: some of its images are for test, but --test '{}' names the test images; give only one of the two",
+          split.name, options_.test.string());
+    if (!elsewhere) check_has_test(images, split);
     const std::string prefix = layout_.test + '/';
     folder_.clean_test = elsewhere || (!layout_.test.empty() && std::ranges::all_of(images.test, [&](int64_t i) {
                            return images.list.names[static_cast<size_t>(i)].starts_with(prefix);
@@ -169,8 +170,9 @@ class FolderLoader {
     const ImageSearch search{.base = base, .out = options_.out, .threads = options_.threads};
     FileAccount account;
     ImageList list = list_class_images({.images = search, .folder = {}, .no_classes = {}}, account);
-    check(list.classes == folder_.classes, "images: the test's classes in '{}' are {}, those in '{}' {}{}",
-          base.string(), fmt::join(list.classes, ", "), search_.base.string(), fmt::join(folder_.classes, ", "),
+    check(list.classes == folder_.classes,
+          "images: the classes of the test images in '{}' are {}, but those in '{}' are {}{}", base.string(),
+          fmt::join(list.classes, ", "), search_.base.string(), fmt::join(folder_.classes, ", "),
           look_alike_hint(list.classes, folder_.classes));
     folder_.account.add(account);
     const Source test = source_of(std::move(list));
@@ -179,22 +181,22 @@ class FolderLoader {
 
   void leave_test_folder_out() {
     if (!layout_.test.empty())
-      folder_.account.note(fmt::format("{}/ does not test, because --test names another", printable(layout_.test)));
+      folder_.account.note(
+          fmt::format("{}/ is not used for test, since --test names another folder", printable(layout_.test)));
   }
 
   void set_training(const Source& source, const std::vector<int64_t>& samples) {
     folder_.images = source.images;
     folder_.train = part_of(source, samples);
-    check_classes_left(folder_.train, make_split(source.images, samples, 0, static_cast<int64_t>(samples.size())),
-                       folder_.classes, "training", source.broken);
-    folder_.train.data = source.images->with(options_.training);
+    check_classes_left(folder_.train, make_split(source.images, samples), folder_.classes, "training", source.broken);
+    folder_.train.data = source.images->with_transform(options_.training);
   }
 
   void set_validation(const Source& source, const std::vector<int64_t>& samples) {
     folder_.validation_images = source.images;
     folder_.validation = part_of(source, samples);
-    check_classes_left(folder_.validation, make_split(source.images, samples, 0, static_cast<int64_t>(samples.size())),
-                       folder_.classes, "validation", source.broken);
+    check_classes_left(folder_.validation, make_split(source.images, samples), folder_.classes, "validation",
+                       source.broken);
   }
 
   static std::vector<int64_t> all_places(const Source& source) {

@@ -1,4 +1,4 @@
-// A table that says which images train, validate and test: --split FILE.
+// Reads a table that says which images are for training, validation and test: --split FILE.
 #pragma once
 
 #include <cstdint>
@@ -17,42 +17,44 @@ enum class SplitPart : uint8_t { train, validation, test };
 struct SplitRow {
   std::string file;  // relative to the data set's folder
   SplitPart part = SplitPart::train;
-  int64_t index = 0;  // the sample's place in an official order; 0 where the table has none
-  int64_t line = 0;   // in the file
+  int64_t index = 0;  // the sample's position in an official order; 0 if the table has none
+  int64_t line = 0;   // of the file, from 1
 };
 
 struct SplitFile {
-  std::string name;       // for messages
-  bool by_index = false;  // whether rows have an index, which decides their order
+  std::string name;       // of the table, for messages
+  bool by_index = false;  // whether rows have an index, which decides their part and their order
   std::vector<SplitRow> rows;
 };
 
-// Below this index CIFAR-10's batches 1 to 4 lie, which train; batch 5, from it on, validates.
+// In CIFAR-10's official order the images below this index (batches 1 to 4) are for training, and the others (batch 5)
+// for validation.
 inline constexpr int64_t kFirstValidationIndex = 40'000;
 inline constexpr int64_t kMaxIndices = 50'000;
 
-// A table (data/files/csv.h) with a column `file` and one of `split` (train, validation, test; also val and valid, in
-// capitals or not) and `index`; with both, `split` decides. Other columns do not count. "./" in a file's path is left
-// out. Throws Error, with the file and the line, where it cannot be read or is no such table, for a file that is
-// missing or listed twice, for another split, and for an index that is missing, no whole number in [0, kMaxIndices),
-// or given twice.
+// Reads a CSV table (csv.h) with a column `file` and a column `split` (train, validation, val, valid or test, in any
+// case) or `index`; `split` decides if there are both. Other columns are ignored, and paths are normalised ("./" is
+// removed). Throws Error, with the file and the line, if the file cannot be read or is not such a table; if a file is
+// missing or listed twice; if a split has another name; and if an index is missing, given twice, or not a whole number
+// in [0, kMaxIndices).
 SplitFile read_split_file(const std::filesystem::path& file);
 SplitFile parse_split_file(std::string_view text, const std::string& name);
 
-// Images in the order of the split file, and which of them are which part.
+// The images of a data set that are used, and their parts.
 struct SplitImages {
-  ImageList list;  // those that are listed, by index where there is one and else as they were, then unlisted test ones
-  std::vector<int64_t> train, validation, test;  // into list, ascending
+  ImageList
+      list;  // the images that are listed, in the order of their indices or of `images`; then unlisted test images
+  std::vector<int64_t> train, validation, test;  // indices into `list`, ascending
 };
 
-// Parts `images`, all images of a data set, as the split file says. Those that it does not list test where they lie in
-// `test_folder` (relative to the list's root; empty: there is none), and are counted in `account` otherwise. `account`,
-// which counts all images as used, is corrected. Throws Error, with the file and the line, where a row names no image
-// of the list, or gives an index to one in the test folder, and where nothing is left to train or validate on, or of a
-// class.
+// Splits `images`, which are all images of a data set, according to the table. Images that it does not list are for
+// test if they are in `test_folder` (relative to the root of the list; empty: there is none), and ignored otherwise.
+// `account`, which counts all images as used, is corrected. Throws Error, with the file and the line, if a row names no
+// image of the list or gives an index to one in the test folder, and if no image, or none of a class, is left for
+// training or validation.
 SplitImages split_images(const ImageList& images, const SplitFile& split, const std::string& test_folder,
                          FileAccount& account);
-// Throws Error where none of the images tests.
-void check_tests(const SplitImages& images, const SplitFile& split);
+// Throws Error if no image is for test.
+void check_has_test(const SplitImages& images, const SplitFile& split);
 
 }  // namespace cofactor

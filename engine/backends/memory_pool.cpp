@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <new>
 
-// Where the compiler has AddressSanitizer, it is told which bytes of the pool nobody holds: freed blocks, and the rest
-// of a block behind what was asked for. Without the sanitizer the two macros are empty.
+// In builds with AddressSanitizer, tells it which bytes of the pool are unused: freed blocks, and the end of a block
+// after the requested bytes. Otherwise the two macros are empty.
 #if __has_include(<sanitizer/asan_interface.h>)
 #include <sanitizer/asan_interface.h>
 #else
@@ -25,7 +25,7 @@ constexpr size_t kAlignment = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kStepsPerOctave = 8;  // at most 1/8 of a block is waste
 
-// The least size class that holds `bytes`: a multiple of 64, in eight steps from each power of two to the next.
+// The smallest size class that holds `bytes`: a multiple of 64, in eight steps from each power of two to the next.
 size_t size_class(size_t bytes) {
   const size_t step = std::max(kAlignment, std::bit_floor(bytes) / kStepsPerOctave);
   return std::max(kAlignment, (bytes + step - 1) / step * step);
@@ -37,12 +37,12 @@ class HostMemory : public MemorySource {
     const bool huge = size >= kHugePage;
     void* data = nullptr;
     if (posix_memalign(&data, huge ? kHugePage : kAlignment, size) != 0) return nullptr;
-    if (huge) madvise(data, size, MADV_HUGEPAGE);  // advice: a kernel without huge pages refuses it, and all is well
+    if (huge) madvise(data, size, MADV_HUGEPAGE);  // advice, which a kernel without huge pages ignores
     return data;
   }
   void release(void* data, size_t) noexcept override { std::free(data); }
-  // From here on malloc hands a freed block back to the system, whatever sizes came before (M_MMAP_THRESHOLD's upper
-  // limit). Clearing its pages anew takes about as long as one pass over the block.
+  // The upper limit of M_MMAP_THRESHOLD: malloc always returns freed blocks of this size to the system. New pages are
+  // zeroed, which takes about as long as one pass over the block.
   std::optional<size_t> gives_back_from() const override { return size_t{32} << 20; }
   std::string name() const override { return "the system"; }
 };
@@ -94,7 +94,7 @@ void* MemoryPool::allocate(size_t bytes) {
     ++stats_.system_requests;
     make_room(size);
     data = source_->obtain(size);
-    if (!data) {  // blocks of other sizes may stand in the way
+    if (!data) {  // free blocks of other sizes may hold the memory
       release_free_blocks();
       data = source_->obtain(size);
     }
@@ -122,7 +122,7 @@ void MemoryPool::deallocate(void* data, size_t bytes) noexcept {
   try {
     free_[size].push_back(data);
     if (source_->on_host()) ASAN_POISON_MEMORY_REGION(data, size);
-  } catch (const std::bad_alloc&) {  // no room to remember the block
+  } catch (const std::bad_alloc&) {  // no memory to list the block
     release(data, size);
   }
 }

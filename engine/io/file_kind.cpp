@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 
+#include "engine/io/text.h"
 #include "engine/io/utf8.h"
 
 namespace cofactor {
@@ -50,13 +51,6 @@ constexpr std::array kSignatures = {
               "ELF"sv,
               "an executable"}};
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(),
-                         [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
-  return result;
-}
-
 // "size 46830571" of a pointer's third line.
 std::string git_lfs_size(std::string_view text) {
   const size_t at = text.find("\nsize ");
@@ -96,14 +90,15 @@ std::string foreign_kind(std::string_view bytes, Wanted wanted) {
                        wanted == Wanted::weights ? kTorchToSafetensors : kGensimToText);
   if (head.size() > 262 && head.substr(257, 5) == "ustar") return "a tar archive; tar -xf takes the files out";
 
-  std::string_view text = head.starts_with("\xEF\xBB\xBF") ? head.substr(3) : head;
+  std::string_view text = head.starts_with(kUtf8Mark) ? head.substr(kUtf8Mark.size()) : head;
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
   if (text.starts_with("version https://git-lfs"))
     return fmt::format("a Git LFS pointer, which stands for {}; git lfs pull fetches that", git_lfs_size(text));
-  const std::string beginning = lower(text.substr(0, 512));
+  const std::string beginning = lower_case(text.substr(0, 512));
   if (beginning.starts_with("<!doctype html") || beginning.find("<html") != std::string::npos)
-    return "a web page (HTML) in place of the file: the download asked for a page, or for leave; take the link to the "
-           "file itself";
+    return "a web page (HTML) in place of the file: the server sent a page, perhaps one that asks for consent; use the "
+           "link to "
+           "the file itself";
   if (beginning.starts_with("<?xml") || beginning.starts_with("<error"))
     return fmt::format("an XML text, a server's error message perhaps: '{}'", legible(text, 80));
   if (text.starts_with('{') || text.starts_with('[')) return json_kind(text);

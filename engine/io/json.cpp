@@ -17,8 +17,8 @@ constexpr size_t kDeepest = 64;           // lists and objects within each other
 constexpr size_t kMaxValues = 1'000'000;  // of a text: some hundred MiB at most
 constexpr size_t kLongestReason = 300;    // bytes of the library's own message
 
-// Builds a Json value by value, within the limits. An ordered object of the library's looks for a key among all others
-// when one is added, and copies what it holds as it grows; here an object's members are gathered first.
+// Builds a Json value by value, within the limits. The library's ordered object searches all keys when one is added,
+// and copies its members as it grows; here an object's members are collected first.
 class JsonBuilder : public nlohmann::json_sax<Json> {
  public:
   Json take() && { return std::move(whole_); }
@@ -36,7 +36,7 @@ class JsonBuilder : public nlohmann::json_sax<Json> {
 
   bool key(string_t& value) override {
     Container& object = open_.back();
-    check(object.known.insert(value).second, "the key '{}' comes twice", legible(value));
+    check(object.known.insert(value).second, "the key '{}' is repeated", legible(value));
     object.members.emplace_back(std::move(value), Json());
     return true;
   }
@@ -63,7 +63,7 @@ class JsonBuilder : public nlohmann::json_sax<Json> {
     begin = begin == std::string::npos ? 0 : begin + 2;
     const size_t place = reason.find(": ", begin);
     if (reason.compare(begin, 11, "parse error") == 0 && place != std::string::npos) begin = place + 2;
-    fail("no valid JSON at byte {}: {}", position, legible(reason.substr(begin), kLongestReason));
+    fail("not valid JSON at byte {}: {}", position, legible(reason.substr(begin), kLongestReason));
   }
 
  private:
@@ -75,8 +75,7 @@ class JsonBuilder : public nlohmann::json_sax<Json> {
   };
 
   bool open(bool is_object) {
-    check(open_.size() < kDeepest, "lists and objects within each other, deeper than the {} levels that are read",
-          kDeepest);
+    check(open_.size() < kDeepest, "lists and objects are nested deeper than {} levels", kDeepest);
     count();
     open_.push_back({.is_object = is_object});
     return true;
@@ -88,7 +87,7 @@ class JsonBuilder : public nlohmann::json_sax<Json> {
     return container;
   }
 
-  void count() { check(++values_ <= kMaxValues, "more than the {} values that are read of one text", kMaxValues); }
+  void count() { check(++values_ <= kMaxValues, "more than {} values", kMaxValues); }
 
   bool add(Json value) {
     count();

@@ -50,7 +50,7 @@ struct Entry {
 
 // ---- reading. `where` is "safetensors: '<path>'" in every error.
 
-// Of the header. A file of another kind would give an absurd one: it is told what it is.
+// The header's length. The first bytes of a file of another kind would be an absurd length; the Error names the kind.
 uint64_t read_length(std::string_view contents, const std::string& where) {
   uint64_t length = 0;
   for (size_t i = 0; i < std::min(contents.size(), kLengthBytes); ++i)
@@ -59,10 +59,10 @@ uint64_t read_length(std::string_view contents, const std::string& where) {
   const bool plausible = contents.size() > kLengthBytes && length <= rest && contents[kLengthBytes] == '{';
   if (!plausible) {
     const std::string kind = foreign_kind(contents, Wanted::weights);
-    check(kind.empty(), "{} is no safetensors file but {}", where, kind);
+    check(kind.empty(), "{} is not a safetensors file but {}", where, kind);
   }
   check(contents.size() >= kLengthBytes, "{}: {} bytes are too few to hold a header's length", where, contents.size());
-  check(length <= kMaxHeader, "{} is no safetensors file: the header's length is {}, the format allows {}", where,
+  check(length <= kMaxHeader, "{} is not a safetensors file: the header's length is {}, the format allows {}", where,
         length, kMaxHeader);
   check(length <= rest, "{}: the header's length is {}, but only {} bytes follow: the file is cut short", where, length,
         rest);
@@ -76,7 +76,7 @@ Json parse_header(std::string_view text, const std::string& where) {
   } catch (const Error& error) {
     fail("{}: the header of {} bytes: {}", where, text.size(), error.what());
   }
-  check(header.is_object(), "{}: the header is no JSON object but a JSON {}", where, header.type_name());
+  check(header.is_object(), "{}: the header is a JSON {}, expected an object", where, header.type_name());
   return header;
 }
 
@@ -133,13 +133,14 @@ Entry read_entry(const std::string& name, const Json& value, uint64_t data_size,
   entry.end = offsets[1].get<uint64_t>();
   check(entry.begin <= entry.end && entry.end <= data_size,
         "{}: tensor '{}' has the data_offsets {}, but there are {} bytes of data{}", where, legible(name),
-        write_json(offsets), data_size, entry.begin <= entry.end ? ": the file is cut short, or the header lies" : "");
+        write_json(offsets), data_size,
+        entry.begin <= entry.end ? ": the file is cut short, or the header is wrong" : "");
   check(entry.end - entry.begin == bytes, "{}: tensor '{}' has {} bytes, its shape {} in {} takes {}", where, name,
         entry.end - entry.begin, entry.shape, value["dtype"].get<std::string>(), bytes);
   return entry;
 }
 
-// The tensors' bytes follow each other without a gap from the first byte of the data to the last.
+// The tensors' bytes cover the data without gaps.
 void check_coverage(const std::vector<Entry>& entries, uint64_t data_size, const std::string& where) {
   uint64_t covered = 0;
   for (const Entry& entry : entries) {
@@ -184,14 +185,14 @@ Tensor read_tensor(const Entry& entry, const char* bytes, Device device, const s
     int64_t wide;
     std::copy_n(bytes + i * sizeof(wide), sizeof(wide), reinterpret_cast<char*>(&wide));
     values[i] = static_cast<int32_t>(wide);
-    check(values[i] == wide, "{}: tensor '{}' holds {} at element {}, which does not fit i32", where, entry.name, wide,
+    check(values[i] == wide, "{}: tensor '{}' holds {} at element {}, which i32 cannot hold", where, entry.name, wide,
           i);
   }
   return Tensor::from(values, entry.shape, device);
 }
 
 std::map<std::string, std::string> read_metadata(const Json& value, const std::string& where) {
-  check(value.is_object(), "{}: {} is no JSON object", where, kMetadata);
+  check(value.is_object(), "{}: {} is not a JSON object", where, kMetadata);
   std::map<std::string, std::string> metadata;
   for (const auto& [key, text] : value.items()) {
     check(text.is_string(), "{}: {} has {} under '{}', expected a string", where, kMetadata, legible(write_json(text)),
@@ -203,8 +204,8 @@ std::map<std::string, std::string> read_metadata(const Json& value, const std::s
 
 // ---- writing
 
-// The tensors in the order of their bytes: wide elements first, so that every tensor lies at a multiple of its
-// element's size, which readers that map the file rely on.
+// The tensors in the order of their bytes: largest elements first, so that every tensor begins at a multiple of its
+// element size, as readers that map the file need.
 std::vector<NamedTensor> aligned_order(std::vector<NamedTensor> tensors) {
   std::ranges::stable_sort(tensors, std::greater{},
                            [](const NamedTensor& named) { return size_of(named.tensor.dtype()); });
@@ -246,7 +247,7 @@ const Tensor& SafetensorsFile::at(const std::string& name) const {
   for (size_t i = 0; i < std::min(tensors.size(), kMaxListed); ++i)
     names += (names.empty() ? "" : ", ") + legible(tensors[i].name);
   if (tensors.size() > kMaxListed) names += fmt::format(" and {} more", tensors.size() - kMaxListed);
-  fail("safetensors: no tensor '{}', there are: {}", name, names);
+  fail("safetensors: there is no tensor '{}'; the file has {}", name, names);
 }
 
 void save_safetensors(const std::filesystem::path& path, const SafetensorsFile& file) {

@@ -27,7 +27,7 @@ void check_batch_norm(const Tensor& x, std::initializer_list<std::pair<std::stri
   check(params.momentum >= 0.0 && params.momentum <= 1.0, "batch_norm: momentum is {}, expected 0 to 1",
         params.momentum);
   check(!params.training || x.numel() > x.dim(-1),
-        "batch_norm: x of shape {} has {} values a channel, training takes at least 2", x.shape(),
+        "batch_norm: x of shape {} has {} values per channel, training needs at least 2", x.shape(),
         x.numel() / x.dim(-1));
 }
 

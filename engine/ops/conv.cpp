@@ -60,7 +60,7 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dPar
                     if (need_b) db = Tensor::empty({w_shape[0]}, wide, g.device());
                     g.backend().conv2d_vjp_weights(kept_x, g, params, dw, db);
                   } else if (need_b) {
-                    db = g;  // b is broadcast over the images, the engine sums
+                    db = g;  // b is broadcast over the images: the tape sums
                   }
                   return {dx, converted(dw, w_dtype), converted(db, b_dtype)};
                 });

@@ -22,7 +22,7 @@ Tensor images_from_bytes(const Tensor& bytes, const Tensor& windows, const Tenso
           bytes.shape(), bytes.dim(3));
     check_same_device(bytes, "bytes", tensor, name, kOp);
   }
-  check(height >= 1 && width >= 1, "{}: a window of {} x {} pixels is none", kOp, height, width);
+  check(height >= 1 && width >= 1, "{}: the window is {} x {} pixels, expected at least 1 x 1", kOp, height, width);
   const Tensor y = Tensor::empty({windows.dim(0), height, width, bytes.dim(3)}, DType::f32, bytes.device());
   bytes.backend().images_from_bytes(bytes, windows, scale, shift, y);
   return y;

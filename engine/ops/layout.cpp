@@ -8,7 +8,7 @@ namespace cofactor {
 
 namespace {
 
-// The shape that `dims` asks for, its -1 worked out so that it has x's number of elements.
+// The shape that `dims` asks for, its -1 replaced so that it has as many elements as x.
 Shape resolve_shape(const Tensor& x, std::vector<int64_t> dims) {
   const std::string asked = fmt::format("({})", fmt::join(dims, ", "));
   int64_t known = 1;
@@ -19,7 +19,7 @@ Shape resolve_shape(const Tensor& x, std::vector<int64_t> dims) {
     if (*dim == -1)
       unknown = dim;
     else
-      check(!__builtin_mul_overflow(known, *dim, &known), "reshape: {} has more elements than 64 bits count", asked);
+      check(!__builtin_mul_overflow(known, *dim, &known), "reshape: {} has too many elements for 64 bits", asked);
   }
   if (unknown != dims.end()) {
     check(known > 0 && x.numel() % known == 0, "reshape: shape {} with {} elements does not fit {}", x.shape(),
@@ -56,7 +56,7 @@ Tensor permute(const Tensor& x, const std::vector<int>& axes) {
   Shape shape = x.shape();
   for (size_t k = 0; k < axes.size(); ++k) {
     check(axes[k] >= 0 && axes[k] < x.rank() && inverse[static_cast<size_t>(axes[k])] == -1,
-          "permute: ({}) is no permutation of the axes of shape {}", fmt::join(axes, ", "), x.shape());
+          "permute: ({}) is not a permutation of the axes of shape {}", fmt::join(axes, ", "), x.shape());
     inverse[static_cast<size_t>(axes[k])] = static_cast<int>(k);
     shape[static_cast<int>(k)] = x.dim(axes[k]);
   }
@@ -84,7 +84,7 @@ Tensor concatenate(const std::vector<Tensor>& parts, int axis) {
     check_alike(first, "the first part", part, "another", "concatenate");
     Shape others = part.shape();
     if (part.rank() == first.rank()) others[along] = first.dim(along);
-    check(others == first.shape(), "concatenate: shapes {} and {} differ beside axis {}", first.shape(), part.shape(),
+    check(others == first.shape(), "concatenate: shapes {} and {} differ outside axis {}", first.shape(), part.shape(),
           along);
     shape[along] += part.dim(along);
   }
@@ -115,7 +115,7 @@ Tensor slice(const Tensor& x, int axis, int64_t start, int64_t length) {
   check(axis >= -x.rank() && axis < x.rank(), "slice: axis {} does not exist in {}", axis, x.shape());
   const int along = x.shape().normalize_axis(axis);
   check(start >= 0 && length >= 0 && start <= x.dim(along) - length,
-        "slice: {} elements from {} do not lie within axis {} of {}", length, start, along, x.shape());
+        "slice: {} elements from {} are not within axis {} of {}", length, start, along, x.shape());
   Shape shape = x.shape();
   shape[along] = length;
   const Tensor y = Tensor::empty(shape, x.dtype(), x.device());

@@ -36,7 +36,7 @@ Tensor log_abs_det(const Tensor& u, double epsilon) {
   check(u.rank() == 2 && u.dim(0) == u.dim(1) && u.dim(0) > 0, "log_abs_det: u has shape {}, expected (C, C), C >= 1",
         u.shape());
   check(u.dtype() == DType::f64, "log_abs_det: u of shape {} is {}, expected f64: cast it first", u.shape(), u.dtype());
-  check(std::isfinite(epsilon) && epsilon >= 0.0, "log_abs_det: epsilon is {}, expected a finite number from 0 up",
+  check(std::isfinite(epsilon) && epsilon >= 0.0, "log_abs_det: epsilon is {}, expected a finite number of at least 0",
         epsilon);
   // The gradient of the smoothed form, sign(det u) cof(u) / (|det u| + epsilon), is the chain rule through these ops;
   // nothing waits for the device.

@@ -20,8 +20,8 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   check_floating(b, "matmul", "b");
   check_rank(a, 2, "matmul", "a");
   check_rank(b, 2, "matmul", "b");
-  check(a.dim(1) == b.dim(0), "matmul: shapes {} and {} do not multiply, {} columns meet {} rows", a.shape(), b.shape(),
-        a.dim(1), b.dim(0));
+  check(a.dim(1) == b.dim(0), "matmul: shapes {} and {} cannot be multiplied: a has {} columns, b has {} rows",
+        a.shape(), b.shape(), a.dim(1), b.dim(0));
   check_alike(a, "a", b, "b", "matmul");
   return record(product(a, false, b, false, a.dtype()), "matmul", {a, b},
                 [kept_a = keep(a, tracks(b)), kept_b = keep(b, tracks(a))](const Tensor& grad) -> std::vector<Tensor> {
@@ -56,7 +56,7 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
                   Tensor dx, dw, db;
                   if (kept_w.defined()) dx = product(grad, false, kept_w, false, grad.dtype());
                   if (kept_x.defined()) dw = converted(product(grad, true, kept_x, false, wide), w_dtype);
-                  if (need_b) db = converted(grad, b_dtype);  // b is broadcast over the rows: the engine sums
+                  if (need_b) db = converted(grad, b_dtype);  // b is broadcast over the rows: the tape sums
                   return {dx, dw, db};
                 });
 }

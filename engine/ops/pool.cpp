@@ -59,7 +59,7 @@ Pool2dParams square(PoolKind kind, int kernel, int stride, int pad) {
 
 Tensor pool2d(const Tensor& x, const Pool2dParams& params) {
   check(params.kind == PoolKind::max || params.activation == Activation::none,
-        "pool2d: an activation can be fused with max pooling alone, not with average pooling");
+        "pool2d: an activation can be fused only with max pooling, not with average pooling");
   check(!params.adaptive, "pool2d: adaptive windows need the output's extents, see adaptive_max_pool2d");
   return pool_windows(x, params, "pool2d");
 }

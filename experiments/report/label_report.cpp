@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <tuple>
 
-#include "data/files/names.h"
 #include "data/noise/estimate.h"
 #include "engine/io/file.h"
+#include "engine/io/utf8.h"
 #include "experiments/report/csv_field.h"
 #include "losses/dmi.h"
 

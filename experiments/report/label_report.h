@@ -43,7 +43,7 @@ std::string class_scores_csv(const std::vector<std::string>& classes, const std:
 // U(c, y), the mean over all samples of p(c | x) 1[label is y] (paper, section 4.1).
 std::string joint_matrix_csv(const std::vector<std::string>& classes, const Tensor& joint);
 // file,given_label,predicted_label,probability,part
-// Ordered by falling probability. A file name that is not UTF-8 is written as printable (data/files/names.h), so that
+// Ordered by falling probability. A file name that is not UTF-8 is written as printable (engine/io/utf8.h), so that
 // the table is valid UTF-8.
 std::string suspects_csv(const std::vector<std::string>& classes, std::vector<Suspect> suspects);
 

@@ -62,6 +62,15 @@ void check_numbers(CLI::App& app) {
   }
 }
 
+CLI::Validator positive_number(const std::string& flag, bool or_zero) {
+  const auto judge = [=](const std::string& text) {
+    double value = 0.0;
+    if (holds(text, value) && (value > 0.0 || (or_zero && value == 0.0))) return std::string();
+    usage("{} {}: expected {}", flag, text, or_zero ? "0 or a positive number" : "a positive number");
+  };
+  return {judge, or_zero ? "NONNEGATIVE" : "POSITIVE"};
+}
+
 }  // namespace
 
 Flag& Flag::one_of(std::vector<std::string> values) {
@@ -75,12 +84,12 @@ Flag& Flag::default_text(const std::string& text) {
 }
 
 Flag& Flag::positive() {
-  option_->check(CLI::PositiveNumber);
+  option_->check(positive_number(name(), false));
   return *this;
 }
 
 Flag& Flag::non_negative() {
-  option_->check(CLI::NonNegativeNumber);
+  option_->check(positive_number(name(), true));
   return *this;
 }
 

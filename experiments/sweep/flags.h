@@ -22,7 +22,7 @@ template <class T, class... Types>
 concept AnyOf = (std::same_as<T, Types> || ...);
 
 // The types of variables that flags set. A bool becomes true where its flag is given, and the flag takes no value. A
-// list takes several values, separated by commas; a list of paths takes them as separate words.
+// list takes several values, separated by commas or as separate words; a list of paths as separate words only.
 template <class T>
 concept FlagValue = AnyOf<T, bool, int, int64_t, uint64_t, double, std::string, std::filesystem::path,
                           std::optional<int>, std::optional<int64_t>, std::optional<double>, std::optional<std::string>,

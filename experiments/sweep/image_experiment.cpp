@@ -6,8 +6,8 @@
 #include <map>
 
 #include "data/checksum.h"
-#include "data/files/names.h"
 #include "engine/io/safetensors.h"
+#include "engine/io/utf8.h"
 #include "experiments/sweep/program.h"
 #include "layers/pretrained.h"
 #include "models/make_network.h"
@@ -55,7 +55,7 @@ std::string text_of_classes(const std::vector<std::string>& classes) {
 // The account, and, where images are left out, "2 images cannot be read and are left out" with the reasons of the first
 // few; nothing where there are neither.
 std::vector<std::string> lines_of(const FileAccount& account, const std::vector<std::string>& classes,
-                                  const std::vector<BrokenImage>& broken) {
+                                  const std::vector<BrokenSample>& broken) {
   std::vector<std::string> lines;
   if (account.used() > 0) lines = account.lines(classes.empty() ? "" : text_of_classes(classes));
   if (broken.empty()) return lines;

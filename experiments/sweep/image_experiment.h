@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "data/images/image_set.h"
+#include "data/images/image_file_dataset.h"
 #include "experiments/sweep/experiment.h"
 
 namespace cofactor {
@@ -34,13 +34,12 @@ class ImageExperiment : public Experiment {
   bool may_skip_broken() const override;
 
  protected:
-  // The flags that not all have, and defaults.
+  // Defaults, and which of the flags that not all image experiments have this one has.
   struct ImageFlagSet {
     std::string model = "resnet34", head = "torchvision";
-    // For images in files, --image-size and --skip-broken: the default size in words, for --help.
-    std::string default_size{};
-    std::string split_seed_help{};  // where there is --split-seed
-    bool split = false;             // whether there is --split, for images in class folders
+    std::string default_size{};     // --image-size and --skip-broken, for images in files: the default size in words
+    std::string split_seed_help{};  // --split-seed: its help
+    bool split = false;             // --split, for images in class folders
   };
   ImageExperiment(ExperimentTable table, ImageFlagSet flag_set);
 
@@ -61,7 +60,7 @@ class ImageExperiment : public Experiment {
   struct ImageNotes {
     FileAccount account{};
     std::vector<std::string> classes{};
-    std::vector<BrokenImage> broken{};
+    std::vector<BrokenSample> broken{};
   };
   // Joins splits and network. `settings` are the experiment's own; the network's and those of the flags follow.
   ExperimentData join(DataSplits splits, Network network, SettingList settings, const ImageNotes& notes) const;

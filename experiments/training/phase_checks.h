@@ -12,7 +12,7 @@
 
 namespace cofactor {
 
-// All throw RunFailed, but for unreadable.
+// Each check throws RunFailed where what it says does not hold.
 class PhaseChecks {
  public:
   // All must live while this does.
@@ -22,22 +22,23 @@ class PhaseChecks {
 
   // The weights that the phase begins with are finite.
   void initial_weights(const Module& model) const;
-  // A training loss is finite. One that is read after its step has gone says so.
+  // A training loss is finite. The loss of a replayed step is read later, when its batch and outputs are gone.
   void training_loss(double value, const StepPlace& at, const Batch& batch, const Tensor& logits) const;
   void replayed_loss(double value, const StepPlace& at) const;
-  // A validation loss is a number or +infinity, which is a verdict: DMI has it for outputs without information. It is
-  // never selected before a finite one.
+  // A validation loss is a number or +infinity, which some losses have for outputs without information
+  // (Loss::diagnose_infinity) and which is never selected before a finite one.
   void validation_loss(double value, int epoch) const;
   // Some batch of the epoch was not skipped.
   void some_batch_trained() const;
   // Some epoch has a finite validation loss. Returns a warning where the selected epoch has none, else nothing.
   std::string selectable() const;
 
-  // A network's outputs are not finite `when`: "epoch 2".
+  // Throws RunFailed for outputs that are not finite. `when` begins the reason: "epoch 2".
   [[noreturn]] void outputs_not_finite(const NotFinite& error, const std::string& when) const;
-  // A sample cannot be read: an Error, for the data is wrong and not the run.
+  // Throws Error for a sample that cannot be read: the data is wrong, and not the run.
   [[noreturn]] void unreadable(const ReadError& error) const;
 
+  // How to train without skipped batches.
   std::string remedy_for_skipped() const;
 
  private:

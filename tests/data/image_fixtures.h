@@ -1,10 +1,13 @@
-// Images for tests: Pillow's and torchvision's (tests/fixtures/make_image_fixtures.py), drawn ones, and files of them.
+// Images for tests: Pillow's and torchvision's (tests/fixtures/make_image_fixtures.py), random ones, and files of them.
 #pragma once
 
+#include <array>
+#include <cmath>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "data/dataset.h"
 #include "data/images/rgb_image.h"
 #include "engine/io/file.h"
 #include "engine/io/safetensors.h"
@@ -39,7 +42,7 @@ class ImageFixtures {
   SafetensorsFile file_;
 };
 
-// Every byte drawn.
+// An image of random bytes.
 inline RgbImage random_image(int64_t height, int64_t width, uint64_t seed = 1) {
   RgbImage image{height, width, std::vector<uint8_t>(static_cast<size_t>(height * width * kRgb))};
   for (size_t i = 0; i < image.pixels.size(); ++i)
@@ -47,7 +50,7 @@ inline RgbImage random_image(int64_t height, int64_t width, uint64_t seed = 1) {
   return image;
 }
 
-// A BMP file of 24 bits a pixel: rows from the lowest up, each B, G, R and filled up to whole words.
+// A BMP file of 24 bits per pixel: rows from the bottom up, with B, G and R per pixel, padded to multiples of 4 bytes.
 inline std::string bmp_bytes(const RgbImage& image) {
   const auto row_bytes = static_cast<size_t>(image.width * kRgb + 3) / 4 * 4;
   std::string bytes = "BM";
@@ -61,7 +64,7 @@ inline std::string bmp_bytes(const RgbImage& image) {
   append(static_cast<size_t>(image.width), 4);
   append(static_cast<size_t>(image.height), 4);
   append(1, 2);            // plane
-  append(24, 2);           // bits a pixel
+  append(24, 2);           // bits per pixel
   bytes.append(24, '\0');  // not compressed, no palette
   for (int64_t row = image.height - 1; row >= 0; --row) {
     const uint8_t* pixel = image.pixels.data() + row * image.width * kRgb;
@@ -72,10 +75,33 @@ inline std::string bmp_bytes(const RgbImage& image) {
   return bytes;
 }
 
-// Writes a BMP, whatever its name, and the folders that lead to it. What reads images looks at their bytes.
+// Writes a BMP, whatever its name, and creates its folders. Readers recognise images by their bytes.
 inline void write_image(const std::filesystem::path& path, const RgbImage& image) {
   std::filesystem::create_directories(path.parent_path());
   write_file_atomically(path, bmp_bytes(image));
+}
+
+// Mean and standard deviation per channel over all values of the samples (H, W, 3).
+struct ChannelStatistics {
+  std::array<double, kRgb> mean{}, deviation{};
+};
+inline ChannelStatistics channel_statistics(const Dataset& data, const std::vector<int64_t>& indices) {
+  std::vector<float> values(static_cast<size_t>(data.sample_shape().numel()));
+  ChannelStatistics statistics;
+  const double count = static_cast<double>(indices.size() * values.size() / kRgb);
+  std::array<double, kRgb> sum{}, squares{};
+  for (const int64_t index : indices) {
+    data.read(index, {}, values.data());
+    for (size_t i = 0; i < values.size(); ++i) {
+      sum[i % kRgb] += values[i];
+      squares[i % kRgb] += double{values[i]} * values[i];
+    }
+  }
+  for (size_t c = 0; c < kRgb; ++c) {
+    statistics.mean[c] = sum[c] / count;
+    statistics.deviation[c] = std::sqrt(squares[c] / count - statistics.mean[c] * statistics.mean[c]);
+  }
+  return statistics;
 }
 
 }  // namespace cofactor::testing

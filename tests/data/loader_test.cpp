@@ -13,7 +13,7 @@ namespace cofactor::testing {
 
 namespace {
 
-// Sample i is (i, an augmentation draw); reading `broken` throws. Counts what was read.
+// Sample i is (i, an augmentation draw). Reading sample `broken` throws. Counts the samples read.
 class ProbeData : public Dataset {
  public:
   explicit ProbeData(int64_t size, int64_t broken = -1) : broken_(broken) {
@@ -55,7 +55,7 @@ LoaderOptions reference_options(int64_t batch_size, int workers, int prefetch = 
   return options;
 }
 
-// All that an epoch delivers, batch by batch, as host values.
+// All batches of an epoch, as values on the host.
 struct Delivered {
   std::vector<std::vector<float>> inputs;
   std::vector<std::vector<int32_t>> labels;
@@ -121,7 +121,7 @@ TEST_SUITE("data") {
 
   TEST_CASE("an epoch depends neither on workers and prefetch nor on the epochs before it") {
     auto data = std::make_shared<ProbeData>(101);
-    data->set_slow();  // by sample, so that workers overtake each other
+    data->set_slow();  // depending on the sample, so that workers overtake each other
     const Split split = make_split(data, 0, 101);
     Loader plain(split, reference_options(8, 0));
     const Delivered epoch0 = read_epoch(plain, 0);
@@ -165,13 +165,13 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("what the data set cannot read is told from other errors") {
+  TEST_CASE("an Error of the data set is distinguished from other exceptions") {
     Loader loader(probe(4, 2), reference_options(4, 1));
     loader.start_epoch(0);
     CHECK_THROWS_AS(loader.next(), ReadError);
   }
 
-  TEST_CASE("augmentation depends on seed and epoch and sample alone") {
+  TEST_CASE("augmentation depends only on seed and epoch and sample") {
     // Sample 6 as one of ten in batches of 3, and as one of two in a batch of its own.
     const auto data = std::make_shared<ProbeData>(10);
     const auto draw_of_6 = [&](int64_t first, int64_t count, int64_t batch_size, int epoch, uint64_t seed) {
@@ -213,7 +213,7 @@ TEST_SUITE("data") {
     const Split split = make_split(data, 0, 64);
     for (int round = 0; round < 60; ++round) {
       Loader loader(split, reference_options(4, 1 + round % 4, 1 + round % 5));
-      if (round % 7 == 0) continue;  // destroyed before it began
+      if (round % 7 == 0) continue;  // destroyed before it started
       for (int epoch = 0; epoch < 3; ++epoch) {
         loader.start_epoch(epoch);
         try {
@@ -231,11 +231,11 @@ TEST_SUITE("data") {
     loader.start_epoch(0);
     for (int taken = 0; taken < 2; ++taken) loader.next();
     while (data->reads() < 70) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // time to overrun, if they would
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // time to read too far ahead
     CHECK(data->reads() == 70);                                  // 2 delivered and 5 ready
   }
 
-  TEST_CASE("after the first epoch the system is asked for no memory") {
+  TEST_CASE("after the first epoch no memory is allocated from the system") {
     Backend& backend = backend_of(Device::reference);
     const Split split = probe(1000);
     {
@@ -254,7 +254,7 @@ TEST_SUITE("data") {
     CHECK(backend.memory_stats().system_requests - requests <= 2 * (kPrefetch + 1));
   }
 
-  TEST_CASE("splits and options that do not fit are errors") {
+  TEST_CASE("invalid splits and options are errors") {
     const auto message = [](const Split& split, const LoaderOptions& options) {
       return error_of([&] { Loader(split, options); });
     };
@@ -267,24 +267,25 @@ TEST_SUITE("data") {
     CHECK(message(split, options) == "loader: the split has 8 samples but 7 labels");
     split = probe(8);
     split.labels[5] = 3;
-    CHECK(message(split, options) == "loader: label 3 of sample 5 of the split does not lie in [0, 3)");
+    CHECK(message(split, options) == "loader: label 3 of sample 5 does not lie in [0, 3)");
     split.labels[5] = -1;
-    CHECK(message(split, options) == "loader: label -1 of sample 5 of the split does not lie in [0, 3)");
+    CHECK(message(split, options) == "loader: label -1 of sample 5 does not lie in [0, 3)");
     split = probe(8);
     split.indices[2] = 8;
-    CHECK(message(split, options) == "loader: sample 2 of the split is number 8 in a data set of 8");
+    CHECK(message(split, options) == "loader: sample 2 of the split is sample 8 of a data set of 8");
 
-    CHECK(message(probe(8), reference_options(0, 1)) == "sampler: a batch of 0 samples is none");
-    CHECK(message(probe(8), reference_options(4, -1)) == "loader: -1 is not a number of worker threads");
-    CHECK(message(probe(8), reference_options(4, 1, 0)) == "loader: worker threads cannot hold 0 batches ready");
+    CHECK(message(probe(8), reference_options(0, 1)) == "sampler: a batch size of 0, expected at least 1");
+    CHECK(message(probe(8), reference_options(4, -1)) == "loader: -1 worker threads, expected at least 0");
+    CHECK(message(probe(8), reference_options(4, 1, 0)) ==
+          "loader: a prefetch of 0 batches, expected at least 1 with worker threads");
     CHECK(message(probe(8), reference_options(4, 0, 0)).empty());
     auto drop = reference_options(9, 1);
     drop.last_batch = LastBatch::drop;
-    CHECK(message(probe(8), drop).find("8 samples do not fill one batch of 9") != std::string::npos);
+    CHECK(message(probe(8), drop).find("8 samples do not fill a batch of 9") != std::string::npos);
 
     Loader loader(probe(8), options);
-    CHECK(error_of([&] { loader.next(); }) == "loader: start_epoch comes before next");
-    CHECK(error_of([&] { loader.start_epoch(-1); }) == "loader: -1 is not the number of an epoch");
+    CHECK(error_of([&] { loader.next(); }) == "loader: next was called before start_epoch");
+    CHECK(error_of([&] { loader.start_epoch(-1); }) == "loader: epoch -1, expected at least 0");
   }
 }
 

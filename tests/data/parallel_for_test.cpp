@@ -10,7 +10,7 @@
 namespace cofactor::testing {
 
 TEST_SUITE("data") {
-  TEST_CASE("threads do each piece of work once") {
+  TEST_CASE("every piece of work is done once on any number of threads") {
     for (const int threads : {1, 2, 5})
       for (const int64_t count : {int64_t{0}, int64_t{1}, int64_t{3}, int64_t{1000}}) {
         std::vector<std::atomic<int>> times(static_cast<size_t>(count));
@@ -19,7 +19,7 @@ TEST_SUITE("data") {
       }
   }
 
-  TEST_CASE("of the pieces of work that fail the first tells why") {
+  TEST_CASE("the first piece of work that fails determines the exception") {
     for (const int threads : {1, 4})
       for (int round = 0; round < 20; ++round) {
         std::atomic<int> done = 0;
@@ -31,9 +31,9 @@ TEST_SUITE("data") {
         });
         CHECK(message == "number 72 fails");
         CHECK(done >= 72);
-        CHECK(done < 100'000 * 2 / 3);  // the others stop
+        CHECK(done < 100'000 * 2 / 3);  // the other threads stop
       }
-    CHECK(error_of([] { parallel_for(1, 0, [](int64_t) {}); }) == "threads: 0 of them can do no work");
+    CHECK(error_of([] { parallel_for(1, 0, [](int64_t) {}); }) == "threads: 0 threads, expected at least 1");
   }
 }
 

@@ -1,9 +1,10 @@
-// Images that stay on the device as bytes: the same batches as from the host, bit by bit, and one copy of the bytes.
+// Images that are kept on the device as bytes: the same bits as from the host, and one copy of the bytes.
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <thread>
 
+#include "data/image_array.h"
 #include "data/loader.h"
 #include "engine/backend.h"
 #include "engine/device_features.h"
@@ -13,7 +14,7 @@ namespace cofactor::testing {
 
 namespace {
 
-// 150 images of 40 x 30 pixels in 3 channels, from which reading on the host is counted.
+// 150 images of 40 x 30 pixels in 3 channels. Counts the samples read on the host.
 class CountedImages : public ImageArray {
  public:
   using ImageArray::ImageArray;
@@ -36,7 +37,7 @@ std::shared_ptr<CountedImages> photographs() {
                                          std::vector<float>{0.247f, 0.243f, 0.261f});
 }
 
-// Samples that are no images.
+// Samples that are not images.
 class Numbers : public Dataset {
  public:
   int64_t size() const override { return 2; }
@@ -97,7 +98,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("by itself a loader keeps images on devices with memory of their own") {
+  TEST_CASE("by default a loader keeps images on devices with memory of their own") {
     const auto photos = photographs();
     const Split split = make_split(photos, 0, 40);
     for (const Device device : available_devices()) {
@@ -110,7 +111,7 @@ TEST_SUITE("data") {
     CHECK(!features_of(kHost).free_memory());
   }
 
-  TEST_CASE("the bytes are copied to a device once whoever reads them") {
+  TEST_CASE("the bytes are copied to a device only once") {
     for (const Device device : available_devices()) {
       Backend& backend = backend_of(device);
       const size_t before = backend.memory_stats().in_use;
@@ -137,7 +138,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("after the first epoch of resident images the system is asked for no memory") {
+  TEST_CASE("after the first epoch of resident images no memory is allocated from the system") {
     for (const Device device : available_devices()) {
       Loader loader(make_split(photographs(), 0, 150), resident_options(device, Resident::on));
       inputs_of(loader, 0);
@@ -152,7 +153,7 @@ TEST_SUITE("data") {
     for (const Device device : available_devices()) {
       CHECK(!Loader(split, resident_options(device, Resident::automatic)).resident());
       CHECK(error_of([&] { Loader(split, resident_options(device, Resident::on)); }) ==
-            fmt::format("loader: the data set holds no images as bytes that could stay on device {}", device));
+            fmt::format("loader: the data set has no image bytes that could be kept on device {}", device));
     }
   }
 }

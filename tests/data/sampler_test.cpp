@@ -32,7 +32,7 @@ std::vector<int64_t> count_up(size_t count) {
   return values;
 }
 
-// Labels in random order, so many of each class.
+// Labels in random order, with this many of each class.
 std::vector<int32_t> labels_with(const std::vector<int64_t>& class_sizes) {
   std::vector<int32_t> sorted;
   for (size_t c = 0; c < class_sizes.size(); ++c)
@@ -43,7 +43,7 @@ std::vector<int32_t> labels_with(const std::vector<int64_t>& class_sizes) {
   return labels;
 }
 
-// Each batch has its proportional share of each class, less than one sample off.
+// Each batch has its proportional share of each class, to within one sample.
 void check_shares(const Batches& batches, const std::vector<int32_t>& labels, const std::vector<int64_t>& class_sizes) {
   for (const auto& batch : batches) {
     std::map<int32_t, int64_t> counts;
@@ -70,7 +70,8 @@ TEST_SUITE("data") {
     CHECK(parse_sampler("sequential") == SamplerKind::sequential);
     CHECK(parse_sampler("shuffled") == SamplerKind::shuffled);
     CHECK(parse_sampler("stratified") == SamplerKind::stratified);
-    CHECK(error_of([] { parse_sampler("random"); }) == "sampler: 'random' is none of shuffled, stratified, sequential");
+    CHECK(error_of([] { parse_sampler("random"); }) ==
+          "sampler: unknown sampler 'random', expected sequential, shuffled or stratified");
   }
 
   TEST_CASE("sequential batches come in order with the short last one kept or dropped") {
@@ -108,7 +109,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("stratified batches have their share of every class") {
+  TEST_CASE("stratified batches have a proportional share of every class") {
     const std::vector<std::vector<int64_t>> cases = {
         {500, 45'00},
         {3, 997},
@@ -155,8 +156,8 @@ TEST_SUITE("data") {
     CHECK(of(0) != of(1));
   }
 
-  TEST_CASE("within a stratified batch a class may stand anywhere") {
-    // Two of each class in every batch of 4: either class takes the first place about equally often.
+  TEST_CASE("the order within a stratified batch is random") {
+    // Two of each class in every batch of 4: each class is first about equally often.
     const auto labels = labels_with({200, 200});
     int64_t first_places = 0;
     for (const auto& batch : make_batches(SamplerKind::stratified, labels, 4, LastBatch::keep, epoch_key(0)))
@@ -165,17 +166,17 @@ TEST_SUITE("data") {
     CHECK(first_places < 70);
   }
 
-  TEST_CASE("sizes that make no batch are errors") {
+  TEST_CASE("sizes that give no batch are errors") {
     const std::vector<int32_t> labels(5);
     for (const SamplerKind kind : {SamplerKind::sequential, SamplerKind::shuffled, SamplerKind::stratified}) {
       const auto message = [&](const std::vector<int32_t>& of, int64_t batch_size, LastBatch last) {
         return error_of([&] { make_batches(kind, of, batch_size, last, epoch_key(0)); });
       };
-      CHECK(message(labels, 0, LastBatch::keep) == "sampler: a batch of 0 samples is none");
-      CHECK(message(labels, -4, LastBatch::keep) == "sampler: a batch of -4 samples is none");
+      CHECK(message(labels, 0, LastBatch::keep) == "sampler: a batch size of 0, expected at least 1");
+      CHECK(message(labels, -4, LastBatch::keep) == "sampler: a batch size of -4, expected at least 1");
       CHECK(message({}, 4, LastBatch::keep) == "sampler: there are no samples to make batches of");
       CHECK(message(labels, 6, LastBatch::drop) ==
-            "sampler: 5 samples do not fill one batch of 6, and short batches are dropped: nothing is left");
+            "sampler: 5 samples do not fill a batch of 6, and the short last batch is dropped: no batch is left");
       CHECK(message(labels, 5, LastBatch::drop).empty());
     }
     CHECK(batch_count(5, 2, LastBatch::keep) == 3);
@@ -183,7 +184,7 @@ TEST_SUITE("data") {
     CHECK(batch_count(6, 2, LastBatch::keep) == 3);
   }
 
-  TEST_CASE("the least batch size that gives every stratified batch each class is found") {
+  TEST_CASE("the smallest batch size with every class in every stratified batch is found") {
     for (const std::vector<int64_t>& sizes :
          {std::vector<int64_t>{5, 5}, {1, 99}, {40, 3, 57}, {7, 7, 7, 2}, {300, 10, 10, 1}, {1, 1}}) {
       const std::vector<int32_t> labels = labels_with(sizes);
@@ -208,7 +209,7 @@ TEST_SUITE("data") {
         CHECK(!lacks_a_class(enough));
       }
     }
-    CHECK(error_of([] { complete_batch_size({3, 0}); }).find("a class without samples") != std::string::npos);
+    CHECK(error_of([] { complete_batch_size({3, 0}); }).find("a class has no samples") != std::string::npos);
   }
 }
 

@@ -1,4 +1,4 @@
-// Writes whole learnable data sets in the forms of CIFAR-10, Dogs vs. Cats and Clothing1M.
+// Writes small data sets that can be learned, in the formats of CIFAR-10, Dogs vs. Cats and Clothing1M.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 namespace cofactor::testing {
 
-// An image whose class shows in its color and in which of its quarters is bright; every byte is off by up to `noise`.
+// An image whose color and bright quarter depend on its class. Every byte has noise of up to `noise`.
 inline RgbImage tiny_class_image(int64_t side, int label, uint64_t seed, int noise = 20) {
   RgbImage image = random_image(side, side, seed);
   for (int64_t row = 0; row < side; ++row)
@@ -26,7 +26,7 @@ inline RgbImage tiny_class_image(int64_t side, int label, uint64_t seed, int noi
   return image;
 }
 
-// A record of CIFAR-10's binary version: the label, then a plane for each channel.
+// A record of CIFAR-10's binary version: the label, then one plane per channel.
 inline std::string cifar10_record(int label, const RgbImage& image) {
   std::string bytes(1, static_cast<char>(label));
   for (size_t c = 0; c < kRgb; ++c)
@@ -34,7 +34,7 @@ inline std::string cifar10_record(int label, const RgbImage& image) {
   return bytes;
 }
 
-// data_batch_1.bin to data_batch_5.bin and test_batch.bin with so many records each, the labels in turn.
+// data_batch_1.bin to data_batch_5.bin and test_batch.bin with this many records each; labels take turns.
 inline void write_tiny_cifar10_binary(const std::filesystem::path& directory, int records = 20) {
   uint64_t seed = 0;
   for (const std::string name :
@@ -45,7 +45,7 @@ inline void write_tiny_cifar10_binary(const std::filesystem::path& directory, in
   }
 }
 
-// train/<class>/0000.jpg and on, and test/<class>/ likewise.
+// train/<class>/0000.jpg and so on, and test/<class>/ likewise.
 inline void write_tiny_cifar10_folders(const std::filesystem::path& directory, int train = 5, int test = 1) {
   uint64_t seed = 0;
   for (const auto& [part, count] : {std::pair{"train", train}, std::pair{"test", test}})
@@ -55,7 +55,7 @@ inline void write_tiny_cifar10_folders(const std::filesystem::path& directory, i
                     tiny_class_image(32, label, seed));
 }
 
-// train/cat.0.jpg and on, and as many dogs, of sizes that differ.
+// train/cat.0.jpg and so on, and as many dogs, of different sizes.
 inline void write_tiny_dogs_vs_cats(const std::filesystem::path& directory, int each = 20) {
   uint64_t seed = 0;
   for (int label = 0; label < 2; ++label)
@@ -69,8 +69,7 @@ struct TinyClothing1m {
   int side = 40;
 };
 
-// The three annotation files, the labels in turn (those to train on are one too high for every fourth image, as noise
-// has it), and the images.
+// The three annotation files and the images. Labels take turns; every fourth training label is one too high, as noise.
 inline void write_tiny_clothing1m(const std::filesystem::path& directory, const TinyClothing1m& tiny = {}) {
   constexpr auto kClasses = static_cast<int>(kClothing1mClasses.size());
   uint64_t seed = 0;

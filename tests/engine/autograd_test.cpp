@@ -29,18 +29,17 @@ namespace {
 
 using testing::contains;
 using testing::error_of;
-using testing::kDevice;
 
 using Doubles = std::vector<double>;
 
 Tensor leaf(const Doubles& values) {
-  Tensor result = Tensor::from(values, {static_cast<int64_t>(values.size())}, kDevice);
+  Tensor result = Tensor::from(values, {static_cast<int64_t>(values.size())}, kHost);
   result.set_requires_grad(true);
   return result;
 }
 
 Tensor scalar_leaf(double value) {
-  Tensor result = Tensor::full({}, value, DType::f64, kDevice);
+  Tensor result = Tensor::full({}, value, DType::f64, kHost);
   result.set_requires_grad(true);
   return result;
 }
@@ -89,7 +88,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a leaf that is its own output gets the seed") {
     const Tensor x = leaf({1, 2});
-    backward(x, Tensor::from(Doubles{5, 6}, {2}, kDevice));
+    backward(x, Tensor::from(Doubles{5, 6}, {2}, kHost));
     CHECK(grad_of(x) == Doubles{5, 6});
   }
 
@@ -97,14 +96,14 @@ TEST_SUITE("unit") {
     const Tensor x = leaf({1, 2, 3});
     const Tensor y = x * x;
     CHECK(contains(error_of([&] { backward(y); }), "(3)"));
-    CHECK(contains(error_of([&] { backward(y, Tensor::zeros({2}, DType::f64, kDevice)); }), "(2)"));
-    CHECK(contains(error_of([&] { backward(y, Tensor::zeros({3}, DType::f32, kDevice)); }), "f32"));
-    backward(y, Tensor::from(Doubles{1, 0, -1}, {3}, kDevice));
+    CHECK(contains(error_of([&] { backward(y, Tensor::zeros({2}, DType::f64, kHost)); }), "(2)"));
+    CHECK(contains(error_of([&] { backward(y, Tensor::zeros({3}, DType::f32, kHost)); }), "f32"));
+    backward(y, Tensor::from(Doubles{1, 0, -1}, {3}, kHost));
     CHECK(grad_of(x) == Doubles{2, 0, -6});
   }
 
   TEST_CASE("backward of what tracks no gradient is an error") {
-    CHECK(error_of([] { backward(Tensor::zeros({}, DType::f64, kDevice)); }).starts_with("backward"));
+    CHECK(error_of([] { backward(Tensor::zeros({}, DType::f64, kHost)); }).starts_with("backward"));
     CHECK(error_of([] { backward({}); }).starts_with("backward"));
   }
 
@@ -121,7 +120,7 @@ TEST_SUITE("unit") {
     const Tensor x = leaf({1, 2});
     const auto held = std::make_shared<int>(1);
     const std::weak_ptr<int> watch = held;
-    const Tensor y = record(Tensor::zeros({2}, DType::f64, kDevice), "hold", {x},
+    const Tensor y = record(Tensor::zeros({2}, DType::f64, kHost), "hold", {x},
                             [held = std::shared_ptr<int>(held)](const Tensor& grad) -> std::vector<Tensor> {
                               return {static_cast<double>(*held) * grad};
                             });
@@ -133,7 +132,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("no op keeps its own output alive") {
-    const Backend& backend = backend_of(kDevice);
+    const Backend& backend = backend_of(kHost);
     const auto random = [](const Shape& shape, uint32_t index) {
       Tensor x = testing::random_tensor(shape, index, 0.5, 1.5);
       x.set_requires_grad(true);
@@ -141,9 +140,9 @@ TEST_SUITE("unit") {
     };
     const Tensor image = random({2, 4, 4, 3}, 1), w = random({2, 3, 3, 3}, 2), bias = random({2}, 3);
     const Tensor scale = random({3}, 4), shift = random({3}, 5), square = random({3, 3}, 6), rows = random({4, 3}, 7);
-    const Tensor mean_before = Tensor::zeros({3}, DType::f64, kDevice);
-    const Tensor variance_before = Tensor::full({3}, 1.0, DType::f64, kDevice);
-    const Tensor labels = Tensor::from(std::vector<int32_t>{0, 2, 1, 1}, {4}, kDevice);
+    const Tensor mean_before = Tensor::zeros({3}, DType::f64, kHost);
+    const Tensor variance_before = Tensor::full({3}, 1.0, DType::f64, kHost);
+    const Tensor labels = Tensor::from(std::vector<int32_t>{0, 2, 1, 1}, {4}, kHost);
     const std::vector<std::function<Tensor()>> calls = {
         [&] { return square + square; },
         [&] { return square - scale; },
@@ -190,17 +189,17 @@ TEST_SUITE("unit") {
     backward(y);
     CHECK(x.grad().item() == 1.0);
 
-    const size_t before = backend_of(kDevice).memory_stats().in_use;
+    const size_t before = backend_of(kHost).memory_stats().in_use;
     y = x * x;
     for (int i = 0; i < kLength; ++i) y = y * x;  // each node keeps tensors
-    CHECK(backend_of(kDevice).memory_stats().in_use > before);
+    CHECK(backend_of(kHost).memory_stats().in_use > before);
     y = Tensor();  // destroyed without a backward
-    CHECK(backend_of(kDevice).memory_stats().in_use < before);
+    CHECK(backend_of(kHost).memory_stats().in_use < before);
   }
 
   TEST_CASE("broadcast operands get gradients of their own shapes") {
     const Tensor row = leaf({1, 2, 3});
-    Tensor column = Tensor::from(Doubles{10, 20}, {2, 1}, kDevice), scalar = Tensor::full({}, 2.0, DType::f64, kDevice);
+    Tensor column = Tensor::from(Doubles{10, 20}, {2, 1}, kHost), scalar = Tensor::full({}, 2.0, DType::f64, kHost);
     column.set_requires_grad(true);
     scalar.set_requires_grad(true);
     backward(sum((row + column) * scalar));
@@ -214,7 +213,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("inputs that track no gradient get none") {
     const Tensor x = leaf({1, 2});
-    const Tensor constant = Tensor::from(Doubles{3, 4}, {2}, kDevice);
+    const Tensor constant = Tensor::from(Doubles{3, 4}, {2}, kHost);
     backward(sum(x * constant + constant * constant));
     CHECK(grad_of(x) == Doubles{3, 4});
     CHECK_FALSE(constant.grad().defined());
@@ -246,13 +245,13 @@ TEST_SUITE("unit") {
   TEST_CASE("gradient tracking is off inside a vjp and on again after an error in one") {
     const Tensor x = leaf({1, 2});
     bool tracked_inside = true;
-    backward(sum(
-        record(Tensor::zeros({2}, DType::f64, kDevice), "probe", {x}, [&](const Tensor& grad) -> std::vector<Tensor> {
+    backward(
+        sum(record(Tensor::zeros({2}, DType::f64, kHost), "probe", {x}, [&](const Tensor& grad) -> std::vector<Tensor> {
           tracked_inside = grad_enabled();
           return {grad};
         })));
     CHECK_FALSE(tracked_inside);
-    const Tensor failing = record(Tensor::zeros({}, DType::f64, kDevice), "failing", {x},
+    const Tensor failing = record(Tensor::zeros({}, DType::f64, kHost), "failing", {x},
                                   [](const Tensor&) -> std::vector<Tensor> { fail("failing: on purpose"); });
     CHECK(error_of([&] { backward(failing); }) == "failing: on purpose");
     CHECK(grad_enabled());
@@ -261,19 +260,18 @@ TEST_SUITE("unit") {
   TEST_CASE("a vjp that returns the wrong number shape or dtype is an error that names its op") {
     const Tensor x = leaf({1, 2, 3});
     const auto error_from = [&](const std::function<std::vector<Tensor>(const Tensor&)>& vjp) {
-      return error_of([&] { backward(sum(record(Tensor::zeros({3}, DType::f64, kDevice), "broken", {x}, vjp))); });
+      return error_of([&] { backward(sum(record(Tensor::zeros({3}, DType::f64, kHost), "broken", {x}, vjp))); });
     };
     using Grads = std::vector<Tensor>;
     const std::string count = error_from([](const Tensor& grad) -> Grads { return {grad, grad}; });
     CHECK(contains(count, "broken"));
     CHECK(contains(count, "2 gradients for 1 inputs"));
     const std::string shape =
-        error_from([](const Tensor&) -> Grads { return {Tensor::zeros({2}, DType::f64, kDevice)}; });
+        error_from([](const Tensor&) -> Grads { return {Tensor::zeros({2}, DType::f64, kHost)}; });
     CHECK(contains(shape, "broken"));
     CHECK(contains(shape, "(2)"));
     CHECK(contains(shape, "(3)"));
-    const std::string rank =
-        error_from([](const Tensor&) -> Grads { return {Tensor::zeros({}, DType::f64, kDevice)}; });
+    const std::string rank = error_from([](const Tensor&) -> Grads { return {Tensor::zeros({}, DType::f64, kHost)}; });
     CHECK(contains(rank, "broken"));
     const std::string dtype = error_from([](const Tensor& grad) -> Grads { return {cast(grad, DType::f32)}; });
     CHECK(contains(dtype, "broken"));
@@ -282,7 +280,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("who can require a gradient") {
-    Tensor labels = Tensor::zeros({3}, DType::i32, kDevice);
+    Tensor labels = Tensor::zeros({3}, DType::i32, kHost);
     CHECK(contains(error_of([&] { labels.set_requires_grad(true); }), "i32"));
     const Tensor x = leaf({1, 2});
     Tensor y = tanh(x);

@@ -82,7 +82,7 @@ TEST_SUITE("parity") {
       });
     }
     const Tensor x = parity::oracle({1, 3, 3, 2, -1, kNan, 5, 0, -4, -2, -2, -3}, {3, 1, 4, 1});
-    const Tensor y = parity::oracle_output({3, 1}), places = parity::tensor_of({9, 9, 9}, {3, 1}, DType::i32, kDevice);
+    const Tensor y = parity::oracle_output({3, 1}), places = parity::tensor_of({9, 9, 9}, {3, 1}, DType::i32, kHost);
     x.backend().conv2d_global_max(x, parity::oracle({1}, {1, 1, 1, 1}), {}, {.activation = Activation::relu}, y,
                                   places);
     CHECK(places.to_vector<int32_t>() == std::vector<int32_t>{1, 1, -1});
@@ -165,11 +165,10 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("parameters in another dtype than x are refused unless they are f32 beside bf16") {
-    const Tensor x = Tensor::zeros({1, 3, 3, 2}, DType::f32, kDevice),
-                 w = Tensor::zeros({4, 2, 2, 2}, DType::f64, kDevice);
+    const Tensor x = Tensor::zeros({1, 3, 3, 2}, DType::f32, kHost), w = Tensor::zeros({4, 2, 2, 2}, DType::f64, kHost);
     CHECK(throws_saying("x of shape (1, 3, 3, 2) is f32, w of shape (4, 2, 2, 2) is f64", [&] { conv2d(x, w, {}); }));
     CHECK(throws_saying("is f32", [&] { conv2d_global_max(x, w, {}); }));
-    const Tensor narrow = Tensor::zeros({4, 2, 2, 2}, DType::bf16, kDevice);
+    const Tensor narrow = Tensor::zeros({4, 2, 2, 2}, DType::bf16, kHost);
     CHECK(throws_saying("is bf16", [&] { conv2d(x, narrow, {}); }));
   }
 }

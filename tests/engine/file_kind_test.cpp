@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "engine/io/utf8.h"
 #include "tests/fixtures/errors.h"
 
 namespace cofactor::testing {
@@ -43,22 +42,6 @@ TEST_SUITE("unit") {
       CHECK(foreign_kind(other, Wanted::weights).empty());
     CHECK(contains(foreign_kind("\x80\x04", Wanted::weights), "safetensors.torch"));
     CHECK(contains(foreign_kind("\x80\x04", Wanted::word_vectors), "save_word2vec_format"));
-  }
-
-  TEST_CASE("utf8: valid characters are told from other bytes") {
-    for (const char* valid : {"", "plain", "caf\xC3\xA9", "\xE2\x80\x94", "\xF0\x9F\x8E\xAC", "\xEF\xBF\xBD"})
-      CHECK(first_not_utf8(valid) == std::string_view(valid).size());
-    // A byte alone, forms that are longer than need be, a surrogate, beyond the last character, cut short.
-    for (const char* invalid : {"ab\xE9", "ab\xC0\xAF", "ab\xE0\x80\xAF", "ab\xF0\x80\x80\xAF", "ab\xED\xA0\x80",
-                                "ab\xF4\x90\x80\x80", "ab\xC3", "ab\xE2\x80", "ab\x80", "ab\xFF"})
-      CHECK(first_not_utf8(invalid) == 2);
-  }
-
-  TEST_CASE("utf8: bytes are shown unmistakably and in bounds") {
-    CHECK(legible("caf\xC3\xA9") == "caf\xC3\xA9");
-    CHECK(legible("caf\xE9\n\\") == "caf\\xE9\\x0A\\\\");
-    CHECK(legible(std::string(300, 'a')) == std::string(200, 'a') + "...");
-    CHECK(legible("abc", 3) == "abc");
   }
 }
 

@@ -23,7 +23,7 @@ namespace {
 
 using Values = std::vector<float>;
 
-NamedTensor parameter(const std::string& name, const Values& values, Device device = Device::reference) {
+NamedTensor parameter(const std::string& name, const Values& values, Device device = kHost) {
   Tensor tensor = Tensor::from(values, {static_cast<int64_t>(values.size())}, device);
   tensor.set_requires_grad(true);
   return {name, tensor};
@@ -100,8 +100,7 @@ TEST_SUITE("unit") {
     CHECK(throws_saying("'v' does not require a gradient", [&] { make({{"v", Tensor()}}); }));
     CHECK(throws_saying("output of mul", [&] { make({{"v", w.tensor * w.tensor}}); }));
     for (const Device device : available_devices())
-      if (device != Device::reference)
-        CHECK(throws_saying("'v' is on", [&] { make({w, parameter("v", {1.0f}, device)}); }));
+      if (device != kHost) CHECK(throws_saying("'v' is on", [&] { make({w, parameter("v", {1.0f}, device)}); }));
   }
 
   TEST_CASE("a parameter without a gradient is left alone and its first step comes later") {
@@ -131,8 +130,8 @@ TEST_SUITE("unit") {
   TEST_CASE("a gradient of another shape is an error and nothing moves") {
     const std::vector<NamedTensor> p{parameter("a", {1.0f}), parameter("b", {1.0f, 2.0f})};
     Adam adam(p, {.lr = 0.1});
-    p[0].tensor.set_grad(Tensor::full({1}, 1.0, DType::f32, Device::reference));
-    p[1].tensor.set_grad(Tensor::full({3}, 1.0, DType::f32, Device::reference));
+    p[0].tensor.set_grad(Tensor::full({1}, 1.0, DType::f32, kHost));
+    p[1].tensor.set_grad(Tensor::full({3}, 1.0, DType::f32, kHost));
     CHECK(throws_saying("'b'", [&] { adam.step(); }));
     CHECK(values_of(p) == std::vector<Values>{{1.0f}, {1.0f, 2.0f}});
     CHECK(adam.state()[0].tensor.to_vector<int32_t>() == std::vector<int32_t>{0, 0});
@@ -161,7 +160,7 @@ TEST_SUITE("unit") {
         for (Tensor tensor : {q[0].tensor, q[1].tensor}) tensor.set_requires_grad(true);
         const auto resumed = kind.make(q);
         const std::vector<NamedTensor> state = optimizer->state();
-        for (const auto& [name, tensor] : state) CHECK(tensor.device() == Device::reference);
+        for (const auto& [name, tensor] : state) CHECK(tensor.device() == kHost);
         resumed->load_state(state);
         const auto without = values_of(q);
         for (int step = 0; step < 3; ++step) {
@@ -193,8 +192,8 @@ TEST_SUITE("unit") {
       state.push_back({name, good.back().tensor});
       return state;
     };
-    const Tensor other = Tensor::zeros({3}, DType::f32, Device::reference);
-    const Tensor wide = Tensor::zeros({2}, DType::f64, Device::reference);
+    const Tensor other = Tensor::zeros({3}, DType::f32, kHost);
+    const Tensor wide = Tensor::zeros({2}, DType::f64, kHost);
     const std::vector<int32_t> negative{1, -1};
     const std::vector<std::pair<std::string, std::vector<NamedTensor>>> bad{
         {"no 'step'", {good.begin() + 1, good.end()}},
@@ -204,8 +203,8 @@ TEST_SUITE("unit") {
         {"(3)", changed("a.exp_avg", other)},
         {"f64", changed("a.exp_avg_sq", wide)},
         {"'b.exp_avg' in the state is undefined", changed("b.exp_avg", {})},
-        {"expected (2) in i32", changed("step", Tensor::zeros({2}, DType::f32, Device::reference))},
-        {"-1 updates", changed("step", Tensor::from(negative, {2}, Device::reference))}};
+        {"expected (2) in i32", changed("step", Tensor::zeros({2}, DType::f32, kHost))},
+        {"-1 updates", changed("step", Tensor::from(negative, {2}, kHost))}};
     for (const auto& [part, state] : bad) {
       CAPTURE(part);
       CHECK(throws_saying(part, [&] { adam.load_state(state); }));

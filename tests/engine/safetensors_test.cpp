@@ -27,7 +27,7 @@ std::string file_bytes(const std::string& header, const std::string& data) {
 std::string load_error(const std::string& bytes) {
   const TemporaryFolder folder;
   write_file_atomically(folder / "x.safetensors", bytes);
-  const std::string error = error_of([&] { load_safetensors(folder / "x.safetensors", Device::reference); });
+  const std::string error = error_of([&] { load_safetensors(folder / "x.safetensors", kHost); });
   if (!error.empty()) CHECK(contains(error, (folder / "x.safetensors").string()));
   return error;
 }
@@ -74,8 +74,7 @@ class FileSizeLimit {
 };
 
 template <class T>
-NamedTensor named(const std::string& name, const std::vector<T>& values, const Shape& shape,
-                  Device device = Device::reference) {
+NamedTensor named(const std::string& name, const std::vector<T>& values, const Shape& shape, Device device = kHost) {
   return {name, Tensor::from(values, shape, device)};
 }
 
@@ -185,7 +184,7 @@ TEST_SUITE("unit") {
   TEST_CASE("safetensors: an empty file of tensors is one") {
     const TemporaryFolder folder;
     save_safetensors(folder / "a", {});
-    CHECK(load_safetensors(folder / "a", Device::reference).tensors.empty());
+    CHECK(load_safetensors(folder / "a", kHost).tensors.empty());
   }
 
   TEST_CASE("safetensors: what cannot be saved is an error") {
@@ -212,11 +211,10 @@ TEST_SUITE("unit") {
     const std::string fits("\x05\0\0\0\0\0\0\0\xfe\xff\xff\xff\xff\xff\xff\xff", 16);
     const TemporaryFolder folder;
     write_file_atomically(folder / "a", file_bytes(header, fits));
-    CHECK(load_safetensors(folder / "a", Device::reference).at("n").to_vector<int32_t>() ==
-          std::vector<int32_t>{5, -2});
+    CHECK(load_safetensors(folder / "a", kHost).at("n").to_vector<int32_t>() == std::vector<int32_t>{5, -2});
     std::string large = fits;
     large[12] = 0;  // far below i32
-    CHECK(contains(load_error(file_bytes(header, large)), "at element 1, which does not fit i32"));
+    CHECK(contains(load_error(file_bytes(header, large)), "at element 1, which i32 cannot hold"));
   }
 
   TEST_CASE("safetensors: F16 is read as f32 exactly") {
@@ -236,7 +234,7 @@ TEST_SUITE("unit") {
     data += std::string("\x01\x7e", 2);  // NaN
     const TemporaryFolder folder;
     write_file_atomically(folder / "a", file_bytes(object_of(entry("h", "F16", "[3,4]", "[0,24]")), data));
-    const SafetensorsFile file = load_safetensors(folder / "a", Device::reference);
+    const SafetensorsFile file = load_safetensors(folder / "a", kHost);
     CHECK(file.halves == 1);
     CHECK(file.at("h").shape() == Shape{3, 4});
     const std::vector<float> values = file.at("h").to_vector<float>();
@@ -249,10 +247,11 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("safetensors: a file of another kind is told what it is") {
-    CHECK(contains(load_error(""), "is no safetensors file but empty"));
-    CHECK(contains(load_error("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 46830571\n"),
-                   "' is no safetensors file but a Git LFS pointer, which stands for a file of 46830571 bytes; git lfs "
-                   "pull fetches that"));
+    CHECK(contains(load_error(""), "is not a safetensors file but empty"));
+    CHECK(contains(
+        load_error("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 46830571\n"),
+        "' is not a safetensors file but a Git LFS pointer, which stands for a file of 46830571 bytes; git lfs "
+        "pull fetches that"));
     CHECK(
         contains(load_error(std::string("PK\x03\x04\0\0\x08\x08\0\0", 10) + std::string(20, '\0') + "archive/data.pkl"),
                  "but what PyTorch's torch.save writes (.pt, .pth, .bin); python3 -c"));
@@ -261,7 +260,7 @@ TEST_SUITE("unit") {
     CHECK(contains(load_error("\x7b\x22metadata\x22: {\"total_size\": 9}, \"weight_map\": {}}"),
                    "but the index of weights that are spread over several files"));
     CHECK(contains(load_error("not weights at all"),
-                   "is no safetensors file: the header's length is 7451598620781211502"));
+                   "is not a safetensors file: the header's length is 7451598620781211502"));
   }
 
   TEST_CASE("safetensors: twenty thousand tensors are read in time") {
@@ -295,22 +294,22 @@ TEST_SUITE("unit") {
     CHECK(contains(load_error(with_length(3)), "the header's length is 3, but only 2 bytes follow"));
     CHECK(contains(load_error(with_length(100'000'001)), "the format allows 100000000"));
     CHECK(contains(load_error(with_length(~uint64_t{0})), "18446744073709551615"));
-    CHECK(contains(load_error(with_length(0)), "no valid JSON"));
+    CHECK(contains(load_error(with_length(0)), "not valid JSON"));
 
     struct Case {
       std::string says, header;
       size_t data = 8;
     };
     const std::vector<Case> cases{
-        {"no valid JSON", object_of(w).substr(0, 20)},
-        {"no valid JSON", "\xff\xfe"},
-        {"no valid JSON", object_of(w) + " x"},
-        {"deeper than the 64 levels", std::string(100'000, '[')},
-        {"deeper than the 64 levels", R"({"w":)" + std::string(117'000, '[')},
-        {"more than the 1000000 values", R"({"w":[)" + repeated("1,", 1'000'001) + "1]}"},
-        {"no JSON object but a JSON array", "[1]"},
-        {"the key 'w' comes twice", object_of(w + "," + entry("w", "F32", "[2]", "[0,8]"))},
-        {"the key 'dtype' comes twice", R"({"w":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})"},
+        {"not valid JSON", object_of(w).substr(0, 20)},
+        {"not valid JSON", "\xff\xfe"},
+        {"not valid JSON", object_of(w) + " x"},
+        {"deeper than 64 levels", std::string(100'000, '[')},
+        {"deeper than 64 levels", R"({"w":)" + std::string(117'000, '[')},
+        {"more than 1000000 values", R"({"w":[)" + repeated("1,", 1'000'001) + "1]}"},
+        {"the header is a JSON array, expected an object", "[1]"},
+        {"the key 'w' is repeated", object_of(w + "," + entry("w", "F32", "[2]", "[0,8]"))},
+        {"the key 'dtype' is repeated", R"({"w":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})"},
         {"needs dtype, shape and data_offsets", R"({"w":{"dtype":"F32","shape":[2]}})"},
         {"needs dtype, shape and data_offsets", R"({"w":3})"},
         {"'w' is F8_E4M3, expected F32, F64, F16", object_of(entry("w", "F8_E4M3", "[8]", "[0,8]"))},
@@ -339,7 +338,7 @@ TEST_SUITE("unit") {
         {"bytes 0 to 4", object_of(entry("v", "F32", "[1]", "[4,8]"))},
         {"4 bytes after the last tensor", object_of(w), 12},
         {"8 bytes after the last tensor", "{}"},
-        {"__metadata__ is no JSON object", R"({"__metadata__":3,)" + w + "}"},
+        {"__metadata__ is not a JSON object", R"({"__metadata__":3,)" + w + "}"},
         {"__metadata__ has 3 under 'k'", R"({"__metadata__":{"k":3},)" + w + "}"}};
     for (const Case& lie : cases) {
       CAPTURE(lie.says);
@@ -352,8 +351,8 @@ TEST_SUITE("unit") {
   TEST_CASE("safetensors: a missing tensor's error lists those there are") {
     const SafetensorsFile file{{named<float>("a", {1.0f}, {1}), named<float>("b", {1.0f}, {1})}, {}};
     CHECK(file.at("b").is_same(file.tensors[1].tensor));
-    CHECK(contains(error_of([&] { file.at("c"); }), "no tensor 'c', there are: a, b"));
-    CHECK(contains(error_of([] { load_safetensors("/nowhere/x", Device::reference); }), "/nowhere/x"));
+    CHECK(contains(error_of([&] { file.at("c"); }), "there is no tensor 'c'; the file has a, b"));
+    CHECK(contains(error_of([] { load_safetensors("/nowhere/x", kHost); }), "/nowhere/x"));
   }
 }
 

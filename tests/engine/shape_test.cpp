@@ -29,7 +29,7 @@ namespace cofactor {
 namespace {
 
 Tensor zeros(const Shape& shape, DType dtype = DType::f32) {
-  return Tensor::zeros(shape, dtype, Device::reference);
+  return Tensor::zeros(shape, dtype, kHost);
 }
 
 // `call` must throw an Error that begins with `op` and a colon, and holds each of `parts`.

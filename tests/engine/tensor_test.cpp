@@ -21,13 +21,12 @@ namespace {
 
 using testing::contains;
 using testing::error_of;
-using testing::kDevice;
 
 template <class T>
 void check_round_trip(const std::vector<T>& values) {
-  const Tensor x = Tensor::from(values, {static_cast<int64_t>(values.size()), 1}, kDevice);
+  const Tensor x = Tensor::from(values, {static_cast<int64_t>(values.size()), 1}, kHost);
   CHECK(x.dtype() == dtype_of<T>);
-  CHECK(x.device() == kDevice);
+  CHECK(x.device() == kHost);
   CHECK(x.nbytes() == values.size() * sizeof(T));
   CHECK(x.to_vector<T>() == values);
   CHECK(x.data<T>() == x.raw_data());
@@ -45,10 +44,10 @@ TEST_SUITE("unit") {
     check_round_trip<double>({1e-300, 2.0});
     check_round_trip<int32_t>({-5, 0, std::numeric_limits<int32_t>::max()});
     check_round_trip<uint8_t>({0, 7, 255});
-    const Tensor x = Tensor::from(std::vector<bf16>{bf16(1.5f), bf16(-2.0f)}, {2}, kDevice);
+    const Tensor x = Tensor::from(std::vector<bf16>{bf16(1.5f), bf16(-2.0f)}, {2}, kHost);
     CHECK(x.dtype() == DType::bf16);
     CHECK(static_cast<float>(x.to_vector<bf16>()[1]) == -2.0f);
-    CHECK(Tensor::from(std::vector<float>{}, {0, 3}, kDevice).to_vector<float>().empty());
+    CHECK(Tensor::from(std::vector<float>{}, {0, 3}, kHost).to_vector<float>().empty());
   }
 
   TEST_CASE("values may be listed in the call") {
@@ -91,15 +90,15 @@ TEST_SUITE("unit") {
   TEST_CASE("full fills every dtype item reads it") {
     for (const DType dtype : {DType::f32, DType::f64, DType::bf16, DType::i32, DType::u8}) {
       CAPTURE(dtype);
-      CHECK(Tensor::full({}, 3.0, dtype, kDevice).item() == 3.0);
-      CHECK(Tensor::full({1, 1}, 3.0, dtype, kDevice).item() == 3.0);
-      CHECK(Tensor::zeros({1}, dtype, kDevice).item() == 0.0);
+      CHECK(Tensor::full({}, 3.0, dtype, kHost).item() == 3.0);
+      CHECK(Tensor::full({1, 1}, 3.0, dtype, kHost).item() == 3.0);
+      CHECK(Tensor::zeros({1}, dtype, kHost).item() == 0.0);
     }
-    CHECK(Tensor::full({2, 3}, 0.5, DType::f32, kDevice).to_vector<float>() == std::vector<float>(6, 0.5f));
+    CHECK(Tensor::full({2, 3}, 0.5, DType::f32, kHost).to_vector<float>() == std::vector<float>(6, 0.5f));
   }
 
   TEST_CASE("handles share one tensor clones do not") {
-    const Tensor x = Tensor::full({4}, 1.0, DType::f32, kDevice);
+    const Tensor x = Tensor::full({4}, 1.0, DType::f32, kHost);
     const Tensor handle = x, copy = x.clone(), view = x.view({2, 2}), plain = x.detach();
     x.data<float>()[0] = 9.0f;
     CHECK(handle.is_same(x));
@@ -109,11 +108,11 @@ TEST_SUITE("unit") {
     CHECK(copy.to_vector<float>() == std::vector<float>(4, 1.0f));
     copy.copy_from(x);
     CHECK(copy.to_vector<float>() == std::vector<float>{9, 1, 1, 1});
-    CHECK(x.to(kDevice).is_same(x));
+    CHECK(x.to(kHost).is_same(x));
   }
 
   TEST_CASE("clone detach and view drop gradient tracking a handle keeps it") {
-    Tensor x = Tensor::zeros({4}, DType::f64, kDevice);
+    Tensor x = Tensor::zeros({4}, DType::f64, kHost);
     const Tensor handle = x;
     CHECK_FALSE(x.requires_grad());
     x.set_requires_grad(true);
@@ -121,18 +120,18 @@ TEST_SUITE("unit") {
     CHECK_FALSE(x.clone().requires_grad());
     CHECK_FALSE(x.detach().requires_grad());
     CHECK_FALSE(x.view({2, 2}).requires_grad());
-    x.set_grad(Tensor::full({4}, 2.0, DType::f64, kDevice));
+    x.set_grad(Tensor::full({4}, 2.0, DType::f64, kHost));
     CHECK(handle.grad().to_vector<double>() == std::vector<double>(4, 2.0));
     x.set_requires_grad(false);
     CHECK_FALSE(handle.requires_grad());
   }
 
   TEST_CASE("memory goes back with the last handle") {
-    const Backend& backend = backend_of(kDevice);
+    const Backend& backend = backend_of(Device::reference);
     const size_t before = backend.memory_stats().in_use;
     Tensor kept;
     {
-      const Tensor x = Tensor::zeros({1000}, DType::f64, kDevice);
+      const Tensor x = Tensor::zeros({1000}, DType::f64, kHost);
       CHECK(backend.memory_stats().in_use >= before + 8000);
       kept = x.view({10, 100});
     }
@@ -145,15 +144,15 @@ TEST_SUITE("unit") {
     CHECK_FALSE(Tensor().defined());
     CHECK_FALSE(Tensor().requires_grad());
     CHECK(contains(error_of([] { (void)Tensor().shape(); }), "undefined"));
-    const Tensor x = Tensor::zeros({2, 3}, DType::f32, kDevice);
+    const Tensor x = Tensor::zeros({2, 3}, DType::f32, kHost);
     CHECK(contains(error_of([&] { x.data<double>(); }), "f32"));
     CHECK(contains(error_of([&] { x.to_vector<int32_t>(); }), "i32"));
     CHECK(contains(error_of([&] { (void)x.item(); }), "(2, 3)"));
     CHECK(contains(error_of([&] { (void)x.view({4, 2}); }), "(4, 2)"));
     CHECK(contains(error_of([&] { (void)x.dim(2); }), "axis 2"));
-    CHECK(contains(error_of([&] { x.copy_from(Tensor::zeros({3, 2}, DType::f32, kDevice)); }), "(3, 2)"));
-    CHECK(contains(error_of([&] { x.copy_from(Tensor::zeros({2, 3}, DType::f64, kDevice)); }), "f64"));
-    CHECK(contains(error_of([] { (void)Tensor::from(std::vector<float>(5), {2, 3}, kDevice); }), "5 values"));
+    CHECK(contains(error_of([&] { x.copy_from(Tensor::zeros({3, 2}, DType::f32, kHost)); }), "(3, 2)"));
+    CHECK(contains(error_of([&] { x.copy_from(Tensor::zeros({2, 3}, DType::f64, kHost)); }), "f64"));
+    CHECK(contains(error_of([] { (void)Tensor::from(std::vector<float>(5), {2, 3}, kHost); }), "5 values"));
   }
 
   TEST_CASE("dtypes: sizes and names") {

@@ -101,10 +101,11 @@ TEST_SUITE("experiment") {
     REQUIRE(outcome.code == 0);
     CHECK(contains(outcome.out, "80 training, 20 validation, 20 test samples"));
     CHECK(contains(outcome.out, "images: 120 used"));
-    CHECK(contains(outcome.out, "80 train, 20 validate, 20 test, 20 of them unlisted in test/"));
+    CHECK(contains(outcome.out,
+                   "80 images for training, 20 for validation, 20 for test (20 of them unlisted, in test/)"));
     CHECK(contains(read_results(place.out() / "results.jsonl").results.at(0).settings, "\"split\":\"file\""));
     const Outcome binary = place.run("resnet20", "data", flags);
     CHECK(binary.code == 1);
-    CHECK(contains(binary.err, "holds the binary version"));
+    CHECK(contains(binary.err, "contains the binary version"));
   }
 }

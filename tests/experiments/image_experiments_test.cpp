@@ -193,7 +193,7 @@ TEST_SUITE("experiment") {
                                                         "che");
     const Outcome refused = place.run({"--method", "ce"});
     CHECK(refused.code == 1);
-    CHECK(contains(refused.err, "the name of the folder 'p\\xEAche' in"));
+    CHECK(contains(refused.err, "the name of the class folder 'p\\xEAche' in"));
   }
 
   TEST_CASE("train: val and test beside train are used and a split file decides between them") {
@@ -205,7 +205,7 @@ TEST_SUITE("experiment") {
     CAPTURE(outcome.err);
     REQUIRE(outcome.code == 0);
     CHECK(contains(outcome.out, "20 training, 8 validation, 6 test samples"));
-    CHECK(contains(outcome.out, "val/ validates, in place of a fifth of the other images"));
+    CHECK(contains(outcome.out, "val/ is used for validation, in place of a fifth of the other images"));
     for (const std::string& line : lines_of(place.out() / "none-rate0-seed1/ce/suspects.csv"))
       CHECK(line.starts_with("val/") == line.ends_with("validation"));
 
@@ -223,13 +223,13 @@ TEST_SUITE("experiment") {
     REQUIRE(parted.code == 0);
     CHECK(contains(parted.out, "12 training, 8 validation, 6 test samples"));
     CHECK(contains(parted.out, "8 images that the split file does not list (such as val/apple/0.png)"));
-    CHECK(contains(parted.out, "12 train, 8 validate, 6 test, 6 of them unlisted in test/"));
+    CHECK(contains(parted.out, "12 images for training, 8 for validation, 6 for test (6 of them unlisted, in test/)"));
     CHECK(contains(read_results(split.parent_path() / "next/results.jsonl").results.at(0).settings,
                    "\"split\":\"file\""));
     write_file_atomically(split, table + "train/apple/11.png,,train\r\n");
     const Outcome refused = place.run({"--split", split.string()});
     CHECK(refused.code == 1);
-    CHECK(contains(refused.err, "split.csv', line 22: there is no 'train/apple/11.png'"));
+    CHECK(contains(refused.err, "split.csv', line 22: 'train/apple/11.png' does not exist"));
   }
 
   TEST_CASE("dogs_vs_cats: trains under the paper's noise") {

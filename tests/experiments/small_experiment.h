@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "data/image_array.h"
 #include "data/noise/synthetic.h"
 #include "engine/ops/layout.h"
 #include "engine/random.h"

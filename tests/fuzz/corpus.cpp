@@ -15,8 +15,8 @@ namespace cofactor::testing {
 
 namespace {
 
-constexpr double kMaxSeconds = 5;          // of processor time, for a file; also under sanitizers
-constexpr long kMaxKilobytes = 256 << 10;  // by which the peak of resident memory may grow
+constexpr double kMaxSeconds = 5;          // of processor time per file, also with sanitizers
+constexpr long kMaxKilobytes = 256 << 10;  // of growth of the peak resident memory
 
 double processor_seconds() {
   return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;

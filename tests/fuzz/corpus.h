@@ -1,4 +1,4 @@
-// The corpora of the fuzz targets, run by the ordinary tests.
+// Runs the corpora of the fuzz targets in the ordinary tests.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +7,8 @@
 
 namespace cofactor::testing {
 
-// Gives every file of tests/fuzz/corpus/<parser> to the target and checks that each is taken or refused by an Error,
-// as its name asks ("good_", "bad_"), in a few seconds of processor time and a quarter of a GiB of memory.
+// Runs the target on every file of tests/fuzz/corpus/<parser>, and checks that each is accepted or rejected with Error,
+// as its name requires ("good_", "bad_"), within a few seconds of processor time and a quarter of a GiB of memory.
 void run_corpus(const std::string& parser, int (*target)(const uint8_t* data, size_t size));
 
 }  // namespace cofactor::testing

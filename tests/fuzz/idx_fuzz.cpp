@@ -1,4 +1,4 @@
-// IDX files, plain and gzipped: of images where the input's first byte is even, else of labels.
+// IDX files, plain and gzipped: of images if the first byte of the input is even, otherwise of labels.
 #include "data/sets/idx.h"
 
 #include <cstdint>

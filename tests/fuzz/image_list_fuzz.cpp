@@ -1,4 +1,4 @@
-// Annotation files: a path and a label on each line.
+// Annotation files, with a path and a label on each line.
 #include "data/images/image_list.h"
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Images: what decode_image takes has all of its pixels from the bytes.
+// Images: if decode_image accepts an image, all of its pixels come from the bytes.
 #include <fcntl.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -16,7 +16,7 @@ namespace cofactor::testing {
 
 namespace {
 
-// A PNG with the checksums that its chunks should have: a fuzzer finds none by itself.
+// Corrects the checksums of the chunks of a PNG: a fuzzer would not find them.
 std::string with_checksums(std::string_view bytes) {
   std::string png(bytes);
   const auto length_at = [&png](size_t at) {
@@ -33,11 +33,11 @@ std::string with_checksums(std::string_view bytes) {
 }
 
 void decode(std::string_view bytes) {
-  // Never destroyed: libstdc++ makes it where MemorySanitizer does not see it.
+  // Never destroyed: libstdc++ constructs it where MemorySanitizer does not see it.
   static const auto& name = *new std::filesystem::path("fuzzed");
   const RgbImage image = decode_image(bytes, name);
   if (image.pixels.size() != static_cast<size_t>(image.height * image.width * kRgb)) std::abort();
-  // MemorySanitizer looks at what leaves the program.
+  // MemorySanitizer checks bytes that are written out.
   static const int sink = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (::write(sink, image.pixels.data(), image.pixels.size()) < 0) std::abort();
 }

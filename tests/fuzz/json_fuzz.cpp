@@ -1,4 +1,4 @@
-// JSON: what is read is written back to the same value, within the limits on depth and width.
+// JSON: a value that is read and written is the same when it is read again, within the limits on depth and width.
 #include "engine/io/json.h"
 
 #include <cstdint>
@@ -10,25 +10,17 @@ namespace cofactor::testing {
 
 namespace {
 
-template <class Read>
-void read_field(const Read& read) {
-  try {
-    read();
-  } catch (const Error&) {
-  }
-}
-
 void read_json(std::string_view text) {
   const Json json = parse_json(text);
   const std::string written = write_json(json);
   if (write_json(parse_json(written)) != written) std::abort();
   flatten_json(json);
-  read_field([&] { field<int>(json, "a"); });
-  read_field([&] { field<int64_t>(json, "a"); });
-  read_field([&] { field<uint64_t>(json, "a"); });
-  read_field([&] { field<double>(json, "a"); });
-  read_field([&] { field<bool>(json, "a"); });
-  read_field([&] { field<std::string>(json, "a"); });
+  ignore_error([&] { field<int>(json, "a"); });
+  ignore_error([&] { field<int64_t>(json, "a"); });
+  ignore_error([&] { field<uint64_t>(json, "a"); });
+  ignore_error([&] { field<double>(json, "a"); });
+  ignore_error([&] { field<bool>(json, "a"); });
+  ignore_error([&] { field<std::string>(json, "a"); });
 }
 
 }  // namespace

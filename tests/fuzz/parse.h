@@ -1,4 +1,4 @@
-// What the fuzz targets share.
+// Runs a parser in a fuzz target.
 #pragma once
 
 #include <optional>
@@ -7,11 +7,12 @@
 
 namespace cofactor::testing {
 
-// The Error that refused the last input; none where it was taken. Not its text: MemorySanitizer did not see it written.
+// The Error that rejected the last input; none if it was accepted. (A copy of its text would trip MemorySanitizer,
+// which did not see it written.)
 inline std::optional<Error> last_error;
 
-// Runs a parser over an input. An Error is a right answer; all else that is thrown, a crash, a
-// sanitizer's report, or too much time or memory is a finding. Returns what LLVMFuzzerTestOneInput must.
+// Runs a parser on an input. Error is a correct result; any other exception, a crash, a sanitizer's report, or too much
+// time or memory is a finding. Returns 0, as LLVMFuzzerTestOneInput must.
 template <class Parse>
 int parse_or_error(const Parse& parse) {
   last_error.reset();
@@ -21,6 +22,15 @@ int parse_or_error(const Parse& parse) {
     last_error = error;
   }
   return 0;
+}
+
+// Calls a function that may throw Error, for a part of an input whose rejection does not matter.
+template <class Call>
+void ignore_error(const Call& call) {
+  try {
+    call();
+  } catch (const Error&) {
+  }
 }
 
 }  // namespace cofactor::testing

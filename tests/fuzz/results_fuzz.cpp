@@ -1,4 +1,4 @@
-// Lines of results.jsonl and of metrics.jsonl: a file is one of the two.
+// The files results.jsonl and metrics.jsonl.
 #include "experiments/report/results.h"
 
 #include <cstdint>

@@ -1,9 +1,8 @@
-// Sentences of movie reviews; the input is both classes' file.
+// Sentences of movie reviews, with the input as the file of both classes.
 #include "data/sets/movie_reviews.h"
 
 #include <cstdint>
 
-#include "tests/fixtures/temporary_folder.h"
 #include "tests/fuzz/memory_file.h"
 #include "tests/fuzz/parse.h"
 
@@ -11,20 +10,9 @@ namespace cofactor::testing {
 
 namespace {
 
-// A folder in which both names stand for one file in memory.
-struct ReviewFiles {
-  ReviewFiles() {
-    for (const char* name : {"rt-polarity.neg", "rt-polarity.pos"})
-      std::filesystem::create_symlink(file.path(), folder / name);
-  }
-  MemoryFile file;
-  TemporaryFolder folder;
-};
-
 void read_reviews(std::string_view bytes) {
-  static ReviewFiles files;
-  files.file.holding(bytes);
-  load_movie_reviews(files.folder.path());
+  static MemoryFolder folder({"rt-polarity.neg", "rt-polarity.pos"});
+  load_movie_reviews(folder.holding(bytes));
 }
 
 }  // namespace

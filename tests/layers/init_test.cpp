@@ -86,12 +86,12 @@ TEST_SUITE("unit") {
       const double root = std::sqrt(static_cast<double>(tensors[0].numel())), variance = deviation * deviation;
       CHECK(std::abs(weight.mean) < 5.0 * deviation / root);
       CHECK(std::abs(weight.variance / variance - 1.0) < 5.0 * std::sqrt(2.0) / root);
-      // Not uniform, whose fourth moment is 1.8 of this kind.
+      // A uniform distribution would have 1.8.
       CHECK(std::abs(weight.fourth / (3.0 * variance * variance) - 1.0) < 5.0 * std::sqrt(96.0) / 3.0 / root);
       CHECK(bias.lowest == 0.0);
       CHECK(bias.highest == 0.0);
     }
-    CHECK(throws_saying("0 outputs for each input", [] { Initializer::kaiming_deviation(0); }));
+    CHECK(throws_saying("0 outputs per input", [] { Initializer::kaiming_deviation(0); }));
   }
 
   TEST_CASE("init: embeddings are standard normal") {
@@ -116,7 +116,7 @@ TEST_SUITE("unit") {
     CHECK(state[4].tensor.to_vector<int32_t>() == std::vector<int32_t>{0});
   }
 
-  TEST_CASE("init: a seed gives the same weights on every device another seed others") {
+  TEST_CASE("init: a seed gives the same weights on every device and another seed gives others") {
     const auto weights = [](Device device, uint64_t seed) {
       Initializer init(device, seed);
       const Conv2d conv(init, Conv2dOptions::square(3, 4, 3));
@@ -142,7 +142,7 @@ TEST_SUITE("unit") {
     CHECK(first[1].to_vector<float>() != second[1].to_vector<float>());
   }
 
-  TEST_CASE("init: draws follow the file's order whatever the layout in memory") {
+  TEST_CASE("init: draws follow the order of files for any layout in memory") {
     const RandomKey key{.seed = 9, .purpose = Purpose::weights, .index = 0, .step = 0};
     std::vector<float> drawn(24);
     for (size_t i = 0; i < drawn.size(); ++i) drawn[i] = static_cast<float>((2.0 * random_uniform(key, i) - 1.0) * 0.5);
@@ -166,9 +166,9 @@ TEST_SUITE("unit") {
 
   TEST_CASE("init: a layer without extent is an error with its values") {
     Initializer init(Device::reference);
-    CHECK(throws_saying("0 channels to 3", [&] { Conv2d(init, Conv2dOptions::square(0, 3, 1)); }));
+    CHECK(throws_saying("0 input and 3 output channels", [&] { Conv2d(init, Conv2dOptions::square(0, 3, 1)); }));
     CHECK(throws_saying("kernel of 0 x 0", [&] { Conv2d(init, Conv2dOptions::square(1, 3, 0)); }));
-    CHECK(throws_saying("4 features to 0", [&] { Linear(init, {.in_features = 4}); }));
+    CHECK(throws_saying("4 input and 0 output features", [&] { Linear(init, {.in_features = 4}); }));
     CHECK(throws_saying("2 x 3", [&] {
       Linear(init, {.in_features = 4, .out_features = 1, .flattened_height = 2, .flattened_width = 3});
     }));

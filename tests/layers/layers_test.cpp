@@ -1,4 +1,4 @@
-// The layers: each computes its op with its own tensors, in training and evaluation, with the gradients it should.
+// The layers: each computes its op with its own tensors, in training and evaluation, with the right gradients.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -36,7 +36,7 @@ void check_equal(const Tensor& a, const Tensor& b) {
   CHECK(a.to_vector<float>() == b.to_vector<float>());
 }
 
-// The gradient by each parameter of a layer in f64 against central differences.
+// Checks the gradient with respect to each parameter of a layer in f64 against central differences.
 void check_parameter_gradients(Module& layer, const Tensor& x) {
   const Tensor seed = random_tensor(layer(x).shape(), 77);
   check_network_gradients([&] { return sum(layer(x) * seed); }, layer.parameters(), 1e-6);
@@ -160,11 +160,11 @@ TEST_SUITE("unit") {
     const Tensor x = image({2, 3, 2}, Device::reference);
     check_equal(net(x), relu(tanh(x.view({2, 6}))));
     CHECK(Sequential()(x).is_same(x));
-    CHECK(throws_saying("'out' is taken", [&] { net.append("out", std::make_shared<Relu>()); }));
+    CHECK(throws_saying("'out' is already taken", [&] { net.append("out", std::make_shared<Relu>()); }));
     CHECK(net.size() == 3);
   }
 
-  TEST_CASE("dropout layer: masks differ by seed step and place and by nothing else") {
+  TEST_CASE("dropout layer: masks depend only on seed and step and position") {
     const auto masked = [](Device device, uint64_t seed, uint64_t step, size_t place) {
       std::vector<std::shared_ptr<Module>> layers(3, nullptr);
       for (auto& layer : layers) layer = std::make_shared<Dropout>(0.25);
@@ -185,13 +185,13 @@ TEST_SUITE("unit") {
     CHECK(std::ranges::count(mask, 4.0f) == 2000 - dropped);
   }
 
-  TEST_CASE("dropout layer: nothing in evaluation and p must lie in 0 to 1") {
+  TEST_CASE("dropout layer: nothing is dropped in evaluation and p must be in 0 to 1") {
     Dropout layer(0.9);
     layer.eval();
     const Tensor x = image({3, 4}, Device::reference);
     CHECK(layer(x).is_same(x));
     for (const double p : {-0.1, 1.0, std::nan("")})
-      CHECK(throws_saying("expected [0, 1)", [p] { Dropout layer_of_bad_p(p); }));
+      CHECK(throws_saying("expected a probability in [0, 1)", [p] { Dropout layer_of_bad_p(p); }));
   }
 }
 
@@ -221,7 +221,7 @@ TEST_SUITE("gradient") {
     }
   }
 
-  TEST_CASE("layers: a whole network's gradient by its input") {
+  TEST_CASE("layers: the gradient of a whole network with respect to its input") {
     Initializer init(Device::reference, 3, DType::f64);
     Sequential net({std::make_shared<Conv2d>(init, Conv2dOptions::square(2, 3, 2)),
                     std::make_shared<BatchNorm>(init, BatchNormOptions{.features = 3}), std::make_shared<Tanh>(),

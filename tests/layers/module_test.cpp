@@ -15,7 +15,7 @@ namespace cofactor::testing {
 
 namespace {
 
-// A module that registers what a test tells it to.
+// A module that registers the given tensors and modules.
 class Registrar : public Module {
  public:
   using Module::random_key;
@@ -82,8 +82,9 @@ TEST_SUITE("unit") {
       CHECK(throws_saying(taken, [&] { module.register_buffer(taken, ones({2})); }));
       CHECK(throws_saying(taken, [&] { module.register_module(taken, std::make_shared<Registrar>()); }));
     }
-    CHECK(throws_saying("'a.b' is no name", [&] { module.register_parameter("a.b", ones({2})); }));
-    CHECK(throws_saying("'' is no name", [&] { module.register_buffer("", ones({2})); }));
+    CHECK(throws_saying("the name 'a.b' is empty or contains a dot",
+                        [&] { module.register_parameter("a.b", ones({2})); }));
+    CHECK(throws_saying("the name '' is empty or contains a dot", [&] { module.register_buffer("", ones({2})); }));
     CHECK(throws_saying("'x' is undefined", [&] { module.register_parameter("x", {}); }));
     CHECK(throws_saying("'x' is undefined", [&] { module.register_buffer("x", {}); }));
     CHECK(throws_saying("'x' is null", [&] { module.register_module("x", std::shared_ptr<Registrar>()); }));
@@ -95,7 +96,7 @@ TEST_SUITE("unit") {
     CHECK(names_of(module.state()) == std::vector<std::string>{"weight", "mean"});
   }
 
-  TEST_CASE("module: training and evaluation reach every layer") {
+  TEST_CASE("module: training and evaluation mode are set in every layer") {
     const auto inner = std::make_shared<Registrar>(), leaf = std::make_shared<Registrar>();
     inner->register_module("leaf", leaf);
     Registrar root;
@@ -109,7 +110,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(leaf->training());
   }
 
-  TEST_CASE("module: each layer draws from a stream of its own named by seed step and place") {
+  TEST_CASE("module: each layer has a random stream of its own keyed by seed and step and position") {
     const auto first = std::make_shared<Registrar>(), below = std::make_shared<Registrar>(),
                last = std::make_shared<Registrar>();
     first->register_module("below", below);

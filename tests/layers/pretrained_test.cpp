@@ -1,4 +1,4 @@
-// Weights from another network: what is loaded, what may differ, what is refused.
+// Weights from another network: what is loaded, what may differ, and errors.
 #include "layers/pretrained.h"
 
 #include <doctest/doctest.h>
@@ -46,7 +46,7 @@ bool same_values(const State& a, const State& b) {
   });
 }
 
-// Another network's state, for these classes, with moved batch statistics.
+// The state of another network, for these classes, with other batch statistics.
 State foreign_state(int64_t classes) {
   State state = pretrainable(classes, 1)->state();
   find(state, "bn.running_mean") = Tensor::full({4}, 0.5, DType::f32, Device::reference);
@@ -65,12 +65,13 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("pretrained: a classifier for other classes stays as it is and the rest is loaded") {
+  TEST_CASE("pretrained: a classifier for other classes keeps its initial weights and the rest is loaded") {
     const auto network = pretrainable(3, 2);
     const State before = network->state(), given = foreign_state(1000);
     CHECK(load_pretrained(*network, given) ==
-          "loaded 9 of 11 tensors; fc.3 starts anew: fc.3.weight is (1000, 4) in the state and (3, 4) in the network, "
-          "fc.3.bias is (1000) in the state and (3) in the network");
+          "loaded 9 of 11 tensors; fc.3 keeps its initial weights: fc.3.weight has shape (1000, 4) in the state and "
+          "(3, 4) in the network, "
+          "fc.3.bias has shape (1000) in the state and (3) in the network");
     const State after = network->state();
     for (size_t i = 0; i < after.size(); ++i) {
       CAPTURE(after[i].name);
@@ -78,7 +79,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("pretrained: counters that old files lack start at 0") {
+  TEST_CASE("pretrained: counters that are missing in old files start at 0") {
     const auto network = pretrainable(3, 2);
     network->load_state(foreign_state(3));
     State given = foreign_state(3);
@@ -89,38 +90,40 @@ TEST_SUITE("unit") {
     CHECK(find(after, "bn.num_batches_tracked").to_vector<int32_t>() == std::vector<int32_t>{0});
   }
 
-  TEST_CASE("pretrained: a common prefix is taken off and what lacks it is left out") {
+  TEST_CASE("pretrained: a common prefix is removed and tensors without it are ignored") {
     for (const std::string prefix : {"module.", "model.", "backbone.", "module.encoder_q.", "0."}) {
       CAPTURE(prefix);
       State given = foreign_state(3);
       for (NamedTensor& named : given) named.name = prefix + named.name;
       const auto network = pretrainable(3, 2);
       CHECK(load_pretrained(*network, given) ==
-            "loaded 11 of 11 tensors; the prefix '" + prefix + "' was taken off their names");
+            "loaded 11 of 11 tensors; the prefix '" + prefix + "' was removed from their names");
       CHECK(same_values(network->state(), foreign_state(3)));
       given.push_back({"head.weight", Tensor::zeros({2}, DType::f32, Device::reference)});
       CHECK(contains(load_pretrained(*network, given),
-                     "' was taken off their names and 1 without it, head.weight, left out"));
+                     "' was removed from their names and 1 without it were ignored (head.weight)"));
     }
   }
 
-  TEST_CASE("pretrained: a state without a classifier is taken and the network's own starts anew") {
+  TEST_CASE("pretrained: without a classifier in the state the network's own keeps its initial weights") {
     const auto network = pretrainable(3, 2);
     const State before = network->state();
     State given = foreign_state(1000);
     std::erase_if(given, [](const NamedTensor& named) { return named.name.starts_with("fc.3."); });
-    CHECK(load_pretrained(*network, given) == "loaded 9 of 11 tensors; fc.3 starts anew: it is not in the state");
+    CHECK(load_pretrained(*network, given) ==
+          "loaded 9 of 11 tensors; fc.3 keeps its initial weights: it is not in the state");
     std::erase_if(given, [](const NamedTensor& named) { return named.name.starts_with("fc."); });
-    CHECK(load_pretrained(*network, given) == "loaded 7 of 11 tensors; fc starts anew: it is not in the state");
+    CHECK(load_pretrained(*network, given) ==
+          "loaded 7 of 11 tensors; fc keeps its initial weights: it is not in the state");
     const State after = network->state();
     for (size_t i = 0; i < after.size(); ++i)
       if (after[i].name.starts_with("fc.3.")) CHECK(same_values(after[i].tensor, before[i].tensor));
   }
 
-  TEST_CASE("pretrained: wide and narrow floats are converted with a word") {
+  TEST_CASE("pretrained: f64 and bf16 are converted and reported") {
     for (const DType dtype : {DType::f64, DType::bf16}) {
       State given = foreign_state(3);
-      // Values that every dtype holds.
+      // Values that every dtype can represent.
       for (NamedTensor& named : given)
         if (named.tensor.dtype() == DType::f32)
           named.tensor = Tensor::full(named.tensor.shape(), -0.375, dtype, Device::reference);
@@ -134,7 +137,7 @@ TEST_SUITE("unit") {
             for (const float value : named.tensor.to_vector<float>()) CHECK(value == -0.375f);
       }
     }
-    // Converted with all else: the counter too.
+    // The counter is converted too.
     for (const auto& [count, expected] : {std::pair{7.0, 7}, std::pair{double{INFINITY}, 0}}) {
       State halved = foreign_state(3);
       find(halved, "bn.num_batches_tracked") = Tensor::full({}, count, DType::f32, Device::reference);
@@ -145,10 +148,10 @@ TEST_SUITE("unit") {
     }
     State given = foreign_state(3);
     find(given, "bn.bias") = Tensor::full({4}, 1e300, DType::f64, Device::reference);
-    CHECK(throws_saying("'bn.bias' holds inf at element 0", [&] { load_pretrained(*pretrainable(3, 2), given); }));
+    CHECK(throws_saying("element 0 of 'bn.bias' is inf", [&] { load_pretrained(*pretrainable(3, 2), given); }));
   }
 
-  TEST_CASE("pretrained: all else that does not fit is an error and changes nothing") {
+  TEST_CASE("pretrained: every other mismatch is an error and changes nothing") {
     const auto network = pretrainable(3, 2);
     const State before = network->state();
     const auto zeros = [](const Shape& shape, DType dtype = DType::f32) {
@@ -175,23 +178,23 @@ TEST_SUITE("unit") {
         {"'conv.weight' is missing", without("conv.weight", 1000)},
         {"'bn.running_var' is missing", without("bn.running_var", 3)},
         {"'fc.3.bias' is missing", without("fc.3.bias", 3)},
-        {"'fc.3.weight' is (1000, 4)", without("fc.3.bias", 1000)},
-        {"'aux.weight' is unknown", longer},
-        {"'fc.0.weight' is (5, 4)", changed("fc.0.weight", zeros({5, 4}))},  // not the classifier
-        {"'conv.weight' is (8, 2, 3, 3)", changed("conv.weight", zeros({8, 2, 3, 3}))},
+        {"'fc.3.weight' has shape (1000, 4)", without("fc.3.bias", 1000)},
+        {"this network has no tensor 'aux.weight'", longer},
+        {"'fc.0.weight' has shape (5, 4)", changed("fc.0.weight", zeros({5, 4}))},  // not the classifier
+        {"'conv.weight' has shape (8, 2, 3, 3)", changed("conv.weight", zeros({8, 2, 3, 3}))},
         // Another number of inputs, of classes in one of two tensors only, and another dtype.
-        {"'fc.3.weight' is (1000, 5)", changed("fc.3.weight", zeros({1000, 5}), 1000)},
-        {"'fc.3.weight' is (5, 4)", changed("fc.3.weight", zeros({5, 4}))},
-        {"'fc.3.weight' is (1000, 4)", changed("fc.3.bias", zeros({999}), 1000)},
-        {"'fc.3.weight' is (1000, 4) in i32", changed("fc.3.weight", zeros({1000, 4}, DType::i32), 1000)},
+        {"'fc.3.weight' has shape (1000, 5)", changed("fc.3.weight", zeros({1000, 5}), 1000)},
+        {"'fc.3.weight' has shape (5, 4)", changed("fc.3.weight", zeros({5, 4}))},
+        {"'fc.3.weight' has shape (1000, 4)", changed("fc.3.bias", zeros({999}), 1000)},
+        {"'fc.3.weight' has shape (1000, 4) in i32", changed("fc.3.weight", zeros({1000, 4}, DType::i32), 1000)},
         {"'fc.3.weight' is missing", without("fc.3.weight", 3)},
-        {"none of the state's 1 tensors has a name of this network's: the first is 'aux.weight' there and "
-         "'conv.weight'",
+        {"none of the 1 tensors of the state is one of this network: the first is 'aux.weight' in the state and "
+         "'conv.weight' in the network",
          {{"aux.weight", zeros({1})}}},
-        {"'conv.weight' is there twice", twice},
-        {"'bn.bias' holds nan at element 2", changed("bn.bias", of({0, 0, NAN, 0}))},
-        {"'bn.weight' holds -inf at element 0", changed("bn.weight", of({-INFINITY, 0, NAN, 0}))},
-        {"'fc.3.bias' holds inf at element 1", changed("fc.3.bias", of({0, INFINITY, 0}))},
+        {"'conv.weight' is given twice", twice},
+        {"element 2 of 'bn.bias' is nan", changed("bn.bias", of({0, 0, NAN, 0}))},
+        {"element 0 of 'bn.weight' is -inf", changed("bn.weight", of({-INFINITY, 0, NAN, 0}))},
+        {"element 1 of 'fc.3.bias' is inf", changed("fc.3.bias", of({0, INFINITY, 0}))},
         {"'fc.3.bias' is undefined", changed("fc.3.bias", {}, 1000)}};
     for (const auto& [part, state] : bad) {
       CAPTURE(part);

@@ -43,7 +43,7 @@ std::shared_ptr<Sequential> network(Device device, uint64_t seed) {
           LinearOptions{.in_features = 3 * 2 * 4, .out_features = 5, .flattened_height = 2, .flattened_width = 4})});
 }
 
-// Shape (N, 4, 5, 2): the convolution makes it (N, 2, 4, 3).
+// Shape (N, 4, 5, 2), which the convolution takes to (N, 2, 4, 3).
 Tensor images(Device device) {
   Values values(2 * 4 * 5 * 2);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 7) - 3.0f;
@@ -67,7 +67,7 @@ bool same_state(const std::vector<NamedTensor>& a, const std::vector<NamedTensor
 TEST_SUITE("unit") {
   TEST_CASE("file layout: a convolution's weight is OHWI here and OIHW in files") {
     const FileLayout layout{.kind = FileLayout::Kind::conv_weight};
-    // One output, 1 x 2 pixels, 3 inputs: pixel 0 holds 0 1 2, pixel 1 holds 3 4 5.
+    // One output, 1 x 2 pixels, 3 inputs: pixel 0 has 0 1 2, pixel 1 has 3 4 5.
     const Tensor memory = counting({1, 1, 2, 3});
     CHECK(file_shape(memory.shape(), layout) == Shape{1, 3, 1, 2});
     const Tensor file = to_file_layout(memory, layout);
@@ -85,7 +85,7 @@ TEST_SUITE("unit") {
     CHECK(same_bits(from_file_layout(file, memory.shape(), layout), memory));
   }
 
-  TEST_CASE("file layout: a file's shape that does not fit is an error") {
+  TEST_CASE("file layout: a shape that does not match is an error") {
     const FileLayout layout{.kind = FileLayout::Kind::conv_weight};
     CHECK(throws_saying("expected (4, 3, 5, 6)", [&] {
       from_file_layout(counting({4, 5, 6, 3}), {4, 5, 6, 3}, layout);
@@ -101,10 +101,10 @@ TEST_SUITE("unit") {
     CHECK(y.to_vector<float>() == Values{654321.5f});
   }
 
-  TEST_CASE("state: bitwise back through a file on every device") {
+  TEST_CASE("state: saving to a file and loading give the same bits on every device") {
     for (const Device device : available_devices()) {
       const auto saved = network(device, 1), loaded = network(device, 2);
-      (*saved)(images(device));  // moves the running statistics
+      (*saved)(images(device));  // changes the running statistics
       const auto state = saved->state();
       for (const auto& [name, held] : state) CHECK(held.device() == Device::reference);
       CHECK_FALSE(same_state(state, loaded->state()));
@@ -123,7 +123,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("state: a copy that later changes do not reach") {
+  TEST_CASE("state: it is a copy that does not change with the module") {
     Initializer init(Device::reference);
     Embedding layer(init, {.count = 2, .dimension = 2});
     const auto state = layer.state();
@@ -131,13 +131,13 @@ TEST_SUITE("unit") {
     layer.parameters()[0].tensor.copy_from(tensor({1, 2, 3, 4}, {2, 2}));
     CHECK(state[0].tensor.to_vector<float>() == before);
     CHECK(layer.state()[0].tensor.to_vector<float>() == Values{1, 2, 3, 4});
-    // Nor does loading make the module share the state's tensors.
+    // After loading, the module does not share the tensors of the state.
     layer.load_state(state);
     layer.parameters()[0].tensor.copy_from(tensor({5, 6, 7, 8}, {2, 2}));
     CHECK(state[0].tensor.to_vector<float>() == before);
   }
 
-  TEST_CASE("state: loading keeps the parameters as the optimizer knows them") {
+  TEST_CASE("state: loading keeps the tensors that the optimizer holds") {
     Initializer init(Device::reference);
     Embedding layer(init, {.count = 2, .dimension = 2});
     const Tensor before = layer.parameters()[0].tensor;
@@ -147,12 +147,12 @@ TEST_SUITE("unit") {
     CHECK(before.to_vector<float>() == Values{1, 2, 3, 4});
   }
 
-  TEST_CASE("state: one that does not fit is an error and changes nothing") {
+  TEST_CASE("state: a mismatch is an error and changes nothing") {
     const auto net = network(Device::reference, 3);
     const auto good = net->state();
     const auto other = network(Device::reference, 4)->state();
     const auto changed = [&](const std::string& name, const Tensor& value) {
-      std::vector<NamedTensor> state = other;  // all else fits, and would change the network
+      std::vector<NamedTensor> state = other;  // everything else matches, and would change the network
       std::ranges::find(state, name, &NamedTensor::name)->tensor = value;
       return state;
     };
@@ -164,15 +164,15 @@ TEST_SUITE("unit") {
     const std::vector<std::pair<std::string, std::vector<NamedTensor>>> bad{
         {"'3.bias' is missing", {other.begin(), other.end() - 1}},
         {"'0.weight' is missing", {}},
-        {"'4.weight' is unknown", longer("4.weight")},
-        {"'3.bias' is there twice", longer("3.bias")},
+        {"this network has no tensor '4.weight'", longer("4.weight")},
+        {"'3.bias' is given twice", longer("3.bias")},
         {"'3.bias' is undefined", changed("3.bias", {})},
-        {"'3.bias' is (6) in f32, expected (5) in f32", changed("3.bias", counting({6}))},
-        // Our layout, not the file's.
-        {"'0.weight' is (3, 3, 2, 2) in f64",
+        {"'3.bias' has shape (6) in f32, expected (5) in f32", changed("3.bias", counting({6}))},
+        // The layout in memory, not that of files.
+        {"'0.weight' has shape (3, 3, 2, 2) in f64",
          changed("0.weight", Tensor::zeros({3, 3, 2, 2}, DType::f64, Device::reference))},
         {"expected (3, 2, 3, 2) in f32", changed("0.weight", counting({3, 3, 2, 2}))},
-        {"is () in f32, expected () in i32", changed("1.num_batches_tracked", counting({}))}};
+        {"has shape () in f32, expected () in i32", changed("1.num_batches_tracked", counting({}))}};
     for (const auto& [part, state] : bad) {
       CAPTURE(part);
       CHECK(throws_saying(part, [&] { net->load_state(state); }));

@@ -1,5 +1,4 @@
-// ResNet and VGG: sizes, errors, initial weights, fusions, dropout, bf16, the names of the factory, and their gradients
-// as a whole.
+// ResNet and VGG: sizes, errors, initial weights, dropout, bf16, networks by name, and the gradients of whole networks.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -10,6 +9,7 @@
 #include "models/make_network.h"
 #include "tests/fixtures/errors.h"
 #include "tests/gradient_check.h"
+#include "tests/models/logits_and_gradients.h"
 
 namespace cofactor::testing {
 
@@ -33,12 +33,12 @@ double deviation_of(const Tensor& tensor) {
   return std::sqrt(squares / static_cast<double>(tensor.numel()));
 }
 
-// The cross entropy's derivative by every parameter and by the images, against differences.
+// Checks the gradient of the cross entropy with respect to every parameter and the images against central differences.
 void check_model_gradients(Module& model, const Shape& shape, double tolerance) {
   model.set_random(1, 1);
-  std::vector<int32_t> answers;
-  for (int64_t n = 0; n < shape[0]; ++n) answers.push_back(static_cast<int32_t>(n % 3));
-  const Tensor labels = Tensor::from(answers, {shape[0]}, Device::reference);
+  std::vector<int32_t> classes;
+  for (int64_t n = 0; n < shape[0]; ++n) classes.push_back(static_cast<int32_t>(n % 3));
+  const Tensor labels = Tensor::from(classes, {shape[0]}, Device::reference);
   Tensor images = random_tensor(shape, 1);
   images.set_requires_grad(true);
   std::vector<NamedTensor> inputs = model.parameters();
@@ -46,21 +46,15 @@ void check_model_gradients(Module& model, const Shape& shape, double tolerance) 
   check_network_gradients([&] { return cross_entropy(model(images), labels); }, inputs, tolerance);
 }
 
-// The relative distance of bf16's logits and gradients, all in one, from f32's.
+// The relative distance between the logits and gradients in bf16 and those in f32, taken together.
 double bf16_distance(Module& model, const Shape& shape, Device device) {
   const Tensor x = colour_images(shape, device);
   const Tensor labels = Tensor::from(std::vector<int32_t>(static_cast<size_t>(shape[0]), 1), {shape[0]}, device);
-  model.eval();  // one rounding apart, a batch's statistics would differ
+  model.eval();  // in training, the statistics of the batch would amplify roundings
   const auto run = [&](bool bf16) {
-    model.compute_in_bf16(bf16);
-    for (const auto& [name, tensor] : model.parameters()) tensor.set_grad({});
-    const Tensor logits = model(x);
-    CHECK(logits.dtype() == DType::f32);
-    backward(cross_entropy(logits, labels));
     std::vector<double> values;
-    for (const float value : logits.to_vector<float>()) values.push_back(value);
-    for (const auto& [name, tensor] : model.parameters())
-      for (const float value : tensor.grad().to_vector<float>()) values.push_back(value);
+    for (const std::vector<float>& part : logits_and_gradients(model, x, labels, bf16))
+      values.insert(values.end(), part.begin(), part.end());
     return values;
   };
   const std::vector<double> exact = run(false);
@@ -75,7 +69,7 @@ double bf16_distance(Module& model, const Shape& shape, Device device) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("ResNet: images of any size to a row of logits for each") {
+  TEST_CASE("ResNet: images of any size give a row of logits each") {
     for (const Device device : available_devices())
       for (const ResNetStem stem : {ResNetStem::imagenet, ResNetStem::cifar})
         for (const bool bottleneck : {false, true}) {
@@ -87,7 +81,7 @@ TEST_SUITE("unit") {
         }
   }
 
-  TEST_CASE("VGG: images from 32 x 32 to a row of logits for each") {
+  TEST_CASE("VGG: images from 32 x 32 pixels give a row of logits each") {
     for (const Device device : available_devices()) {
       Initializer init(device);
       Vgg any(init, small_vgg(VggHead::torchvision)), one_size(init, small_vgg(VggHead::linear));
@@ -98,7 +92,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("image networks: an image of another shape is an error with it") {
+  TEST_CASE("image networks: images of another shape are errors with the shape") {
     Initializer init(Device::reference);
     ResNet resnet(init, small_resnet(false, ResNetStem::cifar));
     Vgg vgg(init, small_vgg(VggHead::torchvision)), linear(init, small_vgg(VggHead::linear));
@@ -110,7 +104,7 @@ TEST_SUITE("unit") {
       CHECK(fails(resnet, wrong, "expected (N, H, W, 3) with H and W at least 1"));
     for (const Shape& wrong : {Shape{2, 3, 32, 32}, Shape{2, 32, 32, 4}, Shape{2, 31, 64, 3}, Shape{2, 64, 31, 3}})
       for (Vgg* model : {&vgg, &linear}) CHECK(fails(*model, wrong, "expected (N, H, W, 3) with H and W at least 32"));
-    CHECK(fails(linear, {2, 32, 64, 3}, "the linear head takes (N, 64, 32, 3)"));
+    CHECK(fails(linear, {2, 32, 64, 3}, "expected (N, 64, 32, 3) with the linear head"));
     CHECK(throws_saying("x has shape ()", [&] { resnet(Tensor()); }));
     CHECK(throws_saying("x has shape ()", [&] { vgg(Tensor()); }));
   }
@@ -130,11 +124,11 @@ TEST_SUITE("unit") {
     CHECK(contains(resnet([](auto& o) { o.blocks[2] = 0; }), "the stages have 1, 1, 0, 1 blocks"));
     CHECK(contains(resnet([](auto& o) { o.width = 0; }), "0 channels in the first stage and 3 classes"));
     CHECK(contains(resnet([](auto& o) { o.classes = -1; }), "and -1 classes"));
-    CHECK(contains(vgg([](auto& o) { o.depth = 12; }), "none of 12 layers, expected 11, 13, 16 or 19"));
-    CHECK(contains(vgg([](auto& o) { o.image_width = 31; }), "for images of 64 x 31, expected at least 32 x 32"));
+    CHECK(contains(vgg([](auto& o) { o.depth = 12; }), "a depth of 12 layers, expected 11, 13, 16 or 19"));
+    CHECK(contains(vgg([](auto& o) { o.image_width = 31; }), "images of 64 x 31 pixels, expected at least 32 x 32"));
     CHECK(contains(vgg([](auto& o) { o.classes = 0; }), "0 classes"));
     CHECK(contains(vgg([](auto& o) { o.head = VggHead::torchvision, o.dropout = 1.0; }), "p is 1"));
-    CHECK(throws_saying("none of 101 layers, expected 18, 20, 34 or 50",
+    CHECK(throws_saying("a depth of 101 layers, expected 18, 20, 34 or 50",
                         [] { ResNetOptions::of_depth(101, 2, ResNetStem::cifar); }));
   }
 
@@ -161,7 +155,7 @@ TEST_SUITE("unit") {
       }
   }
 
-  TEST_CASE("VGG: dropout in the head differs by step and not in evaluation and is off at 0") {
+  TEST_CASE("VGG: dropout in the head differs between steps and is off in evaluation and at 0") {
     for (const double dropout : {0.0, 0.5}) {
       VggOptions options = small_vgg(VggHead::torchvision);
       options.dropout = dropout;
@@ -173,7 +167,7 @@ TEST_SUITE("unit") {
         model.set_random(1, step);
         return model(x).to_vector<float>();
       };
-      model(x);  // so that the running statistics are not the initial ones
+      model(x);  // changes the running statistics
       CHECK((logits(1) == logits(2)) == (dropout == 0.0));
       model.eval();
       CHECK(logits(1) == logits(2));
@@ -195,7 +189,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("networks by name: each is the one of its name with the options it reads") {
+  TEST_CASE("networks by name: each has its name and the options that it uses") {
     Initializer init(Device::reference);
     const NetworkOptions published{
         .classes = 2, .image_height = 150, .image_width = 150, .stem = ResNetStem::cifar, .head = VggHead::linear};
@@ -210,17 +204,17 @@ TEST_SUITE("unit") {
     int64_t parameters = 0;
     for (const auto& [name, tensor] : make_network("resnet20", init, {.classes = 10})->parameters())
       parameters += tensor.numel();
-    CHECK(parameters == 272474 + (49 - 9) * 3 * 16);  // the stem is 7x7 here
+    CHECK(parameters == 272474 + (49 - 9) * 3 * 16);  // the stem here is 7x7
     CHECK(smallest_image("vgg19") == 32);
     CHECK(smallest_image("resnet20") == 1);
     const std::string error = error_of([&] { make_network("resnet35", init); });
-    CHECK(contains(error, "there is no network \"resnet35\""));
+    CHECK(contains(error, "unknown network 'resnet35'"));
     for (const std::string& name : network_names()) CHECK(contains(error, name));
   }
 }
 
 TEST_SUITE("gradient") {
-  TEST_CASE("ResNet: the cross entropy's gradient by every parameter and the images") {
+  TEST_CASE("ResNet: the cross entropy's gradient with respect to every parameter and the images") {
     for (const bool bottleneck : {false, true})
       for (const ResNetStem stem : {ResNetStem::imagenet, ResNetStem::cifar}) {
         Initializer init(Device::reference, 4, DType::f64);
@@ -229,7 +223,7 @@ TEST_SUITE("gradient") {
       }
   }
 
-  TEST_CASE("VGG: the cross entropy's gradient by every parameter and the images dropout included") {
+  TEST_CASE("VGG: the cross entropy's gradient with respect to every parameter and the images dropout included") {
     for (const VggHead head : {VggHead::torchvision, VggHead::linear}) {
       Initializer init(Device::reference, 4, DType::f64);
       Vgg model(init, small_vgg(head));

@@ -1,4 +1,4 @@
-// The two-layer CNN against PyTorch, from PyTorch's weights: logits, losses, all gradients, ten steps of training.
+// The two-layer CNN against PyTorch, with its weights: logits, losses, all gradients, ten steps of training.
 #include <doctest/doctest.h>
 
 #include <functional>
@@ -20,7 +20,7 @@ const Fixture& fixture() {
   return two_layer_cnn;
 }
 
-// The network with the fixture's weights "<prefix>.conv1.weight" ..., in evaluation: PyTorch's had no dropout.
+// The network with the fixture's weights "<prefix>.conv1.weight" ..., in evaluation: the fixture has no dropout.
 std::unique_ptr<TwoLayerCnn> model_from(const std::string& prefix, const Setting& setting) {
   Initializer init(setting.device, 0, setting.dtype);
   auto model = std::make_unique<TwoLayerCnn>(init);
@@ -32,7 +32,7 @@ std::unique_ptr<TwoLayerCnn> model_from(const std::string& prefix, const Setting
   return model;
 }
 
-// Compares what `tensors` hold, in files' layout, with "<prefix>.<name>", as far as the fixture has it.
+// Compares the tensors, in the layout of files, with "<prefix>.<name>", if the fixture has it.
 void check_all(const std::string& prefix, const std::vector<NamedTensor>& state, const Setting& setting,
                parity::Tolerance tolerance) {
   size_t compared = 0;
@@ -45,7 +45,7 @@ void check_all(const std::string& prefix, const std::vector<NamedTensor>& state,
   CHECK(compared >= 2);
 }
 
-// The gradients of a model's parameters, in files' layout.
+// The gradients of a network's parameters, in the layout of files.
 std::vector<NamedTensor> gradients_of(const Module& model, const Setting& setting) {
   Initializer init(setting.device, 0, setting.dtype);
   TwoLayerCnn holder(init);
@@ -108,7 +108,7 @@ TEST_SUITE("parity") {
   }
 
   TEST_CASE("PyTorch's two-layer CNN: ten steps of Adam") {
-    // Adam divides by the gradient's size: where that is near 0, f32 decides the step's sign.
+    // Adam divides by the magnitude of the gradient: if it is near 0, rounding decides the sign of the step.
     check_training("adam", {.absolute = 1e-4, .relative = 1e-4}, [](std::vector<NamedTensor> parameters) {
       return std::make_unique<Adam>(std::move(parameters), AdamOptions{.lr = 1e-3});
     });

@@ -1,6 +1,6 @@
-// save_network NAME FILE [GIVEN]: writes the weights of a network of tests/models/torchvision.h and the logits of its
-// images in evaluation, "logits", into one file. The weights are those of the file GIVEN, or else as the initializer
-// drew them, after one batch of training. For tests/fixtures/check_saved_networks.py.
+// save_network NAME FILE [GIVEN]: writes the weights of a network of tests/models/torchvision.h, and its logits for the
+// images there in evaluation ("logits"), to one file. The weights are those of the file GIVEN or, without it, initial
+// weights after one batch of training. For tests/fixtures/check_saved_networks.py.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -22,7 +22,7 @@ void save_network(const std::string& name, const std::string& path, const std::s
   const Tensor images = formula_images(found->height, found->width, device);
   const NoGrad no_grad;
   if (given.empty()) {
-    (*model)(images);  // moves the running statistics and the counters
+    (*model)(images);  // changes the running statistics and the counters
   } else {
     load_pretrained(*model, load_safetensors(given, device).tensors);
   }

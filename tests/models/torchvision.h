@@ -1,4 +1,4 @@
-// torchvision's networks as tests/fixtures/make_network_fixtures.py knows them: weights from its formula, and the
+// torchvision's networks as in tests/fixtures/make_network_fixtures.py: weights from its formula, and the
 // names, dtypes and shapes of their states.
 #pragma once
 
@@ -30,8 +30,8 @@ inline std::vector<double> formula_values(const std::string& name, int64_t count
   return values;
 }
 
-// The formula's tensor of that name, of a shape in files: weights keep the size of activations, batch norm is near its
-// start.
+// The tensor of that name by the formula, of a shape in files. Weights preserve the variance of activations, and batch
+// norm is close to its initial values.
 inline std::vector<double> formula_weights(const std::string& name, const Shape& shape) {
   std::vector<double> values = formula_values(name, shape.numel());
   double offset = 0.0, scale = 0.1;
@@ -46,13 +46,13 @@ inline std::vector<double> formula_weights(const std::string& name, const Shape&
   return values;
 }
 
-// Host values in a dtype.
+// Values on the host in a dtype.
 inline Tensor host_tensor(const std::vector<double>& values, const Shape& shape, DType dtype) {
   if (dtype == DType::f64) return Tensor::from(values, shape, Device::reference);
   return Tensor::from(std::vector<float>(values.begin(), values.end()), shape, Device::reference);
 }
 
-// A state for this network, whose floats have `dtype`.
+// A state for this network, with floats of `dtype`.
 inline std::vector<NamedTensor> formula_state(const Module& model, DType dtype = DType::f32) {
   std::vector<NamedTensor> result;
   for (const auto& [name, tensor] : model.state()) {
@@ -69,7 +69,7 @@ inline Tensor formula_images(int64_t height, int64_t width, Device device, DType
   return permute(host_tensor(formula_values("images", in_file.numel()), in_file, dtype), {0, 2, 3, 1}).to(device);
 }
 
-// One of the script's NETWORKS.
+// One of NETWORKS in the script.
 struct FixtureNetwork {
   std::string name;  // "resnet34.cifar": the network and its stem or head
   int64_t height, width;
@@ -87,7 +87,7 @@ inline const std::vector<FixtureNetwork>& fixture_networks() {
 }
 
 inline std::unique_ptr<Module> make_fixture_network(const FixtureNetwork& network, Initializer& init) {
-  constexpr int64_t kClasses = 10, kHidden = 16;  // the script's
+  constexpr int64_t kClasses = 10, kHidden = 16;  // as in the script
   if (network.name == "vgg11.torchvision")
     return std::make_unique<Vgg>(
         init,

@@ -17,21 +17,21 @@ const Fixture& networks_fixture() {
   return networks;
 }
 
-// The devices to run whole networks on in f32: the reference's plain loops only where there is no other.
+// The devices for whole networks in f32: the reference backend only if there is no other, since it is slow.
 std::vector<Device> fast_devices() {
   std::vector<Device> devices = available_devices();
   if (devices.size() > 1) std::erase(devices, Device::reference);
   return devices;
 }
 
-// Deep residual networks in evaluation have logits of hundreds: an error counts beside the largest of them.
+// The logits of deep residual networks in evaluation are in the hundreds: errors are relative to the largest.
 parity::Tolerance tolerance_beside(const Tensor& expected, double relative) {
   double largest = 1.0;
   for (const double value : parity::values_of(expected)) largest = std::max(largest, std::abs(value));
   return {.absolute = relative * largest, .relative = relative};
 }
 
-// In evaluation with the formula's statistics, in training, and in evaluation with the statistics that this has moved.
+// In evaluation with the statistics of the formula, in training, and in evaluation with the statistics after it.
 void check_logits(const FixtureNetwork& network, const Setting& setting, double relative) {
   Initializer init(setting.device, 0, setting.dtype);
   const auto model = make_fixture_network(network, init);
@@ -46,7 +46,12 @@ void check_logits(const FixtureNetwork& network, const Setting& setting, double 
   }
 }
 
-// The networks of torchvision's default form. VGG's hidden layers have kHidden units instead of 4096, to be quick.
+// The networks of torchvision's that have a counterpart here, with the numbers of parameters that it documents.
+const std::vector<std::pair<std::string, int64_t>> kDocumented{
+    {"resnet18", 11689512}, {"resnet34", 21797672}, {"resnet50", 25557032}, {"vgg11", 132868840},
+    {"vgg13", 133053736},   {"vgg16", 138365992},   {"vgg19", 143678248}};
+
+// The networks in torchvision's default form. VGG's hidden layers have kHidden units instead of 4096, to be fast.
 constexpr int64_t kHidden = 3, kTorchvisionHidden = 4096;
 
 std::unique_ptr<Module> torchvision_form(const std::string& name, Initializer& init) {
@@ -66,7 +71,7 @@ std::vector<ListedTensor> listed_form(const std::string& name) {
 void check_same_tensor(const NamedTensor& ours, const ListedTensor& theirs) {
   CHECK(ours.name == theirs.name);
   CHECK(ours.tensor.shape() == theirs.shape);
-  // PyTorch's counters are i64, and each side reads the other's.
+  // PyTorch's counters are i64; each side can read those of the other.
   CHECK(ours.tensor.dtype() == (theirs.dtype == "i64" ? DType::i32 : DType::f32));
 }
 
@@ -74,10 +79,7 @@ void check_same_tensor(const NamedTensor& ours, const ListedTensor& theirs) {
 
 TEST_SUITE("unit") {
   TEST_CASE("torchvision: the stored lists have the parameters that its documentation counts") {
-    const std::vector<std::pair<std::string, int64_t>> documented{
-        {"resnet18", 11689512}, {"resnet34", 21797672}, {"resnet50", 25557032}, {"vgg11", 132868840},
-        {"vgg13", 133053736},   {"vgg16", 138365992},   {"vgg19", 143678248}};
-    for (const auto& [name, parameters] : documented) {
+    for (const auto& [name, parameters] : kDocumented) {
       int64_t count = 0;
       for (const auto& [tensor, dtype, shape] : torchvision_state(name))
         if (!tensor.ends_with(".running_mean") && !tensor.ends_with(".running_var") && dtype != "i64")
@@ -88,8 +90,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("torchvision: every network has its names shapes and dtypes in its order") {
-    for (const std::string& name : network_names()) {
-      if (name == "resnet20") continue;  // torchvision has none
+    for (const auto& [name, parameters] : kDocumented) {
       CAPTURE(name);
       Initializer init(Device::reference);
       const auto state = torchvision_form(name, init)->state();
@@ -99,7 +100,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("torchvision: a file that is saved here has its names shapes and dtypes") {
+  TEST_CASE("torchvision: saved files have its names and shapes and dtypes") {
     for (const std::string name : {"resnet18", "vgg11"}) {
       CAPTURE(name);
       Initializer init(Device::reference);

@@ -1,4 +1,4 @@
-// The two-layer CNN: shapes, names, count, dropout, and its gradient as a whole.
+// The two-layer CNN: shapes, names, number of parameters, dropout, and the gradients of the whole network.
 #include "models/two_layer_cnn.h"
 
 #include <doctest/doctest.h>
@@ -80,7 +80,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("two-layer CNN: dropout differs by step not by device and not at all in evaluation") {
+  TEST_CASE("two-layer CNN: dropout differs between steps but not between devices and is off in evaluation") {
     std::vector<float> reference;
     for (const Device device : available_devices()) {
       Initializer init(device, 4);
@@ -103,7 +103,8 @@ TEST_SUITE("unit") {
 }
 
 TEST_SUITE("gradient") {
-  TEST_CASE("two-layer CNN: the cross entropy's gradient by every parameter and the images dropout included") {
+  TEST_CASE(
+      "two-layer CNN: the cross entropy's gradient with respect to every parameter and the images dropout included") {
     Initializer init(Device::reference, 4, DType::f64);
     TwoLayerCnn model(init);
     model.set_random(1, 1);
@@ -116,7 +117,7 @@ TEST_SUITE("gradient") {
     for (const auto& [name, tensor] : inputs) {
       CAPTURE(name);
       const std::vector<double> gradient = tensor.grad().to_vector<double>();
-      // Not 0, which would be near a difference of 0.
+      // Not 0: otherwise the comparison would be void.
       CHECK(std::inner_product(gradient.begin(), gradient.end(), gradient.begin(), 0.0) > 1e-6);
     }
   }

@@ -1,4 +1,4 @@
-// WordCNN: shapes, names, PyTorch's logits and gradients, its variants, bf16, and its gradient as a whole.
+// WordCNN: shapes, names, logits and gradients as in PyTorch, variants, bf16, and the gradients of the whole network.
 #include "models/word_cnn.h"
 
 #include <doctest/doctest.h>
@@ -10,6 +10,7 @@
 #include "tests/fixtures/errors.h"
 #include "tests/fixtures/fixture.h"
 #include "tests/gradient_check.h"
+#include "tests/models/logits_and_gradients.h"
 
 namespace cofactor::testing {
 
@@ -31,7 +32,7 @@ Tensor sentences(int64_t count, int64_t length, Device device) {
   return Tensor::from(indices, {count, length}, device);
 }
 
-// A model's logits and gradients against PyTorch's from the same weights, in evaluation: PyTorch's had no dropout.
+// Compares logits and gradients with PyTorch's for the same weights, in evaluation: the fixture has no dropout.
 void check_against_pytorch(const std::string& name, WordCnnOptions options) {
   for (const Setting& setting : settings()) {
     Initializer init(setting.device, 0, setting.dtype);
@@ -44,7 +45,7 @@ void check_against_pytorch(const std::string& name, WordCnnOptions options) {
     const Tensor logits = model(words_fixture().get("indices", setting));
     words_fixture().check(logits, name + ".logits", setting);
     backward(cross_entropy(logits, words_fixture().get("labels", setting)));
-    WordCnn holder(init, options);  // whose state() brings the gradients into files' layout
+    WordCnn holder(init, options);  // its state() converts the gradients to the layout of files
     const auto from = model.parameters(), to = holder.parameters();
     for (size_t i = 0; i < from.size(); ++i) to[i].tensor.copy_from(from[i].tensor.grad());
     for (const auto& [path, tensor] : holder.state()) {
@@ -98,7 +99,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE(
       "WordCNN: padding behind a sentence that is longer than the filters changes no logits beyond the first place") {
-    // A window of nothing but padding has the same value wherever it lies.
+    // A window with only padding has the same value at every position.
     for (const Device device : available_devices()) {
       Initializer init(device, 3);
       WordCnn model(init, small_options());
@@ -123,17 +124,8 @@ TEST_SUITE("unit") {
       model.eval();
       const Tensor x = sentences(9, 8, device),
                    labels = Tensor::from<int32_t>({0, 1, 0, 1, 1, 0, 0, 1, 1}, {9}, device);
-      const auto run = [&](bool bf16) {
-        model.compute_in_bf16(bf16);
-        for (const auto& [name, tensor] : model.parameters()) tensor.set_grad({});
-        const Tensor logits = model(x);
-        CHECK(logits.dtype() == DType::f32);
-        backward(cross_entropy(logits, labels));
-        std::vector<std::vector<float>> values{logits.to_vector<float>()};
-        for (const auto& [name, tensor] : model.parameters()) values.push_back(tensor.grad().to_vector<float>());
-        return values;
-      };
-      const auto exact = run(false), rounded = run(true);
+      const auto exact = logits_and_gradients(model, x, labels, false);
+      const auto rounded = logits_and_gradients(model, x, labels, true);
       CHECK(exact != rounded);
       for (size_t k = 0; k < exact.size(); ++k) {
         double error = 0.0, size = 0.0;
@@ -141,12 +133,12 @@ TEST_SUITE("unit") {
           error += std::pow(exact[k][i] - rounded[k][i], 2);
           size += std::pow(exact[k][i], 2);
         }
-        CHECK(std::sqrt(error) < 0.1 * std::sqrt(size));  // a maximum may be another place's
+        CHECK(std::sqrt(error) < 0.1 * std::sqrt(size));  // the maximum may be at another position
       }
     }
   }
 
-  TEST_CASE("WordCNN: what it refuses") {
+  TEST_CASE("WordCNN: invalid options and inputs are errors") {
     Initializer init(Device::reference);
     WordCnn model(init, small_options());
     CHECK(contains(error_of([&] { model(sentences(2, 4, Device::reference)); }),
@@ -164,9 +156,9 @@ TEST_SUITE("unit") {
     short_of.embedding = EmbeddingMode::fixed;
     short_of.vectors = std::vector<float>(32);
     CHECK(contains(error_of([&] { WordCnn(init, none); }), "0 filter widths"));
-    CHECK(contains(error_of([&] { WordCnn(init, unwanted); }), "33 values of word vectors are given"));
-    CHECK(contains(error_of([&] { WordCnn(init, missing); }), "the mode starts from given ones"));
-    CHECK(contains(error_of([&] { WordCnn(init, short_of); }), "32 values given for 11 vectors of 3 values"));
+    CHECK(contains(error_of([&] { WordCnn(init, unwanted); }), "33 values of word vectors, but the mode needs none"));
+    CHECK(contains(error_of([&] { WordCnn(init, missing); }), "but the mode needs given vectors"));
+    CHECK(contains(error_of([&] { WordCnn(init, short_of); }), "32 initial values, expected 11 vectors of 3 values"));
   }
 }
 

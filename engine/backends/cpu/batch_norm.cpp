@@ -36,7 +36,7 @@ struct Rows {
 // Rows whose sums are kept in f32; beyond that, sums are added up in double.
 constexpr int64_t kBlockRows = 128;
 
-// Two sums for each channel.
+// Two sums per channel.
 struct BlockSums {
   explicit BlockSums(int64_t channels) : first(static_cast<size_t>(channels)), second(static_cast<size_t>(channels)) {}
 
@@ -75,7 +75,7 @@ void for_each_block(int64_t begin, int64_t end, const Body& body) {
 struct Moments {
   explicit Moments(int64_t channels) : mean(static_cast<size_t>(channels)), squares(static_cast<size_t>(channels)) {}
 
-  // Joins those of `count` other rows (Chan, Golub, LeVeque, Updating Formulae, 1979).
+  // Adds the moments of `count` other rows (Chan, Golub, LeVeque, Updating Formulae, 1979).
   void join(size_t channel, double count, double other_mean, double other_squares) {
     const double share = count / (rows + count), difference = other_mean - mean[channel];
     mean[channel] += difference * share;
@@ -86,8 +86,8 @@ struct Moments {
   std::vector<double> mean, squares;
 };
 
-// One pass: of each block, sums of x - m and of its square, m being near the mean, so that nothing cancels: the mean of
-// the blocks before, and for the first block its own.
+// One pass: per block, the sums of x - m and of its square, where m is close to the mean, which avoids cancellation:
+// the mean of the earlier blocks, and for the first block its own.
 template <class T>
 Moments moments_of(const T* x, int64_t channels, int64_t begin, int64_t end) {
   Moments moments(channels);
@@ -164,7 +164,7 @@ void normalise(const Tensor& x, const float* mean, const float* factor, const fl
   });
 }
 
-// The gradient that the activation lets through, as both passes backward read it.
+// The gradient that the activation lets through, as both passes of the gradient read it.
 template <class T>
 struct PassedGradient {
   template <class Value>
@@ -207,7 +207,7 @@ void sum_gradients(const Rows& rows, const PassedGradient<T>& g, const T* x, con
     }
 }
 
-// dx = factor * (g - offset - (x - mean) * slope); without moments that move, factor * g.
+// dx = factor * (g - offset - (x - mean) * slope); where the moments are constants, factor * g.
 template <class T>
 void input_gradient(const Rows& rows, const PassedGradient<T>& g, const T* x, const float* mean, const float* factor,
                     const float* offset, const float* slope, bool moving, T* dx) {

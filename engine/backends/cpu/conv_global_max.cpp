@@ -1,5 +1,5 @@
-// A convolution's maximum over all places: oneDNN's convolution and a pass that keeps each filter's largest value; the
-// gradients are sums of few rows, split over threads so that each sum has one owner and one order.
+// A convolution's maximum over all positions: oneDNN's convolution, and a pass that finds each filter's largest value.
+// The gradients are sums of few rows, divided among threads so that one thread computes each sum, in a fixed order.
 #include <algorithm>
 #include <vector>
 
@@ -14,7 +14,7 @@ using cpu::parallel_for;
 
 namespace {
 
-// What a filter's window at a place covers, as runs of neighbouring elements.
+// The elements that a filter's window covers, as contiguous runs.
 struct WindowRuns {
   WindowRuns(const Shape& x, const Shape& w, const Conv2dParams& params)
       : height(x[1]),
@@ -49,7 +49,7 @@ struct WindowRuns {
   Conv2dParams p;
 };
 
-// y[o] = the largest of values[spot, o], the first among equals, NaN before any number; where[o] = its spot.
+// y[o] = the largest of values[spot, o], the first of equal ones; NaN before any number; where[o] = its spot.
 template <class T>
 void maxima(const T* values, int64_t spots, int64_t filters, bool relu, float* best, T* y, int32_t* where) {
   for (int64_t o = 0; o < filters; ++o) best[o] = widen(values[o]);
@@ -76,7 +76,7 @@ void add_scaled(float factor, const T* row, int64_t count, float* sums) {
   for (int64_t i = 0; i < count; ++i) sums[i] += factor * widen(row[i]);
 }
 
-// dx[n, ...] = the filters' windows, each times its gradient, where they lay.
+// dx[n, ...] = the sum of the filters, each times its gradient, at their positions.
 template <class T>
 void sum_inputs(const Tensor& grad, const Tensor& places, const Tensor& w, const WindowRuns& runs, const Tensor& dx) {
   const int64_t filters = w.dim(0), filter_size = w.numel() / filters, image_size = dx.numel() / dx.dim(0);
@@ -98,7 +98,7 @@ void sum_inputs(const Tensor& grad, const Tensor& places, const Tensor& w, const
   });
 }
 
-// dw[o, ...] = the images' windows, each times its gradient; db[o] = the gradients' sum.
+// dw[o, ...] = the sum of the images' windows, each times its gradient; db[o] = the sum of the gradients.
 template <class T>
 void sum_weights(const Tensor& grad, const Tensor& places, const Tensor& x, const WindowRuns& runs, const Tensor& dw,
                  const Tensor& db) {

@@ -173,7 +173,7 @@ namespace {
 // A register of 64-bit lanes (GCC's and Clang's vector types), of which Philox uses the lower halves.
 using Lanes = uint64_t __attribute__((vector_size(cpu::kVectorBytes)));
 constexpr int kBlockLanes = cpu::kVectorBytes / 8;
-constexpr int kGroups = 2;                      // registers in flight, so that one's multiplications hide the other's
+constexpr int kGroups = 2;                      // registers in flight, to hide the latency of multiplications
 constexpr int kBlocks = kBlockLanes * kGroups;  // Philox blocks side by side
 constexpr int64_t kWords = 4 * kBlocks;         // the words they make
 
@@ -191,7 +191,7 @@ inline Lanes interleave(Lanes a, Lanes b, size_t first) {
   return __builtin_shuffle(a, b, std::bit_cast<Lanes>(chosen));
 }
 
-// a * b of the lower halves. (There is an instruction for it, which GCC 12 does not find by itself.)
+// a * b of the lower halves, by an instruction that GCC 12 does not choose by itself.
 inline Lanes multiply(Lanes a, uint64_t b) {
 #if defined(__AVX512F__)
   return reinterpret_cast<Lanes>(
@@ -247,7 +247,7 @@ void CpuBackend::dropout(const Tensor& x, double p, const RandomKey& key, const 
     const T* in = x.data<T>();
     T* out = y.data<T>();
     parallel_for((count + kWords - 1) / kWords, kWords * 4, [=, &key](int64_t begin, int64_t end) {
-      // Local, so that the compiler knows that no store changes them, and the loop below becomes vector code.
+      // Local variables, so that the compiler knows that no store changes them and vectorises the loop.
       const auto threshold = static_cast<float>(p);
       const auto scale = static_cast<float>(1.0 / (1.0 - p));
       alignas(64) uint32_t words[kWords];
@@ -256,7 +256,7 @@ void CpuBackend::dropout(const Tensor& x, double p, const RandomKey& key, const 
         const int64_t first = part * kWords;
         const int64_t size = std::min(kWords, count - first);
         for (int64_t i = 0; i < size; ++i) {
-          // A mask of bits: of a choice GCC makes a branch around the product, and no vector code without AVX-512.
+          // A bit mask: without AVX-512 GCC compiles a conditional to a branch and does not vectorise.
           const uint32_t kept = unit_float(words[i]) >= threshold ? ~0u : 0u;
           words[i] = std::bit_cast<uint32_t>(widen(in[first + i]) * scale) & kept;
         }

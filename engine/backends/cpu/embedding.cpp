@@ -1,4 +1,4 @@
-// Table look-ups, split over threads.
+// Table lookups, divided among threads.
 #include <algorithm>
 
 #include "engine/backends/cpu/backend.h"
@@ -23,7 +23,7 @@ void look_up(const Tensor& table, const Tensor& indices, const Tensor& y) {
   });
 }
 
-// Sums in f32. Each thread owns a range of rows, and passes over all indices.
+// Sums in f32. Each thread computes a range of rows and reads all indices.
 template <class T>
 void sum_rows(const Tensor& grad, const Tensor& indices, const Tensor& dtable) {
   const int64_t width = dtable.dim(1);

@@ -29,7 +29,7 @@ void CpuBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool
 
 namespace {
 
-// Where LAPACKE reports a bad argument (a NaN among them); a positive `info` is the caller's to read.
+// Throws Error where LAPACKE reports a bad argument, NaN included; a positive `info` is left to the caller.
 void check_lapack(const char* call, lapack_int info, int64_t size) {
   check(info >= 0, "log_abs_det: {} on a {} x {} matrix rejected argument {}; the matrix holds a NaN or an infinity",
         call, size, size, -info);
@@ -51,7 +51,7 @@ LuFactors factorize(std::vector<double> matrix, int64_t size) {
   return lu;
 }
 
-// The sign of the determinant: of the diagonal's product, turned with every row exchange. 0 where singular.
+// The sign of the determinant: that of the diagonal's product, negated by each row exchange. 0 where singular.
 double sign_of(const LuFactors& lu) {
   double sign = lu.singular ? 0.0 : 1.0;
   const size_t size = lu.pivots.size();

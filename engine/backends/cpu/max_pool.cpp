@@ -1,6 +1,6 @@
-// oneDNN's max pooling drops NaN (a window of NaN gives -3.4e38), so that a network that has diverged looks healthy
-// from the first pooling on. This one keeps NaN, as PyTorch does, and takes a fused ReLU; alone on one thread it is
-// slower (0.44 and 0.48 ms a pass forward and backward at 128 x 24 x 24 x 16, against 0.29 and 0.36).
+// oneDNN's max pooling loses NaN (a window of NaN gives -3.4e38), so that a network that has diverged looks healthy.
+// This code keeps NaN, as PyTorch does, and fuses a ReLU. On one thread it is slower: 0.44 ms forward and 0.48 ms
+// backward at 128 x 24 x 24 x 16, against 0.29 and 0.36.
 #include "engine/backends/cpu/max_pool.h"
 
 #include <algorithm>
@@ -23,7 +23,7 @@ using Bytes = uint8_t __attribute__((vector_size(kLanes)));
 template <class Value>
 using PlacesOf = std::conditional_t<std::is_same_v<Value, Floats>, Ints, int32_t>;
 
-// Bytes as integers. (A loop: the compiler widens it in one instruction, but not __builtin_convertvector.)
+// Bytes as integers, in a loop: GCC compiles it to one instruction, and __builtin_convertvector not.
 template <class Value>
 PlacesOf<Value> load_places(const uint8_t* from) {
   if constexpr (std::is_same_v<Value, Floats>) {
@@ -81,7 +81,7 @@ inline void for_each_cell(const Window& w, int kernel_w, Float* image, int64_t w
       body(first + (kh * width + kw) * channels, static_cast<int32_t>(kh * kernel_w + kw));
 }
 
-// The place of a maximum that a ReLU has set to 0.
+// Marks a maximum that a ReLU has set to 0.
 constexpr int32_t kStopped = 255;
 
 // The maximum of one window and its place, for the kLanes channels (or the one) that Value holds.

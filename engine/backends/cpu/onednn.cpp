@@ -14,8 +14,8 @@ using tag = memory::format_tag;
 
 namespace {
 
-// ---- What differs between oneDNN 2 and 3. The first describes an operation and then asks for a primitive of it; the
-// second asks in one step. Both take the same arguments in the same order, but for a pooling's dilation.
+// ---- The differences between oneDNN 2 and 3. Version 2 has a descriptor and a primitive descriptor per operation,
+// version 3 only the latter. Both take the same arguments in the same order, except for a pooling's dilation.
 constexpr bool kHasOperationDescs = DNNL_VERSION_MAJOR < 3;
 
 template <class Operation, class... Arguments>
@@ -44,7 +44,7 @@ auto with_windows(const Geometry& g, Make&& make) {
     return make(g.stride, g.kernel, memory::dims{0, 0} /* dilation */, g.pad_begin, g.pad_end);
 }
 
-// Asks for the same bits in every run, where that can be asked for: before oneDNN 3.4 there is nothing to ask.
+// Requests the same bits in every run from oneDNN 3.4 on; earlier versions have no such option.
 template <class Attributes>
 void ask_for_repeatable_results(Attributes& attr) {
   if constexpr (requires { attr.set_deterministic(true); }) attr.set_deterministic(true);
@@ -81,7 +81,7 @@ struct ConvGeometry {
   memory::dims stride, dilation, pad_begin, pad_end;
 };
 
-// oneDNN counts dilation from 0 and takes the padding at the end by itself: what the output's extent implies.
+// oneDNN counts dilation from 0. The padding at the end follows from the output's extent.
 ConvGeometry geometry_of(const Convolution& conv) {
   const auto& [x, w, y, p, bias, dtype] = conv;
   const auto pad_end = [](int64_t in, int64_t out, int64_t kernel, int stride, int dilation, int pad) {
@@ -135,16 +135,16 @@ struct ProductPart {
   int64_t a = 0, b = 0, bias = 0, y = 0;  // its first elements
 };
 
-// A product below this many multiplications is not worth waking the threads for.
+// With fewer multiplications than this, waking the threads costs more than it saves.
 constexpr int64_t kParallelMultiplications = 1 << 17;
 
-// Into how many parts, decided by its size and the number of threads alone.
+// The number of parts, which depends only on the product's size and the number of threads.
 int64_t parts_of(const Product& p) {
   if (p.batch * p.m * p.n * p.k < kParallelMultiplications) return 1;
   return std::min({cpu::num_threads(), p.batch > 1 ? p.batch : std::max(p.m, p.n), cpu::ThreadPool::kMaxParts});
 }
 
-// The longer side of y is cut, so that the smaller factor is the one that every part reads.
+// The longer side of y is divided, so that every part reads the smaller factor.
 ProductPart part_of(const Product& whole, int64_t part, int64_t parts) {
   const auto begin = [=](int64_t count) { return count * part / parts; };
   const auto size = [=](int64_t count) { return count * (part + 1) / parts - count * part / parts; };
@@ -189,7 +189,7 @@ dnnl::stream& cpu_stream() {
 }
 
 bool multiplies_bf16() {
-  // Sets of instructions are masks: a set that contains AVX512_BF16, as AMX's does, has its bits.
+  // Instruction sets are bit masks: a set that contains AVX512_BF16, as AMX does, has its bits.
   const auto native = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
   static const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
   return (isa & native) == native;
@@ -358,7 +358,7 @@ const Products::Cached& Products::cached(const Product& product) {
 void Products::run(Backend& backend, const Product& product, const Tensor& a, const Tensor& b, const Tensor& bias,
                    const Tensor& y) {
   const int64_t parts = parts_of(product);
-  std::vector<const Cached*> primitives;  // before the threads begin, who may not change the cache
+  std::vector<const Cached*> primitives;  // looked up before the threads begin, which must not change the cache
   for (int64_t part = 0; part < parts; ++part) primitives.push_back(&cached(part_of(product, part, parts).product));
   cpu::ThreadPool::instance().run(parts, [&](int64_t part) {
     const ProductPart p = part_of(product, part, parts);

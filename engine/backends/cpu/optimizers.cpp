@@ -34,7 +34,7 @@ void for_each_share(std::span<const Slot> slots, const Update& update) {
 
 }  // namespace
 
-// The formulas stand at SgdParams in engine/backend.h.
+// SgdParams (engine/kernel_params.h) has the formulas.
 void CpuBackend::sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) {
   if (!all_f32(slots)) return ReferenceBackend::sgd_step(slots, params);
   const auto lr = static_cast<float>(params.lr);
@@ -57,7 +57,7 @@ void CpuBackend::sgd_step(std::span<const SgdSlot> slots, const SgdParams& param
   });
 }
 
-// The formulas stand at AdamParams in engine/backend.h.
+// AdamParams (engine/kernel_params.h) has the formulas.
 void CpuBackend::adam_step(std::span<const AdamSlot> slots, const AdamParams& params) {
   if (!all_f32(slots)) return ReferenceBackend::adam_step(slots, params);
   const auto t = static_cast<double>(params.step);

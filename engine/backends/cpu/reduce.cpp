@@ -16,7 +16,7 @@ using cpu::parallel_for;
 
 namespace {
 
-// x seen as (outer, reduced, inner), the middle one being reduced.
+// x viewed as (outer, reduced, inner); the middle axis is reduced.
 struct Block {
   int64_t outer = 1, reduced = 1, inner = 1;
 };
@@ -33,7 +33,7 @@ std::optional<Block> reduced_block(const Shape& x, const Shape& y) {
   return block;
 }
 
-// total[i] += sum over rows of x[row, i], the rows being `inner` long. Sums are kept in double.
+// total[i] += sum over rows of x[row, i], where a row has `inner` elements. Sums are in double.
 template <class T>
 void add_rows(const T* x, int64_t rows, int64_t inner, double* total) {
   for (int64_t row = 0; row < rows; ++row)
@@ -53,7 +53,7 @@ template <class T>
 using Combine = void (*)(const T*, int64_t, int64_t, double*);
 
 // The reduction of `rows` rows into total (inner). Where `split`, over threads: each reduces a range, then the ranges'
-// results are combined in order, so that the result depends on the number of threads alone.
+// results are combined in order, so that the result depends only on the number of threads.
 template <class T>
 void reduce_rows(Combine<T> combine, bool is_max, bool split, const T* x, int64_t rows, int64_t inner, double* total) {
   const double start = is_max ? -std::numeric_limits<double>::infinity() : 0.0;

@@ -22,15 +22,15 @@ namespace {
 using std::chrono::nanoseconds;
 
 constexpr nanoseconds kSpin = std::chrono::microseconds(200);  // longer than most pauses between two kernels
-constexpr nanoseconds kTurn = std::chrono::milliseconds(1);    // of computing, after which a thread offers its core
-constexpr nanoseconds kWatch = std::chrono::milliseconds(50);  // between two looks at how much the caller runs
+constexpr nanoseconds kTurn = std::chrono::milliseconds(1);    // of computing, after which a thread yields its core
+constexpr nanoseconds kWatch = std::chrono::milliseconds(50);  // between two checks of how much the caller runs
 constexpr double kMostlyRuns = 0.65;                           // of the time
 constexpr nanoseconds kActive = std::chrono::minutes(5);       // libgomp's time for OMP_WAIT_POLICY=active
-constexpr int64_t kSpinNanoseconds = 10;                       // libgomp reckons with 100,000 spins per millisecond
+constexpr int64_t kSpinNanoseconds = 10;                       // libgomp assumes 100,000 spins per millisecond
 
 thread_local bool computing_part = false;
 
-// For how long a thread that waits looks again and again before it sleeps.
+// How long a waiting thread spins before it sleeps.
 nanoseconds spin_time() {
   if (const char* count = std::getenv("GOMP_SPINCOUNT")) {
     char* end = nullptr;
@@ -52,7 +52,7 @@ nanoseconds spin_time() {
   return kSpin;
 }
 
-// Tells the processor that this is a loop that waits.
+// Tells the processor that this loop only waits.
 void pause() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -72,7 +72,7 @@ void await_change(const std::atomic<uint32_t>& value, uint32_t old) {
   while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
 }
 
-// Puts this thread where OpenMP would put its thread number `index`, where the user asks for places.
+// Binds this thread to the place of OpenMP's thread number `index`, where the user sets places.
 void bind_to_place(int index) {
   const int places = omp_get_num_places();
   if (omp_get_proc_bind() == omp_proc_bind_false || places < 1) return;
@@ -82,10 +82,11 @@ void bind_to_place(int index) {
   cpu_set_t mask;
   CPU_ZERO(&mask);
   for (const int core : cores) CPU_SET(static_cast<size_t>(core), &mask);
-  pthread_setaffinity_np(pthread_self(), sizeof mask, &mask);  // a place that is gone leaves the thread where it is
+  pthread_setaffinity_np(pthread_self(), sizeof mask,
+                         &mask);  // fails where the place no longer exists, and the thread stays unbound
 }
 
-// The cores of this process; with places, OpenMP has bound the first thread to its own already.
+// The cores of this process; with places, OpenMP has already bound the first thread to its own.
 int available_cores() {
   if (omp_get_proc_bind() == omp_proc_bind_false) return usable_cores();
   return std::max(omp_get_num_procs(), omp_get_num_places());
@@ -113,7 +114,7 @@ void ThreadPool::start_threads() {
   try {
     for (; started_ + 1 < executors_; ++started_) std::thread([this, i = started_ + 1] { serve(i); }).detach();
   } catch (const std::system_error&) {
-    executors_ = started_ + 1;  // the system gives no more: those that run share the work
+    executors_ = started_ + 1;  // the system starts no more: those that run share the work
   }
 }
 
@@ -123,7 +124,7 @@ bool ThreadPool::claim(int64_t part, uint64_t number) {
   return last < number && taken.compare_exchange_strong(last, number, std::memory_order_acquire);
 }
 
-// Computes what nobody has taken, from part `first` on, so that threads begin at different places, and each where it
+// Computes parts that no thread has taken, from part `first` on. Threads begin at different parts, and each where it
 // began the last time: what it wrote then may still be in its cache.
 void ThreadPool::take_parts(uint64_t open, int64_t first) {
   const uint64_t number = open >> 16;
@@ -143,9 +144,9 @@ void ThreadPool::take_parts(uint64_t open, int64_t first) {
   computing_part = false;
 }
 
-// A thread whose time is up while it computes keeps the caller waiting for its next turn. Where others want its core,
-// it had better offer it between two kernels: the caller goes on alone. (Where nobody does, that costs a microsecond.)
-// Not so where the caller shares its own core too: then each of them needs all the time that it gets.
+// A thread whose time slice ends while it computes makes the caller wait for its next slice. So where others need its
+// core, a thread yields between two kernels, and the caller goes on alone; where none does, yielding costs a
+// microsecond. It does not yield where the caller shares its own core too: then each thread needs all the time it gets.
 void ThreadPool::serve(int index) {
   bind_to_place(index);
   omp_set_num_threads(1);  // for what oneDNN does on this thread
@@ -175,7 +176,7 @@ void ThreadPool::watch_caller() {
   watched_ = now;
 }
 
-// Lets the pool's threads at the work, and wakes those that sleep.
+// Opens the work to the pool's threads, and wakes those that sleep.
 void ThreadPool::open(int64_t parts) {
   unfinished_.store(static_cast<uint32_t>(parts), std::memory_order_relaxed);
   const uint64_t number = (open_.load(std::memory_order_relaxed) >> 16) + 1;

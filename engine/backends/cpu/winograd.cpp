@@ -48,8 +48,8 @@ struct Images {
   int64_t height, width, channels;
 };
 
-// The 36 matrices (tiles or output channels, channels) that the products take and give, as one tensor. They lie a cache
-// line more than their size apart, or every store of a transform would go to the same set of the cache.
+// The 36 matrices (tiles or output channels, channels) that the products take and give, as one tensor. They are one
+// cache line more than their size apart: otherwise all stores of a transform would map to the same set of the cache.
 struct Matrices {
   Matrices(Backend& backend, int64_t rows, int64_t columns_)
       : columns(columns_),
@@ -66,9 +66,9 @@ struct Matrices {
   Tensor values;
 };
 
-// Tiles are done a chunk at a time, so that what becomes of them stays in the cache between the steps.
+// Tiles are processed in chunks, whose intermediate values stay in the cache between the steps.
 constexpr int64_t kChunkBytes = 4 << 20;
-constexpr int64_t kMinTiles = 128;  // below that the products are too thin
+constexpr int64_t kMinTiles = 128;  // with fewer the products are too narrow
 
 // Calls body(first, count) for each chunk of tiles, of equal sizes but for the last.
 template <class Body>
@@ -79,7 +79,7 @@ void for_each_chunk(const Tiles& tiles, int64_t channels, const Body& body) {
   for (int64_t first = 0; first < tiles.count; first += size) body(first, std::min(size, tiles.count - first));
 }
 
-// What a tile's transform costs against a simple element, roughly, for each channel.
+// The approximate cost of a tile's transform per channel, relative to an addition.
 constexpr int64_t kTransformCost = 100;
 
 // The matrices of tiles first .. first + count - 1: M (the window) M^T, read beyond the image's edge as 0.

@@ -1,5 +1,5 @@
 // The arithmetic of Winograd's minimal filtering F(4 x 4, 3 x 3): a tile of 4 x 4 outputs of a convolution with a 3 x 3
-// kernel by 36 products in place of 144. (Winograd, Arithmetic Complexity of Computations, 1980; Lavin and Gray, Fast
+// kernel from 36 products instead of 144. (Winograd, Arithmetic Complexity of Computations, 1980; Lavin and Gray, Fast
 // Algorithms for Convolutional Neural Networks, 2016.)
 //
 // In one dimension, where 4 outputs y of a kernel g of 3 read 6 inputs d:

@@ -47,20 +47,20 @@ std::optional<size_t> CudaBackend::free_memory() const {
   return free;
 }
 
-// By way of page-locked memory and a stream of its own. The copy waits for the kernels queued before it, which may
-// still use the block's former contents, and the kernels queued after it wait for the copy.
+// Uses page-locked memory and a separate stream. The copy waits for the kernels queued before it, which may still use
+// the block's previous contents, and the kernels queued after it wait for the copy.
 void CudaBackend::copy_from_host(void* device_data, const void* host_data, size_t bytes) {
   if (bytes == 0) return;
   Context& context = *context_;
   check(context.recorder != std::this_thread::get_id(),
-        "capture: {} bytes were to be copied from the host within a recorded step", bytes);
+        "capture: {} bytes cannot be copied from the host within a recorded step", bytes);
   const std::scoped_lock lock(context.copying);
   std::erase_if(context.in_flight, [&](const Context::InFlight& copy) {
     if (cudaEventQuery(copy.done.get()) != cudaSuccess) return false;
     context.pinned.deallocate(copy.data, copy.bytes);
     return true;
   });
-  cudaGetLastError();  // "not ready" is no error
+  cudaGetLastError();  // clears "not ready", which is not an error
   void* staging = context.pinned.allocate(bytes);
   std::memcpy(staging, host_data, bytes);
   check_cuda(cudaEventRecord(context.kernels_queued.get(), context.stream.get()), "cudaEventRecord");
@@ -75,7 +75,7 @@ void CudaBackend::copy_from_host(void* device_data, const void* host_data, size_
 void CudaBackend::copy_to_host(void* host_data, const void* device_data, size_t bytes) {
   if (bytes == 0) return;
   check(context_->recorder != std::this_thread::get_id(),
-        "capture: {} bytes were to be copied to the host within a recorded step", bytes);
+        "capture: {} bytes cannot be copied to the host within a recorded step", bytes);
   void* staging = context_->pinned.allocate(bytes);
   check_cuda(cudaMemcpyAsync(staging, device_data, bytes, cudaMemcpyDeviceToHost, context_->stream.get()),
              fmt::format("cudaMemcpyAsync of {} bytes to the host", bytes));

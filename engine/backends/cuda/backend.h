@@ -1,5 +1,5 @@
 // The cuda backend: cuDNN for convolution, cuBLASLt for matmul, cuSOLVER for large factorisations, and the kernels of
-// kernels/ for the rest. All work is queued on one stream and nothing waits for it but copies to the host.
+// kernels/ for the rest. All work is queued on one stream and only copies to the host wait for it.
 #pragma once
 
 #include <memory>
@@ -20,6 +20,7 @@ class CudaBackend : public Backend, public DeviceFeatures {
   static std::string unavailable();
 
   Device device() const override { return Device::cuda; }
+  DeviceFeatures& features() override { return *this; }
   void set_allow_tf32(bool allow) override;
   // Tensor cores multiply bf16 from compute capability 8.0 on.
   void check_bf16() const override;
@@ -29,7 +30,7 @@ class CudaBackend : public Backend, public DeviceFeatures {
   void* allocate(size_t bytes) override;
   void deallocate(void* data, size_t bytes) noexcept override;
   MemoryStats memory_stats() const override;
-  // Returns once the host's values are read: they may change afterwards. The device's work queued later sees the copy.
+  // Returns when the host's values have been read and may change. Work queued on the device later sees the copy.
   void copy_from_host(void* device_data, const void* host_data, size_t bytes) override;
   void copy_to_host(void* host_data, const void* device_data, size_t bytes) override;
   void copy(void* to, const void* from, size_t bytes) override;

@@ -1,4 +1,4 @@
-// What the cuda backend's kernels share. For this folder alone.
+// What the cuda backend's kernels share. Only this folder includes it.
 #pragma once
 
 #include <atomic>
@@ -17,14 +17,14 @@
 
 namespace cofactor {
 
-// A matrix product as cuBLASLt runs it: chosen once for its shapes.
+// A matrix product in cuBLASLt, whose algorithm is chosen once per shape.
 struct MatmulPlan {
   cublasLtMatmulAlgo_t algorithm{};
   size_t workspace_bytes = 0;
 };
 
 struct CudaBackend::Context {
-  // Runs a convolution by cuDNN; false where cuDNN has no engine that is allowed.
+  // Runs a convolution with cuDNN; false where cuDNN has no allowed engine.
   bool convolve(const cudnn::ConvProblem& problem, const Tensor& x, const Tensor& w, const Tensor& y);
   // y (M, N) = op(a) op(b) + bias by cuBLASLt; a bias beside anything but f32 is left out, and false returned.
   bool multiply(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
@@ -33,7 +33,7 @@ struct CudaBackend::Context {
   void factorize(const Tensor& a, const Tensor& pivots, const Tensor& info);
 
   cuda::Stream stream = cuda::make_stream();        // kernels
-  cuda::Stream copies = cuda::make_stream();        // batches that arrive
+  cuda::Stream copies = cuda::make_stream();        // copies of batches from the host
   cuda::Event kernels_queued = cuda::make_event();  // a copy waits for the kernels before it
   CapturePools device{cuda::device_memory(stream.get()), cuda::arena_memory};
   MemoryPool pinned{cuda::pinned_memory()};
@@ -50,12 +50,12 @@ struct CudaBackend::Context {
   cuda::CudnnHandle cudnn = cuda::make_cudnn(stream.get());
   cuda::CublasLtHandle cublas = cuda::make_cublas();
   cuda::CusolverHandle cusolver = cuda::make_cusolver(stream.get());
-  // Plans by what decides them. No plan: cuDNN has no engine that is allowed.
+  // Plans by convolution. No plan: cuDNN has no allowed engine.
   std::map<std::vector<int64_t>, std::optional<cudnn::Plan>> convolutions;
   std::map<std::vector<int64_t>, MatmulPlan> products;
   bool allow_tf32 = false;
 
-  // While a step is recorded: where its kernels will read what changes from replay to replay, on the device.
+  // While a step is recorded: the device address from which its kernels read the values that differ between replays.
   const StepValues* step_values = nullptr;
 };
 

@@ -1,4 +1,4 @@
-// A convolution's maximum over all places: cuDNN's convolution, and the kernels of kernels/conv_global_max.h.
+// A convolution's maximum over all positions: cuDNN's convolution, and the kernels of kernels/conv_global_max.h.
 #include "engine/backends/cuda/kernels/conv_global_max.h"
 
 #include "engine/backends/cuda/context.h"

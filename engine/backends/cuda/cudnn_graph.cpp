@@ -30,7 +30,7 @@ Descriptor channels_last(Operand id, const Shape& shape, DType dtype) {
   return tensor;
 }
 
-// What the last window reads beyond the image, so that the output has the extent that is asked for.
+// The padding at the end that gives the output the requested extent.
 int64_t padding_after(int64_t in, int64_t out, int64_t kernel, int stride, int pad, int dilation) {
   return std::max<int64_t>(0, (out - 1) * stride + (kernel - 1) * dilation + 1 - in - pad);
 }
@@ -114,7 +114,7 @@ constexpr auto kGraphHandle = CUDNN_ATTR_OPERATIONGRAPH_HANDLE;
 constexpr auto kPlanHandle = CUDNN_ATTR_EXECUTION_PLAN_HANDLE;
 #pragma GCC diagnostic pop
 
-// The engine configurations that cuDNN's heuristics name for a graph in one mode, best first.
+// The engine configurations that cuDNN's heuristics list for a graph in one mode, best first.
 std::vector<Descriptor> engine_configs(const Descriptor& graph, cudnnBackendHeurMode_t mode) {
   Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
   heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph)

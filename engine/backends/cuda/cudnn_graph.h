@@ -1,6 +1,6 @@
 // cuDNN's graph API (cudnn_backend.h) as far as convolutions need it. The fixed-function calls are deprecated since
-// cuDNN 9; here an operation is described, cuDNN's heuristics name engines for it, best first, and the first that is
-// deterministic and within the allowed precision becomes a plan.
+// cuDNN 9; here an operation is described, cuDNN's heuristics list engines for it, best first, and the first one that
+// is deterministic and of an allowed precision becomes a plan.
 #pragma once
 
 #include <cudnn_backend.h>
@@ -40,7 +40,7 @@ class Descriptor {
   Descriptor& set_values(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t count,
                          const void* values);
   void finalize();
-  // Whether cuDNN can do what the attributes ask for; anything but "not supported" is an Error.
+  // Whether cuDNN supports the attributes; anything but "not supported" is an Error.
   bool try_finalize();
 
   cudnnBackendDescriptor_t get() const { return handle_; }
@@ -55,7 +55,7 @@ enum Operand : int64_t { kX = 1, kW = 2, kY = 3 };
 
 enum class ConvKind { forward, input_gradient, weight_gradient };
 
-// What decides a convolution's plan.
+// The key of a convolution's plan.
 struct ConvProblem {
   ConvKind kind;
   Shape x, w, y;  // NHWC, OHWI, NHWC
@@ -80,7 +80,7 @@ class Plan {
   std::string engine_;
 };
 
-// Nothing where cuDNN has no engine that is deterministic and in the precision asked for.
+// Nothing where cuDNN has no deterministic engine in the requested precision.
 std::optional<Plan> plan_convolution(cudnnHandle_t handle, const ConvProblem& problem);
 
 }  // namespace cofactor::cudnn

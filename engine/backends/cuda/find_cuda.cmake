@@ -1,29 +1,29 @@
 # Looks for the CUDA Toolkit (cuBLAS, cuSOLVER, CUB) and cuDNN 9. Where both are there COFACTOR_HAS_CUDA is on; else it
 # says what it found, and the build goes on without. Included at the top, since a language belongs to the whole project.
-find_program(nvcc nvcc PATHS /usr/local/cuda/bin $ENV{CUDA_HOME}/bin)
-if(NOT nvcc)
+find_program(COFACTOR_NVCC nvcc PATHS /usr/local/cuda/bin $ENV{CUDA_HOME}/bin)
+if(NOT COFACTOR_NVCC)
   message(STATUS "cuda backend: off, not found: nvcc (CUDA Toolkit)")
   return()
 endif()
-execute_process(COMMAND ${nvcc} --version OUTPUT_VARIABLE version)
+execute_process(COMMAND ${COFACTOR_NVCC} --version OUTPUT_VARIABLE version)
 string(REGEX MATCH "release ([0-9]+)\\.([0-9]+)" version "${version}")
 if(CMAKE_MATCH_1 LESS 12)  # C++20
-  message(STATUS "cuda backend: off, ${nvcc} is of ${version}, and 12 is the least that compiles C++20")
+  message(STATUS "cuda backend: off, ${COFACTOR_NVCC} is ${version}; C++20 needs 12 or later")
   return()
 endif()
 
 # cuDNN: beside the toolkit, in the system's folders, or in Python's wheels (pip install nvidia-cudnn-cu13).
-find_program(python NAMES python3 python)
-if(python)
-  execute_process(COMMAND ${python} -c "import nvidia.cudnn as c; print(list(c.__path__)[0])"
+find_program(COFACTOR_PYTHON NAMES python3 python)
+if(COFACTOR_PYTHON)
+  execute_process(COMMAND ${COFACTOR_PYTHON} -c "import nvidia.cudnn as c; print(list(c.__path__)[0])"
                   OUTPUT_VARIABLE wheel OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 endif()
-get_filename_component(toolkit ${nvcc} REALPATH)
+get_filename_component(toolkit ${COFACTOR_NVCC} REALPATH)
 get_filename_component(toolkit ${toolkit}/../.. ABSOLUTE)
 find_path(CUDNN_INCLUDE_DIR cudnn_backend.h HINTS ${toolkit}/include ${wheel}/include)
 find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9 HINTS ${toolkit}/lib64 ${wheel}/lib)
 if(NOT CUDNN_INCLUDE_DIR OR NOT CUDNN_LIBRARY)
-  message(STATUS "cuda backend: off, CUDA of ${version} is there, cuDNN 9 not (cudnn_backend.h, libcudnn)")
+  message(STATUS "cuda backend: off, CUDA is found, cuDNN 9 is not (cudnn_backend.h, libcudnn)")
   return()
 endif()
 file(STRINGS ${CUDNN_INCLUDE_DIR}/cudnn_version.h cudnn_version REGEX "#define CUDNN_(MAJOR|MINOR) ")
@@ -35,7 +35,7 @@ if(cudnn_major LESS 9)
   return()
 endif()
 
-# This machine's GPUs; without one Ampere, Hopper, and PTX for what comes after.
+# This machine's GPUs; without one: Ampere, Hopper, and PTX for later ones.
 if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
   execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
                   OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE failed)
@@ -46,9 +46,9 @@ if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
     string(REPLACE "\n" "-real;" found "${found}-real")
     list(REMOVE_DUPLICATES found)
   endif()
-  set(CMAKE_CUDA_ARCHITECTURES ${found} CACHE STRING "GPU architectures to compile for")
+  set(CMAKE_CUDA_ARCHITECTURES ${found})
 endif()
-set(CMAKE_CUDA_COMPILER ${nvcc})
+set(CMAKE_CUDA_COMPILER ${COFACTOR_NVCC})
 enable_language(CUDA)
 if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nvcc has C++20
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)

@@ -16,7 +16,7 @@ using cuda::DeviceLaunch;
 
 namespace {
 
-constexpr size_t kMatmulWorkspace = size_t{32} << 20;  // what cuBLAS advises for Hopper
+constexpr size_t kMatmulWorkspace = size_t{32} << 20;  // as recommended by cuBLAS for Hopper
 
 using MatmulDesc = cuda::Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
 using LayoutDesc = cuda::Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
@@ -44,8 +44,8 @@ LayoutDesc layout_of(cudaDataType_t type, const Shape& shape) {
   return LayoutDesc(layout);
 }
 
-// y^T = op(b)^T op(a)^T: b comes first, and the bias, one value a column of y, is one a row of y^T, as cuBLASLt wants
-// it.
+// y^T = op(b)^T op(a)^T: b comes first, and the bias, one value per column of y, is one per row of y^T, as cuBLASLt
+// requires.
 MatmulDesc describe(const MatmulTypes& types, bool transpose_a, bool transpose_b, const Tensor& bias) {
   cublasLtMatmulDesc_t handle = nullptr;
   check_cublas(cublasLtMatmulDescCreate(&handle, types.compute, types.scale), "cublasLtMatmulDescCreate");
@@ -62,7 +62,7 @@ MatmulDesc describe(const MatmulTypes& types, bool transpose_a, bool transpose_b
   return desc;
 }
 
-// The heuristics' first choice among algorithms whose partial sums do not meet in place.
+// The heuristics' first choice among algorithms that do not add partial sums in place.
 MatmulPlan choose(cublasLtHandle_t handle, const MatmulDesc& desc, const LayoutDesc& b, const LayoutDesc& a,
                   const LayoutDesc& y, const Shape& shape) {
   cublasLtMatmulPreference_t raw = nullptr;
@@ -125,7 +125,7 @@ bool CudaBackend::Context::multiply(const Tensor& a, bool transpose_a, const Ten
 void CudaBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
                          const Tensor& y) {
   if (y.numel() == 0) return;
-  if (a.numel() == 0) {  // sums of nothing
+  if (a.numel() == 0) {  // empty sums
     if (bias.defined()) return broadcast(bias, y);
     return fill(y, 0.0);
   }

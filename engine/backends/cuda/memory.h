@@ -9,14 +9,14 @@
 
 namespace cofactor::cuda {
 
-// Blocks from the device's stream-ordered pool, on one stream. The driver keeps what is released (the release threshold
-// is raised), so that what a pool gives back in need is there for its next request.
+// Blocks from the device's stream-ordered pool, on one stream. The driver keeps released memory (the release threshold
+// is raised) for the pool's next request.
 std::unique_ptr<MemorySource> device_memory(cudaStream_t stream);
 
 // Blocks from the driver itself, for a recording's arena: a stream-ordered request would be recorded as well.
 std::unique_ptr<MemorySource> arena_memory();
 
-// Page-locked host memory, which copies to and from the device need to run on their own.
+// Page-locked host memory, which asynchronous copies need.
 std::unique_ptr<MemorySource> pinned_memory();
 
 }  // namespace cofactor::cuda

@@ -25,8 +25,8 @@ void ReferenceBackend::copy(void* to, const void* from, size_t bytes) {
   copy_bytes(to, from, bytes);
 }
 
-// y[.., y_start + i, ..] = x[.., x_start + i, ..]: along `axis`, a slice is `length` runs of the extents behind it, and
-// it recurs once for each position of the extents before it. Bytes, so any dtype.
+// y[.., y_start + i, ..] = x[.., x_start + i, ..]: along `axis`, a slice is `length` runs of the trailing extents, and
+// it repeats once per position of the leading extents. Copies bytes, so any dtype.
 void ReferenceBackend::copy_slice(const Tensor& x, int64_t x_start, const Tensor& y, int64_t y_start, int64_t length,
                                   int axis) {
   axis = x.shape().normalize_axis(axis);

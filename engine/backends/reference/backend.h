@@ -13,6 +13,7 @@ namespace cofactor {
 class ReferenceBackend : public Backend, public DeviceFeatures {
  public:
   Device device() const override { return Device::reference; }
+  DeviceFeatures& features() override { return *this; }
   void set_allow_tf32(bool allow) override {
     check(!allow, "precision tf32: device {} has no TF32, it computes in f32", device());
   }

@@ -1,5 +1,5 @@
-// Batch normalisation. x is read as a matrix of R rows (all axes but the last) and C channels; each channel is on its
-// own.
+// Batch normalisation. x is read as a matrix of R rows (all axes but the last) and C channels; each channel is
+// independent.
 #include <cmath>
 
 #include "engine/backends/reference/backend.h"

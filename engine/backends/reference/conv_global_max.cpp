@@ -1,5 +1,5 @@
-// A convolution's maximum over all places (word convolutions end in it). With p = places[n, o] = (oh, ow), the one
-// place of image n whose value filter o's maximum is, and ih = oh * stride - pad + kh * dilation (iw likewise):
+// A convolution's maximum over all positions, the last step of word convolutions. With p = places[n, o] = (oh, ow), the
+// position in image n where filter o has its maximum, and ih = oh * stride - pad + kh * dilation (iw likewise):
 //
 //   y [n, o]             = max over (oh, ow) of conv(x, w)[n, oh, ow, o] + b[o]
 //   dx[n, ih, iw, i]    += g[n, o] * w[o, kh, kw, i]

@@ -14,7 +14,7 @@ using reference::Strides;
 
 namespace {
 
-// y[i] = x[offset of i by the strides], for any dtype.
+// y[i] = x[offset of i under the strides], for any dtype.
 void copy_strided(const Tensor& x, const Strides& strides, const Tensor& y) {
   const size_t size = size_of(x.dtype());
   const auto* from = static_cast<const std::byte*>(x.raw_data());
@@ -43,7 +43,7 @@ void ReferenceBackend::unary(UnaryOp op, const Tensor& x, double a, const Tensor
   });
 }
 
-// dx_i = op'(x_i, y_i, a) * g_i; what the formula does not read is not there, and 0 stands in for it.
+// dx_i = op'(x_i, y_i, a) * g_i; what the formula does not read is undefined, and passed as 0.
 void ReferenceBackend::unary_vjp(UnaryOp op, const Tensor& x, const Tensor& y, const Tensor& grad, double a,
                                  const Tensor& dx) {
   dispatch_floating(grad.dtype(), name_of(op), [&]<class T>() {
@@ -60,7 +60,7 @@ void ReferenceBackend::unary_vjp(UnaryOp op, const Tensor& x, const Tensor& y, c
   });
 }
 
-// y[i, j, ..] = op(a[i, j, ..], b[i, j, ..]), where an operand's index stays 0 on an axis that it has not.
+// y[i, j, ..] = op(a[i, j, ..], b[i, j, ..]), where an operand's index stays 0 on an axis that it does not have.
 void ReferenceBackend::binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y) {
   const Strides a_strides = broadcast_strides(a.shape(), y.shape());
   const Strides b_strides = broadcast_strides(b.shape(), y.shape());

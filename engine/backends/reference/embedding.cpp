@@ -1,4 +1,4 @@
-// Rows and elements picked by index.
+// Rows and elements selected by index.
 #include <cstring>
 #include <vector>
 
@@ -16,7 +16,7 @@ void ReferenceBackend::gather(const Tensor& x, const Tensor& labels, const Tenso
     std::memcpy(out + static_cast<size_t>(n) * size, in + static_cast<size_t>(n * x.dim(1) + label[n]) * size, size);
 }
 
-// dx = 0, but dx[n, labels_n] = g_n. Zero is all bits zero in every dtype.
+// dx[n, labels_n] = g_n, and 0 elsewhere, which is all bits zero in every dtype.
 void ReferenceBackend::gather_vjp(const Tensor& grad, const Tensor& labels, const Tensor& dx) {
   const size_t size = size_of(dx.dtype());
   const auto* in = static_cast<const std::byte*>(grad.raw_data());

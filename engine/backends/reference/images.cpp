@@ -1,10 +1,10 @@
-// Batches made of images that are held as bytes.
+// Batches from images that are kept as bytes.
 #include "engine/backends/reference/backend.h"
 
 namespace cofactor {
 
 // y[n, h, w, c] = byte * scale_c + shift_c, rounded once, of the byte at (row + h, column + w) of the image, or at
-// column + OW - 1 - w where the window is mirrored; 0 stands for what lies outside the image.
+// column + OW - 1 - w where the window is mirrored; pixels outside the image are 0.
 void ReferenceBackend::images_from_bytes(const Tensor& bytes, const Tensor& windows, const Tensor& scale,
                                          const Tensor& shift, const Tensor& y) {
   const int64_t height = bytes.dim(1), width = bytes.dim(2), channels = bytes.dim(3);

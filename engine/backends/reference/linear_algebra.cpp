@@ -1,5 +1,6 @@
 // Matrix product, LU and SVD. The factorisations are the textbook's (Golub & Van Loan, Matrix Computations, 4th ed.,
-// 3.4 and 8.6.3), in f64: the matrices are joint distributions of C classes, so C is small and exactness is the point.
+// 3.4 and 8.6.3), in f64: the matrices are joint distributions of C classes, so C is small, and accuracy matters more
+// than speed.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -114,8 +115,8 @@ bool orthogonalise_pair(Matrix& g, Matrix& v, size_t p, size_t q) {
   return true;
 }
 
-// Takes from column j of w its parts along the columns in `others`, twice, since once leaves rounding behind, and
-// scales it to length 1. Returns how much of a unit vector was left.
+// Subtracts from column j of w its components along the columns in `others`, twice because once leaves rounding errors,
+// and scales it to length 1. Returns the length that was left, relative to a unit vector.
 double orthonormalise_column(Matrix& w, size_t j, std::span<const size_t> others) {
   for (int pass = 0; pass < 2; ++pass) {
     for (size_t k : others) {
@@ -128,8 +129,8 @@ double orthonormalise_column(Matrix& w, size_t j, std::span<const size_t> others
   return length;
 }
 
-// Makes W of G = A V: the columns over their lengths, the longest first. A column of length 0, or so short that it is
-// nothing but rounding and points along the others, is replaced by a unit vector that they leave room for.
+// W from G = A V: the columns divided by their lengths, longest first. A column of length 0, or so short that it is
+// only rounding error and depends on the others, is replaced by a unit vector orthogonal to them.
 Matrix normalised_columns(const Matrix& g, std::span<const double> lengths) {
   const size_t n = g.n;
   std::vector<size_t> order(n);
@@ -156,7 +157,8 @@ Matrix normalised_columns(const Matrix& g, std::span<const double> lengths) {
 // One-sided Jacobi (Hestenes 1958): rotations from the right make the columns of A V orthogonal pair by pair; their
 // lengths are then the singular values, their directions W. It finds small singular values to high relative accuracy.
 Svd decompose(Matrix g) {
-  constexpr int kSweeps = 60;  // convergence is quadratic: six or so do, and rounding in null columns may never end
+  constexpr int kSweeps =
+      60;  // convergence is quadratic, about six are enough; rounding in null columns may never settle
   const size_t n = g.n;
   Matrix v(n);
   for (size_t k = 0; k < n; ++k) v(k, k) = 1.0;
@@ -229,7 +231,7 @@ void ReferenceBackend::svd_cofactor(const Tensor& u, const Tensor& det, const Te
 
   const Svd svd = decompose(std::move(a));
   const double sign = factorise(svd.w).sign * factorise(svd.v).sign;
-  double product = sign * unit;  // of everything but one unit; that one follows below
+  double product = sign * unit;  // of everything but one unit, which is multiplied in below
   for (size_t k = 0; k < n; ++k) product *= svd.s[k] * (k > 0 ? unit : 1.0);
   *det.data<double>() = product;
   std::fill_n(out, n * n, 0.0);

@@ -16,7 +16,7 @@ struct Span {
   int64_t cells() const { return end - begin; }
 };
 
-// Window i of n over `extent` cells, cut to the image.
+// Window i of n over `extent` cells, clipped to the image.
 Span window(int64_t i, int64_t n, int64_t extent, bool adaptive, int kernel, int stride, int pad) {
   if (adaptive) return {i * extent / n, ((i + 1) * extent + n - 1) / n};
   const int64_t begin = i * stride - pad;
@@ -41,8 +41,8 @@ double divisor(const Pool2dParams& p, Span rows, Span columns) {
   return static_cast<double>(whole ? int64_t{p.kernel_h} * p.kernel_w : rows.cells() * columns.cells());
 }
 
-// y[n, oh, ow, c] = max of x[n, ih, iw, c] over the window. The first among equals wins; a NaN wins over any number.
-// With ReLU, max(y, 0). `places`, where there is one, keeps the winner's ih * W + iw, or -1 where no gradient passes.
+// y[n, oh, ow, c] = max of x[n, ih, iw, c] over the window. Of equal values the first wins; NaN wins over any number.
+// With ReLU, max(y, 0). `places`, unless null, gets the winner's ih * W + iw, or -1 where no gradient passes.
 template <class T>
 void max_pool(const Tensor& x, const Pool2dParams& params, const Tensor& y, int32_t* places) {
   const int64_t height = x.dim(1), width = x.dim(2), channels = x.dim(3);

@@ -1,4 +1,4 @@
-// Reductions, and the softmax, which is one reduction after another.
+// Reductions, and softmax, which consists of reductions.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -13,8 +13,8 @@ using reference::broadcast_strides;
 using reference::offset_of;
 using reference::Strides;
 
-// y[i, 0, k] = sum_j x[i, j, k], say, for any set of axes: each element of x is added to the element of y that x's
-// place falls on when the reduced axes are ignored. The mean divides by their extents' product; the max starts at
+// y[i, 0, k] = sum_j x[i, j, k], say, for any set of axes: each element of x is added to the element of y at
+// its position without the reduced axes. The mean divides by their extents' product; the max starts at
 // -infinity and is NaN from the first NaN on.
 void ReferenceBackend::reduce(ReduceOp op, const Tensor& x, const Tensor& y) {
   const Strides y_strides = broadcast_strides(y.shape(), x.shape());

@@ -17,7 +17,7 @@ using namespace cofactor::testing;
 
 namespace {
 
-// A folder of images and one for caches; scans are as they were before, afterwards.
+// A folder of images and one for caches. Restores the setup of scans at the end.
 class ScanPlace {
  public:
   ScanPlace() {
@@ -35,7 +35,7 @@ class ScanPlace {
     set_up_scans({});
   }
 
-  // As a new process of a program with this decoder would begin.
+  // The state of a new process of a program with this decoder.
   void start(const std::string& reader) {
     forget_content_caches();
     set_up_scans({.folders = {folder_ / "nowhere/below", folder_ / "cache"}, .reader = reader, .progress = {}});
@@ -45,7 +45,7 @@ class ScanPlace {
     for (const auto& entry : std::filesystem::directory_iterator(folder_ / "cache")) return entry.path();
     return {};
   }
-  // How many of the images the cache knows.
+  // The number of images that the cache knows.
   int known() const {
     int count = 0;
     for (const std::string& name : list_.names) {
@@ -67,7 +67,7 @@ void settle() {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("checksum: tells contents apart and reads its own text") {
+  TEST_CASE("checksum: contents are distinguished and texts are parsed") {
     CHECK(checksum_of("a") != checksum_of("b"));
     Checksum one, two;
     one.mix("ab"), one.mix("c");
@@ -81,11 +81,11 @@ TEST_SUITE("unit") {
 }
 
 TEST_SUITE("data") {
-  TEST_CASE("content cache: files are known to the next process once they have rested and until they change") {
+  TEST_CASE("content cache: files are known to the next process once they are settled and until they change") {
     ScanPlace place;
     place.scan();
     place.start("one");
-    CHECK(place.known() == 0);  // written a moment ago: they may change without a change of their times
+    CHECK(place.known() == 0);  // just written: they may change again without a change of their times
     settle();
     const std::vector<uint64_t> checksums = place.scan(2).checksums;
     place.start("one");
@@ -121,7 +121,7 @@ TEST_SUITE("data") {
       place.start("one");
       CHECK(place.known() == 6);
     }
-    // One of another folder under this one's name.
+    // The cache of another folder under the name of this one.
     TemporaryFolder elsewhere;
     const auto name = place.cache_file();
     for (int i = 0; i < 6; ++i)
@@ -137,7 +137,7 @@ TEST_SUITE("data") {
     CHECK(place.known() == 0);
   }
 
-  TEST_CASE("content cache: of many folders' caches the oldest go") {
+  TEST_CASE("content cache: the oldest caches of many folders are removed") {
     ScanPlace place;
     settle();
     place.scan();
@@ -156,7 +156,7 @@ TEST_SUITE("data") {
     CHECK(std::filesystem::exists(own.parent_path() / "7.cache"));
   }
 
-  TEST_CASE("content cache: broken images are never remembered as good and without a place for it scans work too") {
+  TEST_CASE("content cache: broken images are not stored and scans work without a folder for caches") {
     ScanPlace place;
     write_file_atomically(place.list_.path(1), "no image");
     std::filesystem::remove(place.list_.path(5));
@@ -177,7 +177,7 @@ TEST_SUITE("data") {
     CHECK(place.scan().broken.size() == 2);
   }
 
-  TEST_CASE("content cache: a scan says how far it is") {
+  TEST_CASE("content cache: a scan reports its progress") {
     ScanPlace place;
     forget_content_caches();
     std::vector<int64_t> said;

@@ -42,22 +42,24 @@ TEST_SUITE("data") {
     CHECK(parse_csv("a\n\xE9\n", "t.csv").fields == Fields{"\xE9"});
   }
 
-  TEST_CASE("CSV that is malformed is an error that names the line") {
-    CHECK(csv_error("") == "t.csv: it is empty, where a head of column names and rows are expected");
-    CHECK(contains(csv_error("\r\n\n"), "t.csv: it is empty"));
-    CHECK(csv_error("a,b\n1,2\n3\n") == "t.csv, line 3: 1 field, where the head has 2 columns");
-    CHECK(csv_error("a,b\n1,2,3,4\n") == "t.csv, line 2: more than 2 fields, where the head has 2 columns");
-    CHECK(csv_error("a,b\n\"1\n\n\",2\n\"3,4\n5,6") == "t.csv, line 5: a field's quote is not closed");
-    CHECK(contains(csv_error("a\n1\"2\"\n"), "t.csv, line 2: a quote within the field '1'"));
-    CHECK(contains(csv_error("a\n\"1\"2\n"), "t.csv, line 2: behind the quoted field '1' stands more"));
+  TEST_CASE("malformed CSV is an error that names the line") {
+    CHECK(csv_error("") == "t.csv: the table is empty; expected a header row of column names, then rows");
+    CHECK(contains(csv_error("\r\n\n"), "t.csv: the table is empty"));
+    CHECK(csv_error("a,b\n1,2\n3\n") == "t.csv, line 3: 1 field, but the header row has 2 columns");
+    CHECK(csv_error("a,b\n1,2,3,4\n") == "t.csv, line 2: more than 2 fields, but the header row has 2 columns");
+    CHECK(csv_error("a,b\n\"1\n\n\",2\n\"3,4\n5,6") ==
+          "t.csv, line 5: the quoted field that begins here is not closed");
+    CHECK(contains(csv_error("a\n1\"2\"\n"), "t.csv, line 2: a quote inside the unquoted field '1'"));
+    CHECK(contains(csv_error("a\n\"1\"2\n"), "t.csv, line 2: the quoted field '1' must be followed by"));
     CHECK(csv_error("a,b, A\n") == "t.csv, line 1: two columns are named 'A'");
-    CHECK(csv_error(std::string_view("a\n1\n\0\n", 6)) == "t.csv, line 3: a byte 0, which no text has");
+    CHECK(csv_error(std::string_view("a\n1\n\0\n", 6)) ==
+          "t.csv, line 3: a zero byte, which a text file does not contain");
     CHECK(contains(csv_error("\xFF\xFE"
                              "a"),
                    "UTF-16"));
-    CHECK(csv_error("\x1F\x8B\x08") == "t.csv: it is no text, but compressed with gzip: unpack it first");
-    CHECK(csv_error(std::string(1000, ',')) == "t.csv, line 1: the head has more than 1000 columns");
-    CHECK(csv_error("a\n1,2") == "t.csv, line 2: 2 fields, where the head has 1 column");
+    CHECK(csv_error("\x1F\x8B\x08") == "t.csv: the file is not text, it is compressed with gzip: decompress it first");
+    CHECK(csv_error(std::string(1000, ',')) == "t.csv, line 1: the header row has more than 1000 columns");
+    CHECK(csv_error("a\n1,2") == "t.csv, line 2: 2 fields, but the header row has 1 column");
   }
 }
 

@@ -29,7 +29,7 @@ RgbImage gray_image(int64_t height, int64_t width, const std::vector<uint8_t>& s
 }  // namespace
 
 TEST_SUITE("data") {
-  TEST_CASE("a crop shows its region and byte 0 outside of the image") {
+  TEST_CASE("a crop shows its region and byte 0 outside the image") {
     const RgbImage image = gray_image(2, 3, {1, 2, 3, 4, 5, 6});
     CHECK(crop(image, {0, 0, 2, 3}).pixels == image.pixels);
     CHECK(crop(image, {1, 1, 1, 2}).pixels == gray_image(1, 2, {5, 6}).pixels);
@@ -40,10 +40,10 @@ TEST_SUITE("data") {
     for (const ImageRegion& outside :
          std::vector<ImageRegion>{{5, 0, 1, 2}, {0, 9, 1, 2}, {-9, 0, 1, 2}, {0, -9, 1, 2}})
       CHECK(crop(image, outside).pixels == gray_image(1, 2, {0, 0}).pixels);
-    CHECK(error_of([&] { crop(image, {0, 0, 0, 2}); }) == "crop: 0 x 2 pixels are no image");
+    CHECK(error_of([&] { crop(image, {0, 0, 0, 2}); }) == "crop: a region of 0 x 2 pixels, expected at least 1 x 1");
   }
 
-  TEST_CASE("the middle of an axis begins where torchvision's center crop does") {
+  TEST_CASE("a centered window begins where torchvision's center crop does") {
     // int(round((extent - length) / 2)) in Python, which rounds halves to even.
     CHECK(center_of(256, 224) == 16);
     CHECK(center_of(341, 224) == 58);  // 58.5
@@ -51,7 +51,7 @@ TEST_SUITE("data") {
     CHECK(center_of(225, 224) == 0);   // 0.5
     CHECK(center_of(227, 224) == 2);   // 1.5
     CHECK(center_of(7, 7) == 0);
-    CHECK(error_of([] { center_of(6, 7); }) == "crop: a window of 7 does not fit into 6 pixels");
+    CHECK(error_of([] { center_of(6, 7); }) == "crop: a window of 7 pixels does not fit into 6");
   }
 
   TEST_CASE("a flip exchanges left and right and keeps the channels") {
@@ -70,13 +70,13 @@ TEST_SUITE("data") {
     check_near(turned(90), to_floats(gray_image(3, 3, {3, 6, 9, 2, 5, 8, 1, 4, 7})).pixels, 1e-5);
     check_near(turned(-90), to_floats(gray_image(3, 3, {7, 4, 1, 8, 5, 2, 9, 6, 3})).pixels, 1e-5);
     check_near(turned(180), to_floats(gray_image(3, 3, {9, 8, 7, 6, 5, 4, 3, 2, 1})).pixels, 1e-5);
-    // By 45 degrees the corner of the result lies sqrt(2) above the center: 0.41 beyond the edge's row, which is
+    // At 45 degrees the corner of the result is sqrt(2) above the center: 0.41 beyond the row at the edge, which is
     // blended with the 0 outside.
     const double share = 2 - std::sqrt(2.0);
     CHECK(turned(45)[0] == doctest::Approx(share * 2).epsilon(1e-5));
   }
 
-  TEST_CASE("rotation brightness and saturation are torchvision's") {
+  TEST_CASE("rotation brightness and saturation are those of torchvision") {
     const ImageFixtures fixtures;
     const RgbFloatImage image = to_floats(fixtures.image("small"));
     for (const int angle : {30, -45, 90, 7}) {
@@ -93,14 +93,15 @@ TEST_SUITE("data") {
   TEST_CASE("brightness and saturation of a pixel by hand") {
     const RgbFloatImage pixel{1, 1, {200, 100, 10}};
     CHECK(adjust_brightness(pixel, 1).pixels == pixel.pixels);
-    check_near(adjust_brightness(pixel, 1.5).pixels, {255, 150, 15}, 1e-4);  // 300 is held at 255
+    check_near(adjust_brightness(pixel, 1.5).pixels, {255, 150, 15}, 1e-4);  // 300 is clamped to 255
     // gray: 0.2989 * 200 + 0.587 * 100 + 0.114 * 10 = 119.62
     check_near(adjust_saturation(pixel, 0).pixels, {119.62f, 119.62f, 119.62f}, 1e-3);
     check_near(adjust_saturation(pixel, 0.5).pixels, {159.81f, 109.81f, 64.81f}, 1e-3);
-    check_near(adjust_saturation(pixel, 2).pixels, {255, 80.38f, 0}, 1e-3);  // 280.38 and -99.62 are held
+    check_near(adjust_saturation(pixel, 2).pixels, {255, 80.38f, 0}, 1e-3);  // 280.38 and -99.62 are clamped
     check_near(adjust_saturation(pixel, 1).pixels, pixel.pixels, 1e-4);
-    CHECK(error_of([&] { adjust_brightness(pixel, -0.5); }) == "augment: -0.5 is no factor of brightness");
-    CHECK(error_of([&] { adjust_saturation(pixel, -1); }) == "augment: -1 is no factor of saturation");
+    CHECK(error_of([&] { adjust_brightness(pixel, -0.5); }) ==
+          "augment: a brightness factor of -0.5, expected at least 0");
+    CHECK(error_of([&] { adjust_saturation(pixel, -1); }) == "augment: a saturation factor of -1, expected at least 0");
   }
 }
 

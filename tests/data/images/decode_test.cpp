@@ -15,7 +15,7 @@ namespace {
 const std::vector<std::string> kLossless = {"png", "png_palette", "png_alpha", "png_gray", "png_16", "bmp"};
 const std::vector<std::string> kJpegs = {"jpeg", "jpeg_444", "jpeg_progressive", "jpeg_gray", "jpeg_cmyk"};
 
-// The largest and the mean difference of bytes.
+// The largest and the mean difference between bytes.
 std::pair<int, double> differences(const RgbImage& a, const RgbImage& b) {
   int largest = 0, sum = 0;
   for (size_t i = 0; i < a.pixels.size(); ++i) {
@@ -33,7 +33,7 @@ std::string decoding_error(std::string_view bytes) {
 }  // namespace
 
 TEST_SUITE("data") {
-  TEST_CASE("PNG and BMP files decode to Pillow's bytes") {
+  TEST_CASE("PNG and BMP files decode to the bytes of Pillow") {
     const ImageFixtures fixtures;
     for (const std::string& name : kLossless) {
       CAPTURE(name);
@@ -46,7 +46,7 @@ TEST_SUITE("data") {
     CHECK(decode_image(bmp_bytes(drawn), "drawn").pixels == drawn.pixels);
   }
 
-  TEST_CASE("JPEG files decode to Pillow's bytes but for the rounding of transforms") {
+  TEST_CASE("JPEG files decode to the bytes of Pillow up to rounding") {
     const ImageFixtures fixtures;
     for (const std::string& name : kJpegs) {
       CAPTURE(name);
@@ -54,7 +54,7 @@ TEST_SUITE("data") {
       REQUIRE(image.height == expected.height);
       REQUIRE(image.width == expected.width);
       const auto [largest, mean] = differences(image, expected);
-      // Where color has half the resolution, the libraries interpolate it a little differently.
+      // The libraries interpolate color of half the resolution slightly differently.
       CHECK(largest <= (name == "jpeg" || name == "jpeg_progressive" ? 6 : 3));
       CHECK(mean < 0.7);
     }
@@ -73,12 +73,12 @@ TEST_SUITE("data") {
       }
     }
     CHECK(decoding_error(fixtures.encoded("bmp").substr(0, 1000)) ==
-          "image: 'some/image.jpg' is cut short: it ends at byte 1000, before the image does");
+          "image: 'some/image.jpg' is cut short: the file ends at byte 1000, before the image is complete");
     CHECK(decoding_error(fixtures.encoded("jpeg").substr(0, 700)) ==
-          "image: 'some/image.jpg' is cut short: it ends at byte 700, before the image does");
+          "image: 'some/image.jpg' is cut short: the file ends at byte 700, before the image is complete");
   }
 
-  TEST_CASE("damaged images are errors or images and never more than that") {
+  TEST_CASE("damaged images either decode or are errors") {
     const ImageFixtures fixtures;
     int rejected = 0, decoded = 0;
     for (const std::string name : {"jpeg", "jpeg_progressive", "png", "png_palette", "bmp"}) {
@@ -98,7 +98,7 @@ TEST_SUITE("data") {
     CHECK(decoded > 100);
   }
 
-  TEST_CASE("a JPEG's table that is larger than any can be is an error and metadata that look like one are not") {
+  TEST_CASE("a JPEG's table that is too large is an error and metadata that look like one are not") {
     const ImageFixtures fixtures;
     for (const std::string name : {"jpeg", "jpeg_progressive"}) {
       const std::string whole = fixtures.encoded(name);
@@ -109,7 +109,7 @@ TEST_SUITE("data") {
         bytes.replace(at + 5, 2, "\xFF\xFF");  // symbols with codes of 1 and of 2 bits
         const std::string message = decoding_error(bytes);
         CHECK(contains(message, fmt::format("the Huffman table at byte {} has ", at + 4)));
-        CHECK(contains(message, " symbols, more than 256"));
+        CHECK(contains(message, " symbols, expected at most 256"));
       }
       const std::string table = "\xFF\xC4\xFF" + std::string(30, '\xFE');
       const std::string comment = std::string("\xFF\xFE\0\x23", 4) + table;
@@ -119,17 +119,18 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("what is no image that is read here is an error that says what it is") {
+  TEST_CASE("unsupported files are errors that name their kind") {
     CHECK(decoding_error("") == "image: 'some/image.jpg' is empty");
-    CHECK(decoding_error("an image, surely") == "image: 'some/image.jpg' does not begin as a JPEG, PNG or BMP does");
+    CHECK(decoding_error("an image, surely") ==
+          "image: 'some/image.jpg' is not an image: it does not begin like a JPEG, PNG or BMP file");
     CHECK(decoding_error(std::string("RIFF\x1A\0\0\0WEBPVP8L", 16)) ==
-          "image: 'some/image.jpg' is a WebP image, and only JPEG, PNG and BMP are read here");
+          "image: 'some/image.jpg' is a WebP image; only JPEG, PNG and BMP are supported");
     CHECK(contains(decoding_error("GIF89a\x01"), "is a GIF image"));
     RgbImage large{1, 2, std::vector<uint8_t>(6)};
     std::string bytes = bmp_bytes(large);
     for (const size_t at : {18, 22}) bytes.replace(at, 4, std::string("\xff\xff\0\0", 4));
     CHECK(decoding_error(bytes) ==
-          "image: the header of 'some/image.jpg' promises 65535 x 65535 pixels, more than 134217728");
+          "image: the header of 'some/image.jpg' declares 65535 x 65535 pixels, expected at most 134217728");
 
     const TemporaryFolder folder;
     CHECK(contains(error_of([&] { read_image(folder / "none.jpg"); }), (folder / "none.jpg").string()));

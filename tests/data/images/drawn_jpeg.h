@@ -1,4 +1,4 @@
-// Small JPEGs for tests, written code by code: gray, each block of 8 x 8 pixels of one value.
+// Writes small JPEGs for tests, code by code: gray, with one value per block of 8 x 8 pixels.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +18,11 @@ inline std::string jpeg_segment(uint8_t marker, const std::string& bytes) {
 
 class DrawnJpeg {
  public:
-  // As many values as blocks, row by row.
+  // One value per block, row by row.
   DrawnJpeg(int rows, int columns, std::vector<int> values, bool progressive = false)
       : rows_(rows), columns_(columns), progressive_(progressive), values_(std::move(values)) {}
 
-  // Up to the first scan: quantization so that a block's first coefficient is its value, and the Huffman tables. DC
+  // Up to the first scan: quantization such that the first coefficient of a block is its value, and Huffman tables. DC
   // categories 0 to 11 have codes of 4 bits; AC has one code, the bit 0, which ends a block (or its band).
   std::string head(int restart_interval = 0) const {
     std::string counts(16, '\0'), one(16, '\0'), categories;
@@ -43,7 +43,7 @@ class DrawnJpeg {
     return jpeg_segment(
         0xDA, {1, 1, 0, static_cast<char>(first), static_cast<char>(last), static_cast<char>(high << 4 | low)});
   }
-  // Data of blocks begin .. end - 1: their first coefficient, where `dc`, and the end of the block, where `ac`.
+  // The data of blocks begin .. end - 1: their first coefficient, if `dc`, and the end of the block, if `ac`.
   std::string data(size_t begin, size_t end, bool dc, bool ac) const {
     std::string bits;
     int before = 0;
@@ -66,7 +66,7 @@ class DrawnJpeg {
     for (int i = 3; i >= 0; --i) bits += static_cast<char>('0' + (category >> i & 1));
     for (int i = category - 1; i >= 0; --i) bits += static_cast<char>('0' + (value >> i & 1));
   }
-  // Whole bytes, filled up with ones, a 0 behind each 0xFF.
+  // Whole bytes, padded with ones, with a 0 after each 0xFF.
   static std::string packed(std::string bits) {
     while (bits.size() % 8 != 0) bits += '1';
     std::string bytes;

@@ -18,7 +18,7 @@ std::string number(size_t value, size_t bytes, bool big) {
   return text;
 }
 
-// A TIFF block whose first directory holds a camera's name and an orientation.
+// A TIFF block whose first directory has the name of a camera and an orientation.
 std::string tiff_block(int orientation, bool big) {
   const auto n = [big](size_t value, size_t bytes) { return number(value, bytes, big); };
   return (big ? "MM"s : "II"s) + n(42, 2) + n(8, 4) + n(2, 2) +                                 // header, two entries
@@ -56,7 +56,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("JPEGs and PNGs come as their EXIF orientation asks") {
+  TEST_CASE("JPEGs and PNGs are turned according to their EXIF orientation") {
     const ImageFixtures fixtures;
     const std::string jpeg = fixtures.encoded("jpeg"), png = fixtures.encoded("png");
     const RgbImage from_jpeg = decode_image(jpeg, "a"), from_png = decode_image(png, "b");
@@ -70,14 +70,14 @@ TEST_SUITE("data") {
         CHECK(turned.height == expected.height);
         CHECK(turned.pixels == expected.pixels);
         const std::string chunk = number(tiff.size(), 4, true) + "eXIf" + tiff + "\0\0\0\0"s;
-        const size_t begin = 8 + 25;  // behind signature and header
+        const size_t begin = 8 + 25;  // after signature and header
         CHECK(decode_image(png.substr(0, begin) + chunk + png.substr(begin), "d").pixels ==
               upright(from_png, orientation).pixels);
       }
     }
   }
 
-  TEST_CASE("EXIF that is damaged or says nothing leaves an image as it is") {
+  TEST_CASE("EXIF that is damaged or empty leaves an image unchanged") {
     const std::string whole = tiff_block(6, true);
     CHECK(exif_orientation(whole) == 6);
     for (size_t size = 0; size < whole.size() - 6; ++size) CHECK(exif_orientation(whole.substr(0, size)) == kUpright);

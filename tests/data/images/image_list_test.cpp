@@ -15,7 +15,7 @@ void touch(const std::filesystem::path& path) {
   write_file_atomically(path, "x");
 }
 
-// What reading a list of two classes with these lines says, behind the file's name.
+// The message of reading a list of two classes with these lines, after the name of the file.
 std::string list_rejection(std::string_view lines) {
   const TemporaryFolder folder;
   write_file_atomically(folder / "list.txt", lines);
@@ -51,30 +51,30 @@ TEST_SUITE("data") {
     CHECK(account.used() == 7);
     const std::string ignored = account.ignored();
     for (const char* part : {"2 hidden or system folders (such as ", "2 hidden or system files (such as ",
-                             "1 file in no class's folder (", "README.jpg)", "1 other file (", "ant/notes.txt)"})
+                             "1 file outside the class folders (", "README.jpg)", "1 other file (", "ant/notes.txt)"})
       CHECK(contains(ignored, part));
   }
 
-  TEST_CASE("folders that are no classes are errors") {
+  TEST_CASE("folders that are not class folders are errors") {
     const TemporaryFolder folder;
     const std::string base = folder.path().string();
     const auto error = [&] { return error_of([&] { list_class_folders(folder.path()); }); };
-    CHECK(error() == "images: '" + base + "' holds no folder; a folder for each class is expected, with its images");
+    CHECK(error() == "images: '" + base + "' contains no folders, expected one folder of images per class");
     touch(folder / "a.jpg");
-    CHECK(contains(error(), "holds no folder"));
+    CHECK(contains(error(), "contains no folders"));
     touch(folder / "full/a.jpg");
     CHECK(error().empty());
     touch(folder / "empty/a.txt");
-    CHECK(error() == "images: the folder '" + base +
-                         "/empty' of a class holds no JPEG, PNG or BMP image, only 1 other file (empty/a.txt); add "
-                         "some, or take the folder away");
+    CHECK(error() == "images: the class folder '" + base +
+                         "/empty' contains no JPEG, PNG or BMP images, only 1 other file (empty/a.txt); add "
+                         "some, or remove the folder");
     CHECK(error_of([&] { list_class_folders(folder / "none"); }) ==
-          "images: the folder '" + base + "/none' cannot be read: No such file or directory");
+          "images: cannot read the folder '" + base + "/none': No such file or directory");
     CHECK(error_of([&] { list_class_folders(folder / "a.jpg"); }) ==
-          "images: the folder '" + base + "/a.jpg' cannot be read: Not a directory");
+          "images: cannot read the folder '" + base + "/a.jpg': Not a directory");
     std::filesystem::remove_all(folder / "empty");
     touch(folder / "caf\xE9/a.jpg");
-    CHECK(contains(error(), "images: the name of the folder 'caf\\xE9' in '" + base + "' is not UTF-8"));
+    CHECK(contains(error(), "images: the name of the class folder 'caf\\xE9' in '" + base + "' is not UTF-8"));
   }
 
   TEST_CASE("a list of images has a path and a label on each line") {
@@ -87,14 +87,14 @@ TEST_SUITE("data") {
     CHECK(list.path(0) == "/root/images/3/45/12,9.jpg");
   }
 
-  TEST_CASE("lists of images that are malformed are errors that name the line") {
-    CHECK(list_rejection("") == " is empty: a path and a label a line are expected");
-    CHECK(list_rejection("a.jpg 1\n\nb.jpg 0\n") == ", line 2: blank, where a path and a label are expected");
-    CHECK(list_rejection("a.jpg 1\nb.jpg\n") == ", line 2: 'b.jpg' is not a path and a label");
-    CHECK(list_rejection(" 1\n") == ", line 1: '1' is not a path and a label");
-    CHECK(list_rejection("a.jpg one\n") == ", line 1: the label 'one' is no whole number");
-    CHECK(list_rejection("a.jpg 1.5\n") == ", line 1: the label '1.5' is no whole number");
-    CHECK(list_rejection("a.jpg 99999999999\n") == ", line 1: the label '99999999999' is no whole number");
+  TEST_CASE("malformed lists of images are errors that name the line") {
+    CHECK(list_rejection("") == " is empty, expected a path and a label on each line");
+    CHECK(list_rejection("a.jpg 1\n\nb.jpg 0\n") == ", line 2: a blank line, expected a path and a label");
+    CHECK(list_rejection("a.jpg 1\nb.jpg\n") == ", line 2: 'b.jpg', expected a path and a label");
+    CHECK(list_rejection(" 1\n") == ", line 1: '1', expected a path and a label");
+    CHECK(list_rejection("a.jpg one\n") == ", line 1: the label 'one' is not a whole number");
+    CHECK(list_rejection("a.jpg 1.5\n") == ", line 1: the label '1.5' is not a whole number");
+    CHECK(list_rejection("a.jpg 99999999999\n") == ", line 1: the label '99999999999' is not a whole number");
     CHECK(list_rejection("a.jpg 0\nb.jpg 2\n") == ", line 2: label 2 does not lie in [0, 2)");
     CHECK(list_rejection("a.jpg -1\n") == ", line 1: label -1 does not lie in [0, 2)");
     CHECK(contains(error_of([] { read_image_list("/nowhere/list.txt", "/", {"a"}); }), "/nowhere/list.txt"));

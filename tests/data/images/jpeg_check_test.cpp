@@ -18,7 +18,7 @@ std::string jpeg_error(const std::string& bytes) {
   return error_of([&] { decode_image(bytes, "some/image.jpg"); });
 }
 
-// The values of the blocks of a decoded image; fails where a block has more than one.
+// The values of the blocks of a decoded image. Fails if a block has more than one.
 std::vector<int> block_values(const std::string& bytes) {
   const RgbImage image = decode_image(bytes, "drawn.jpg");
   std::vector<int> values;
@@ -35,7 +35,7 @@ std::vector<int> block_values(const std::string& bytes) {
 
 const std::vector<int> kValues = {10, 200, 77, 255, 0, 128};
 
-// Two rows of three blocks, of which two at a time lie between restart markers. `before` is put before each marker.
+// Two rows of three blocks, with two blocks between restart markers. `before` is inserted before each marker.
 std::string with_restarts(const std::vector<int>& markers, const std::string& before = "") {
   const DrawnJpeg jpeg(2, 3, kValues);
   std::string bytes = jpeg.head(2) + DrawnJpeg::scan_header(0, 63) + jpeg.data(0, 2, true, true);
@@ -62,7 +62,7 @@ std::string ac_scan(int first, int last, int high, int low) {
 }  // namespace
 
 TEST_SUITE("data") {
-  TEST_CASE("drawn JPEGs decode to their values") {
+  TEST_CASE("JPEGs written for tests decode to their values") {
     CHECK(block_values(DrawnJpeg(2, 3, kValues).baseline()) == kValues);
     CHECK(block_values(progressive({dc_scan(), ac_scan(1, 63, 0, 0)})) == kValues);
     CHECK(block_values(progressive({dc_scan(), ac_scan(1, 5, 0, 1), ac_scan(6, 63, 0, 1), ac_scan(1, 63, 1, 0)})) ==
@@ -84,27 +84,29 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("restart markers are in their order and stray bytes before them are passed over") {
+  TEST_CASE("restart markers must be in order and stray bytes before them are skipped") {
     for (const std::string& stray :
          {std::string(1, '\0'), std::string("\x12\x34\x56"), std::string("\xFF\0\x01", 3), std::string("\xFF\xFF")})
       CHECK(block_values(with_restarts({0, 1}, stray)) == kValues);
-    CHECK(contains(jpeg_error(with_restarts({0, 1}, std::string(65, '\x01'))), "65 bytes before its end"));
-    CHECK(contains(jpeg_error(with_restarts({1, 0})), "restart marker 1 where 0 belongs"));
+    CHECK(contains(jpeg_error(with_restarts({0, 1}, std::string(65, '\x01'))), "has 65 bytes after the last of its"));
+    CHECK(contains(jpeg_error(with_restarts({1, 0})), "restart marker 1 at byte"));
     CHECK(contains(jpeg_error(with_restarts({0})), "is cut short: it ends at byte"));
-    CHECK(contains(jpeg_error(with_restarts({1})), "restart marker 1 where 0 belongs"));
+    CHECK(contains(jpeg_error(with_restarts({1})), "restart marker 1 at byte"));
   }
 
-  TEST_CASE("a progressive JPEG codes each coefficient once and to its last bit") {
-    CHECK(contains(jpeg_error(progressive({dc_scan()})), "of component 1's coefficient 1, no bits are coded"));
-    CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 62, 0, 0)})), "coefficient 63, no bits"));
-    CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 63, 0, 1)})), "coefficient 1, not all bits"));
+  TEST_CASE("a progressive JPEG must contain each coefficient once and to its last bit") {
+    CHECK(contains(jpeg_error(progressive({dc_scan()})), "all bits of coefficient 1 of component 1 are missing"));
+    CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 62, 0, 0)})),
+                   "all bits of coefficient 63 of component 1 are missing"));
+    CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 63, 0, 1)})),
+                   "some bits of coefficient 1 of component 1 are missing"));
     CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 63, 0, 2), ac_scan(1, 63, 1, 0)})),
-                   "goes on at bit 1 of coefficient 1 of component 1, which is at 2"));
+                   "continues at bit 1 of coefficient 1 of component 1, expected bit 2"));
     CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 63, 0, 0), ac_scan(1, 1, 0, 0)})),
-                   "goes on at bit 0 of coefficient 1"));
-    CHECK(contains(jpeg_error(progressive({ac_scan(1, 63, 0, 0)})), "comes before the one that begins component 1"));
-    CHECK(contains(jpeg_error(progressive({DrawnJpeg::scan_header(0, 63)})), "codes coefficients 0 to 63"));
-    CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 64, 0, 0)})), "codes coefficients 1 to 64"));
+                   "continues at bit 0 of coefficient 1"));
+    CHECK(contains(jpeg_error(progressive({ac_scan(1, 63, 0, 0)})), "precedes the first scan of component 1"));
+    CHECK(contains(jpeg_error(progressive({DrawnJpeg::scan_header(0, 63)})), "contains coefficients 0 to 63"));
+    CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 64, 0, 0)})), "contains coefficients 1 to 64"));
     CHECK(contains(jpeg_error(progressive({dc_scan(), ac_scan(1, 63, 0, 14)})), "goes from bit 0 to bit 14"));
   }
 
@@ -119,24 +121,24 @@ TEST_SUITE("data") {
     CHECK(block_values(progressive(scans)) == kValues);
   }
 
-  TEST_CASE("a large JPEG that is compressed to a few bits a block is taken") {
+  TEST_CASE("a large JPEG with a few bits per block is accepted") {
     const std::vector<int> values(size_t{200} * 200, 99);
     const std::string bytes = DrawnJpeg(200, 200, values).baseline();
     CHECK(bytes.size() < 26000);
     CHECK(decode_image(bytes, "white.jpg").pixels == std::vector<uint8_t>(size_t{1600} * 1600 * 3, 99));
   }
 
-  TEST_CASE("a JPEG with too few bytes for its pixels is an error before memory is taken") {
+  TEST_CASE("a JPEG with too few bytes for its pixels is an error before memory is allocated") {
     std::string bytes = DrawnJpeg(2, 3, kValues).baseline();
     const size_t frame = bytes.find("\xFF\xC0");
     bytes.replace(frame + 5, 4, "\x2D\x40\x2D\x40");
-    CHECK(contains(jpeg_error(bytes), "promises 11584 x 11584 pixels, which are 2096704 blocks, and the "));
+    CHECK(contains(jpeg_error(bytes), "declares 11584 x 11584 pixels, which are 2096704 blocks, but the "));
     bytes.replace(frame + 5, 4, "\xFF\xFF\xFF\xFF");
     CHECK(jpeg_error(bytes) ==
-          "image: the header of 'some/image.jpg' promises 65535 x 65535 pixels, more than 134217728");
+          "image: the header of 'some/image.jpg' declares 65535 x 65535 pixels, expected at most 134217728");
   }
 
-  TEST_CASE("codes that no table of the JPEG has are errors") {
+  TEST_CASE("codes that are in no table of the JPEG are errors") {
     const std::string head = DrawnJpeg(2, 3, kValues).head();
     const std::string bytes = head + DrawnJpeg::scan_header(0, 63) + std::string(8, '\xF0') + kEnd;
     CHECK(contains(jpeg_error(bytes), "unit 0 of 6 in the scan at byte"));

@@ -9,7 +9,7 @@
 namespace cofactor::testing {
 
 TEST_SUITE("data") {
-  TEST_CASE("resized images are Pillow's to the byte") {
+  TEST_CASE("resized images have the bytes of Pillow's") {
     const ImageFixtures fixtures;
     const RgbImage source = fixtures.image("source");
     for (const auto& [height, width] :
@@ -23,7 +23,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("the shorter side is resized and the middle cropped as torchvision does") {
+  TEST_CASE("the shorter side is resized and the center cropped as in torchvision") {
     const ImageFixtures fixtures;
     const auto check_case = [&](const RgbImage& source, const std::string& name, int64_t side, int64_t size) {
       const auto [height, width] = shorter_side_to(side, source.height, source.width);
@@ -47,7 +47,7 @@ TEST_SUITE("data") {
     CHECK(shorter_side_to(256, 256, 256) == std::pair<int64_t, int64_t>{256, 256});
   }
 
-  TEST_CASE("a region is what the whole resized image shows there") {
+  TEST_CASE("a region is the same as in the whole resized image") {
     const RgbImage source = random_image(31, 23);
     for (const auto& [height, width] : std::vector<std::pair<int, int>>{{31, 23}, {17, 11}, {50, 40}, {9, 60}}) {
       const RgbImage whole = resize(source, height, width);
@@ -57,7 +57,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("an image of one color keeps it and one that keeps its size its bytes") {
+  TEST_CASE("an image of one color keeps its color and an image of the same size keeps its bytes") {
     for (const uint8_t shade : std::vector<uint8_t>{0, 1, 77, 254, 255}) {
       const RgbImage plain{11, 7, std::vector<uint8_t>(11 * 7 * 3, shade)};
       for (const int side : {1, 3, 7, 29}) {
@@ -69,14 +69,13 @@ TEST_SUITE("data") {
     CHECK(resize(image, 8, 9).pixels == image.pixels);
   }
 
-  TEST_CASE("sizes and regions that are none are errors") {
+  TEST_CASE("invalid sizes and regions are errors") {
     const RgbImage image = random_image(4, 5);
-    CHECK(error_of([&] { resize(image, 0, 3); }) ==
-          "resize: 4 x 5 pixels cannot become 0 x 3, an image has at least one");
-    CHECK(error_of([] { resize({}, 2, 3); }) == "resize: 0 x 0 pixels cannot become 2 x 3, an image has at least one");
+    CHECK(error_of([&] { resize(image, 0, 3); }) == "resize: from 4 x 5 to 0 x 3 pixels, expected at least 1 x 1");
+    CHECK(error_of([] { resize({}, 2, 3); }) == "resize: from 0 x 0 to 2 x 3 pixels, expected at least 1 x 1");
     CHECK(error_of([&] {
             resize(image, 8, 8, {1, 2, 8, 3});
-          }) == "resize: 8 x 3 pixels from row 1 and column 2 on are no region of 8 x 8");
+          }) == "resize: the region of 8 x 3 pixels at row 1, column 2 is not inside 8 x 8 pixels");
     for (const ImageRegion& region :
          std::vector<ImageRegion>{{-1, 0, 2, 2}, {0, -1, 2, 2}, {0, 0, 0, 2}, {0, 0, 2, 0}, {0, 7, 2, 2}})
       CHECK_THROWS_AS(resize(image, 8, 8, region), Error);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <numeric>
 #include <set>
 
 #include "data/loader.h"
@@ -61,24 +62,24 @@ TEST_SUITE("data") {
       check_values(cifar_sample(cifar.test, i),
                    normalized(tiny_class_image(32, i % 10, static_cast<uint64_t>(100 + i))));
     }
-    // The archive's own folder, found from the one that it lies in.
+    // The archive's folder is found in the one that contains it.
     const TemporaryFolder outer;
     std::filesystem::create_directory(outer / "cifar-10-batches-bin");
     write_tiny_cifar10_binary(outer / "cifar-10-batches-bin", 2);
     CHECK(load_cifar10(outer.path()).train.size() == 8);
   }
 
-  TEST_CASE("CIFAR-10's version for Python is named and folders within folders are found") {
+  TEST_CASE("CIFAR-10's Python version is recognised and folders inside folders are found") {
     const TemporaryFolder folder;
     std::filesystem::create_directories(folder / "data/cifar-10-batches-py");
     write_batch(folder / "data/cifar-10-batches-py/data_batch_1", "\x80\x02");
-    CHECK(contains(error_of([&] { load_cifar10(folder.path()); }), "holds the version for Python"));
+    CHECK(contains(error_of([&] { load_cifar10(folder.path()); }), "contains the Python version"));
     std::filesystem::create_directories(folder / "data/cifar-10-batches-bin");
     write_tiny_cifar10_binary(folder / "data/cifar-10-batches-bin", 2);
     CHECK(load_cifar10(folder.path()).train.size() == 8);
   }
 
-  TEST_CASE("CIFAR-10 in class folders is parted four to one by a seeded shuffle") {
+  TEST_CASE("CIFAR-10 in class folders is split four to one by a seeded permutation") {
     const TemporaryFolder folder;
     write_tiny_cifar10_folders(folder.path(), 5, 1);
     const Cifar10 cifar = load_cifar10(folder.path(), {.split_seed = 3, .threads = 2});
@@ -97,8 +98,8 @@ TEST_SUITE("data") {
     CHECK(load_cifar10(folder.path(), {.split_seed = 4}).train.indices != cifar.train.indices);
   }
 
-  TEST_CASE("CIFAR-10 in class folders has its official order again where a table gives the index of each file") {
-    // The binary version's images, in folders, with labels in turn.
+  TEST_CASE("CIFAR-10 in class folders has its official order if a table gives the index of each file") {
+    // The images of the binary version, in folders, with labels that take turns.
     const TemporaryFolder binary, folders;
     write_tiny_cifar10_binary(binary.path(), 20);
     const Cifar10 official = load_cifar10(binary.path());
@@ -121,13 +122,13 @@ TEST_SUITE("data") {
     CHECK(cifar.train.data->images()->window(3, augmentation_key(1, 1, 3)).row ==
           official.train.data->images()->window(3, augmentation_key(1, 1, 3)).row);
     CHECK(contains(error_of([&] { load_cifar10(binary.path(), {.split = folders / "split.csv"}); }),
-                   "holds the binary version, which has its official split"));
+                   "contains the binary version, which has an official split"));
     std::filesystem::remove(folders / "train/cat/0111.jpg");
     CHECK(contains(error_of([&] { load_cifar10(folders.path(), {.split = folders / "split.csv"}); }),
-                   "there is no 'train/cat/0111.jpg' in '" + folders.path().string() + "'"));
+                   "'train/cat/0111.jpg' does not exist in '" + folders.path().string() + "'"));
   }
 
-  TEST_CASE("CIFAR-10's training images alone are cropped and flipped") {
+  TEST_CASE("only CIFAR-10's training images are cropped and flipped") {
     const TemporaryFolder folder;
     write_tiny_cifar10_binary(folder.path(), 2);
     const Cifar10 cifar = load_cifar10(folder.path()), plain = load_cifar10(folder.path(), {.augment = false});
@@ -150,7 +151,8 @@ TEST_SUITE("data") {
     const TemporaryFolder folder;
     const std::string base = folder.path().string();
     const auto error = [&] { return error_of([&] { load_cifar10(folder.path()); }); };
-    CHECK(contains(error(), "cifar10: '" + base + "' holds neither data_batch_1.bin to data_batch_5.bin and"));
+    CHECK(contains(error(),
+                   "cifar10: '" + base + "' contains no data set; expected data_batch_1.bin to data_batch_5.bin and"));
     write_tiny_cifar10_binary(folder.path(), 3);
     CHECK(error().empty());
     const std::string record = cifar10_record(7, random_image(32, 32));
@@ -165,32 +167,33 @@ TEST_SUITE("data") {
     CHECK(load_cifar10(folder.path()).train.size() == 10);
     for (const char* name : {"data_batch_1.bin", "test_batch.bin"}) {
       std::filesystem::remove(folder / name);
-      CHECK(contains(error(), "cifar10: there is no '" + base + "/" + name + "', which the binary version"));
+      CHECK(contains(error(), "cifar10: '" + base + "/" + name + "' of the binary version does not exist"));
       write_batch(folder / name, record);
     }
   }
 
-  TEST_CASE("CIFAR-10 class folders that are others or hold other images are errors") {
+  TEST_CASE("other class folders or other images are errors for CIFAR-10") {
     const TemporaryFolder folder;
     const std::string base = folder.path().string();
     write_tiny_cifar10_folders(folder.path(), 2, 1);
     const auto error = [&] { return error_of([&] { load_cifar10(folder.path()); }); };
     CHECK(error().empty());
     write_image(folder / "train/cat/0001.jpg", random_image(32, 31));
-    CHECK(error() == "images: '" + base + "/train/cat/0001.jpg' has 32 x 31 pixels, '" + base +
-                         "/train/airplane/0000.jpg' 32 x 32");
+    CHECK(error() == "images: '" + base + "/train/cat/0001.jpg' has 32 x 31 pixels, but '" + base +
+                         "/train/airplane/0000.jpg' has 32 x 32");
     std::filesystem::rename(folder / "train/cat", folder / "train/lion");
-    CHECK(contains(error(), "cifar10: the folders in '" + base +
+    CHECK(contains(error(), "cifar10: the class folders in '" + base +
                                 "/train' are airplane, automobile, bird, deer, dog, frog, horse, lion, ship, truck, "
-                                "not airplane, automobile, bird, cat,"));
+                                "expected airplane, automobile, bird, cat,"));
     const TemporaryFolder other;
     for (const std::string_view name : kCifar10Classes)
       write_image(other.path() / "train" / name / "0.png", random_image(28, 28));
     CHECK(error_of([&] { load_cifar10(other.path()); }) ==
-          "cifar10: the images in '" + other.path().string() + "/train' are of shape (28, 28, 3), not 32 x 32 pixels");
+          "cifar10: the images in '" + other.path().string() +
+              "/train' have shape (28, 28, 3), expected 32 x 32 pixels");
   }
 
-  TEST_CASE("the real CIFAR-10 where COFACTOR_CIFAR10 names its folder") {
+  TEST_CASE("the real CIFAR-10 if COFACTOR_CIFAR10 names its folder") {
     const char* directory = std::getenv("COFACTOR_CIFAR10");
     if (directory == nullptr) {
       MESSAGE("skipped: the environment variable COFACTOR_CIFAR10 names no folder");
@@ -201,19 +204,13 @@ TEST_SUITE("data") {
     CHECK(cifar.validation.size() == 10'000);
     CHECK(cifar.test.size() == 10'000);
     CHECK(cifar.test.class_counts() == std::vector<int64_t>(10, 1000));
-    // Normalised, all training images have mean 0 and deviation 1; the JPEG form has lost a little contrast.
-    double sum[3] = {}, squares[3] = {};
-    for (int64_t index = 0; index < 50'000; ++index) {
-      const std::vector<float> values = cifar_sample(cifar.train, index);
-      for (size_t i = 0; i < values.size(); ++i) {
-        sum[i % 3] += values[i];
-        squares[i % 3] += double{values[i]} * values[i];
-      }
-    }
+    // After normalisation, the training images have mean 0 and deviation 1; JPEGs have lost a little contrast.
+    std::vector<int64_t> all(50'000);
+    std::iota(all.begin(), all.end(), int64_t{0});
+    const auto [mean, deviation] = channel_statistics(*cifar.train.data, all);
     for (size_t c = 0; c < 3; ++c) {
-      const double mean = sum[c] / (50'000.0 * 1024);
-      CHECK(std::abs(mean) < 0.002);
-      CHECK(std::abs(std::sqrt(squares[c] / (50'000.0 * 1024) - mean * mean) - 1) < 0.01);
+      CHECK(std::abs(mean[c]) < 0.002);
+      CHECK(std::abs(deviation[c] - 1) < 0.01);
     }
   }
 }

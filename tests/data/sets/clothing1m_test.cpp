@@ -59,11 +59,11 @@ TEST_SUITE("data") {
     Clothing1mOptions options{.skip_broken = true};
     options.training = options.evaluation = {.resize_h = 8, .resize_w = 8};
     CHECK(load_clothing1m(folder.path(), options).train.size() == 10);
-    const ImageList list = dynamic_cast<const ImageFiles&>(*load_clothing1m(folder.path()).train.data).list();
+    const ImageList list = dynamic_cast<const ImageFileDataset&>(*load_clothing1m(folder.path()).train.data).list();
     std::filesystem::remove(list.path(4));
     write_file_atomically(folder / "images/unlisted.jpg", "x");
     const Clothing1m data = load_clothing1m(folder.path(), options);
-    CHECK(data.account.lines() == std::vector<std::string>{"images: 16 used; ignored: 1 file that no list names "
+    CHECK(data.account.lines() == std::vector<std::string>{"images: 16 used; ignored: 1 file in none of the lists "
                                                            "(images/unlisted.jpg)"});
     CHECK(data.train.indices == std::vector<int64_t>{0, 1, 2, 3, 5, 6, 7, 8, 9});
     REQUIRE(data.broken_train.size() == 1);
@@ -79,9 +79,10 @@ TEST_SUITE("data") {
     const TemporaryFolder folder;
     const std::string base = folder.path().string();
     const auto error = [&] { return error_of([&] { load_clothing1m(folder.path()); }); };
-    CHECK(error() == "clothing1m: there is no '" + base +
-                         "/annotations/noisy_train.txt'; its lines name images below '" + base +
-                         "' and their labels (\"images/3/45/NAME.jpg 7\"). Clothing1M is given out on request: "
+    CHECK(error() == "clothing1m: '" + base +
+                         "/annotations/noisy_train.txt' does not exist; its lines are paths of images relative to '" +
+                         base +
+                         "', and their labels (\"images/3/45/NAME.jpg 7\"). Clothing1M is available on request: "
                          "https://github.com/Cysu/noisy_label");
     write_tiny_clothing1m(folder.path(), {.train = 2, .validation = 1, .test = 1, .side = 4});
     CHECK(error().empty());
@@ -89,11 +90,11 @@ TEST_SUITE("data") {
     CHECK(error() == "images: '" + base + "/annotations/clean_val.txt', line 2: label 14 does not lie in [0, 14)");
     std::filesystem::remove(folder / "annotations/clean_test.txt");
     write_file_atomically(folder / "annotations/clean_val.txt", "images/0/0/a.jpg 13\n");
-    CHECK(contains(error(), "there is no '" + base + "/annotations/clean_test.txt'"));
+    CHECK(contains(error(), base + "/annotations/clean_test.txt' does not exist"));
     Clothing1mOptions options;
     options.training.crop_h = 200;
     CHECK(error_of([&] { load_clothing1m(folder.path(), options); }) ==
-          "clothing1m: training images become (200, 224, 3), but those of validation and test (224, 224, 3)");
+          "clothing1m: training images have shape (200, 224, 3), but those of validation and test (224, 224, 3)");
   }
 }
 

@@ -16,7 +16,7 @@ namespace cofactor::testing {
 namespace {
 
 const ImageList& list_of(const Split& split) {
-  return dynamic_cast<const ImageFiles&>(*split.data).list();
+  return dynamic_cast<const ImageFileDataset&>(*split.data).list();
 }
 
 std::vector<int64_t> indices_of(const DogsVsCats& data) {
@@ -29,7 +29,7 @@ std::vector<int64_t> indices_of(const DogsVsCats& data) {
 }  // namespace
 
 TEST_SUITE("data") {
-  TEST_CASE("dogs and cats are told by their names and ordered by their numbers") {
+  TEST_CASE("dogs and cats are recognised by their names and ordered by their numbers") {
     const TemporaryFolder folder;
     write_tiny_dogs_vs_cats(folder.path(), 12);
     const DogsVsCats data = load_dogs_vs_cats(folder.path());
@@ -41,11 +41,11 @@ TEST_SUITE("data") {
     CHECK(list.names[12] == "dog.0.jpg");
     CHECK(list.labels[11] == 0);
     CHECK(list.labels[12] == 1);
-    // The images themselves as the folder.
+    // The folder with the images itself.
     CHECK(indices_of(load_dogs_vs_cats(folder / "train")) == indices_of(data));
   }
 
-  TEST_CASE("dogs and cats are dealt to halves and quarters by a seeded shuffle") {
+  TEST_CASE("dogs and cats are split into a half and two quarters by a seeded permutation") {
     struct Case {
       int each, train, quarter;
     };
@@ -65,7 +65,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("dogs and cats are read as the paper or its code has it") {
+  TEST_CASE("dogs and cats are transformed as in the paper or its code") {
     const auto [paper, paper_test] = dogs_vs_cats_transforms(DogsVsCatsInput::paper);
     CHECK(transformed_shape(paper) == Shape{32, 32, 3});
     CHECK(transformed_shape(paper_test) == Shape{32, 32, 3});
@@ -97,7 +97,7 @@ TEST_SUITE("data") {
     CHECK(data.validation.data == data.test.data);
   }
 
-  TEST_CASE("broken dogs and cats are left out and the others stay where they are") {
+  TEST_CASE("broken dogs and cats are left out and the others keep their indices") {
     const TemporaryFolder folder;
     write_tiny_dogs_vs_cats(folder.path(), 20);
     const DogsVsCats whole = load_dogs_vs_cats(folder.path());
@@ -115,19 +115,21 @@ TEST_SUITE("data") {
     CHECK(indices_of(data) == expected);
   }
 
-  TEST_CASE("folders that hold no dogs and cats are errors") {
+  TEST_CASE("folders without dogs and cats are errors") {
     const TemporaryFolder folder;
     const std::string base = folder.path().string();
     const auto error = [&] { return error_of([&] { load_dogs_vs_cats(folder.path()); }); };
-    CHECK(contains(error(), "dogs_vs_cats: '" + base + "' holds 0 images named cat.<number>.jpg or dog.<number>.jpg"));
-    CHECK(contains(error_of([&] { load_dogs_vs_cats(folder / "none"); }), base + "/none' cannot be read"));
+    CHECK(
+        contains(error(), "dogs_vs_cats: '" + base + "' contains 0 images named cat.<number>.jpg or dog.<number>.jpg"));
+    CHECK(
+        contains(error_of([&] { load_dogs_vs_cats(folder / "none"); }), "cannot read the folder '" + base + "/none'"));
     write_image(folder / "cat.0.jpg", random_image(3, 3));
-    CHECK(contains(error(), "holds 1 image named cat.<number>.jpg or dog.<number>.jpg, not some of each"));
+    CHECK(contains(error(), "contains 1 image named cat.<number>.jpg or dog.<number>.jpg, expected some of each"));
     write_image(folder / "dog.0.jpg", random_image(3, 3));
-    CHECK(error() == "dogs_vs_cats: 2 images in '" + base + "' do not go into three parts");
+    CHECK(error() == "dogs_vs_cats: 2 images in '" + base + "' cannot be split into three parts");
     for (const std::string name : {"cat.jpg", "cow.1.jpg", "cat.x.jpg", "cat.1.2.jpg", "cat.-1.jpg", "1.jpg"})
       write_image(folder / name, random_image(3, 3));
-    CHECK(error() == "dogs_vs_cats: 2 images in '" + base + "' do not go into three parts");
+    CHECK(error() == "dogs_vs_cats: 2 images in '" + base + "' cannot be split into three parts");
     write_image(folder / "more/cat.1.jpg", random_image(3, 3));
     write_image(folder / "more/dog.1", random_image(3, 3));
     write_image(folder / "more/dog.1.dat", random_image(3, 3));
@@ -138,10 +140,10 @@ TEST_SUITE("data") {
     auto transforms = dogs_vs_cats_transforms(DogsVsCatsInput::paper);
     transforms.evaluation.resize_h = 40;
     CHECK(error_of([&] { load_dogs_vs_cats(folder.path(), {.transforms = transforms}); }) ==
-          "dogs_vs_cats: training images become (32, 32, 3), but those of validation and test (40, 32, 3)");
+          "dogs_vs_cats: training images have shape (32, 32, 3), but those of validation and test (40, 32, 3)");
   }
 
-  TEST_CASE("the real dogs and cats where COFACTOR_DOGS_VS_CATS names their folder") {
+  TEST_CASE("the real dogs and cats if COFACTOR_DOGS_VS_CATS names their folder") {
     const char* directory = std::getenv("COFACTOR_DOGS_VS_CATS");
     if (directory == nullptr) {
       MESSAGE("skipped: the environment variable COFACTOR_DOGS_VS_CATS names no folder");
@@ -153,20 +155,11 @@ TEST_SUITE("data") {
     CHECK(data.validation.size() == 6'250);
     CHECK(data.test.size() == 6'250);
     CHECK(std::abs(data.train.class_counts()[0] - 6'250) < 250);
-    double sum[3] = {}, squares[3] = {};
-    std::vector<float> values(32 * 32 * 3);
-    for (const int64_t index : data.test.indices) {
-      data.test.data->read(index, {}, values.data());
-      for (size_t i = 0; i < values.size(); ++i) {
-        sum[i % 3] += values[i];
-        squares[i % 3] += double{values[i]} * values[i];
-      }
-    }
-    // At 32 x 32 some contrast is gone.
+    // At 32 x 32 pixels, images have lost some contrast.
+    const auto [mean, deviation] = channel_statistics(*data.test.data, data.test.indices);
     for (size_t c = 0; c < 3; ++c) {
-      const double mean = sum[c] / (6'250.0 * 1024);
-      CHECK(std::abs(mean) < 0.03);
-      CHECK(std::abs(std::sqrt(squares[c] / (6'250.0 * 1024) - mean * mean) - 0.96) < 0.04);
+      CHECK(std::abs(mean[c]) < 0.03);
+      CHECK(std::abs(deviation[c] - 0.96) < 0.04);
     }
   }
 }

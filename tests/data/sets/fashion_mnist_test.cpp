@@ -19,7 +19,7 @@ std::string load_error(const std::filesystem::path& directory) {
   return error_of([&] { load_fashion_mnist(directory); });
 }
 
-// The sum of an image's bytes, recovered from its normalised values.
+// The sum of the bytes of an image, computed from its normalised values.
 double byte_sum(const Split& split, int64_t position) {
   std::vector<float> values(kPixels);
   split.data->read(split.indices[static_cast<size_t>(position)], {}, values.data());
@@ -62,7 +62,7 @@ TEST_SUITE("data") {
     for (int64_t i = 0; i < 7; ++i) CHECK(byte_sum(a.test, i) == byte_sum(b.test, i));
   }
 
-  TEST_CASE("bags are class 0 and all else class 1 and they look different") {
+  TEST_CASE("bags are class 0 and everything else class 1 and they look different") {
     const TemporaryFolder folder;
     write_tiny_fashion_mnist(folder.path(), {.train = 600, .test = 50});
     const Split train = load_fashion_mnist(folder.path()).train;
@@ -77,7 +77,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("each label has its class and values are normalised with the paper's mean and std") {
+  TEST_CASE("each label has its class and values are normalised with the published code's mean and std") {
     const TemporaryFolder folder;
     write_pair(folder, "train", {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 8, 0}, 12);
     write_pair(folder, "t10k", {8}, 1);
@@ -113,7 +113,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("a folder of digits is not taken for clothes and of two folders none is guessed") {
+  TEST_CASE("a folder of digits is not taken for clothes and of two folders none is chosen") {
     const TemporaryFolder folder;
     for (const char* place : {"MNIST/raw", "FashionMNIST/raw"}) {
       std::filesystem::create_directories(folder.path() / place);
@@ -121,48 +121,49 @@ TEST_SUITE("data") {
     }
     CHECK(load_fashion_mnist(folder.path()).train.size() == 10);
     std::filesystem::remove_all(folder / "FashionMNIST");
-    CHECK(contains(load_error(folder.path()), "holds none of the four files"));
-    CHECK(load_fashion_mnist(folder / "MNIST/raw").train.size() == 20);  // named outright
+    CHECK(contains(load_error(folder.path()), "contains none of the files"));
+    CHECK(load_fashion_mnist(folder / "MNIST/raw").train.size() == 20);  // given directly
     for (const char* place : {"one", "two"}) {
       std::filesystem::create_directories(folder.path() / place);
       write_tiny_fashion_mnist(folder.path() / place, {.train = 12, .test = 2});
     }
     CHECK(load_error(folder.path()) == "fashion_mnist: '" + (folder / "one").string() + "' and '" +
                                            (folder / "two").string() +
-                                           "' both hold such files: name the one that is meant");
+                                           "' both contain such files; give the path of the one to use");
   }
 
-  TEST_CASE("files that are missing or do not fit are errors") {
+  TEST_CASE("missing or invalid files are errors") {
     const TemporaryFolder folder;
     const std::string base = folder.path().string();
     const std::string none = load_error(folder.path());
-    for (const std::string& part : {"fashion_mnist: '" + base +
-                                        "' holds none of the four files, train-images-idx3-ubyte, "
-                                        "train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte",
-                                    std::string("up to three folders down, as in FashionMNIST/raw"),
-                                    std::string("the Debian package dataset-fashion-mnist puts them in '/usr/share/")})
+    for (const std::string& part :
+         {"fashion_mnist: '" + base +
+              "' contains none of the files; expected train-images-idx3-ubyte, "
+              "train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte",
+          std::string("folders up to three levels down, such as FashionMNIST/raw"),
+          std::string("The Debian package dataset-fashion-mnist installs them in '/usr/share/")})
       CHECK(contains(none, part));
     CHECK(contains(load_error(folder.path() / "no-such-folder"),
-                   "no-such-folder', which does not exist, holds none of the four files"));
+                   "no-such-folder' does not exist; expected train-images"));
     CHECK(load_error(write_in(folder, "file", "x")) == "fashion_mnist: '" + base + "/file' is a file, not a folder");
 
     write_pair(folder, "train", {8, 0, 1}, 3);
     CHECK(load_error(folder.path()) ==
           "fashion_mnist: '" + base +
-              "' holds none of t10k-images-idx3-ubyte, t10k-images-idx3-ubyte.gz, "
+              "' contains none of t10k-images-idx3-ubyte, t10k-images-idx3-ubyte.gz, "
               "t10k-images-idx3-ubyte/t10k-images-idx3-ubyte, t10k-images.idx3-ubyte, t10k-images.idx3-ubyte.gz, "
               "t10k-images.idx3-ubyte/t10k-images.idx3-ubyte");
     write_pair(folder, "t10k", {8, 0, 1}, 2);
-    CHECK(load_error(folder.path()) == "fashion_mnist: '" + base + "/t10k-images-idx3-ubyte' holds 2 images, '" + base +
-                                           "/t10k-labels-idx1-ubyte' holds 3 labels");
+    CHECK(load_error(folder.path()) == "fashion_mnist: '" + base + "/t10k-images-idx3-ubyte' contains 2 images, but '" +
+                                           base + "/t10k-labels-idx1-ubyte' contains 3 labels");
     write_pair(folder, "t10k", {8, 10, 1}, 3);
     CHECK(load_error(folder.path()) ==
           "fashion_mnist: '" + base + "/t10k-labels-idx1-ubyte': label 10 of image 1 does not lie in [0, 9]");
     write_pair(folder, "t10k", {8}, 1, 27);
     CHECK(load_error(folder.path()) ==
-          "fashion_mnist: '" + base + "/t10k-images-idx3-ubyte' holds images of 27x27, not 28x28");
+          "fashion_mnist: '" + base + "/t10k-images-idx3-ubyte' contains images of 27 x 27 pixels, expected 28 x 28");
     write_pair(folder, "t10k", "", 0);
-    CHECK(load_error(folder.path()) == "fashion_mnist: '" + base + "/t10k-images-idx3-ubyte' holds no image");
+    CHECK(load_error(folder.path()) == "fashion_mnist: '" + base + "/t10k-images-idx3-ubyte' contains no images");
     write_in(folder, "t10k-images-idx3-ubyte", "");
     CHECK(load_error(folder.path()) == "idx: '" + base + "/t10k-images-idx3-ubyte' is empty");
     write_pair(folder, "t10k", {8}, 1);
@@ -186,7 +187,7 @@ TEST_SUITE("data") {
     CHECK(of_whole != whole.labels);
   }
 
-  TEST_CASE("the real Fashion-MNIST where its package is installed") {
+  TEST_CASE("the real Fashion-MNIST if its package is installed") {
     const auto directory = fashion_mnist_default_directory();
     if (!std::filesystem::exists(directory)) {
       MESSAGE("skipped: the Debian package dataset-fashion-mnist is not installed");
@@ -196,7 +197,7 @@ TEST_SUITE("data") {
     CHECK(sets.train.size() == 50'000);
     CHECK(sets.validation.size() == 10'000);
     CHECK(sets.test.size() == 10'000);
-    // Counted in the files by other means.
+    // Counted in the files with another program.
     CHECK(sets.train.class_counts() == std::vector<int64_t>{5032, 44'968});
     CHECK(sets.validation.class_counts() == std::vector<int64_t>{968, 9032});
     CHECK(sets.test.class_counts() == std::vector<int64_t>{1000, 9000});

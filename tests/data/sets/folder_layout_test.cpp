@@ -13,7 +13,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-// A folder with one image at each of the paths.
+// A folder with one image at each path.
 class PlacedImages {
  public:
   explicit PlacedImages(const Names& paths) {
@@ -32,7 +32,7 @@ class PlacedImages {
 }  // namespace
 
 TEST_SUITE("data") {
-  TEST_CASE("a folder's classes lie in it or in its folder for training") {
+  TEST_CASE("a folder's classes are in it or in its folder for training") {
     const FolderLayout flat = PlacedImages({"a/1", "b/1", "1.jpg", "__MACOSX/1", "runs/deep/1"}).layout();
     CHECK(flat.train.empty());
     CHECK(flat.validation.empty());
@@ -49,8 +49,7 @@ TEST_SUITE("data") {
       CHECK(parts.validation == validation);
       CHECK(parts.test == "test");
       CHECK(parts.classes == Names{"a", "b"});
-      CHECK(parts.account.ignored() ==
-            "1 file beside the images' folders (list.txt), 1 folder that is not looked into (extra)");
+      CHECK(parts.account.ignored() == "1 file outside the folders of images (list.txt), 1 unused folder (extra)");
     }
     // A folder "train" of images is a class.
     CHECK(PlacedImages({"train/1", "plane/1"}).layout().classes == Names{"plane", "train"});
@@ -59,34 +58,36 @@ TEST_SUITE("data") {
     CHECK(beside.test == "test");
   }
 
-  TEST_CASE("folders of images without classes are no part") {
+  TEST_CASE("folders of images without classes are not parts") {
     const FolderLayout flat = PlacedImages({"train/a/1", "train/b/1", "test/1.jpg", "test/2", "val/all/1"}).layout();
     CHECK(flat.test.empty());
     CHECK(flat.validation.empty());
     CHECK(flat.account.ignored() == "3 images without a class (such as test/1.jpg)");
     const Names lines = flat.account.lines();
     REQUIRE(lines.size() == 3);
-    CHECK(lines[1] == "test/ does not test: it holds no folders for the classes, so its images have no labels");
-    CHECK(lines[2] == "val/ does not validate: its folders (all) are none of the classes, so its image has no labels");
+    CHECK(lines[1] == "test/ is not used for test: it contains no class folders, so its images have no labels");
+    CHECK(
+        lines[2] ==
+        "val/ is not used for validation: its folders (all) are not those of the classes, so its image has no labels");
     CHECK(contains(PlacedImages({"train/a/1", "train/b/1", "test/A/1", "test/B/1"}).layout().account.lines().at(1),
                    "'A' and 'a' look alike but are not the same"));
   }
 
-  TEST_CASE("layouts that are unclear are errors that say why") {
+  TEST_CASE("ambiguous layouts are errors that say why") {
     CHECK(contains(PlacedImages({"train/a/1", "train/b/1", "val/a/1"}).error(),
-                   "val' would validate, but its classes are a, and those to train on a, b"));
+                   "val' is for validation by its name, but its classes are a, and those for training are a, b"));
     CHECK(contains(PlacedImages({"train/a/1", "train/caf\u00e9/1", "test/a/1", "test/cafe\u0301/1"}).error(),
                    "; 'cafe\\u0301' and 'caf\\u00E9' look alike but are not the same"));
     CHECK(contains(PlacedImages({"train/a/1", "train/b/1", "val/a/1", "val/b/1", "valid/a/1", "valid/b/1"}).error(),
                    "'val' and 'valid' in"));
     CHECK(contains(PlacedImages({"Training/a/1", "Training/b/1", "Testing/a/1", "Testing/b/1"}).error(),
                    "the folders Testing, Training in"));
-    CHECK(
-        contains(PlacedImages({"photos/a/1", "photos/b/1"}).error(),
-                 "holds 1 folder (photos), where one for each of two or more classes is expected; 'photos' in it holds "
-                 "a, b: if these are the classes, give it to --data"));
-    CHECK(contains(PlacedImages({"1.jpg"}).error(), "holds 0 folders, where"));
-    // Folders of the same names within classes are no parts.
+    CHECK(contains(
+        PlacedImages({"photos/a/1", "photos/b/1"}).error(),
+        "contains 1 folder (photos), expected one for each of two or more classes; its folder 'photos' contains "
+        "a, b: if these are the classes, give that folder to --data"));
+    CHECK(contains(PlacedImages({"1.jpg"}).error(), "contains 0 folders, expected"));
+    // Folders of the same names inside classes are not parts.
     CHECK(PlacedImages({"a/batch0/1", "a/batch1/1", "b/batch0/1", "b/batch1/1"}).error().empty());
   }
 

@@ -1,4 +1,4 @@
-// Writes small IDX files, plain or gzipped, and a whole learnable data set in Fashion-MNIST's form.
+// Writes small IDX files, plain or gzipped, and a small data set that can be learned, in the format of Fashion-MNIST.
 #pragma once
 
 #include <zlib.h>
@@ -48,17 +48,18 @@ inline std::string gzip_bytes(std::string_view bytes) {
 }
 
 struct TinyFashionMnist {
-  int64_t train = 600;  // images of the training file: 5/6 of them to train on, the rest to validate
+  int64_t train = 600;  // images of the training file: 5/6 of them for training, the others for validation
   int64_t test = 100;
-  double bags = 0.5;  // the share of label 8; the other nine labels share the rest
-  double noise = 40;  // pixels are off by up to as much
+  double bags = 0.5;  // the share of label 8; the other nine labels have equal shares of the rest
+  double noise = 40;  // pixels have noise of up to this much
   uint64_t seed = 1;
   bool gzip = true;
 };
 
 namespace detail {
 
-// A bag (label 8) is wide, low and has a handle; clothes are a narrow upright bar whose place depends on the label.
+// A bag (label 8) is wide and low and has a handle; clothes are a narrow upright bar whose position depends on the
+// label.
 inline bool tiny_pixel_is_bright(int label, int row, int column) {
   if (label == 8) {
     const bool body = row >= 14 && row < 24 && column >= 3 && column < 25;
@@ -102,8 +103,8 @@ inline void write_tiny_pair(const std::filesystem::path& directory, std::string_
 
 }  // namespace detail
 
-// Writes the four files of Fashion-MNIST into a folder that exists: few images, in which a small network tells bags
-// from clothes within a few steps.
+// Writes the four files of Fashion-MNIST into an existing folder, with few images, from which a small network learns to
+// distinguish bags from clothes within a few steps.
 inline void write_tiny_fashion_mnist(const std::filesystem::path& directory, const TinyFashionMnist& tiny = {}) {
   detail::write_tiny_pair(directory, "train", tiny.train, 0, tiny);
   detail::write_tiny_pair(directory, "t10k", tiny.test, 1, tiny);

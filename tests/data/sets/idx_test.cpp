@@ -62,41 +62,41 @@ TEST_SUITE("data") {
     CHECK_THROWS_AS(read_idx(folder.path() / "empty", 0), Error);
   }
 
-  TEST_CASE("what is no readable file is an error") {
+  TEST_CASE("a missing or empty file is an error") {
     const TemporaryFolder folder;
     check_mentions(error_of([&] { read_idx(folder.path() / "none", 1); }), "none' does not exist");
     check_mentions(error_of([&] { read_idx(folder.path(), 1); }), "is a folder, not a file");
     check_mentions(rejection(""), "is empty");
   }
 
-  TEST_CASE("a header that does not fit is an error with its byte offset") {
-    check_mentions(rejection("GIF89a, surely not IDX"), "0x47 0x49 at byte 0");
+  TEST_CASE("an invalid header is an error with its byte offset") {
+    check_mentions(rejection("GIF89a, surely not IDX"), "begins with the bytes 0x47 0x49");
     check_mentions(rejection(idx_bytes({1}, "x", 0x0d)), "type 0x0d at byte 2");
-    check_mentions(rejection(idx_bytes({1, 1}, "x"), 3), "rank 2 at byte 3, where 3 was expected");
+    check_mentions(rejection(idx_bytes({1, 1}, "x"), 3), "rank 2 at byte 3, expected 3");
     check_mentions(rejection(std::string(3, '\0')), "cut short at byte 3");
     check_mentions(rejection(idx_bytes({1, 1, 1}, "").substr(0, 11), 3),
                    "cut short at byte 11, inside the header of 16");
   }
 
-  TEST_CASE("extents that promise more than there is are an error and nothing of that size is allocated") {
+  TEST_CASE("extents that declare more than there is are an error and nothing of that size is allocated") {
     const uint32_t most = 0xffffffff;
-    check_mentions(rejection(idx_bytes({most, most, most}, "abc"), 3), "more elements than 64 bits count");
+    check_mentions(rejection(idx_bytes({most, most, most}, "abc"), 3), "overflow 64 bits");
     // 2^62 bytes: an attempt to allocate them would be std::bad_alloc, not Error.
-    const std::string lie = idx_bytes({0x80000000, 0x80000000}, "abc");
-    check_mentions(rejection(lie, 2), "ask for 4611686018427387904 bytes; at most 1073741824 are read");
-    check_mentions(rejection(gzip_bytes(lie), 2), "ask for 4611686018427387904 bytes; at most 1073741824 are read");
-    // What is within that limit and more than such a file can hold.
+    const std::string wrong = idx_bytes({0x80000000, 0x80000000}, "abc");
+    check_mentions(rejection(wrong, 2), "need 4611686018427387904 bytes, expected at most 1073741824");
+    check_mentions(rejection(gzip_bytes(wrong), 2), "need 4611686018427387904 bytes, expected at most 1073741824");
+    // Within that limit, but more than such a file can hold.
     const std::string large = idx_bytes({1000, 1000, 1000}, "abc");
-    check_mentions(rejection(large, 3), "ask for 1000000000 bytes, and the file can hold 19: it is cut short");
+    check_mentions(rejection(large, 3), "need 1000000000 bytes, but the file can hold at most 19: it is cut short");
     const std::string packed = gzip_bytes(large);
-    check_mentions(rejection(packed, 3), fmt::format("and the file can hold {}", packed.size() * 1032));
+    check_mentions(rejection(packed, 3), fmt::format("the file can hold at most {}:", packed.size() * 1032));
   }
 
-  TEST_CASE("plain or gzipped data cut short or going on is an error with its byte offset") {
+  TEST_CASE("plain or gzipped data that is cut short or too long is an error with its byte offset") {
     for (const bool gzip : {false, true}) {
       const auto packed = [&](const std::string& bytes) { return gzip ? gzip_bytes(bytes) : bytes; };
-      check_mentions(rejection(packed(idx_bytes({10}, "123456789"))), "cut short at byte 17, the shape (10)");
-      check_mentions(rejection(packed(idx_bytes({10}, "1234567890+"))), "data goes on at byte 18");
+      check_mentions(rejection(packed(idx_bytes({10}, "123456789"))), "cut short at byte 17: the shape (10)");
+      check_mentions(rejection(packed(idx_bytes({10}, "1234567890+"))), "the file continues at byte 18");
     }
   }
 
@@ -115,7 +115,7 @@ TEST_SUITE("data") {
     wrong_method[2] = 7;
     check_mentions(rejection(wrong_method), "unknown compression method");
 
-    // Anywhere: within gzip's header, the data, and the checksum behind data that is already complete.
+    // Anywhere: within gzip's header, the data, and the checksum after data that is already complete.
     for (const size_t size : {size_t{2}, size_t{9}, good.size() / 2, good.size() - 8, good.size() - 1})
       check_mentions(rejection(good.substr(0, size)), fmt::format("cut short at byte {} of the file", size));
     check_mentions(rejection(good + "garbage"), "incorrect header check");

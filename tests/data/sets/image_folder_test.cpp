@@ -30,7 +30,7 @@ ImageFolder load(const std::filesystem::path& directory, ImageFolderOptions opti
 }  // namespace
 
 TEST_SUITE("data") {
-  TEST_CASE("an image folder is dealt class by class: a fifth validates and a tenth tests") {
+  TEST_CASE("an image folder is split by class: a fifth is for validation and a tenth for test") {
     const TemporaryFolder folder;
     write_class(folder / "ants", 40);
     write_class(folder / "bees", 10);
@@ -51,7 +51,7 @@ TEST_SUITE("data") {
 
     CHECK(load(folder.path()).train.indices == data.train.indices);
     CHECK(load(folder.path(), {.split_seed = 1}).train.indices != data.train.indices);
-    // Training alone is augmented.
+    // Only training images are augmented.
     std::vector<float> one(48), other(48);
     std::set<std::vector<float>> trained, tested;
     for (int epoch = 1; epoch <= 8; ++epoch) {
@@ -64,7 +64,7 @@ TEST_SUITE("data") {
     CHECK(tested.size() == 1);
   }
 
-  TEST_CASE("an image folder's test folder is the whole test and nothing is taken from the images") {
+  TEST_CASE("an image folder's test folder is the whole test set and no other images are used for test") {
     const TemporaryFolder folder;
     for (const char* name : {"train/a", "train/b", "test/a", "test/b", "elsewhere/a", "elsewhere/b"})
       write_class(folder / name, name[0] == 'e' ? 3 : 10);
@@ -78,24 +78,24 @@ TEST_SUITE("data") {
     CHECK(load(folder / "train").clean_test == false);
   }
 
-  TEST_CASE("an image folder that cannot be dealt is an Error that says why") {
+  TEST_CASE("an image folder that cannot be split is an error that says why") {
     const TemporaryFolder folder;
     const auto says = [&](const std::string& part, const ImageFolderOptions& options = {}) {
       return throws_saying(part, [&] { load(folder.path(), options); });
     };
     write_class(folder / "a", 2);
-    CHECK(says("holds 1 folder (a), where one for each of two or more classes is expected"));
-    CHECK(throws_saying("holds 1 folder (a)", [&] { image_folder_classes(folder.path()); }));
+    CHECK(says("contains 1 folder (a), expected one for each of two or more classes"));
+    CHECK(throws_saying("contains 1 folder (a)", [&] { image_folder_classes(folder.path()); }));
     write_class(folder / "b", 9);
     CHECK(says("class 'a' in '" + folder.path().string() + "' has 2 images"));
     write_class(folder / "a", 9);
     const TemporaryFolder other;
     write_class(other / "a", 1);
     write_class(other / "c", 1);
-    CHECK(says("classes in '" + other.path().string() + "' are a, c", {.test = other.path()}));
+    CHECK(says("classes of the test images in '" + other.path().string() + "' are a, c", {.test = other.path()}));
   }
 
-  TEST_CASE("an image folder's validation folder is the whole validation and all other images train") {
+  TEST_CASE("an image folder's validation folder is the whole validation set and all other images are for training") {
     const TemporaryFolder folder;
     for (const char* name : {"train/a", "train/b", "val/a", "val/b", "test/a", "test/b"})
       write_class(folder / name, name[1] == 'r' ? 10 : 3);
@@ -106,8 +106,8 @@ TEST_SUITE("data") {
     CHECK(data.validation_images->list().names[0] == "val/a/0.bmp");
     CHECK(data.images->list().names[0] == "a/0.bmp");
     CHECK(data.account.used() == 32);
-    CHECK(contains(data.account.lines().at(1), "val/ validates, in place of a fifth of the other images"));
-    // Without a test folder a tenth of the others tests.
+    CHECK(contains(data.account.lines().at(1), "val/ is used for validation, in place of a fifth of the other images"));
+    // Without a test folder a tenth of the other images is for test.
     std::filesystem::remove_all(folder / "test");
     const ImageFolder without = load(folder.path());
     CHECK(without.train.size() == 18);
@@ -116,11 +116,11 @@ TEST_SUITE("data") {
     CHECK(!without.clean_test);
   }
 
-  TEST_CASE("an image folder is parted as a split file says") {
+  TEST_CASE("an image folder is split according to a split file") {
     const TemporaryFolder folder;
     for (const char* name : {"train/a", "train/b", "test/a", "test/b"}) write_class(folder / name, 4);
     std::string table = "file,index\n";
-    // Backwards, and one of a is left out.
+    // In reverse order, and without one image of a.
     for (int i = 0; i < 7; ++i)
       table += fmt::format("./train/{}/{}.bmp,{}\n", i % 2 == 0 ? 'b' : 'a', i / 2, i < 5 ? 6 - i : 40'000 + i);
     write_file_atomically(folder / "split.csv", table);
@@ -139,7 +139,7 @@ TEST_SUITE("data") {
     CHECK(data.train.labels == std::vector<int32_t>{1, 0, 1, 0, 1});
     CHECK(contains(data.account.lines().at(0), "1 image that the split file does not list (train/a/3.bmp)"));
 
-    // A test folder elsewhere instead, and tests by the table.
+    // A test folder elsewhere instead, and test images by the table.
     write_class(folder / "other/a", 1);
     write_class(folder / "other/b", 1);
     const ImageFolder elsewhere = load(folder.path(), {.test = folder / "other", .split = folder / "split.csv"});
@@ -150,14 +150,14 @@ TEST_SUITE("data") {
     for (const char* name : {"a", "b"})
       by_name += fmt::format("train/{0}/0.bmp,train\ntrain/{0}/1.bmp,val\ntrain/{0}/2.bmp,test\n", name);
     write_file_atomically(folder / "split.csv", by_name);
-    CHECK(throws_saying("give one of the two",
+    CHECK(throws_saying("give only one of the two",
                         [&] { load(folder.path(), {.test = folder / "other", .split = folder / "split.csv"}); }));
     const ImageFolder mixed = load(folder.path(), {.split = folder / "split.csv"});
     CHECK(mixed.test.size() == 2 + 8);
     CHECK(!mixed.clean_test);
   }
 
-  TEST_CASE("an image folder's broken images are left out where that is asked for") {
+  TEST_CASE("an image folder's broken images are left out on request") {
     const TemporaryFolder folder;
     write_class(folder / "a", 10);
     write_class(folder / "b", 10);
@@ -173,7 +173,7 @@ TEST_SUITE("data") {
     CHECK(total(intact) == 19);
     CHECK(intact.account.used() == 19);
     for (int i = 0; i < 10; ++i) write_file_atomically(folder / fmt::format("a/{}.bmp", i), "no image");
-    CHECK(throws_saying("images: no training image of class 'a' is left: none of the 7 can be read; of the first",
+    CHECK(throws_saying("images: no training image of class 'a' is left: none of the 7 can be read; the first one: ",
                         [&] { load(folder.path(), {.skip_broken = true}); }));
   }
 }

@@ -1,4 +1,4 @@
-// Writes a whole learnable data set in the form of MR, the sentence polarity data set.
+// Writes a small data set that can be learned, in the format of MR, the sentence polarity data set.
 #pragma once
 
 #include <array>
@@ -10,13 +10,13 @@
 
 namespace cofactor::testing {
 
-// How many sentences of each class; the words they are made of depend on the seed.
+// The number of sentences of each class. Their words depend on the seed.
 struct TinyMovieReviews {
   int64_t negative = 60, positive = 60;
   uint64_t seed = 1;
 };
 
-// `count` sentences of 4 to 11 words, most of them neutral; the last two tell the class.
+// `count` sentences of 4 to 11 words, most of them neutral; the last two depend on the class.
 inline std::string tiny_sentences(int64_t count, bool positive, uint64_t seed) {
   constexpr std::array<const char*, 8> kNeutral = {"the", "film", "a", "story", "of", "actor", "it's", "clich\xE9s"};
   constexpr std::array<const char*, 4> kBad = {"dull", "tedious", "flat", "awful"};
@@ -36,8 +36,8 @@ inline std::string tiny_sentences(int64_t count, bool positive, uint64_t seed) {
   return text;
 }
 
-// Writes rt-polarity.neg and rt-polarity.pos into a folder that exists: sentences in which a small network tells the
-// classes apart within a few steps.
+// Writes rt-polarity.neg and rt-polarity.pos into an existing folder, with sentences whose classes a small network
+// learns within a few steps.
 inline void write_tiny_movie_reviews(const std::filesystem::path& directory, const TinyMovieReviews& tiny = {}) {
   write_file_atomically(directory / "rt-polarity.neg", tiny_sentences(tiny.negative, false, tiny.seed));
   write_file_atomically(directory / "rt-polarity.pos", tiny_sentences(tiny.positive, true, tiny.seed));

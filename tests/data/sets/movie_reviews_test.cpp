@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view kThreePositive = "good .\nbetter .\nbest .\n";
 
-// A folder with the two files as given.
+// A folder with the two given files.
 class ReviewFolder {
  public:
   explicit ReviewFolder(std::string_view negative, std::string_view positive = kThreePositive) {
@@ -30,7 +30,7 @@ class ReviewFolder {
   TemporaryFolder folder_;
 };
 
-// What loading says of a negative file with these bytes, without the prefix that names the file.
+// The message of loading a negative file with these bytes, without the prefix that names the file.
 std::string review_rejection(std::string_view negative) {
   const ReviewFolder folder(negative);
   const std::string message = error_of([&] { load_movie_reviews(folder.path()); });
@@ -83,7 +83,7 @@ TEST_SUITE("data") {
   }
 
   TEST_CASE("movie reviews split as the paper's 10662 and in the same proportions") {
-    // Sentences in each file, and the parts' sizes.
+    // The sentences in each file, and the sizes of the parts.
     struct Case {
       int64_t negative, positive, train, validation, test;
     };
@@ -108,7 +108,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("the seed of the movie reviews' split decides who is in which part and nothing else") {
+  TEST_CASE("the seed of the movie reviews' split determines only which sentence is in which part") {
     const TemporaryFolder folder;
     write_tiny_movie_reviews(folder.path());
     const MovieReviews a = load_movie_reviews(folder.path(), {.split_seed = 3});
@@ -119,7 +119,7 @@ TEST_SUITE("data") {
     CHECK(all_indices(a) != all_indices(c));
     CHECK(a.train.data->labels() == c.train.data->labels());
     for (int64_t i = 0; i < 120; ++i) CHECK(words_of(a, i) == words_of(c, i));
-    // Both classes are in every part, as a shuffle has it.
+    // Both classes are in every part.
     for (const Split* part : {&a.train, &a.validation, &a.test}) {
       CHECK(part->class_counts()[0] > 0);
       CHECK(part->class_counts()[1] > 0);
@@ -133,16 +133,16 @@ TEST_SUITE("data") {
         "; rt-polarity.neg and rt-polarity.pos are the sentence polarity data set v1.0 of Pang and Lee (2005), "
         "rt-polaritydata.tar.gz at https://www.cs.cornell.edu/people/pabo/movie-review-data/";
     const auto error = [&] { return error_of([&] { load_movie_reviews(folder.path()); }); };
-    const std::string nowhere = " nor a folder up to three levels within it holds the files" + origin;
-    CHECK(error() == "movie_reviews: neither '" + base + "'" + nowhere);
+    const std::string nowhere = "' and the folders up to three levels inside it do not contain the files" + origin;
+    CHECK(error() == "movie_reviews: '" + base + nowhere);
     write_file_atomically(folder / "rt-polarity.neg", "bad\nworse\n");
-    CHECK(error() == "movie_reviews: there is no '" + base + "/rt-polarity.pos'" + origin);
+    CHECK(error() == "movie_reviews: '" + base + "/rt-polarity.pos' does not exist" + origin);
     CHECK(error_of([&] { load_movie_reviews(folder / "rt-polarity.neg"); }) ==
           "movie_reviews: '" + base + "/rt-polarity.neg' is a file, not a folder");
     CHECK(error_of([&] { load_movie_reviews(folder / "none"); }) ==
-          "movie_reviews: neither '" + base + "/none', which does not exist," + nowhere);
+          "movie_reviews: '" + base + "/none' does not exist" + origin);
     write_file_atomically(folder / "rt-polarity.pos", "");
-    CHECK(error() == "movie_reviews: '" + base + "/rt-polarity.pos' is empty: sentences of both classes are needed");
+    CHECK(error() == "movie_reviews: '" + base + "/rt-polarity.pos' is empty, expected sentences of both classes");
     write_file_atomically(folder / "rt-polarity.pos", "good\n");
     CHECK(error().empty());
     std::filesystem::remove(folder / "rt-polarity.pos");
@@ -152,21 +152,21 @@ TEST_SUITE("data") {
   }
 
   TEST_CASE("movie review files that are malformed are errors that name the line") {
-    CHECK(review_rejection("") == " is empty: sentences of both classes are needed");
-    CHECK(review_rejection("bad\n\nworse\n") == ", line 2: blank, where a sentence is expected");
-    CHECK(review_rejection("bad\n \t\r\nworse\n") == ", line 2: blank, where a sentence is expected");
-    CHECK(review_rejection("\n") == ", line 1: blank, where a sentence is expected");
-    CHECK(review_rejection("\n\nbad\nworse\n") == ", line 1: blank, where a sentence is expected");
+    CHECK(review_rejection("") == " is empty, expected sentences of both classes");
+    CHECK(review_rejection("bad\n\nworse\n") == ", line 2: a blank line, expected a sentence");
+    CHECK(review_rejection("bad\n \t\r\nworse\n") == ", line 2: a blank line, expected a sentence");
+    CHECK(review_rejection("\n") == ", line 1: a blank line, expected a sentence");
+    CHECK(review_rejection("\n\nbad\nworse\n") == ", line 1: a blank line, expected a sentence");
     CHECK(review_rejection("bad\nworse\n . -- \xE9\n") ==
-          ", line 3: no word is left after cleaning, which keeps letters, digits and (),!?'`");
+          ", line 3: no word is left after cleaning, which keeps only letters, digits and (),!?'`");
     const ReviewFolder few("bad", "good");
     CHECK(error_of([&] { load_movie_reviews(few.path()); }) ==
           "movie_reviews: 2 sentences in '" + few.path().string() +
-              "' leave none to train on beside validation's and test's");
+              "', expected at least 3, for training, validation and test");
   }
 
   TEST_CASE("movie reviews are the same words in every encoding and with every end of line") {
-    // An e with an acute accent, a dash and a quotation mark, which CP1252 alone has in one byte.
+    // An e with an acute accent, a dash and a quotation mark; only CP1252 has all of them in one byte.
     const std::string cp1252 = "un film clich\xE9 \x96 bad\nworse \x93really\x94\n";
     const std::string utf8 = "un film clich\xC3\xA9 \xE2\x80\x93 bad\nworse \xE2\x80\x9Creally\xE2\x80\x9D\n";
     const auto with_ends = [](std::string text, const std::string& end) {
@@ -191,7 +191,7 @@ TEST_SUITE("data") {
       CHECK(reviews.source == "2 sentences in '" + (folder.path() / "rt-polarity.neg").string() + "' (" + encoding +
                                   "), 3 in '" + (folder.path() / "rt-polarity.pos").string() + "' (ASCII)");
     }
-    // One letter that UTF-8 would not have there makes a file Latin-1, be there others that look like UTF-8.
+    // One byte that is not valid UTF-8 makes a file Latin-1, even if others look like UTF-8.
     for (const char* latin1 : {"clich\xE9s", "\xE9", "na\xEFve caf\xC3\xA9", "a \x97 b \x85", "\xC3", "\xE2\x80"})
       CHECK(contains(load_movie_reviews(ReviewFolder(std::string("bad ") + latin1 + "\nworse\n").path()).source,
                      "(Latin-1 or CP1252)"));
@@ -200,10 +200,10 @@ TEST_SUITE("data") {
   TEST_CASE("movie review files in UTF-16 are errors that say how to convert") {
     for (const char* mark : {"\xFF\xFEw", "\xFE\xFFw"})
       CHECK(contains(review_rejection(mark),
-                     " begins with UTF-16's byte order mark; UTF-8 and Latin-1 are read (iconv -f "
-                     "UTF-16 -t UTF-8 converts)"));
+                     " is UTF-16, expected UTF-8 or Latin-1 (iconv -f "
+                     "UTF-16 -t UTF-8 converts it)"));
     CHECK(review_rejection(std::string_view("bad\nb\0a\0d\0\n\0", 12)) ==
-          ", line 2: a zero at byte 5 of the file, which no text holds");
+          ", line 2: a zero byte at byte 5 of the file, which a text file does not contain");
   }
 
   TEST_CASE("movie reviews are found in the folder that their archive unpacks to") {
@@ -213,25 +213,24 @@ TEST_SUITE("data") {
     CHECK(load_movie_reviews(folder.path()).train.size() == 86);
     std::filesystem::remove(folder / "data/rt-polaritydata/rt-polarity.pos");
     CHECK(contains(error_of([&] { load_movie_reviews(folder.path()); }),
-                   "there is no '" + (folder / "data").string() + "/rt-polaritydata/rt-polarity.pos'; "));
+                   (folder / "data").string() + "/rt-polaritydata/rt-polarity.pos' does not exist; "));
   }
 
-  TEST_CASE("one long line of the movie reviews does not make every sentence long") {
+  TEST_CASE("one long line of the movie reviews does not take memory for every sentence") {
     std::string lines;
     for (int i = 0; i < 3000; ++i) lines += "a b c\n";
     std::string longest;
     for (int i = 0; i < 20'000; ++i) longest += "word ";
     const ReviewFolder folder(lines + longest + "\n");
-    CHECK(contains(
-        error_of([&] { load_movie_reviews(folder.path()); }),
-        "rt-polarity.neg', line 3001: a sentence of 20000 words, and 3004 sentences at that length take more"));
+    CHECK(contains(error_of([&] { load_movie_reviews(folder.path()); }),
+                   "rt-polarity.neg', line 3001: a sentence of 20000 words; 3004 sentences of that length take more"));
     CHECK(load_movie_reviews(folder.path(), {.max_length = 10}).train.data->sample_shape() == Shape{10});
     for (const int64_t length : {int64_t{1'000'000}, std::numeric_limits<int64_t>::max()})
       CHECK(contains(error_of([&] { load_movie_reviews(folder.path(), {.max_length = length}); }),
-                     fmt::format("3004 sentences at a length of {} words take more memory", length)));
+                     fmt::format("3004 sentences of {} words take more memory", length)));
   }
 
-  TEST_CASE("the real movie reviews where COFACTOR_MOVIE_REVIEWS names their folder") {
+  TEST_CASE("the real movie reviews if COFACTOR_MOVIE_REVIEWS names their folder") {
     const char* directory = std::getenv("COFACTOR_MOVIE_REVIEWS");
     if (directory == nullptr) {
       MESSAGE("skipped: the environment variable COFACTOR_MOVIE_REVIEWS names no folder");
@@ -241,7 +240,7 @@ TEST_SUITE("data") {
     CHECK(reviews.train.size() == 7676);
     CHECK(reviews.validation.size() == 1919);
     CHECK(reviews.test.size() == 1067);
-    // Counted by Kim's regular expressions in Python.
+    // Counted with Kim's regular expressions in Python.
     CHECK(reviews.vocabulary.size() == 2 + 18'765);
     CHECK(reviews.train.data->sample_shape() == Shape{56});
     CHECK(load_movie_reviews(directory, {.min_count = 2}).vocabulary.size() == 2 + 10'110);

@@ -14,26 +14,21 @@ int group_size() {
   return text ? std::atoi(text) : 1;
 }
 
-// Both are ReferenceBackends with other kernels.
-ReferenceBackend& host_backend_of(Device device) {
-  static ReferenceBackend& reference = *new ReferenceBackend;
-  static ReferenceBackend& cuda = *new testing::HostKernelsBackend(group_size());
+}  // namespace
+
+Backend& backend_of(Device device) {
+  static Backend& reference = *new ReferenceBackend;
+  static Backend& cuda = *new testing::HostKernelsBackend(group_size());
   check(device != Device::cpu, "device cpu: not in this test");
   return device == Device::cuda ? cuda : reference;
 }
 
-}  // namespace
-
-Backend& backend_of(Device device) {
-  return host_backend_of(device);
-}
-
-DeviceFeatures& features_of(Device device) {
-  return host_backend_of(device);
-}
-
 std::vector<Device> available_devices() {
   return {Device::reference, Device::cuda};
+}
+
+std::string_view cpu_variant() {
+  return "none";
 }
 
 int num_threads() {

@@ -38,8 +38,8 @@ TEST_SUITE("unit") {
       const cuda::View view = cuda::broadcast_view(x, y);
       std::vector<double> place(static_cast<size_t>(x.numel()));
       for (size_t i = 0; i < place.size(); ++i) place[i] = static_cast<double>(i);
-      const Tensor full = Tensor::empty(y, DType::f64, Device::reference);
-      full.backend().broadcast(Tensor::from(place, x, Device::reference), full);
+      const Tensor full = Tensor::empty(y, DType::f64, kHost);
+      full.backend().broadcast(Tensor::from(place, x, kHost), full);
       const std::vector<double> expected = full.to_vector<double>();
       for (int64_t i = 0; i < y.numel(); ++i)
         REQUIRE(view.offset(i) == static_cast<int64_t>(expected[static_cast<size_t>(i)]));
@@ -67,13 +67,13 @@ TEST_SUITE("unit") {
   TEST_CASE("cuda lu: a group of any size gives the reference's determinant and inverse") {
     for (const int64_t n : {1, 2, 3, 10, 17, 64}) {
       const Tensor u = random_tensor({n, n}, static_cast<uint32_t>(n));
-      const auto number = [] { return Tensor::empty({}, DType::f64, Device::reference); };
-      const Tensor sign = number(), log_abs = number(), inverse = Tensor::zeros({n, n}, DType::f64, Device::reference);
+      const auto number = [] { return Tensor::empty({}, DType::f64, kHost); };
+      const Tensor sign = number(), log_abs = number(), inverse = Tensor::zeros({n, n}, DType::f64, kHost);
       u.backend().lu_log_abs_det(u, sign, log_abs, inverse);
       for (const int threads : {1, 2, 7, 32}) {
         CAPTURE(threads);
         const Tensor sign2 = number(), log_abs2 = number();
-        const Tensor inverse2 = Tensor::zeros({n, n}, DType::f64, Device::reference);
+        const Tensor inverse2 = Tensor::zeros({n, n}, DType::f64, kHost);
         HostLaunch(threads).groups_with_memory(
             1, cuda::LuLogAbsDet{u.data<double>(), static_cast<int>(n), sign2.data<double>(), log_abs2.data<double>(),
                                  inverse2.data<double>()});
@@ -85,9 +85,9 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("cuda lu: a singular matrix has sign 0 log -infinity and an inverse of NaN") {
-    const Tensor u = Tensor::from(std::vector<double>{1, 2, 3, 2, 4, 6, 1, 0, 1}, {3, 3}, Device::reference);
-    const Tensor result = Tensor::zeros({2}, DType::f64, Device::reference);
-    const Tensor inverse = Tensor::zeros({3, 3}, DType::f64, Device::reference);
+    const Tensor u = Tensor::from(std::vector<double>{1, 2, 3, 2, 4, 6, 1, 0, 1}, {3, 3}, kHost);
+    const Tensor result = Tensor::zeros({2}, DType::f64, kHost);
+    const Tensor inverse = Tensor::zeros({3, 3}, DType::f64, kHost);
     HostLaunch(4).groups_with_memory(1, cuda::LuLogAbsDet{u.data<double>(), 3, result.data<double>(),
                                                           result.data<double>() + 1, inverse.data<double>()});
     CHECK(result.to_vector<double>()[0] == 0.0);
@@ -133,7 +133,7 @@ TEST_SUITE("unit") {
     const HostLaunch launch(5);
     const auto expect = [&](ReduceOp op, const Shape& from, const Shape& to) {
       const Tensor x = random_tensor(from, 3);
-      const Tensor expected = Tensor::empty(to, DType::f64, Device::reference), y = expected.clone();
+      const Tensor expected = Tensor::empty(to, DType::f64, kHost), y = expected.clone();
       x.backend().reduce(op, x, expected);
       cuda::reduce(launch, op, x, y);
       CAPTURE(from);
@@ -208,13 +208,13 @@ TEST_SUITE("unit") {
     const std::vector<float> values{0.1f, -2.5f, 3.14159f, 100.7f, -0.001f};
     std::vector<bf16> narrow;
     for (const float value : values) narrow.emplace_back(value);
-    const Tensor x = Tensor::from(narrow, {5}, Device::reference), y = x.clone();
+    const Tensor x = Tensor::from(narrow, {5}, kHost), y = x.clone();
     cuda::unary(HostLaunch(), op_of<MulScalarOp>, x, 3.0, y);
     const std::vector<bf16> result = y.to_vector<bf16>();
     for (size_t i = 0; i < values.size(); ++i) CHECK(result[i].bits == bf16(static_cast<float>(narrow[i]) * 3.0f).bits);
 
-    const Tensor rows = Tensor::from(std::vector<bf16>(600, bf16(0.01f)), {600, 1}, Device::reference);
-    const Tensor sum = Tensor::from(std::vector<bf16>{bf16(0.0f)}, {1, 1}, Device::reference);
+    const Tensor rows = Tensor::from(std::vector<bf16>(600, bf16(0.01f)), {600, 1}, kHost);
+    const Tensor sum = Tensor::from(std::vector<bf16>{bf16(0.0f)}, {1, 1}, kHost);
     cuda::reduce(HostLaunch(3), ReduceOp::sum, rows, sum);
     // In bf16 alone the sum would stop growing at about 2.5; it is kept in f32.
     CHECK(static_cast<float>(sum.to_vector<bf16>()[0]) == doctest::Approx(6.0).epsilon(0.01));

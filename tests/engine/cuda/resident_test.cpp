@@ -1,6 +1,7 @@
 // How much of a device's memory a data set may take: on the tests' device "cuda", which can say what it has left.
 #include <doctest/doctest.h>
 
+#include "data/image_array.h"
 #include "data/loader.h"
 #include "tests/engine/cuda/host_kernels_backend.h"
 
@@ -26,7 +27,7 @@ TEST_SUITE("data") {
     CHECK(stays(4000, Resident::automatic));
     CHECK(images->bytes().is_on(Device::cuda));
     CHECK(stays(0, Resident::automatic));
-    CHECK(!images->bytes().is_on(Device::reference));
+    CHECK(!images->bytes().is_on(kHost));
     backend.free_bytes = free_bytes;
   }
 }

@@ -134,7 +134,7 @@ TEST_SUITE("experiment") {
     REQUIRE(results.size() == 2);
     CHECK(results[0].test_accuracy == 50.0);
     REQUIRE(warnings.size() == 1);
-    CHECK(contains(warnings[0], "its results are of different data or tests"));
+    CHECK(contains(warnings[0], "its results are of different data or test sets"));
     second.settings = anew.settings;
     append_result(path, second);
     warnings.clear();

@@ -159,7 +159,7 @@ TEST_SUITE("experiment") {
       write_image(place.data() / fmt::format("apple/{:02}.png", i), tiny_class_image(11, 1, 70));
     const Outcome stopped = process.wait();
     CHECK(stopped.code == 1);
-    CHECK(contains(stopped.err, "was changed while the run went on"));
+    CHECK(contains(stopped.err, "was changed during the run"));
     CHECK(!fs::exists(place.out() / "results.jsonl"));
     Process anew(place.command({"--epochs", "2000"}), place.path());
     CHECK(appears(place.run_folder("ce.previous-1") / "checkpoint.safetensors"));

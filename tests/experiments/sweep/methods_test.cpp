@@ -82,6 +82,15 @@ TEST_SUITE("unit") {
     CHECK(loss_of("dmi", parsed({"--no-normalize", "--epsilon", "1"})) == R"({"normalize":false,"epsilon":1.0})");
   }
 
+  TEST_CASE("loss flags: an experiment's own option that no loss has is an error before anything is parsed") {
+    ExperimentTable table = with_every_method();
+    table.loss = {{"lccn", {{"warmup_step", 77}}}};
+    SmallExperiment experiment(table);
+    const std::vector<const char*> words = {"small", "--method", "ce"};
+    CHECK(contains(error_of([&] { parse_options(experiment, static_cast<int>(words.size()), words.data()); }),
+                   "lccn: there is no option \"warmup_step\", expected one of: warmup_steps, update_every, alpha"));
+  }
+
   TEST_CASE("loss flags: each reaches the settings of the methods that read it and of no other") {
     const TemporaryFolder folder;
     const auto file = write_in(folder, "t.txt", "0.9 0.1\n0.2 0.8\n");

@@ -83,7 +83,7 @@ TEST_SUITE("unit") {
     CHECK(contains(refusal({"--noise", "loud"}), "--noise loud: unknown name; there are uniform, flip"));
     CHECK(contains(refusal({"--device", "abacus"}), "--device abacus"));
     CHECK(contains(refusal({"--precision", "f8"}), "there are f32, tf32, bf16"));
-    CHECK(contains(refusal({"--precision", "tf32", "--device", "reference"}), "device reference has none"));
+    CHECK(contains(refusal({"--precision", "tf32", "--device", "reference"}), "device reference has no TF32"));
     CHECK(contains(refusal({"--epochs", "0"}), "--epochs 0: expected 1 to 100000"));
     CHECK(contains(refusal({"--batch-size", "0"}), "--batch-size 0"));
     CHECK(contains(refusal({"--limit", "0"}), "--limit 0"));

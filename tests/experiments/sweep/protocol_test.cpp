@@ -125,7 +125,7 @@ TEST_SUITE("unit") {
                    "options/max_length nothing there, 9 asked for [--max-length]"));
     CHECK(settings_of(experiment, base, small_data(59), cell, "ce") != settings(base, "ce"));
     CHECK(contains(error_of([&] { check_same_settings("garbage", settings(base, "ce"), "it"); }),
-                   "it: its settings: no valid JSON"));
+                   "it: its settings: not valid JSON"));
     CHECK(error_of([&] { check_same_settings("[]", settings(base, "ce"), "it"); }) ==
           "it: its settings are not a JSON object");
   }

@@ -138,7 +138,7 @@ TEST_SUITE("unit") {
         {"threads", "2x", ": its threads are '2x', expected a number from 1 on"},
         {"threads", "99999999999", ": its threads are '99999999999', expected a number from 1 on"},
         {"threads", "0", ": its threads are '0', expected a number from 1 on"},
-        {"history", "[", ": its history: no valid JSON at byte 2: "},
+        {"history", "[", ": its history: not valid JSON at byte 2: "},
         {"history", "3", ": its history: not the metrics of an epoch: a JSON number, expected an object"},
         {"history", "[{\"epoch\":0}]", ": its history: not the metrics of an epoch: there is no field 'lr'"},
         {"history", history.substr(0, history.find("},{")) + "}," + history.substr(1),

@@ -1,7 +1,7 @@
-// Batch normalisation of x seen as (rows, channels). Own kernels: cuDNN's graph API has no engine for batch norm with
-// residual and ReLU in NHWC that serves f32, bf16, training and evaluation alike. T is x's element, S the statistics'.
-// Three launches: the moments of chunks of rows, the channels' moments from them, and the normalisation; and so the
-// gradient.
+// Batch normalisation of x as a matrix (rows, channels). cuDNN's graph API has no engine for NHWC batch norm with
+// residual and ReLU in both f32 and bf16, training and evaluation. T is x's element type, S that of the statistics.
+// Three launches: the moments of chunks of rows, the channels' moments from them, and the normalisation; the gradient
+// likewise.
 #pragma once
 
 #include <cmath>
@@ -45,7 +45,7 @@ struct ChunkMoments {
   }
 };
 
-// A channel a thread: joins the chunks' moments (Chan, Golub, LeVeque 1979), and moves the running ones.
+// One thread per channel: combines the chunks' moments (Chan, Golub, LeVeque 1979) and updates the running ones.
 template <class S>
 struct ChannelMoments {
   const S* parts;

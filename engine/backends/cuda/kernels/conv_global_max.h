@@ -1,12 +1,12 @@
-// A convolution's maximum over all places, and its gradients, which each image and filter has at one place alone: a sum
-// a thread, always in the same order.
+// A convolution's maximum over all positions, and its gradients, for which each image and filter has one position: one
+// thread per sum, always in the same order.
 #pragma once
 
 #include "engine/backends/cuda/kernels/conv.h"
 
 namespace cofactor::cuda {
 
-// Thread (n, o): y = the largest of values[n, spot, o], the first among equals, NaN before any number.
+// Thread (n, o): y = the largest of values[n, spot, o], the first of equal ones; NaN before any number.
 template <class T>
 struct GlobalMax {
   const T* values;

@@ -1,4 +1,4 @@
-// Batches made of images that lie on the device as bytes.
+// Batches from images that are kept on the device as bytes.
 #pragma once
 
 #include "engine/backends/cuda/kernels/launch.h"

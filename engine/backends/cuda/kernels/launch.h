@@ -3,10 +3,10 @@
 //   launch.each(count, f)     f(i) for every i < count, in any order, each by one thread
 //   launch.groups(count, f)   f(group, i) for every i < count, each by a group of threads together
 //   launch.sort_pairs(keys, values, count, sorted_keys, sorted_values)   of i32, by key, equal keys in their old order
-// Launches follow each other: one sees all that the one before has written. A group has rank(), size() and
+// Launches run in order: each sees everything that earlier ones wrote. A group has rank(), size() and
 //   sum(value), maximum(value)   over its threads, the same result in all of them and the same in every run
 //   sync()                       what a thread wrote before is seen by the others after
-// each of which all threads of the group must call. DeviceLaunch (device_launch.cuh) is the GPU.
+// each of which all threads of the group must call. DeviceLaunch (device_launch.cuh) launches on the GPU.
 #pragma once
 
 #include <algorithm>

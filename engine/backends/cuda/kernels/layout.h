@@ -146,7 +146,7 @@ void embedding(const Launch& launch, const Tensor& table, const Tensor& indices,
   });
 }
 
-// Without atomics: the indices are sorted, stably, so that each row's summands stand together in their old order.
+// Without atomics: a stable sort of the indices makes each row's summands adjacent, in their original order.
 template <class Launch>
 void embedding_vjp(const Launch& launch, const Tensor& grad, const Tensor& indices, const Tensor& dtable) {
   const int64_t count = indices.numel(), dims = dtable.dim(1);

@@ -1,4 +1,4 @@
-// What surrounds cuBLAS and cuSOLVER: the bias where cuBLASLt does not add it, and the results of a factorisation.
+// Work around cuBLAS and cuSOLVER: the bias where cuBLASLt does not add it, and the results of a factorisation.
 #pragma once
 
 #include <cmath>
@@ -42,7 +42,7 @@ struct IdentityUnlessSingular {
 
 // From the SVD u = W S V^T and the signs of det W and det V: det u, and the cofactor matrix, whose entry (r, c) is
 // det(W) det(V) sum over k of W(r, k) * (product of the other singular values) * V(c, k). w holds W row by row, vt V^T.
-// An entry a thread.
+// One thread per entry.
 struct CofactorsFromSvd {
   const double *w, *s, *vt, *sign_w, *sign_vt;
   int64_t n;

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "engine/backends/cuda/kernels/launch.h"
+#include "engine/captured_step.h"
 #include "engine/kernel_params.h"
 
 namespace cofactor::cuda {

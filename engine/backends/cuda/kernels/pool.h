@@ -1,5 +1,5 @@
 // Pooling of NHWC images, one thread per value. Own kernels: they keep NaN, take a fused ReLU and adaptive windows,
-// which cuDNN's resampling does not, and move each byte once, which is all that pooling costs.
+// which cuDNN's resampling does not, and move each byte once.
 #pragma once
 
 #include <cmath>
@@ -16,7 +16,7 @@ struct PoolAxis {
   int kernel, stride, pad;
   bool adaptive;
 
-  // The cells [begin, end) of window o, cut to the image.
+  // The cells [begin, end) of window o, clipped to the image.
   COFACTOR_HD int64_t begin(int64_t o) const {
     if (adaptive) return o * in / out;
     const int64_t first = o * stride - pad;
@@ -27,7 +27,7 @@ struct PoolAxis {
     const int64_t last = o * stride - pad + kernel;
     return last < in ? last : in;
   }
-  // The windows [first, last) that may hold cell i; begin and end tell which do.
+  // The windows [first, last) that may hold cell i; begin and end decide which do.
   COFACTOR_HD int64_t first_window(int64_t i) const {
     if (adaptive) return i * out / in;
     const int64_t reach = i + pad - kernel + 1;

@@ -26,8 +26,8 @@ struct Joining {
   }
 };
 
-// x seen as (outer, length, inner), y as (outer, chunks, inner): one thread joins one chunk of the middle axis. Threads
-// side by side take neighbours of the inner axis, so that a warp reads whole lines.
+// x viewed as (outer, length, inner), y as (outer, chunks, inner): one thread reduces one chunk of the middle axis.
+// Adjacent threads take adjacent elements of the inner axis, so that a warp reads whole cache lines.
 template <ReduceOp op, class In, class Out>
 struct ReduceMiddle {
   const In* x;
@@ -45,7 +45,7 @@ struct ReduceMiddle {
   }
 };
 
-// x seen as (rows, length): a group joins one row.
+// x viewed as (rows, length): one group reduces one row.
 template <ReduceOp op, class In, class Out>
 struct ReduceRows {
   const In* x;
@@ -63,7 +63,7 @@ struct ReduceRows {
   }
 };
 
-// Any set of axes: one thread walks over all that one element of y is made of.
+// Any set of axes: one thread reads all elements that one element of y is made of.
 template <ReduceOp op, class T>
 struct ReduceAny {
   const T* x;
@@ -80,7 +80,7 @@ struct ReduceAny {
   }
 };
 
-// How a reduction is seen: the reduced axes as one in the middle. Not every set of axes is.
+// A reduction with its reduced axes as one middle axis. Not every set of axes has this form.
 struct MiddleAxis {
   bool found = false;
   int64_t outer = 1, length = 1, inner = 1;
@@ -100,12 +100,12 @@ inline MiddleAxis middle_axis(const Shape& x, const Shape& y) {
   return view;
 }
 
-// A thread joins at least this many elements where a reduction is split.
+// A thread reduces at least this many elements where a reduction is split.
 inline constexpr int64_t kMinChunk = 32;
 // Fewer threads than this leave much of a GPU idle.
 inline constexpr int64_t kManyThreads = 1 << 16;
 
-// Into how many chunks the middle axis is split so that there are many threads with enough work each; 1: not at all.
+// The number of chunks of the middle axis that gives many threads enough work each; 1: it is not split.
 inline int64_t chunks_for(const MiddleAxis& view) {
   const int64_t threads = view.outer * view.inner;
   const int64_t wanted = std::max<int64_t>(1, kManyThreads / std::max<int64_t>(1, threads));

@@ -1,4 +1,4 @@
-// Where an operand that is broadcast, permuted or sliced keeps its elements: by strides, one division an axis.
+// Where an operand that is broadcast, permuted or sliced keeps its elements: by strides, with one division per axis.
 #pragma once
 
 #include <cstdint>

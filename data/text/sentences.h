@@ -1,0 +1,25 @@
+// Splits sentences into words, with the pre-processing of Kim 2014.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cofactor {
+
+// Cleans a sentence with the rules of the code published with Kim 2014 (Convolutional neural networks for sentence
+// classification, arXiv:1408.5882), in its order:
+//   1. every byte other than ASCII letters, digits and ( ) , ! ? ' ` becomes a space (so that an accented letter splits
+//      its word);
+//   2. 's, 've, 're, 'd, 'll and n't, in lower case, are separated from the text before them, wherever they occur:
+//      "it's" gives "it 's", "don't" gives "do n't", but "IT'S" remains one word;
+//   3. each of , ! ( ) ? is a word of its own (the published code writes the last three as \( \) \?, a mistake in its
+//      escapes; here they are the marks alone);
+//   4. runs of spaces become one, spaces at the ends are removed, and letters become lower case.
+// The result does not depend on the locale.
+std::string clean_sentence(std::string_view sentence);
+
+// The words of a text, separated by ASCII white space.
+std::vector<std::string> tokenize(std::string_view text);
+
+}  // namespace cofactor

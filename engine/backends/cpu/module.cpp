@@ -1,0 +1,9 @@
+// The cpu backend's module for processors with AVX-512 (engine/CMakeLists.txt), which the registry chooses.
+#include "engine/backends/module.h"
+
+#include "engine/backends/cpu/backend.h"
+
+const cofactor::BackendModule cofactor_backend_module = {
+    []() { return std::string(); },
+    []() -> cofactor::Backend* { return new cofactor::CpuBackend; },
+};
