@@ -14,7 +14,7 @@
 using namespace cofactor;
 
 // The mean over the batch of -(1 - p)^gamma log p, p being the softmax probability of the sample's label; a scalar.
-// logits (N, C), labels (N) i32. gamma = 0 is cross entropy.
+// logits (N, C), labels (N) i32; gamma >= 1, or 0, which is cross entropy.
 Tensor focal_loss(const Tensor& logits, const Tensor& labels, double gamma) {
   const Tensor log_p = gather(log_softmax(logits), labels);
   return -mean(pow(1.0 - exp(log_p), gamma) * log_p);

@@ -3,6 +3,7 @@
 // differences.
 #include <fmt/format.h>
 
+#include <iterator>
 #include <numeric>
 
 #include "engine/autograd.h"
