@@ -8,12 +8,12 @@
 
 #include "engine/device.h"
 #include "engine/dtype.h"
+#include "engine/random.h"
 #include "engine/shape.h"
 
 namespace cofactor {
 
 struct Node;
-struct RandomKey;
 struct TensorImpl;
 
 // A handle to storage on one device, contiguous and row-major. Copying the handle does not copy the values. Gradient

@@ -23,9 +23,8 @@ int main() {
   const Tensor labels = Tensor::from(classes, {1000}, device);
 
   Initializer init(device, /*seed=*/1);
-  Sequential network({std::make_shared<Linear>(init, LinearOptions{.in_features = 2, .out_features = 32}),
-                      std::make_shared<Relu>(),
-                      std::make_shared<Linear>(init, LinearOptions{.in_features = 32, .out_features = 2})});
+  Sequential network(
+      {std::make_shared<Linear>(init, 2, 32), std::make_shared<Relu>(), std::make_shared<Linear>(init, 32, 2)});
   Adam optimizer(network.parameters(), {.lr = 0.01});
 
   for (int step = 1; step <= 500; ++step) {

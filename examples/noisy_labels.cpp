@@ -62,9 +62,8 @@ int main() {
     const Tensor labels = Tensor::from(noisy, {5000}, device);
 
     Initializer init(device, /*seed=*/1);
-    Sequential network({std::make_shared<Linear>(init, LinearOptions{.in_features = 2, .out_features = 32}),
-                        std::make_shared<Relu>(),
-                        std::make_shared<Linear>(init, LinearOptions{.in_features = 32, .out_features = 2})});
+    Sequential network(
+        {std::make_shared<Linear>(init, 2, 32), std::make_shared<Relu>(), std::make_shared<Linear>(init, 32, 2)});
     train(network, inputs, labels, cross_entropy);
     const double before = accuracy(network, test_inputs, test_labels);
     train(network, inputs, labels, [](const Tensor& logits, const Tensor& given) { return dmi(logits, given); });

@@ -38,7 +38,7 @@ int main() {
       matmul(one_hot(labels, 3, DType::f32), centres) + Tensor::randn({kSamples, 2}, {.seed = 1}, DType::f32, device);
 
   Initializer init(device, /*seed=*/1);
-  Linear network(init, {.in_features = 2, .out_features = 3});
+  Linear network(init, 2, 3);
   Adam optimizer(network.parameters(), {.lr = 0.05});
   for (int step = 1; step <= 300; ++step) {
     const Tensor loss = focal_loss(network(inputs), labels, /*gamma=*/2.0);

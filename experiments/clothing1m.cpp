@@ -20,7 +20,7 @@ ExperimentTable make_table() {
       "  1e-3 and rate 1e-6, from the sixth of ten epochs on 0.5e-6. ce has the published code's rates, 0.01\n"
       "  and then 0.001. For gce, fw and lccn neither gives any: here they, and methods that the paper does\n"
       "  not have, take those of dmi. The noise is the labels' own, so validation and test are clean. --init\n"
-      "  starts from weights such as ImageNet's (README.md says how to make the file).\n"
+      "  starts from weights such as ImageNet's (docs/experiments.md says how to make the file).\n"
       "The data: --data is the folder that has annotations/ and images/; its authors provide it on request,\n"
       "  https://github.com/Cysu/noisy_label";
   table.class_names.assign(kClothing1mClasses.begin(), kClothing1mClasses.end());

@@ -24,6 +24,8 @@ struct LinearOptions {
 class Linear : public Module {
  public:
   Linear(Initializer& init, const LinearOptions& options);
+  Linear(Initializer& init, int64_t in_features, int64_t out_features)
+      : Linear(init, LinearOptions{.in_features = in_features, .out_features = out_features}) {}
   Tensor forward(const Tensor& x) override;
 
  private:
