@@ -2,7 +2,8 @@ cmake_minimum_required(VERSION 3.25)
 # One test of the package, in the empty FOLDER:
 #   installed     cmake --install into a prefix that is then moved; a program is started; the example, outside the tree,
 #                 finds the package, is built and run
-#   headers       every installed header compiles by itself, with what cofactor::cofactor brings and nothing else
+#   headers       the installed headers compile, from the first to the last and back, so that one that needs another
+#                 includes it; with what cofactor::cofactor brings and nothing else
 #   subdirectory  the example's project adds this one by add_subdirectory, and keeps its own settings
 # Run as: cmake -DWAY=... -DSOURCE=... -DBUILD=... -DEXAMPLE=... -DGENERATOR=... -DCOMPILER=... -DFOLDER=... -P package_test.cmake
 
@@ -33,7 +34,7 @@ file(REMOVE_RECURSE ${FOLDER})
 if(WAY STREQUAL "subdirectory")
   # The least that the example needs, and fast to compile.
   build_consumer(first_network -DCOFACTOR_SOURCE=${SOURCE} -DCOFACTOR_CPU=OFF -DCOFACTOR_CUDA=OFF -DCMAKE_UNITY_BUILD=ON
-                 -DCMAKE_UNITY_BUILD_BATCH_SIZE=24 -DCMAKE_CXX_FLAGS=-O0)
+                 -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 -DCMAKE_CXX_FLAGS=-O0)
   run_example()
   return()
 endif()
