@@ -41,7 +41,7 @@ class DogsVsCatsExperiment : public ImageExperiment {
       : ImageExperiment(make_table(), {.model = "vgg16",
                                        .head = "linear",
                                        .default_size = "32; 150 with --input code",
-                                       .split_seed_help = "Deals the images to training, validation and test"}) {}
+                                       .split_seed_help = "Seed of the split into training, validation and test"}) {}
 
   void add_flags(Flags& flags) override {
     ImageExperiment::add_flags(flags);

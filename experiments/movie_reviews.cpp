@@ -59,7 +59,7 @@ class MovieReviewsExperiment : public Experiment {
         .one_of({"random", "static", "non-static", "multichannel"})
         .default_text("random; non-static with --embeddings");
     flags.add("--activation", activation_, "relu or tanh, after the convolutions").one_of({"relu", "tanh"});
-    flags.add("--split-seed", split_seed_, "Deals the sentences to training, validation and test");
+    flags.add("--split-seed", split_seed_, "Seed of the split into training, validation and test");
     flags.add("--max-length", max_length_, "Words of a sentence that are read, from its first [all]");
   }
 

@@ -25,11 +25,11 @@ ExperimentTable make_table() {
       "Train on your own images, one folder per class, with labels that may be wrong, and report the labels";
   table.paper =
       "it does not have this experiment.\n"
-      "The data: --data has a folder of images for each class. A fifth of each class validates, or the folder\n"
-      "  val beside train, or what --split says. Each run writes per_class.csv (precision, recall and F1 on\n"
-      "  the test set), joint_matrix.csv (of outputs and given labels, on images that were not trained on)\n"
-      "  and suspects.csv (the images whose labels look wrong, the most certain first) to its folder. --noise\n"
-      "  adds noise to correct labels, to try this out.";
+      "The data: --data has one folder of images per class. A fifth of each class is held out for\n"
+      "  validation, unless there is a folder val beside train, or --split. Each run writes to its folder\n"
+      "  per_class.csv (precision, recall and F1 on the test set), joint_matrix.csv (of outputs and given\n"
+      "  labels, on images that were not trained on) and suspects.csv (the images whose labels look wrong,\n"
+      "  the most certain first). --noise adds noise to correct labels, to try this out.";
   table.noises = {"similar-classes", "uniform", "symmetric"};
   const TrainingPlan adam{.optimizer = OptimizerKind::adam, .lr = 1e-4, .epochs = 30, .batch_size = 128};
   table.pretraining = adam;
@@ -48,7 +48,7 @@ class OwnImagesExperiment : public ImageExperiment {
   OwnImagesExperiment()
       : ImageExperiment(make_table(),
                         {.default_size = fmt::format("{}", kSide),
-                         .split_seed_help = "Deals the images of each class to training, validation and test",
+                         .split_seed_help = "Seed of the split of each class into training, validation and test",
                          .split = true}) {}
 
   void add_flags(Flags& flags) override {

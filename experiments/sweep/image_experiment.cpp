@@ -95,9 +95,9 @@ void ImageExperiment::add_flags(Flags& flags) {
   if (!flag_set_.split_seed_help.empty()) flags.add("--split-seed", images_.split_seed, flag_set_.split_seed_help);
   if (flag_set_.split) {
     flags.add("--split", images_.split,
-              "CSV table that says which images train, validate and test: columns file (its path in --data) and split "
-              "(train, validation, test) or index (below 40000 trains, else validates); images in a test folder that "
-              "it does not list test");
+              "CSV table that assigns the images to parts: columns file (its path in --data) and split (train, "
+              "validation, test) or index (below 40000: train, else validation); images in a test folder that it does "
+              "not list are for testing");
   }
 }
 

@@ -21,7 +21,7 @@ struct ImageFlags {
   std::string stem{};                // of ResNet; empty: by the size of the images
   std::optional<int> image_size{};   // pixels of a side; none: the experiment's
   uint64_t split_seed = 0;           // deals images to training, validation and test
-  std::string split{};               // a table of which images train, validate and test, or empty
+  std::string split{};               // a table that assigns the images to parts, or empty
   bool no_augmentation = false, skip_broken = false;
 };
 
