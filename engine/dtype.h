@@ -75,6 +75,10 @@ template <>
 inline constexpr DType dtype_of<int32_t> = DType::i32;
 template <>
 inline constexpr DType dtype_of<uint8_t> = DType::u8;
+// The types of tensors' elements; labels and indices are int32_t.
+template <class T>
+concept ElementType = std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, bf16> ||
+    std::is_same_v<T, int32_t> || std::is_same_v<T, uint8_t>;
 
 // Converts one element; bf16 by way of float. Float to integer truncates toward zero, and is undefined outside the
 // integer's range, as in PyTorch.

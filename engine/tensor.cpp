@@ -49,7 +49,7 @@ Tensor Tensor::full(const Shape& shape, double value, DType dtype, Device device
   return result;
 }
 
-template <class T>
+template <ElementType T>
 Tensor Tensor::from(std::span<const T> values, const Shape& shape, Device device) {
   check(static_cast<int64_t>(values.size()) == shape.numel(), "tensor: {} values do not fill the shape {}",
         values.size(), shape);

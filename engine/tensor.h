@@ -28,14 +28,15 @@ class Tensor {
   static Tensor full(const Shape& shape, double value, DType dtype, Device device);
   static Tensor zeros(const Shape& shape, DType dtype, Device device) { return full(shape, 0.0, dtype, device); }
   // Values on the host, copied to the device, row-major: Tensor::from({1.0f, 2.0f}, {2}, device). Throws Error where
-  // the number of values is not that of the shape.
-  template <class T>
+  // the number of values is not that of the shape. Element types are float, double, bf16, int32_t (as labels are) and
+  // uint8_t.
+  template <ElementType T>
   static Tensor from(std::span<const T> values, const Shape& shape, Device device);
-  template <class T>
+  template <ElementType T>
   static Tensor from(const std::vector<T>& values, const Shape& shape, Device device) {
     return from(std::span<const T>(values), shape, device);
   }
-  template <class T>
+  template <ElementType T>
   static Tensor from(std::initializer_list<T> values, const Shape& shape, Device device) {
     return from(std::span<const T>(values.begin(), values.size()), shape, device);
   }

@@ -35,8 +35,6 @@ int main() {
     if (step % 100 == 0) fmt::print("step {}: loss {:.3f}\n", step, loss.item());
   }
 
-  const Tensor predicted = argmax(network(inputs));
-  const Tensor correct = equal(cast(predicted, DType::f32), cast(labels, DType::f32));
-  fmt::print("accuracy {:.1f}%\n", 100.0 * mean(correct).item());
+  fmt::print("accuracy {:.1f}%\n", 100.0 * accuracy(network(inputs), labels));
   // README: end
 }

@@ -43,9 +43,9 @@ void train(Module& network, const Tensor& inputs, const Tensor& labels, const Lo
 }
 
 // In percent.
-double accuracy(Module& network, const Tensor& inputs, const Tensor& labels) {
+double percent_correct(Module& network, const Tensor& inputs, const Tensor& labels) {
   const NoGrad no_grad;
-  return 100.0 * mean(equal(cast(argmax(network(inputs)), DType::f32), cast(labels, DType::f32))).item();
+  return 100.0 * accuracy(network(inputs), labels);
 }
 
 int main() {
@@ -65,8 +65,8 @@ int main() {
     Sequential network(
         {std::make_shared<Linear>(init, 2, 32), std::make_shared<Relu>(), std::make_shared<Linear>(init, 32, 2)});
     train(network, inputs, labels, cross_entropy);
-    const double before = accuracy(network, test_inputs, test_labels);
+    const double before = percent_correct(network, test_inputs, test_labels);
     train(network, inputs, labels, [](const Tensor& logits, const Tensor& given) { return dmi(logits, given); });
-    fmt::print("{:10.1f}  {:13.1f}  {:5.1f}\n", rate, before, accuracy(network, test_inputs, test_labels));
+    fmt::print("{:10.1f}  {:13.1f}  {:5.1f}\n", rate, before, percent_correct(network, test_inputs, test_labels));
   }
 }

@@ -47,6 +47,5 @@ int main() {
     optimizer.step();
     if (step % 100 == 0) fmt::print("step {}: focal loss {:.4f}\n", step, loss.item());
   }
-  const Tensor correct = equal(cast(argmax(network(inputs)), DType::f32), cast(labels, DType::f32));
-  fmt::print("accuracy {:.1f}%\n", 100.0 * mean(correct).item());
+  fmt::print("accuracy {:.1f}%\n", 100.0 * accuracy(network(inputs), labels));
 }

@@ -22,7 +22,8 @@ ExperimentTable make_table() {
   ExperimentTable table;
   table.name = "train";
   table.description =
-      "Train on your own images, one folder per class, with labels that may be wrong, and report the labels";
+      "Train on your own images, one folder per class, with labels that may be wrong, and report the labels that look "
+      "wrong";
   table.paper =
       "it does not have this experiment.\n"
       "The data: --data has one folder of images per class. A fifth of each class is held out for\n"
@@ -81,9 +82,9 @@ class OwnImagesExperiment : public ImageExperiment {
              {.account = folder.account, .classes = classes, .broken = folder.broken});
     data.data_settings = {{"classes", classes}};
     if (!folder.clean_test) {
-      data.notes.push_back(
-          fmt::format("{} tests, against labels as given, which may be wrong themselves",
-                      images().split.empty() ? "no test folder: a tenth of the images" : "what --split says"));
+      data.notes.push_back(fmt::format("{} for testing; their labels are used as given and may be wrong",
+                                       images().split.empty() ? "no test folder: a tenth of the images is held out"
+                                                              : "--split says which images are"));
     }
     data.report = [folder, classes](const FinishedRun& run) { report_labels(run, folder, classes); };
     return data;

@@ -89,4 +89,15 @@ Tensor argmax(const Tensor& x) {
   return y;
 }
 
+double accuracy(const Tensor& logits, const Tensor& labels) {
+  check_indices(labels, "accuracy", "labels");
+  const std::vector<int32_t> predicted = argmax(logits).to_vector<int32_t>();
+  check(labels.shape() == Shape{logits.dim(0)} && !predicted.empty(), "accuracy: logits have shape {}, labels {}",
+        logits.shape(), labels.shape());
+  const std::vector<int32_t> expected = labels.to_vector<int32_t>();
+  int64_t correct = 0;
+  for (size_t i = 0; i < expected.size(); ++i) correct += predicted[i] == expected[i] ? 1 : 0;
+  return static_cast<double>(correct) / static_cast<double>(expected.size());
+}
+
 }  // namespace cofactor

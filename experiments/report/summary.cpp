@@ -94,7 +94,8 @@ std::string format_table(const std::vector<Summary>& summaries) {
     table += fmt::format("\n{:<{}}  {:<{}}  {:>5g}  {:<{}}  {:>5}  {:>17}  {:>6.2f}", row.experiment, experiment,
                          row.noise, noise, row.rate, row.method, method, row.seeds, accuracy, row.majority);
   }
-  return table + "\nmean ± standard deviation over seeds; h0 always predicts the most frequent noisy label";
+  return table +
+         "\nmean ± standard deviation over seeds; h0 (the baseline) always predicts the most frequent noisy label";
 }
 
 std::vector<Result> read_all_results(const std::vector<fs::path>& paths, std::vector<std::string>& warnings) {

@@ -76,7 +76,7 @@ ImageExperiment::ImageExperiment(ExperimentTable table, ImageFlagSet flag_set)
 
 void ImageExperiment::add_flags(Flags& flags) {
   flags.start_group("Images");
-  flags.add("--model", images_.model, fmt::format("{}", fmt::join(network_names(), ", "))).one_of(network_names());
+  flags.add("--model", images_.model, "Network").one_of(network_names());
   flags.add("--init", images_.init,
             "Weights to start from, a .safetensors file with torchvision's names; a classifier for other classes is "
             "initialised anew [random weights]");

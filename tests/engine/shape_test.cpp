@@ -102,6 +102,9 @@ TEST_SUITE("unit") {
     CHECK(max(image, {-1}, true).shape() == Shape{2, 9, 8, 1});
     CHECK(argmax(zeros({4, 3})).shape() == Shape{4});
     CHECK(argmax(zeros({4, 3})).dtype() == DType::i32);
+    const Tensor logits = Tensor::from({1.0, 0.0, 0.0, 2.0, 3.0, 3.0, 0.0, 1.0}, {4, 2}, kHost);
+    CHECK(accuracy(logits, Tensor::from({0, 1, 0, 0}, {4}, kHost)) == 0.75);  // the first of equal ones counts
+    CHECK(accuracy(logits, Tensor::from({1, 0, 1, 0}, {4}, kHost)) == 0.0);
     CHECK(multinomial(zeros({4, 3}), {}).shape() == Shape{4});
     CHECK(multinomial(zeros({4, 3}), {}).dtype() == DType::i32);
     CHECK(reshape(image, {-1, 6}).shape() == Shape{72, 6});
@@ -175,6 +178,9 @@ TEST_SUITE("unit") {
     check_error("sum", {"i32"}, [] { sum(zeros({2}, DType::i32)); });
     check_error("argmax", {"(2, 3, 4)"}, [] { argmax(zeros({2, 3, 4})); });
     check_error("argmax", {"(2, 0)"}, [] { argmax(zeros({2, 0})); });
+    check_error("accuracy", {"(2, 3)", "(3)"}, [] { accuracy(zeros({2, 3}), Tensor::zeros({3}, DType::i32, kHost)); });
+    check_error("accuracy", {"f32", "expected i32"}, [] { accuracy(zeros({2, 3}), zeros({2})); });
+    check_error("accuracy", {"(0, 3)"}, [] { accuracy(zeros({0, 3}), Tensor::zeros({0}, DType::i32, kHost)); });
     check_error("multinomial", {"(2, 3, 4)"}, [] { multinomial(zeros({2, 3, 4}), {}); });
     check_error("multinomial", {"(2, 0)"}, [] { multinomial(zeros({2, 0}), {}); });
     check_error("multinomial", {"i32"}, [] { multinomial(zeros({2, 3}, DType::i32), {}); });
