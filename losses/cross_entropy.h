@@ -20,8 +20,8 @@
 namespace cofactor {
 
 // The mean over the batch, a scalar in the logits' dtype. logits (N, C) in f32 or f64, labels (N) i32 in [0, C), on one
-// device. Finite for finite logits, since log softmax is taken as a whole. Throws Error for other shapes or dtypes. Label
-// values are not checked, since that would wait for the device.
+// device. Finite for finite logits, since log softmax is taken as a whole. Throws Error for other shapes or dtypes.
+// Label values are not checked, since that would wait for the device.
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
 
 class CrossEntropyLoss : public Loss {

@@ -7,9 +7,9 @@
 
 namespace cofactor {
 
-// Reduce the listed axes, as in sum(x, {1}) (negative ones count from the end; an empty list means all axes). The reduced axes are
-// dropped, or kept with extent 1 where `keep_dims` is set. Throw Error for an axis that does not exist or is listed
-// twice, and for the mean or the max of no values.
+// Reduce the listed axes, as in sum(x, {1}) (negative ones count from the end; an empty list means all axes). The
+// reduced axes are dropped, or kept with extent 1 where `keep_dims` is set. Throw Error for an axis that does not exist
+// or is listed twice, and for the mean or the max of no values.
 Tensor sum(const Tensor& x, const std::vector<int>& axes = {}, bool keep_dims = false);
 Tensor mean(const Tensor& x, const std::vector<int>& axes = {}, bool keep_dims = false);
 // The largest value. Equal largest values share the gradient evenly, as in torch.amax.
