@@ -13,6 +13,7 @@
 
 #include "data/files/buffered_reader.h"
 #include "engine/io/file_kind.h"
+#include "engine/io/text.h"
 #include "engine/io/utf8.h"
 #include "engine/random.h"
 
@@ -262,7 +263,7 @@ void read_text_vectors(BufferedReader& file, const std::string& first_line, cons
   std::string blank;  // the place of the first blank line, for an error if another line follows
   for (int64_t number = 2; !file.at_end(); ++number) {
     const std::string_view line = text_line(file, number);
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) {
+    if (trimmed(line).empty()) {
       if (blank.empty()) blank = fmt::format("line {} (which ends at byte {})", number, file.offset());
       continue;
     }

@@ -11,6 +11,7 @@
 #include "engine/error.h"
 #include "engine/io/file.h"
 #include "engine/io/json.h"
+#include "engine/io/text.h"
 
 namespace cofactor {
 namespace {
@@ -31,10 +32,6 @@ Lines split_lines(const std::string& text) {
   }
   lines.rest = text.substr(start);
   return lines;
-}
-
-bool is_blank(const std::string& line) {
-  return line.find_first_not_of(" \t\r") == std::string::npos;
 }
 
 }  // namespace
@@ -142,7 +139,7 @@ ResultsFile read_results(const fs::path& path) {
   const Lines lines = split_lines(read_file(path));
   ResultsFile file;
   for (size_t i = 0; i < lines.complete.size(); ++i) {
-    if (is_blank(lines.complete[i])) continue;
+    if (trimmed(lines.complete[i]).empty()) continue;
     try {
       file.results.push_back(parse_result(lines.complete[i]));
     } catch (const Error& error) {
@@ -151,7 +148,7 @@ ResultsFile read_results(const fs::path& path) {
   }
   if (const auto last = whole_result(lines.rest)) {
     file.results.push_back(*last);
-  } else if (!is_blank(lines.rest)) {
+  } else if (!trimmed(lines.rest).empty()) {
     file.cut_short = fmt::format("{}, line {}: the last line is cut short after {} bytes and was left out",
                                  path.string(), lines.complete.size() + 1, lines.rest.size());
   }

@@ -69,10 +69,8 @@ class LinearClassifier {
 
   double accuracy(const Tensor& inputs, const std::vector<int32_t>& labels) const {
     const NoGrad no_grad;
-    const auto predicted = argmax((*this)(inputs)).to_vector<int32_t>();
-    double right = 0.0;
-    for (size_t i = 0; i < labels.size(); ++i) right += predicted[i] == labels[i];
-    return right / static_cast<double>(labels.size());
+    const auto count = static_cast<int64_t>(labels.size());
+    return cofactor::accuracy((*this)(inputs), Tensor::from(labels, {count}, inputs.device()));
   }
 
  private:
