@@ -41,7 +41,16 @@ struct Pack {
   Words words;
 
   COFACTOR_HD static Pack load(const T* from) { return {*reinterpret_cast<const Words*>(from)}; }
-  COFACTOR_HD void store(T* to) const { *reinterpret_cast<Words*>(to) = words; }
+  COFACTOR_HD void store(T* to) const {
+#ifdef __CUDA_ARCH__
+    // In PTX, since nvcc stores some packs word by word.
+    asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(to)), "r"(words.word[0]),
+                 "r"(words.word[1]), "r"(words.word[2]), "r"(words.word[3])
+                 : "memory");
+#else
+    *reinterpret_cast<Words*>(to) = words;
+#endif
+  }
   // Element k, widened. Where k is a constant it stays in registers.
   COFACTOR_HD C operator[](int k) const {
     if constexpr (sizeof(T) == 2) {
