@@ -86,6 +86,7 @@ class HostKernelsBackend : public ReferenceBackend {
   }
   void broadcast(const Tensor& x, const Tensor& y) override { cuda::broadcast(launch_, x, y); }
   void cast(const Tensor& x, const Tensor& y) override { cuda::cast(launch_, x, y); }
+  void cast_many(std::span<const CastSlot> slots) override { cuda::cast_many(launch_, slots); }
   void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override {
     cuda::dropout(launch_, x, p, key, step_values_, y);
   }
