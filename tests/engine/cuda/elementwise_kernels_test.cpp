@@ -98,17 +98,16 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("cuda packs: 16 bytes of the smallest type and an address that fits") {
-    CHECK(cuda::pack_width<bf16> == 8);
-    CHECK(cuda::pack_width<float> == 4);
-    CHECK(cuda::pack_width<double> == 2);
-    CHECK(cuda::pack_width<float, bf16> == 8);
+    CHECK(cuda::kPackSize<bf16> == 8);
+    CHECK(cuda::kPackSize<float> == 4);
+    CHECK(cuda::kPackSize<double> == 2);
+    CHECK(cuda::kPackSize<float, bf16> == 8);
     alignas(16) const float values[8] = {};
-    CHECK(cuda::packs_fit<4>(values));
-    CHECK(cuda::packs_fit<4>(values, static_cast<const float*>(nullptr)));
-    CHECK_FALSE(cuda::packs_fit<4>(values + 1));
-    CHECK_FALSE(cuda::packs_fit<4>(values, values + 2));
-    CHECK(cuda::packs_fit<2>(values + 2));
-    CHECK(cuda::packs_fit<8>(values + 4));  // two accesses of 16 bytes
+    CHECK(cuda::aligned_for_packs(values));
+    CHECK(cuda::aligned_for_packs(values, static_cast<const float*>(nullptr)));
+    CHECK_FALSE(cuda::aligned_for_packs(values + 1));
+    CHECK_FALSE(cuda::aligned_for_packs(values, values + 2));
+    CHECK(cuda::aligned_for_packs(values + 4));
   }
 
   TEST_CASE("cuda unary: the bits of the formula for every length and alignment") {
@@ -116,7 +115,7 @@ TEST_SUITE("unit") {
       for_each_op(UnaryOps{}, [&]<class Op>() {
         const auto a = static_cast<Compute<T>>(Op::kArguments[0]);
         for_each_length([&](int64_t count, int64_t offset) {
-          constexpr int kWidth = cuda::pack_width<T>;
+          constexpr int kSize = cuda::kPackSize<T>;
           const std::vector<T> x = random_elements<T>(count + offset, 1, Op::kDomain.low, Op::kDomain.high);
           const std::vector<T> grad = random_elements<T>(count + offset, 2, -1.0, 1.0);
           std::vector<T> expected = grad, y = grad, expected_dx = grad, dx = grad;
@@ -128,10 +127,10 @@ TEST_SUITE("unit") {
           }
           const T *from = x.data() + offset, *g = grad.data() + offset;
           T *to = y.data() + offset, *d = dx.data() + offset;
-          cuda::each_pack<kWidth>(HostLaunch(), count, cuda::packs_fit<kWidth>(from, to),
-                                  cuda::Unary<Op, T>{from, a, to});
-          cuda::each_pack<kWidth>(HostLaunch(), count, cuda::packs_fit<kWidth>(from, to, g, d),
-                                  cuda::UnaryVjp<Op, T>{from, to, g, a, d});
+          cuda::each_pack<kSize>(HostLaunch(), count, cuda::aligned_for_packs(from, to),
+                                 cuda::Unary<Op, T>{from, a, to});
+          cuda::each_pack<kSize>(HostLaunch(), count, cuda::aligned_for_packs(from, to, g, d),
+                                 cuda::UnaryVjp<Op, T>{from, to, g, a, d});
           CAPTURE(Op::kName);
           CAPTURE(count);
           CAPTURE(offset);
@@ -146,17 +145,17 @@ TEST_SUITE("unit") {
     for_each_floating([]<class From>() {
       for_each_floating([]<class To>() {
         for_each_length([](int64_t count, int64_t offset) {
-          constexpr int kWidth = cuda::pack_width<From, To>;
+          constexpr int kSize = cuda::kPackSize<From, To>;
           std::vector<From> x = random_elements<From>(count + offset, 3, -1e4, 1e4);
           if (count > 2) x.back() = convert<From>(std::nanf(""));
           std::vector<To> y(x.size(), To(Compute<To>(7))), expected = y;
           for (size_t i = static_cast<size_t>(offset); i < x.size(); ++i) expected[i] = convert<To>(x[i]);
-          cuda::each_pack<kWidth>(HostLaunch(), count, cuda::packs_fit<kWidth>(x.data() + offset, y.data() + offset),
-                                  cuda::Cast<From, To>{x.data() + offset, y.data() + offset});
+          cuda::each_pack<kSize>(HostLaunch(), count, cuda::aligned_for_packs(x.data() + offset, y.data() + offset),
+                                 cuda::Cast<From, To>{x.data() + offset, y.data() + offset});
           REQUIRE(same_bits(y, expected));
           for (size_t i = static_cast<size_t>(offset); i < x.size(); ++i) expected[i] = To(Compute<To>(3));
-          cuda::each_pack<kWidth>(HostLaunch(), count, cuda::packs_fit<kWidth>(y.data() + offset),
-                                  cuda::Fill<To>{To(Compute<To>(3)), y.data() + offset});
+          cuda::each_pack<kSize>(HostLaunch(), count, cuda::aligned_for_packs(y.data() + offset),
+                                 cuda::Fill<To>{Compute<To>(3), y.data() + offset});
           REQUIRE(same_bits(y, expected));
         });
       });
@@ -166,7 +165,7 @@ TEST_SUITE("unit") {
   TEST_CASE("cuda dropout: the mask of the draws for every length and alignment") {
     for_each_floating([]<class T>() {
       for_each_length([](int64_t count, int64_t offset) {
-        constexpr int kWidth = cuda::Dropout<T>::kWidth;
+        constexpr int kSize = cuda::Dropout<T>::kSize;
         const RandomKey key{.seed = 5, .purpose = Purpose::dropout, .index = 1, .step = 3};
         for (const double p : {0.0, 0.25, 0.3, 0.999999}) {
           const std::vector<T> x = random_elements<T>(count + offset, 6, 0.5, 1.0);
@@ -182,7 +181,7 @@ TEST_SUITE("unit") {
                                         key,
                                         nullptr,
                                         y.data() + offset};
-          cuda::each_pack<kWidth>(HostLaunch(), count, cuda::packs_fit<kWidth>(kernel.x, kernel.y), kernel);
+          cuda::each_pack<kSize>(HostLaunch(), count, cuda::aligned_for_packs(kernel.x, kernel.y), kernel);
           REQUIRE(same_bits(y, expected));
         }
       });
@@ -300,7 +299,7 @@ TEST_SUITE("unit") {
     cuda::for_each_table<cuda::SlotTable<2>>(
         std::span<const CastSlot>(few),
         [](cuda::SlotTable<2>& table, const CastSlot& slot) {
-          table.add(slot.x.numel(), true, 0, {slot.x.raw_data(), slot.y.raw_data()});
+          table.add(slot.x.numel(), true, 0, 0, {slot.x.raw_data(), slot.y.raw_data()});
         },
         [&](const cuda::SlotTable<2>&) { ++launches; });
     CHECK(launches == 1);

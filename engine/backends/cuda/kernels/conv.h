@@ -3,8 +3,8 @@
 #pragma once
 
 #include "engine/backends/cuda/kernels/divider.h"
+#include "engine/backends/cuda/kernels/packs.h"
 #include "engine/backends/cuda/kernels/reduce.h"
-#include "engine/backends/cuda/kernels/vector.h"
 #include "engine/kernel_params.h"
 
 namespace cofactor::cuda {
@@ -123,17 +123,18 @@ struct BiasActivation {
   Divider channels;
   bool relu;
   T* y;
-  template <int W>
+  template <int N>
   COFACTOR_HD void run(int64_t at) const {
-    Pack<T, W> pack = load<W>(y + at);
-    Pack<Compute<T>, W> bias{};
-    if (b) bias = load<W>(b + channels.remainder(at));
-    for (int k = 0; k < W; ++k) {
-      Compute<T> value = widen(pack[k]);
-      if (b) value += bias[k];
-      pack[k] = T(relu && value < Compute<T>(0) ? Compute<T>(0) : value);
+    const auto in = Pack<T, N>::load(y + at);
+    Pack<Compute<T>, N> bias{};
+    if (b) bias = Pack<Compute<T>, N>::load(b + channels.remainder(at));
+    Compute<T> values[N];
+    for (int k = 0; k < N; ++k) {
+      values[k] = in[k];
+      if (b) values[k] += bias[k];
+      if (relu && values[k] < Compute<T>(0)) values[k] = Compute<T>(0);
     }
-    store(y + at, pack);
+    Pack<T, N>::of(values).store(y + at);
   }
 };
 
@@ -142,7 +143,7 @@ void direct_conv2d(const Launch& launch, const Tensor& x, const Tensor& w, const
                    const Tensor& y) {
   const ConvGeometry g(x.shape(), w.shape(), y.shape(), params);
   dispatch_floating(x.dtype(), "conv2d", [&]<class T>() {
-    launch.each(y.numel(), DirectConv<T>{x.data<T>(), w.data<T>(), g, y.data<T>()});
+    launch.moves(bytes_of(x, w, y)).each(y.numel(), DirectConv<T>{x.data<T>(), w.data<T>(), g, y.data<T>()});
   });
 }
 
@@ -151,7 +152,8 @@ void direct_conv2d_input(const Launch& launch, const Tensor& grad, const Tensor&
                          const Tensor& dx) {
   const ConvGeometry g(dx.shape(), w.shape(), grad.shape(), params);
   dispatch_floating(dx.dtype(), "conv2d", [&]<class T>() {
-    launch.each(dx.numel(), DirectConvInput<T>{grad.data<T>(), w.data<T>(), g, dx.data<T>()});
+    launch.moves(bytes_of(grad, w, dx))
+        .each(dx.numel(), DirectConvInput<T>{grad.data<T>(), w.data<T>(), g, dx.data<T>()});
   });
 }
 
@@ -160,7 +162,8 @@ void direct_conv2d_weights(const Launch& launch, const Tensor& x, const Tensor& 
                            const Tensor& dw) {
   const ConvGeometry g(x.shape(), dw.shape(), grad.shape(), params);
   dispatch_floating(x.dtype(), "conv2d", [&]<class T>() {
-    launch.groups(dw.numel(), DirectConvWeights<T>{x.data<T>(), grad.data<T>(), g, dw.data<Compute<T>>()});
+    launch.moves(bytes_of(x, grad, dw))
+        .groups(dw.numel(), DirectConvWeights<T>{x.data<T>(), grad.data<T>(), g, dw.data<Compute<T>>()});
   });
 }
 
@@ -169,11 +172,12 @@ template <class Launch>
 void bias_activation(const Launch& launch, const Tensor& b, Activation activation, const Tensor& y) {
   if (!b.defined() && activation == Activation::none) return;
   dispatch_floating(y.dtype(), "conv2d", [&]<class T>() {
-    constexpr int kWidth = pack_width<T>;
+    constexpr int kSize = kPackSize<T>;
     const Compute<T>* bias = b.defined() ? b.data<Compute<T>>() : nullptr;
     T* to = y.data<T>();
-    each_pack_in_rows<kWidth>(launch, y.numel(), y.dim(-1), packs_fit<kWidth>(bias, to),
-                              BiasActivation<T>{bias, Divider(y.dim(-1)), activation == Activation::relu, to});
+    each_pack_in_rows<kSize>(launch.moves(bytes_of(b) + 2 * bytes_of(y)), y.numel(), y.dim(-1),
+                             aligned_for_packs(bias, to),
+                             BiasActivation<T>{bias, Divider(y.dim(-1)), activation == Activation::relu, to});
   });
 }
 

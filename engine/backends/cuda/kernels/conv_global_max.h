@@ -79,7 +79,7 @@ inline int64_t parts_for(int64_t items) {
 
 // Group (n, part): dx = the sum over the filters whose window covers the pixel of grad * w, a pack of channels per
 // thread.
-template <class T, int W>
+template <class T, int N>
 struct GlobalMaxInput {
   using Shared = Winners<Compute<T>>;
   GlobalMaxVjp<T> in;
@@ -90,13 +90,13 @@ struct GlobalMaxInput {
   COFACTOR_HD void operator()(const Group& group, int64_t i, Shared& winners) const {
     const ConvGeometry& g = in.g;
     const int64_t n = parts.quotient(i), pixels = g.height * g.width;
-    const Share share(pixels * g.in_channels / W, i - n * parts.divisor(), parts.divisor());
+    const Share share(pixels * g.in_channels / N, i - n * parts.divisor(), parts.divisor());
     const int reach_h = static_cast<int>(g.kernel_h) * g.dilation_h,
               reach_w = static_cast<int>(g.kernel_w) * g.dilation_w;
     for (int64_t base = share.begin; base < share.end; base += group.size()) {
       const int64_t item = base + group.rank();
-      const Place p = g.inputs.of(item < share.end ? item * W : 0);
-      Compute<T> sum[W] = {};
+      const Place p = g.inputs.of(item < share.end ? item * N : 0);
+      Compute<T> sum[N] = {};
       for (int64_t first = 0; first < g.out_channels; first += Shared::kMost) {
         const int count =
             static_cast<int>(g.out_channels - first < Shared::kMost ? g.out_channels - first : Shared::kMost);
@@ -107,20 +107,18 @@ struct GlobalMaxInput {
           if (down < 0 || right < 0 || down >= reach_h || right >= reach_w) continue;
           const int kh = down / g.dilation_h, kw = right / g.dilation_w;
           if (down != kh * g.dilation_h || right != kw * g.dilation_w) continue;
-          const Pack<T, W> weights = load<W>(w + g.w_at(first + k, kh, kw) + p.c);
-          for (int c = 0; c < W; ++c) sum[c] += winners.grad[k] * widen(weights[c]);
+          const auto weights = Pack<T, N>::load(w + g.w_at(first + k, kh, kw) + p.c);
+          for (int c = 0; c < N; ++c) sum[c] += winners.grad[k] * weights[c];
         }
       }
-      Pack<T, W> out;
-      for (int c = 0; c < W; ++c) out[c] = T(sum[c]);
-      if (item < share.end) store(dx + n * pixels * g.in_channels + item * W, out);
+      if (item < share.end) Pack<T, N>::of(sum).store(dx + n * pixels * g.in_channels + item * N);
     }
   }
 };
 
 // Group (o, part): dw = the sum over the images of grad * x where the filter's window lay, a pack of channels per
 // thread; db = the sum of grad where it passes. Either may be null: not wanted.
-template <class T, int W>
+template <class T, int N>
 struct GlobalMaxWeights {
   using Shared = Winners<Compute<T>>;
   GlobalMaxVjp<T> in;
@@ -132,12 +130,12 @@ struct GlobalMaxWeights {
     const ConvGeometry& g = in.g;
     const int64_t o = parts.quotient(i), part = i - o * parts.divisor();
     const int64_t weights = g.kernel_h * g.kernel_w * g.in_channels;
-    const Share share(dw ? weights / W : 1, part, parts.divisor());  // at least one round, for db
+    const Share share(dw ? weights / N : 1, part, parts.divisor());  // at least one round, for db
     Compute<T> bias = 0;
     for (int64_t base = share.begin; base < share.end; base += group.size()) {
       const int64_t item = base + group.rank();
-      const Place p = g.weights.of(item < share.end ? item * W : 0);
-      Compute<T> sum[W] = {};
+      const Place p = g.weights.of(item < share.end ? item * N : 0);
+      Compute<T> sum[N] = {};
       for (int64_t first = 0; first < g.images; first += Shared::kMost) {
         const int count = static_cast<int>(g.images - first < Shared::kMost ? g.images - first : Shared::kMost);
         if (base == share.begin || g.images > Shared::kMost)
@@ -147,22 +145,19 @@ struct GlobalMaxWeights {
           for (int k = 0; k < count; ++k)
             if (winners.row[k] != Shared::kNowhere) bias += winners.grad[k];
       }
-      if (!dw || item >= share.end) continue;
-      Pack<Compute<T>, W> out;
-      for (int c = 0; c < W; ++c) out[c] = sum[c];
-      store(dw + o * weights + item * W, out);
+      if (dw && item < share.end) Pack<Compute<T>, N>::of(sum).store(dw + o * weights + item * N);
     }
     if (db && part == 0 && group.rank() == 0) db[o] = bias;
   }
   // Adds images first .. first + count - 1 to the sums of one cell of the filter.
-  COFACTOR_HD void add(const Place& p, int64_t first, int count, const Shared& winners, Compute<T> (&sum)[W]) const {
+  COFACTOR_HD void add(const Place& p, int64_t first, int count, const Shared& winners, Compute<T> (&sum)[N]) const {
     const ConvGeometry& g = in.g;
     const auto down = static_cast<int>(p.h) * g.dilation_h, right = static_cast<int>(p.w) * g.dilation_w;
     for (int k = 0; k < count; ++k) {
       const int ih = winners.row[k] + down, iw = winners.column[k] + right;
       if (!g.inside(ih, iw)) continue;
-      const Pack<T, W> values = load<W>(x + g.x_at(first + k, ih, iw) + p.c);
-      for (int c = 0; c < W; ++c) sum[c] += winners.grad[k] * widen(values[c]);
+      const auto values = Pack<T, N>::load(x + g.x_at(first + k, ih, iw) + p.c);
+      for (int c = 0; c < N; ++c) sum[c] += winners.grad[k] * values[c];
     }
   }
 };
@@ -172,8 +167,9 @@ template <class Launch>
 void global_max(const Launch& launch, const Tensor& values, Activation activation, const Tensor& y,
                 const Tensor& places) {
   dispatch_floating(values.dtype(), "conv2d_global_max", [&]<class T>() {
-    launch.each(y.numel(), GlobalMax<T>{values.data<T>(), values.dim(1) * values.dim(2), Divider(values.dim(3)),
-                                        activation == Activation::relu, y.data<T>(), places.data<int32_t>()});
+    launch.moves(bytes_of(values, y, places))
+        .each(y.numel(), GlobalMax<T>{values.data<T>(), values.dim(1) * values.dim(2), Divider(values.dim(3)),
+                                      activation == Activation::relu, y.data<T>(), places.data<int32_t>()});
   });
 }
 
@@ -190,19 +186,21 @@ void global_max_vjp(const Launch& launch, const Tensor& grad, const Tensor& plac
     if (dx.defined()) {
       const T* weights = w.data<T>();
       T* to = dx.data<T>();
-      dispatch_width<pack_width<T>>(g.in_channels, packs_fit<pack_width<T>>(weights, to), [&]<int W>() {
-        const int64_t parts = parts_for(g.height * g.width * g.in_channels / W);
-        launch.groups_with_memory(g.images * parts, GlobalMaxInput<T, W>{in, weights, Divider(parts), to});
+      dispatch_pack<kPackSize<T>>(g.in_channels, aligned_for_packs(weights, to), [&]<int N>() {
+        const int64_t parts = parts_for(g.height * g.width * g.in_channels / N);
+        launch.moves(bytes_of(grad, places, w, dx))
+            .groups(g.images * parts, GlobalMaxInput<T, N>{in, weights, Divider(parts), to});
       });
     }
     if (dw.defined() || db.defined()) {
       const T* from = x.data<T>();
       C* to = dw.defined() ? dw.data<C>() : nullptr;
       C* bias = db.defined() ? db.data<C>() : nullptr;
-      const bool fit = packs_fit<pack_width<T>>(from) && packs_fit<pack_width<T>>(to);
-      dispatch_width<pack_width<T>>(g.in_channels, fit, [&]<int W>() {
-        const int64_t parts = to ? parts_for(g.kernel_h * g.kernel_w * g.in_channels / W) : 1;
-        launch.groups_with_memory(g.out_channels * parts, GlobalMaxWeights<T, W>{in, from, Divider(parts), to, bias});
+      const bool fit = aligned_for_packs(from) && aligned_for_packs(to);
+      dispatch_pack<kPackSize<T>>(g.in_channels, fit, [&]<int N>() {
+        const int64_t parts = to ? parts_for(g.kernel_h * g.kernel_w * g.in_channels / N) : 1;
+        launch.moves(bytes_of(grad, places, x, dw, db))
+            .groups(g.out_channels * parts, GlobalMaxWeights<T, N>{in, from, Divider(parts), to, bias});
       });
     }
   });

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "engine/backends/cuda/kernels/launch.h"
+#include "engine/backends/cuda/kernels/packs.h"
 #include "engine/backends/cuda/kernels/slots.h"
 #include "engine/backends/cuda/kernels/strides.h"
-#include "engine/backends/cuda/kernels/vector.h"
 #include "engine/captured_step.h"
 #include "engine/elementwise_ops.h"
 #include "engine/random.h"
@@ -14,13 +14,13 @@ namespace cofactor::cuda {
 
 template <class T>
 struct Fill {
-  T value;
+  Compute<T> value;
   T* y;
-  template <int W>
+  template <int N>
   COFACTOR_HD void run(int64_t at) const {
-    Pack<T, W> out;
-    for (int k = 0; k < W; ++k) out[k] = value;
-    store(y + at, out);
+    Compute<T> values[N];
+    for (int k = 0; k < N; ++k) values[k] = value;
+    Pack<T, N>::of(values).store(y + at);
   }
 };
 
@@ -28,12 +28,12 @@ template <class From, class To>
 struct Cast {
   const From* x;
   To* y;
-  template <int W>
+  template <int N>
   COFACTOR_HD void run(int64_t at) const {
-    const Pack<From, W> in = load<W>(x + at);
-    Pack<To, W> out;
-    for (int k = 0; k < W; ++k) out[k] = convert<To>(in[k]);
-    store(y + at, out);
+    const auto in = Pack<From, N>::load(x + at);
+    Compute<To> values[N];
+    for (int k = 0; k < N; ++k) values[k] = convert<Compute<To>>(in[k]);
+    Pack<To, N>::of(values).store(y + at);
   }
 };
 
@@ -44,7 +44,7 @@ struct CastSlots {
   template <class Group>
   COFACTOR_HD void operator()(const Group& group, int64_t i) const {
     const auto chunk = slots.chunk(i);
-    slots.template over<pack_width<From, To>>(
+    slots.template over<kPackSize<From, To>>(
         group, chunk, Cast<From, To>{slots.address<const From>(0, chunk.slot), slots.address<To>(1, chunk.slot)});
   }
 };
@@ -54,12 +54,12 @@ struct Unary {
   const T* x;
   Compute<T> a;
   T* y;
-  template <int W>
+  template <int N>
   COFACTOR_HD void run(int64_t at) const {
-    const Pack<T, W> in = load<W>(x + at);
-    Pack<T, W> out;
-    for (int k = 0; k < W; ++k) out[k] = T(Op::forward(widen(in[k]), a));
-    store(y + at, out);
+    const auto in = Pack<T, N>::load(x + at);
+    Compute<T> values[N];
+    for (int k = 0; k < N; ++k) values[k] = Op::forward(in[k], a);
+    Pack<T, N>::of(values).store(y + at);
   }
 };
 
@@ -69,14 +69,15 @@ struct UnaryVjp {
   const T *x, *y, *grad;
   Compute<T> a;
   T* dx;
-  template <int W>
+  template <int N>
   COFACTOR_HD void run(int64_t at) const {
-    Pack<T, W> in{}, out{};
-    if constexpr (Op::kVjpReadsX) in = load<W>(x + at);
-    if constexpr (Op::kVjpReadsY) out = load<W>(y + at);
-    Pack<T, W> g = load<W>(grad + at);
-    for (int k = 0; k < W; ++k) g[k] = T(Op::vjp(widen(in[k]), widen(out[k]), widen(g[k]), a));
-    store(dx + at, g);
+    Pack<T, N> in{}, out{};
+    if constexpr (Op::kVjpReadsX) in = Pack<T, N>::load(x + at);
+    if constexpr (Op::kVjpReadsY) out = Pack<T, N>::load(y + at);
+    const auto g = Pack<T, N>::load(grad + at);
+    Compute<T> values[N];
+    for (int k = 0; k < N; ++k) values[k] = Op::vjp(in[k], out[k], g[k], a);
+    Pack<T, N>::of(values).store(dx + at);
   }
 };
 
@@ -85,13 +86,13 @@ template <class T>
 struct RowsOperand {
   const T* x;
   RowsView::Operand place;
-  template <int W>
-  COFACTOR_HD Pack<T, W> read(int64_t row, int64_t column) const {
+  template <int N>
+  COFACTOR_HD Pack<T, N> read(int64_t row, int64_t column) const {
     const T* from = x + row * place.row_stride;
-    if (place.has_columns) return load<W>(from + column);
-    Pack<T, W> pack;
-    for (int k = 0; k < W; ++k) pack[k] = *from;
-    return pack;
+    if (place.has_columns) return Pack<T, N>::load(from + column);
+    Compute<T> values[N];
+    for (int k = 0; k < N; ++k) values[k] = widen(*from);
+    return Pack<T, N>::of(values);
   }
 };
 
@@ -100,13 +101,13 @@ struct BinaryRows {
   RowsOperand<T> a, b;
   Divider columns;
   T* y;
-  template <int W>
+  template <int N>
   COFACTOR_HD void run(int64_t at) const {
     const int64_t row = columns.quotient(at), column = at - row * columns.divisor();
-    const Pack<T, W> left = a.template read<W>(row, column), right = b.template read<W>(row, column);
-    Pack<T, W> out;
-    for (int k = 0; k < W; ++k) out[k] = T(Op::forward(widen(left[k]), widen(right[k])));
-    store(y + at, out);
+    const Pack<T, N> left = a.template read<N>(row, column), right = b.template read<N>(row, column);
+    Compute<T> values[N];
+    for (int k = 0; k < N; ++k) values[k] = Op::forward(left[k], right[k]);
+    Pack<T, N>::of(values).store(y + at);
   }
 };
 
@@ -125,7 +126,7 @@ struct BinaryAny {
 // p * 2^24. A block of the generator gives four words.
 template <class T>
 struct Dropout {
-  static constexpr int kWidth = std::max(4, pack_width<T>);
+  static constexpr int kSize = std::max(4, kPackSize<T>);
   const T* x;
   uint32_t threshold;
   Compute<T> keep;  // 1 - p
@@ -133,25 +134,26 @@ struct Dropout {
   const StepValues* captured;  // in a captured step: where the step's number is read
   T* y;
 
-  template <int W>
+  template <int N>
   COFACTOR_HD void run(int64_t at) const {
     RandomKey now = key;
     if (captured) now.step = captured->random_step;
-    Pack<T, W> pack = load<W>(x + at);
-    if constexpr (W == 1) {
+    const auto in = Pack<T, N>::load(x + at);
+    Compute<T> values[N];
+    if constexpr (N == 1) {
       const auto words = random_words(now, static_cast<uint64_t>(at / 4));
       for (int k = 0; k < 4; ++k)
-        if (k == at % 4) pack[0] = dropped(pack[0], words[static_cast<size_t>(k)]);
+        if (k == at % 4) values[0] = dropped(in[0], words[static_cast<size_t>(k)]);
     } else {
-      for (int first = 0; first < W; first += 4) {
+      for (int first = 0; first < N; first += 4) {
         const auto words = random_words(now, static_cast<uint64_t>((at + first) / 4));
-        for (int k = 0; k < 4; ++k) pack[first + k] = dropped(pack[first + k], words[static_cast<size_t>(k)]);
+        for (int k = 0; k < 4; ++k) values[first + k] = dropped(in[first + k], words[static_cast<size_t>(k)]);
       }
     }
-    store(y + at, pack);
+    Pack<T, N>::of(values).store(y + at);
   }
-  COFACTOR_HD T dropped(T value, uint32_t word) const {
-    return word >> 8 >= threshold ? T(widen(value) / keep) : T(Compute<T>(0));
+  COFACTOR_HD Compute<T> dropped(Compute<T> value, uint32_t word) const {
+    return word >> 8 >= threshold ? value / keep : Compute<T>(0);
   }
 };
 
@@ -173,9 +175,10 @@ struct Multinomial {
 template <class Launch>
 void fill(const Launch& launch, const Tensor& y, double value) {
   dispatch_any(y.dtype(), [&]<class T>() {
-    constexpr int kWidth = pack_width<T>;
+    constexpr int kSize = kPackSize<T>;
     T* to = y.data<T>();
-    each_pack<kWidth>(launch, y.numel(), packs_fit<kWidth>(to), Fill<T>{convert<T>(value), to});
+    each_pack<kSize>(launch.moves(bytes_of(y)), y.numel(), aligned_for_packs(to),
+                     Fill<T>{convert<Compute<T>>(value), to});
   });
 }
 
@@ -183,10 +186,10 @@ template <class Launch>
 void cast(const Launch& launch, const Tensor& x, const Tensor& y) {
   dispatch_any(x.dtype(), [&]<class From>() {
     dispatch_any(y.dtype(), [&]<class To>() {
-      constexpr int kWidth = pack_width<From, To>;
+      constexpr int kSize = kPackSize<From, To>;
       const From* from = x.data<From>();
       To* to = y.data<To>();
-      each_pack<kWidth>(launch, y.numel(), packs_fit<kWidth>(from, to), Cast<From, To>{from, to});
+      each_pack<kSize>(launch.moves(bytes_of(x, y)), y.numel(), aligned_for_packs(from, to), Cast<From, To>{from, to});
     });
   });
 }
@@ -198,16 +201,17 @@ void cast_many(const Launch& launch, std::span<const CastSlot> slots) {
     return slot.x.dtype() == from && slot.y.dtype() == to;
   };
   const auto run = [&]<class From, class To>() {
-    constexpr int kWidth = pack_width<From, To>;
     for_each_table<SlotTable<2>>(
         slots,
         [&](SlotTable<2>& table, const CastSlot& slot) {
           if (!is(slot, dtype_of<From>, dtype_of<To>)) return;
           const From* from = slot.x.data<From>();
           const To* to = slot.y.data<To>();
-          table.add(slot.y.numel(), packs_fit<kWidth>(from, to), 0, {from, to});
+          table.add(slot.y.numel(), aligned_for_packs(from, to), 0, bytes_of(slot.x, slot.y), {from, to});
         },
-        [&](const SlotTable<2>& table) { launch.groups(table.chunks(), CastSlots<From, To>{table}); });
+        [&](const SlotTable<2>& table) {
+          launch.moves(table.bytes()).groups(table.chunks(), CastSlots<From, To>{table});
+        });
   };
   run.template operator()<float, bf16>();
   run.template operator()<bf16, float>();
@@ -218,12 +222,12 @@ void cast_many(const Launch& launch, std::span<const CastSlot> slots) {
 template <class Launch>
 void unary(const Launch& launch, UnaryOp op, const Tensor& x, double a, const Tensor& y) {
   dispatch_floating(x.dtype(), name_of(op), [&]<class T>() {
-    constexpr int kWidth = pack_width<T>;
+    constexpr int kSize = kPackSize<T>;
     const T* from = x.data<T>();
     T* to = y.data<T>();
     dispatch_unary(op, [&]<class Op>() {
-      each_pack<kWidth>(launch, y.numel(), packs_fit<kWidth>(from, to),
-                        Unary<Op, T>{from, static_cast<Compute<T>>(a), to});
+      each_pack<kSize>(launch.moves(bytes_of(x, y)), y.numel(), aligned_for_packs(from, to),
+                       Unary<Op, T>{from, static_cast<Compute<T>>(a), to});
     });
   });
 }
@@ -232,14 +236,15 @@ template <class Launch>
 void unary_vjp(const Launch& launch, UnaryOp op, const Tensor& x, const Tensor& y, const Tensor& grad, double a,
                const Tensor& dx) {
   dispatch_floating(grad.dtype(), name_of(op), [&]<class T>() {
-    constexpr int kWidth = pack_width<T>;
+    constexpr int kSize = kPackSize<T>;
     dispatch_unary(op, [&]<class Op>() {
       const T* in = Op::kVjpReadsX ? x.data<T>() : nullptr;
       const T* out = Op::kVjpReadsY ? y.data<T>() : nullptr;
       const T* g = grad.data<T>();
       T* to = dx.data<T>();
-      each_pack<kWidth>(launch, dx.numel(), packs_fit<kWidth>(in, out, g, to),
-                        UnaryVjp<Op, T>{in, out, g, static_cast<Compute<T>>(a), to});
+      const int64_t bytes = bytes_of(Op::kVjpReadsX ? x : Tensor(), Op::kVjpReadsY ? y : Tensor(), grad, dx);
+      each_pack<kSize>(launch.moves(bytes), dx.numel(), aligned_for_packs(in, out, g, to),
+                       UnaryVjp<Op, T>{in, out, g, static_cast<Compute<T>>(a), to});
     });
   });
 }
@@ -247,20 +252,21 @@ void unary_vjp(const Launch& launch, UnaryOp op, const Tensor& x, const Tensor& 
 template <class Launch>
 void binary(const Launch& launch, BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y) {
   const RowsView view = rows_view(a.shape(), b.shape(), y.shape());
+  const auto counted = launch.moves(bytes_of(a, b, y));
   dispatch_floating(y.dtype(), name_of(op), [&]<class T>() {
-    constexpr int kWidth = pack_width<T>;
+    constexpr int kSize = kPackSize<T>;
     const T *left = a.data<T>(), *right = b.data<T>();
     T* to = y.data<T>();
     dispatch_binary(op, [&]<class Op>() {
       if (!view.found) {
-        launch.each(y.numel(), BinaryAny<Op, T>{left, right, broadcast_view(a.shape(), y.shape()),
-                                                broadcast_view(b.shape(), y.shape()), to});
+        counted.each(y.numel(), BinaryAny<Op, T>{left, right, broadcast_view(a.shape(), y.shape()),
+                                                 broadcast_view(b.shape(), y.shape()), to});
         return;
       }
-      const bool fit = (view.rows == 1 || view.columns % kWidth == 0) &&
-                       packs_fit<kWidth>(view.a.has_columns ? left : nullptr, view.b.has_columns ? right : nullptr, to);
-      each_pack<kWidth>(launch, y.numel(), fit,
-                        BinaryRows<Op, T>{{left, view.a}, {right, view.b}, Divider(view.columns), to});
+      const bool fit = (view.rows == 1 || view.columns % kSize == 0) &&
+                       aligned_for_packs(view.a.has_columns ? left : nullptr, view.b.has_columns ? right : nullptr, to);
+      each_pack<kSize>(counted, y.numel(), fit,
+                       BinaryRows<Op, T>{{left, view.a}, {right, view.b}, Divider(view.columns), to});
     });
   });
 }
@@ -270,11 +276,11 @@ void dropout(const Launch& launch, const Tensor& x, double p, const RandomKey& k
              const Tensor& y) {
   const auto threshold = static_cast<uint32_t>(std::ceil(p * 0x1p24));
   dispatch_floating(x.dtype(), "dropout", [&]<class T>() {
-    constexpr int kWidth = Dropout<T>::kWidth;
+    constexpr int kSize = Dropout<T>::kSize;
     const T* from = x.data<T>();
     T* to = y.data<T>();
-    each_pack<kWidth>(launch, y.numel(), packs_fit<kWidth>(from, to),
-                      Dropout<T>{from, threshold, static_cast<Compute<T>>(1.0 - p), key, captured, to});
+    each_pack<kSize>(launch.moves(bytes_of(x, y)), y.numel(), aligned_for_packs(from, to),
+                     Dropout<T>{from, threshold, static_cast<Compute<T>>(1.0 - p), key, captured, to});
   });
 }
 
@@ -282,7 +288,8 @@ template <class Launch>
 void multinomial(const Launch& launch, const Tensor& weights, const RandomKey& key, const StepValues* captured,
                  const Tensor& y) {
   dispatch_floating(weights.dtype(), "multinomial", [&]<class T>() {
-    launch.each(y.numel(), Multinomial<T>{weights.data<T>(), weights.dim(1), key, captured, y.data<int32_t>()});
+    launch.moves(bytes_of(weights, y))
+        .each(y.numel(), Multinomial<T>{weights.data<T>(), weights.dim(1), key, captured, y.data<int32_t>()});
   });
 }
 

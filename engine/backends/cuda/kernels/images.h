@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/backends/cuda/kernels/divider.h"
-#include "engine/backends/cuda/kernels/vector.h"
+#include "engine/backends/cuda/kernels/packs.h"
 #include "engine/kernel_params.h"
 #include "engine/tensor.h"
 
@@ -17,7 +17,7 @@ struct ImagesFromBytes {
   Places places;  // of y's elements
   float* y;
   // The elements lie in one row of an image.
-  template <int W>
+  template <int N>
   COFACTOR_HD void run(int64_t at) const {
     const Place first = places.of(at);
     const int channels = static_cast<int>(places.channels.divisor());
@@ -27,17 +27,17 @@ struct ImagesFromBytes {
     const bool in_rows = row >= 0 && row < height;
     const uint8_t* line = bytes + (int64_t{window[0]} * height + row) * width * channels;
     int w = static_cast<int>(first.w), c = static_cast<int>(first.c);
-    Pack<float, W> out;
-    for (int k = 0; k < W; ++k) {
+    float values[N];
+    for (int k = 0; k < N; ++k) {
       const int column = window[2] + (window[3] ? out_width - 1 - w : w);
       const bool inside = in_rows && column >= 0 && column < width;
-      out[k] = pixel_from_byte(inside ? line[column * channels + c] : uint8_t{0}, scale[c], shift[c]);
+      values[k] = pixel_from_byte(inside ? line[column * channels + c] : uint8_t{0}, scale[c], shift[c]);
       if (++c == channels) {
         c = 0;
         ++w;
       }
     }
-    store(y + at, out);
+    Pack<float, N>::of(values).store(y + at);
   }
 };
 
@@ -49,8 +49,9 @@ void images_from_bytes(const Launch& launch, const Tensor& bytes, const Tensor& 
         "images_from_bytes: images of {} and windows of {}, expected rows of at most {} bytes", bytes.shape(),
         y.shape(), INT32_MAX);
   float* to = y.data<float>();
-  each_pack_in_rows<pack_width<float>>(
-      launch, y.numel(), y.dim(2) * y.dim(3), packs_fit<pack_width<float>>(to),
+  each_pack_in_rows<kPackSize<float>>(
+      launch.moves(y.numel() + bytes_of(windows, scale, shift, y)), y.numel(), y.dim(2) * y.dim(3),
+      aligned_for_packs(to),
       ImagesFromBytes{bytes.data<uint8_t>(), windows.data<int32_t>(), scale.data<float>(), shift.data<float>(),
                       static_cast<int>(bytes.dim(1)), static_cast<int>(bytes.dim(2)),
                       Places{Divider(y.dim(1)), Divider(y.dim(2)), Divider(y.dim(3))}, to});

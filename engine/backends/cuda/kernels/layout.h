@@ -3,8 +3,8 @@
 
 #include "engine/backends/cuda/kernels/elementwise.h"
 #include "engine/backends/cuda/kernels/launch.h"
+#include "engine/backends/cuda/kernels/packs.h"
 #include "engine/backends/cuda/kernels/strides.h"
-#include "engine/backends/cuda/kernels/vector.h"
 #include "engine/tensor.h"
 
 namespace cofactor::cuda {
@@ -62,13 +62,13 @@ struct Embedding {
   const int32_t* indices;
   Divider dims;
   T* y;
-  template <int W>
+  template <int N>
   COFACTOR_HD void run(int64_t at) const {
     const int64_t n = dims.quotient(at), d = at - n * dims.divisor();
-    const Pack<Table, W> row = load<W>(table + indices[n] * dims.divisor() + d);
-    Pack<T, W> out;
-    for (int k = 0; k < W; ++k) out[k] = convert<T>(row[k]);
-    store(y + at, out);
+    const auto row = Pack<Table, N>::load(table + indices[n] * dims.divisor() + d);
+    Compute<T> values[N];
+    for (int k = 0; k < N; ++k) values[k] = convert<Compute<T>>(row[k]);
+    Pack<T, N>::of(values).store(y + at);
   }
 };
 
@@ -86,19 +86,17 @@ struct SumRuns {
   int64_t count;
   Divider dims;
   Out* dtable;
-  template <int W>
+  template <int N>
   COFACTOR_HD void run(int64_t at) const {
     const int64_t width = dims.divisor(), p = dims.quotient(at), d = at - p * width;
     const int32_t index = sorted[p];
     if (p > 0 && sorted[p - 1] == index) return;
-    Compute<T> sum[W] = {};
+    Compute<T> sum[N] = {};
     for (int64_t k = p; k < count && sorted[k] == index; ++k) {
-      const Pack<T, W> row = load<W>(grad + places[k] * width + d);
-      for (int j = 0; j < W; ++j) sum[j] += widen(row[j]);
+      const auto row = Pack<T, N>::load(grad + places[k] * width + d);
+      for (int j = 0; j < N; ++j) sum[j] += row[j];
     }
-    Pack<Out, W> out;
-    for (int j = 0; j < W; ++j) out[j] = Out(sum[j]);
-    store(dtable + index * width + d, out);
+    Pack<Out, N>::of(sum).store(dtable + index * width + d);
   }
 };
 
@@ -122,7 +120,7 @@ void dispatch_unit(DType dtype, const Tensor& x, const Tensor& y, std::initializ
     case 2: return body.template operator()<uint16_t>(per_unit);
     case 4: return body.template operator()<uint32_t>(per_unit);
     case 8: return body.template operator()<uint64_t>(per_unit);
-    default: return body.template operator()<PackMemory<uint32_t, 4>>(per_unit);
+    default: return body.template operator()<Pack<int32_t, 4>>(per_unit);
   }
 }
 
@@ -141,7 +139,7 @@ void copy_strided(const Launch& launch, const Tensor& x, const View& view, const
       units.extents[last] = Divider(view.extents[last].divisor() / per_unit);
       for (int axis = 0; axis < last; ++axis) units.strides[axis] /= per_unit;
     }
-    launch.each(y.numel() / per_unit, CopyStrided<U>{as<U>(x), units, as<U>(y)});
+    launch.moves(bytes_of(x, y)).each(y.numel() / per_unit, CopyStrided<U>{as<U>(x), units, as<U>(y)});
   });
 }
 
@@ -169,23 +167,26 @@ void copy_slice(const Launch& launch, const Tensor& x, int64_t x_start, const Te
   const int64_t run = length * inner, x_first = x_start * inner, y_first = y_start * inner;
   const int64_t x_step = x.dim(at) * inner, y_step = y.dim(at) * inner;
   if (outer * run == 0) return;
+  const int64_t bytes = 2 * outer * run * static_cast<int64_t>(size_of(x.dtype()));
   dispatch_unit(x.dtype(), x, y, {run, x_first, x_step, y_first, y_step}, [&]<class U>(int64_t n) {
-    launch.each(outer * run / n,
-                CopyRuns<U>{as<U>(x), x_first / n, x_step / n, y_first / n, y_step / n, Divider(run / n), as<U>(y)});
+    launch.moves(bytes).each(outer * run / n, CopyRuns<U>{as<U>(x), x_first / n, x_step / n, y_first / n, y_step / n,
+                                                          Divider(run / n), as<U>(y)});
   });
 }
 
 template <class Launch>
 void gather(const Launch& launch, const Tensor& x, const Tensor& labels, const Tensor& y) {
   dispatch_size(x.dtype(), [&]<class T>() {
-    launch.each(y.numel(), Gather<T>{as<T>(x), labels.data<int32_t>(), x.dim(1), as<T>(y)});
+    launch.moves(2 * bytes_of(y) + bytes_of(labels))
+        .each(y.numel(), Gather<T>{as<T>(x), labels.data<int32_t>(), x.dim(1), as<T>(y)});
   });
 }
 
 template <class Launch>
 void gather_vjp(const Launch& launch, const Tensor& grad, const Tensor& labels, const Tensor& dx) {
   dispatch_size(dx.dtype(), [&]<class T>() {
-    launch.each(dx.numel(), GatherVjp<T>{as<T>(grad), labels.data<int32_t>(), Divider(dx.dim(1)), as<T>(dx)});
+    launch.moves(bytes_of(grad, labels, dx))
+        .each(dx.numel(), GatherVjp<T>{as<T>(grad), labels.data<int32_t>(), Divider(dx.dim(1)), as<T>(dx)});
   });
 }
 
@@ -195,10 +196,11 @@ void embedding(const Launch& launch, const Tensor& table, const Tensor& indices,
   dispatch_floating(y.dtype(), "embedding", [&]<class T>() {
     const auto rows_of = [&](const auto* from) {
       using Table = std::remove_cvref_t<decltype(*from)>;
-      constexpr int kWidth = static_cast<int>(kPackBytes / sizeof(Table));
+      constexpr int kSize = static_cast<int>(kPackBytes / sizeof(Table));
       T* to = y.data<T>();
-      each_pack_in_rows<kWidth>(launch, y.numel(), dims, packs_fit<kWidth>(from, to),
-                                Embedding<Table, T>{from, indices.data<int32_t>(), Divider(dims), to});
+      const int64_t read = y.numel() * static_cast<int64_t>(sizeof(Table));
+      each_pack_in_rows<kSize>(launch.moves(read + bytes_of(indices, y)), y.numel(), dims, aligned_for_packs(from, to),
+                               Embedding<Table, T>{from, indices.data<int32_t>(), Divider(dims), to});
     };
     if (table.dtype() == y.dtype()) {
       rows_of(table.data<T>());
@@ -214,17 +216,18 @@ void embedding_vjp(const Launch& launch, const Tensor& grad, const Tensor& indic
   const int64_t count = indices.numel(), dims = dtable.dim(1);
   const auto integers = [&] { return Tensor::empty({count}, DType::i32, indices.device()); };
   const Tensor order = integers(), sorted = integers(), places = integers();
-  launch.each(count, Iota{order.data<int32_t>()});
-  launch.sort_pairs(indices.data<int32_t>(), order.data<int32_t>(), count, sorted.data<int32_t>(),
-                    places.data<int32_t>());
+  launch.moves(bytes_of(order)).each(count, Iota{order.data<int32_t>()});
+  launch.moves(2 * bytes_of(indices, order))
+      .sort_pairs(indices.data<int32_t>(), order.data<int32_t>(), count, sorted.data<int32_t>(),
+                  places.data<int32_t>());
   dispatch_floating(grad.dtype(), "embedding", [&]<class T>() {
     const auto sum_into = [&](auto* out) {
       using Out = std::remove_pointer_t<decltype(out)>;
-      constexpr int kWidth = pack_width<T>;
+      constexpr int kSize = kPackSize<T>;
       const T* from = grad.data<T>();
       fill(launch, dtable, 0.0);
-      each_pack_in_rows<kWidth>(
-          launch, count * dims, dims, packs_fit<kWidth>(from, out),
+      each_pack_in_rows<kSize>(
+          launch.moves(bytes_of(grad, sorted, places, dtable)), count * dims, dims, aligned_for_packs(from, out),
           SumRuns<T, Out>{from, sorted.data<int32_t>(), places.data<int32_t>(), count, Divider(dims), out});
     };
     if (dtable.dtype() == grad.dtype()) {

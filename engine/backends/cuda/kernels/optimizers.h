@@ -43,23 +43,24 @@ struct SgdStep {
     T* p;
     const G* grad;
     T* m;
-    template <int W>
+    template <int N>
     COFACTOR_HD void run(int64_t at) const {
-      Pack<T, W> param = load<W>(p + at);
-      const Pack<G, W> gradient = load<W>(grad + at);
-      Pack<T, W> moments{};
-      if (f.has_momentum && !f.first_step) moments = load<W>(m + at);
-      for (int k = 0; k < W; ++k) {
-        const T g = static_cast<T>(widen(gradient[k])) + f.decay * param[k];
+      const auto param = Pack<T, N>::load(p + at);
+      const auto gradient = Pack<G, N>::load(grad + at);
+      Pack<T, N> before{};
+      if (f.has_momentum && !f.first_step) before = Pack<T, N>::load(m + at);
+      T params[N], moments[N];
+      for (int k = 0; k < N; ++k) {
+        const T g = static_cast<T>(gradient[k]) + f.decay * param[k];
         T move = g;
         if (f.has_momentum) {
-          moments[k] = f.first_step ? g : f.momentum * moments[k] + f.keep * g;
+          moments[k] = f.first_step ? g : f.momentum * before[k] + f.keep * g;
           move = f.nesterov ? g + f.momentum * moments[k] : moments[k];
         }
-        param[k] -= f.lr * move;
+        params[k] = param[k] - f.lr * move;
       }
-      if (f.has_momentum) store(m + at, moments);
-      store(p + at, param);
+      if (f.has_momentum) Pack<T, N>::of(moments).store(m + at);
+      Pack<T, N>::of(params).store(p + at);
     }
   };
 
@@ -77,7 +78,7 @@ struct SgdStep {
     const int slot = chunk.slot;
     Factors now = factors;
     if (captured) now.lr = static_cast<T>(captured->lr);
-    slots.template over<pack_width<T>>(
+    slots.template over<kPackSize<T>>(
         group, chunk,
         Update<G>{now, slots.address<T>(0, slot), slots.address<const G>(1, slot), slots.address<T>(2, slot)});
   }
@@ -103,20 +104,21 @@ struct AdamStep {
     T* p;
     const G* grad;
     T *m, *v;
-    template <int W>
+    template <int N>
     COFACTOR_HD void run(int64_t at) const {
       using std::sqrt;
-      Pack<T, W> param = load<W>(p + at), mean = load<W>(m + at), square = load<W>(v + at);
-      const Pack<G, W> gradient = load<W>(grad + at);
-      for (int k = 0; k < W; ++k) {
-        const T g = static_cast<T>(widen(gradient[k])) + f.decay * param[k];
-        mean[k] = f.beta1 * mean[k] + f.rest1 * g;
-        square[k] = f.beta2 * square[k] + f.rest2 * g * g;
-        param[k] -= f.step_size * mean[k] / (sqrt(square[k]) * f.root_correction + f.epsilon);
+      const auto param = Pack<T, N>::load(p + at), mean = Pack<T, N>::load(m + at), square = Pack<T, N>::load(v + at);
+      const auto gradient = Pack<G, N>::load(grad + at);
+      T params[N], means[N], squares[N];
+      for (int k = 0; k < N; ++k) {
+        const T g = static_cast<T>(gradient[k]) + f.decay * param[k];
+        means[k] = f.beta1 * mean[k] + f.rest1 * g;
+        squares[k] = f.beta2 * square[k] + f.rest2 * g * g;
+        params[k] = param[k] - f.step_size * means[k] / (sqrt(squares[k]) * f.root_correction + f.epsilon);
       }
-      store(p + at, param);
-      store(m + at, mean);
-      store(v + at, square);
+      Pack<T, N>::of(params).store(p + at);
+      Pack<T, N>::of(means).store(m + at);
+      Pack<T, N>::of(squares).store(v + at);
     }
   };
 
@@ -132,9 +134,9 @@ struct AdamStep {
   template <class G, class Group>
   COFACTOR_HD void update(const Group& group, const SlotTable<4>::Chunk& chunk) const {
     const int slot = chunk.slot;
-    slots.template over<pack_width<T>>(group, chunk,
-                                       Update<G>{factors(), slots.address<T>(0, slot), slots.address<const G>(1, slot),
-                                                 slots.address<T>(2, slot), slots.address<T>(3, slot)});
+    slots.template over<kPackSize<T>>(group, chunk,
+                                      Update<G>{factors(), slots.address<T>(0, slot), slots.address<const G>(1, slot),
+                                                slots.address<T>(2, slot), slots.address<T>(3, slot)});
   }
   // Once for each thread. The corrections in double: 1 - beta2^t is small in the first steps.
   COFACTOR_HD Factors factors() const {
@@ -165,17 +167,16 @@ void check_master_weights(std::span<const Slot> slots, std::string_view op) {
   }
 }
 
-// Adds a slot to a table of parameters of T, whose other tensors are the optimizer's state.
+// Adds a slot to a table of parameters of T. `states`: the optimizer's, updated too; undefined where it has none.
 template <class T, int kPointers, class Slot, class... States>
-void add_parameter(SlotTable<kPointers>& table, const Slot& slot, const States*... states) {
+void add_parameter(SlotTable<kPointers>& table, const Slot& slot, const States&... states) {
   if (slot.param.dtype() != dtype_of<T>) return;
-  constexpr int kWidth = pack_width<T>;
-  const T* param = slot.param.template data<T>();
-  const bool narrow = slot.grad.dtype() == DType::bf16;
-  const bool grad_fits =
-      narrow ? packs_fit<kWidth>(slot.grad.template data<bf16>()) : packs_fit<kWidth>(slot.grad.template data<T>());
-  table.add(slot.param.numel(), grad_fits && packs_fit<kWidth>(param, states...),
-            narrow ? kGradientInBf16 : kLikeParameter, {param, slot.grad.raw_data(), states...});
+  const auto state_of = [](const Tensor& state) -> const T* { return state.defined() ? state.data<T>() : nullptr; };
+  const void* const grad = slot.grad.raw_data();
+  const T* const param = slot.param.template data<T>();
+  table.add(slot.param.numel(), aligned_for_packs(static_cast<const char*>(grad), param, state_of(states)...),
+            slot.grad.dtype() == dtype_of<T> ? kLikeParameter : kGradientInBf16,
+            bytes_of(slot.grad) + 2 * bytes_of(slot.param, states...), {param, grad, state_of(states)...});
 }
 
 template <class Launch>
@@ -188,16 +189,16 @@ void sgd_step(const Launch& launch, std::span<const SgdSlot> slots, const SgdPar
     for_each_table<SlotTable<3>>(
         slots,
         [&](SlotTable<3>& table, const SgdSlot& slot) {
-          const T* momentum = has_momentum && slot.param.dtype() == dtype_of<T> ? slot.momentum.data<T>() : nullptr;
-          add_parameter<T>(table, slot, momentum);
+          add_parameter<T>(table, slot, has_momentum ? slot.momentum : Tensor());
         },
         [&](const SlotTable<3>& table) {
-          launch.groups(table.chunks(),
-                        SgdStep<T>{table,
-                                   {static_cast<T>(params.lr), static_cast<T>(params.momentum),
-                                    static_cast<T>(1.0 - params.dampening), static_cast<T>(params.weight_decay),
-                                    has_momentum, params.nesterov, params.first_step},
-                                   captured});
+          launch.moves(table.bytes())
+              .groups(table.chunks(),
+                      SgdStep<T>{table,
+                                 {static_cast<T>(params.lr), static_cast<T>(params.momentum),
+                                  static_cast<T>(1.0 - params.dampening), static_cast<T>(params.weight_decay),
+                                  has_momentum, params.nesterov, params.first_step},
+                                 captured});
         });
   };
   run.template operator()<float>();
@@ -212,14 +213,12 @@ void adam_step(const Launch& launch, std::span<const AdamSlot> slots, const Adam
     static_assert(sizeof(AdamStep<T>) <= kMaxArgumentBytes);
     for_each_table<SlotTable<4>>(
         slots,
-        [](SlotTable<4>& table, const AdamSlot& slot) {
-          if (slot.param.dtype() == dtype_of<T>)
-            add_parameter<T>(table, slot, slot.exp_avg.data<T>(), slot.exp_avg_sq.data<T>());
-        },
+        [](SlotTable<4>& table, const AdamSlot& slot) { add_parameter<T>(table, slot, slot.exp_avg, slot.exp_avg_sq); },
         [&](const SlotTable<4>& table) {
-          launch.groups(table.chunks(),
-                        AdamStep<T>{table, params.lr, params.beta1, params.beta2, params.step,
-                                    static_cast<T>(params.epsilon), static_cast<T>(params.weight_decay), captured});
+          launch.moves(table.bytes())
+              .groups(table.chunks(),
+                      AdamStep<T>{table, params.lr, params.beta1, params.beta2, params.step,
+                                  static_cast<T>(params.epsilon), static_cast<T>(params.weight_decay), captured});
         });
   };
   run.template operator()<float>();

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "engine/backends/cuda/kernels/divider.h"
-#include "engine/backends/cuda/kernels/vector.h"
+#include "engine/backends/cuda/kernels/packs.h"
 #include "engine/kernel_params.h"
 
 namespace cofactor::cuda {
@@ -76,7 +76,7 @@ struct PoolGeometry {
   }
 };
 
-// The first of the largest wins; a NaN wins over any number. `places` (null: not wanted) keeps ih * W + iw of the
+// The first of the largest wins; a NaN wins over any number. `places` (null: not wanted) keeps ih * N + iw of the
 // winner, or -1 where a ReLU lets no gradient pass.
 template <class T>
 struct MaxPool {
@@ -84,23 +84,23 @@ struct MaxPool {
   PoolGeometry geometry;
   T* y;
   int32_t* places;
-  template <int W>
+  template <int N>
   COFACTOR_HD void run(int64_t first) const {
     const PoolAxis &h = geometry.h, &w = geometry.w;
     const Place at = geometry.outputs.of(first);
     const int oh = static_cast<int>(at.h), ow = static_cast<int>(at.w);
     const int h_begin = h.begin(oh), h_end = h.end(oh), w_begin = w.begin(ow), w_end = w.end(ow);
-    Compute<T> best[W];
-    Pack<int32_t, W> place;
-    for (int k = 0; k < W; ++k) {
+    Compute<T> best[N];
+    int32_t place[N];
+    for (int k = 0; k < N; ++k) {
       best[k] = -std::numeric_limits<Compute<T>>::infinity();
       place[k] = h_begin * w.in + w_begin;
     }
     for (int ih = h_begin; ih < h_end; ++ih) {
       for (int iw = w_begin; iw < w_end; ++iw) {
-        const Pack<T, W> values = load<W>(x + geometry.x_at(at.n, ih, iw) + at.c);
-        for (int k = 0; k < W; ++k) {
-          const auto value = widen(values[k]);
+        const auto values = Pack<T, N>::load(x + geometry.x_at(at.n, ih, iw) + at.c);
+        for (int k = 0; k < N; ++k) {
+          const auto value = values[k];
           if (value > best[k] || value != value) {
             best[k] = value;
             place[k] = ih * w.in + iw;
@@ -108,14 +108,14 @@ struct MaxPool {
         }
       }
     }
-    Pack<T, W> out;
-    for (int k = 0; k < W; ++k) {
+    for (int k = 0; k < N; ++k) {
       const bool passes = !geometry.relu || best[k] > Compute<T>(0);
-      out[k] = T(passes || best[k] != best[k] ? best[k] : Compute<T>(0));
-      if (!passes) place[k] = -1;
+      if (passes) continue;
+      if (best[k] == best[k]) best[k] = Compute<T>(0);
+      place[k] = -1;
     }
-    store(y + first, out);
-    if (places) store(places + first, place);
+    Pack<T, N>::of(best).store(y + first);
+    if (places) Pack<int32_t, N>::of(place).store(places + first);
   }
 };
 
@@ -124,23 +124,22 @@ struct AveragePool {
   const T* x;
   PoolGeometry geometry;
   T* y;
-  template <int W>
+  template <int N>
   COFACTOR_HD void run(int64_t first) const {
     const PoolAxis &h = geometry.h, &w = geometry.w;
     const Place at = geometry.outputs.of(first);
     const int oh = static_cast<int>(at.h), ow = static_cast<int>(at.w);
     const int h_begin = h.begin(oh), h_end = h.end(oh), w_begin = w.begin(ow), w_end = w.end(ow);
-    Compute<T> sum[W] = {};
+    Compute<T> sum[N] = {};
     for (int ih = h_begin; ih < h_end; ++ih) {
       for (int iw = w_begin; iw < w_end; ++iw) {
-        const Pack<T, W> values = load<W>(x + geometry.x_at(at.n, ih, iw) + at.c);
-        for (int k = 0; k < W; ++k) sum[k] += widen(values[k]);
+        const auto values = Pack<T, N>::load(x + geometry.x_at(at.n, ih, iw) + at.c);
+        for (int k = 0; k < N; ++k) sum[k] += values[k];
       }
     }
     const auto divisor = static_cast<Compute<T>>(geometry.divisor(oh, ow));
-    Pack<T, W> out;
-    for (int k = 0; k < W; ++k) out[k] = T(sum[k] / divisor);
-    store(y + first, out);
+    for (int k = 0; k < N; ++k) sum[k] /= divisor;
+    Pack<T, N>::of(sum).store(y + first);
   }
 };
 
@@ -152,31 +151,29 @@ struct PoolVjp {
   const int32_t* places;
   PoolGeometry geometry;
   T* dx;
-  template <int W>
+  template <int N>
   COFACTOR_HD void run(int64_t first) const {
     const PoolAxis &h = geometry.h, &w = geometry.w;
     const Place at = geometry.inputs.of(first);
     const int ih = static_cast<int>(at.h), iw = static_cast<int>(at.w), here = ih * w.in + iw;
-    Compute<T> sum[W] = {};
+    Compute<T> sum[N] = {};
     for (int oh = h.first_window(ih); oh < h.last_window(ih); ++oh) {
       if (ih < h.begin(oh) || ih >= h.end(oh)) continue;
       for (int ow = w.first_window(iw); ow < w.last_window(iw); ++ow) {
         if (iw < w.begin(ow) || iw >= w.end(ow)) continue;
         const int64_t o = geometry.y_at(at.n, oh, ow) + at.c;
-        const Pack<T, W> g = load<W>(grad + o);
+        const auto g = Pack<T, N>::load(grad + o);
         if (places) {
-          const Pack<int32_t, W> place = load<W>(places + o);
-          for (int k = 0; k < W; ++k)
-            if (place[k] == here) sum[k] += widen(g[k]);
+          const auto place = Pack<int32_t, N>::load(places + o);
+          for (int k = 0; k < N; ++k)
+            if (place[k] == here) sum[k] += g[k];
         } else {
           const auto divisor = static_cast<Compute<T>>(geometry.divisor(oh, ow));
-          for (int k = 0; k < W; ++k) sum[k] += widen(g[k]) / divisor;
+          for (int k = 0; k < N; ++k) sum[k] += g[k] / divisor;
         }
       }
     }
-    Pack<T, W> out;
-    for (int k = 0; k < W; ++k) out[k] = T(sum[k]);
-    store(dx + first, out);
+    Pack<T, N>::of(sum).store(dx + first);
   }
 };
 
@@ -192,19 +189,20 @@ template <class Launch>
 void pool2d(const Launch& launch, const Tensor& x, const Pool2dParams& params, const Tensor& y,
             const Tensor& workspace) {
   const PoolGeometry geometry(x.shape(), y.shape(), params);
+  const auto counted = launch.moves(bytes_of(x, y, workspace));
   dispatch_floating(x.dtype(), "pool2d", [&]<class T>() {
-    constexpr int kWidth = pack_width<T>;
+    constexpr int kSize = kPackSize<T>;
     const T* from = x.data<T>();
     T* to = y.data<T>();
     if (params.kind == PoolKind::average) {
-      const bool many = y.numel() / kWidth >= kManyPooled;
-      each_pack_in_rows<kWidth>(launch, y.numel(), geometry.channels, many && packs_fit<kWidth>(from, to),
-                                AveragePool<T>{from, geometry, to});
+      const bool many = y.numel() / kSize >= kManyPooled;
+      each_pack_in_rows<kSize>(counted, y.numel(), geometry.channels, many && aligned_for_packs(from, to),
+                               AveragePool<T>{from, geometry, to});
       return;
     }
     auto* places = workspace.defined() ? static_cast<int32_t*>(workspace.raw_data()) : nullptr;
-    each_pack_in_rows<kWidth>(launch, y.numel(), geometry.channels, packs_fit<kWidth>(from, to, places),
-                              MaxPool<T>{from, geometry, to, places});
+    each_pack_in_rows<kSize>(counted, y.numel(), geometry.channels, aligned_for_packs(from, to, places),
+                             MaxPool<T>{from, geometry, to, places});
   });
 }
 
@@ -214,11 +212,11 @@ void pool2d_vjp(const Launch& launch, const Tensor& grad, const Tensor& workspac
   const PoolGeometry geometry(dx.shape(), grad.shape(), params);
   const auto* places = params.kind == PoolKind::max ? static_cast<const int32_t*>(workspace.raw_data()) : nullptr;
   dispatch_floating(grad.dtype(), "pool2d", [&]<class T>() {
-    constexpr int kWidth = pack_width<T>;
+    constexpr int kSize = kPackSize<T>;
     const T* from = grad.data<T>();
     T* to = dx.data<T>();
-    each_pack_in_rows<kWidth>(launch, dx.numel(), geometry.channels, packs_fit<kWidth>(from, places, to),
-                              PoolVjp<T>{from, places, geometry, to});
+    each_pack_in_rows<kSize>(launch.moves(bytes_of(grad, workspace, dx)), dx.numel(), geometry.channels,
+                             aligned_for_packs(from, places, to), PoolVjp<T>{from, places, geometry, to});
   });
 }
 

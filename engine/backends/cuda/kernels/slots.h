@@ -4,7 +4,7 @@
 
 #include <span>
 
-#include "engine/backends/cuda/kernels/vector.h"
+#include "engine/backends/cuda/kernels/packs.h"
 
 namespace cofactor::cuda {
 
@@ -28,8 +28,11 @@ class SlotTable {
   bool full() const { return count_ == kSlotsPerLaunch; }
   bool empty() const { return count_ == 0; }
   int64_t chunks() const { return chunks_; }
-  // `fit`: whether packs may be moved at all of the addresses. `kind`: what the kernel distinguishes slots by.
-  void add(int64_t numel, bool fit, int kind, const void* const (&addresses)[kPointers]) {
+  int64_t bytes() const { return bytes_; }
+  // `fit`: whether packs may be moved at all of the addresses. `kind`: what the kernel distinguishes slots by. `bytes`:
+  // what the kernel moves for the slot.
+  void add(int64_t numel, bool fit, int kind, int64_t bytes, const void* const (&addresses)[kPointers]) {
+    bytes_ += bytes;
     for (int k = 0; k < kPointers; ++k) addresses_[k][count_] = const_cast<void*>(addresses[k]);
     numel_[count_] = numel;
     first_[count_] = static_cast<int32_t>(chunks_);
@@ -59,18 +62,19 @@ class SlotTable {
   }
   COFACTOR_HD int kind(int slot) const { return kind_[slot]; }
 
-  // Runs body.run<W>(at) over the packs of a chunk and run<1> over the rest; the group's threads take turns.
-  template <int W, class Group, class Body>
+  // Runs body.run<N>(at) over the packs of a chunk and run<1> over the rest; the group's threads take turns.
+  template <int N, class Group, class Body>
   COFACTOR_HD void over(const Group& group, const Chunk& chunk, const Body& body) const {
-    const int64_t packs = fit_[chunk.slot] ? (chunk.end - chunk.begin) / W : 0;
-    for (int64_t k = group.rank(); k < packs; k += group.size()) body.template run<W>(chunk.begin + k * W);
-    for (int64_t at = chunk.begin + packs * W + group.rank(); at < chunk.end; at += group.size())
+    const int64_t packs = fit_[chunk.slot] ? (chunk.end - chunk.begin) / N : 0;
+    for (int64_t k = group.rank(); k < packs; k += group.size()) body.template run<N>(chunk.begin + k * N);
+    for (int64_t at = chunk.begin + packs * N + group.rank(); at < chunk.end; at += group.size())
       body.template run<1>(at);
   }
 
  private:
   int count_ = 0;
   int32_t chunks_ = 0;
+  int64_t bytes_ = 0;
   int32_t first_[kSlotsPerLaunch] = {};  // chunks before the slot
   int64_t numel_[kSlotsPerLaunch] = {};
   void* addresses_[kPointers][kSlotsPerLaunch] = {};
