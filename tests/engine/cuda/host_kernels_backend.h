@@ -14,6 +14,7 @@
 #include "engine/backends/cuda/kernels/optimizers.h"
 #include "engine/backends/cuda/kernels/pool.h"
 #include "engine/backends/cuda/kernels/reduce.h"
+#include "engine/backends/cuda/kernels/softmax.h"
 #include "engine/backends/reference/backend.h"
 #include "tests/engine/cuda/host_launch.h"
 

@@ -1,8 +1,7 @@
-// What the parity tests do not reach in the cuda backend's kernels: threads that work together, reductions and tables
-// that are split over launches, launch geometry, index arithmetic, captured values, bf16.
+// What the parity tests do not reach in the cuda backend's kernels: threads that work together, tables that are
+// split over launches, launch geometry, index arithmetic, captured values, bf16.
 #include <cmath>
 
-#include "engine/backends/cuda/kernels/batch_norm.h"
 #include "engine/backends/cuda/kernels/linear_algebra.h"
 #include "engine/backends/cuda/kernels/lu.h"
 #include "engine/backends/cuda/kernels/optimizers.h"
@@ -74,9 +73,8 @@ TEST_SUITE("unit") {
         CAPTURE(threads);
         const Tensor sign2 = number(), log_abs2 = number();
         const Tensor inverse2 = Tensor::zeros({n, n}, DType::f64, kHost);
-        HostLaunch(threads).groups(
-            1, cuda::LuLogAbsDet{u.data<double>(), static_cast<int>(n), sign2.data<double>(), log_abs2.data<double>(),
-                                 inverse2.data<double>()});
+        HostLaunch(threads).groups(1, cuda::LuLogAbsDet{u.data<double>(), static_cast<int>(n), sign2.data<double>(),
+                                                        log_abs2.data<double>(), inverse2.data<double>()});
         CHECK(sign2.item() == sign.item());
         CHECK(log_abs2.item() == doctest::Approx(log_abs.item()).epsilon(1e-10));
         check_close("inverse", inverse2.to_vector<double>(), inverse.to_vector<double>(), {1e-8, 1e-8});
@@ -88,8 +86,8 @@ TEST_SUITE("unit") {
     const Tensor u = Tensor::from(std::vector<double>{1, 2, 3, 2, 4, 6, 1, 0, 1}, {3, 3}, kHost);
     const Tensor result = Tensor::zeros({2}, DType::f64, kHost);
     const Tensor inverse = Tensor::zeros({3, 3}, DType::f64, kHost);
-    HostLaunch(4).groups(1, cuda::LuLogAbsDet{u.data<double>(), 3, result.data<double>(),
-                                                          result.data<double>() + 1, inverse.data<double>()});
+    HostLaunch(4).groups(1, cuda::LuLogAbsDet{u.data<double>(), 3, result.data<double>(), result.data<double>() + 1,
+                                              inverse.data<double>()});
     CHECK(result.to_vector<double>()[0] == 0.0);
     CHECK(result.to_vector<double>()[1] == -kInfinity);
     for (const double value : inverse.to_vector<double>()) CHECK(std::isnan(value));
@@ -127,37 +125,6 @@ TEST_SUITE("unit") {
     HostLaunch().each(1, cuda::FactorsDeterminant{factors.data(), pivots.data(), &info, 2, &sign, &log_abs});
     CHECK(sign == 0.0);
     CHECK(log_abs == -kInfinity);
-  }
-
-  TEST_CASE("cuda reductions: groups of several threads and splits over launches give the reference's sums") {
-    const HostLaunch launch(5);
-    const auto expect = [&](ReduceOp op, const Shape& from, const Shape& to) {
-      const Tensor x = random_tensor(from, 3);
-      const Tensor expected = Tensor::empty(to, DType::f64, kHost), y = expected.clone();
-      x.backend().reduce(op, x, expected);
-      cuda::reduce(launch, op, x, y);
-      CAPTURE(from);
-      check_close("reduce", y.to_vector<double>(), expected.to_vector<double>(), {1e-10, 1e-10});
-    };
-    for (const ReduceOp op : {ReduceOp::sum, ReduceOp::mean, ReduceOp::max}) {
-      expect(op, {16384}, {1});  // one long row, in pieces
-      expect(op, {3, 16384 + 128}, {3, 1});
-      expect(op, {5000, 3}, {1, 3});  // columns, in chunks
-      expect(op, {4, 700, 2}, {4, 1, 2});
-      expect(op, {7, 3, 11}, {1, 3, 1});  // no single middle axis
-    }
-    CHECK(cuda::chunks_for({true, 1, 5000, 3}) > 1);
-    CHECK(cuda::chunks_for({true, 1, 20, 3}) == 1);
-  }
-
-  TEST_CASE("cuda softmax: groups of several threads give the rows of one") {
-    const Tensor x = random_tensor({6, 23}, 4, -30.0, 30.0);
-    for (const bool log : {false, true}) {
-      const Tensor alone = x.clone(), together = x.clone();
-      cuda::softmax(HostLaunch(1), x, log, alone);
-      cuda::softmax(HostLaunch(6), x, log, together);
-      check_close("softmax", together.to_vector<double>(), alone.to_vector<double>(), {1e-13, 1e-13});
-    }
   }
 
   TEST_CASE("cuda optimizers: more parameters than one launch holds and empty ones among them") {
