@@ -3,8 +3,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "engine/backend.h"
 #include "engine/elementwise_ops.h"
+#include "engine/ops/checks.h"
 
 namespace cofactor {
 
@@ -47,14 +47,27 @@ bool broadcasts_to(const Shape& shape, const Shape& grad) {
   return true;
 }
 
-void accumulate(Tensor& total, const Tensor& grad) {
+// Adds a gradient of a tensor in `dtype` to its total so far. A first gradient stays in bf16; sums are in `dtype`.
+void accumulate(Tensor& total, const Tensor& grad, DType dtype) {
   if (!total.defined()) {
     total = grad;
     return;
   }
-  Tensor result = Tensor::empty(total.shape(), total.dtype(), total.device());
-  total.backend().binary(op_of<AddOp>, total, grad, result);
+  const Tensor result = Tensor::empty(total.shape(), dtype, total.device());
+  total.backend().binary(op_of<AddOp>, converted(total, dtype), converted(grad, dtype), result);
   total = result;
+}
+
+// Whether a gradient may have this dtype: that of its tensor, or bf16 where the tensor is an f32 parameter of an op in
+// bf16.
+bool fits(DType gradient, DType tensor) {
+  return gradient == tensor || (gradient == DType::bf16 && tensor == DType::f32);
+}
+
+// What an input's gradient becomes on the tape: summed to the input's shape, and widened unless it goes to a leaf.
+Tensor for_input(const Node& input, const Tensor& grad) {
+  const Tensor summed = sum_to(grad, input.shape);
+  return input.is_leaf ? summed : converted(summed, input.dtype);
 }
 
 // Runs a node's vjp and adds what it returns to the gradients of the node's inputs.
@@ -65,10 +78,10 @@ void propagate(const Node& node, const Tensor& grad, std::unordered_map<const No
   for (size_t i = 0; i < input_grads.size(); ++i) {
     const Node* input = node.inputs[i].get();
     if (!input || !input_grads[i].defined()) continue;
-    check(broadcasts_to(input->shape, input_grads[i].shape()) && input->dtype == input_grads[i].dtype(),
+    check(broadcasts_to(input->shape, input_grads[i].shape()) && fits(input_grads[i].dtype(), input->dtype),
           "backward of {}: the gradient of input {} has shape {} in {}, the input has {} in {}", node.op, i,
           input_grads[i].shape(), input_grads[i].dtype(), input->shape, input->dtype);
-    accumulate(grads[input], sum_to(input_grads[i], input->shape));
+    accumulate(grads[input], for_input(*input, input_grads[i]), input->dtype);
   }
 }
 
@@ -76,7 +89,7 @@ void deposit(const Node& node, const Tensor& grad) {
   const Tensor leaf = leaf_of(node);
   if (!leaf.defined()) return;
   Tensor total = leaf.grad();
-  accumulate(total, grad);
+  accumulate(total, grad, node.dtype);
   leaf.set_grad(total);
 }
 

@@ -11,7 +11,8 @@
 namespace cofactor {
 
 // A vector-Jacobian product: from dL/d(output) to dL/d(input) for each input, in the order of the inputs. An undefined
-// tensor means that the input gets no gradient. A gradient may have the output's broadcast shape: the tape sums it.
+// tensor means that the input gets no gradient. A gradient may have the output's broadcast shape: the tape sums it. The
+// gradient of an input in f32 may be bf16: a leaf keeps it so, and elsewhere the tape widens it.
 // A vjp captures only the tensors it needs, detached, and runs with gradient tracking off.
 using Vjp = std::function<std::vector<Tensor>(const Tensor& grad)>;
 

@@ -62,6 +62,10 @@ class Backend {
   virtual void broadcast(const Tensor& x, const Tensor& y) = 0;
   // y = x converted to y's dtype, same shape. Float to integer truncates toward zero.
   virtual void cast(const Tensor& x, const Tensor& y) = 0;
+  // Many casts at once.
+  virtual void cast_many(std::span<const CastSlot> slots) {
+    for (const CastSlot& slot : slots) cast(slot.x, slot.y);
+  }
 
   // ---- layout
   // y[i0, i1, ...] = x with its axes in the order `axes`: y's axis k is x's axis axes[k].
@@ -118,7 +122,9 @@ class Backend {
                       const Tensor& y) = 0;
   // grad is dL/d(conv + b), before any activation.
   virtual void conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) = 0;
-  // dw as w; db (O) or undefined.
+  // The dtype of dw for inputs in `dtype`: wide, or bf16 where the device's library writes no f32 from bf16.
+  virtual DType conv2d_dw_dtype(DType dtype) const { return compute_dtype(dtype); }
+  // dw as w, in conv2d_dw_dtype; db (O) or undefined.
   virtual void conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
                                   const Tensor& db) = 0;
   // The maximum over all places of what conv2d gives: y (N, O), and places (N, O) i32: oh * OW + ow of the first

@@ -85,7 +85,8 @@ class Tensor {
   bool is_leaf() const;
   // Makes this tensor a leaf that collects a gradient (floating dtypes only), or stops it from being one.
   Tensor& set_requires_grad(bool value);
-  // The gradient that backward left in this leaf; undefined before. Same shape and dtype as the tensor.
+  // The gradient that backward left in this leaf; undefined before. Same shape and dtype as the tensor, but bf16 for an
+  // f32 weight whose device computes such gradients in bf16 alone (Backend::conv2d_dw_dtype).
   const Tensor& grad() const;
   void set_grad(Tensor grad) const;
   // The tape's node of this tensor: the op that made it, or the leaf; null where no gradient is tracked.

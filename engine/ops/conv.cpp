@@ -56,13 +56,14 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dPar
                     g.backend().conv2d_vjp_input(g, kept_w, params, dx);
                   }
                   if (need_w) {
-                    dw = Tensor::empty(w_shape, wide, g.device());
+                    dw = Tensor::empty(w_shape, g.backend().conv2d_dw_dtype(g.dtype()), g.device());
                     if (need_b) db = Tensor::empty({w_shape[0]}, wide, g.device());
                     g.backend().conv2d_vjp_weights(kept_x, g, params, dw, db);
                   } else if (need_b) {
                     db = g;  // b is broadcast over the images: the tape sums
                   }
-                  return {dx, converted(dw, w_dtype), converted(db, b_dtype)};
+                  if (w_dtype == DType::bf16) dw = converted(dw, w_dtype);  // never widened: optimizers read bf16
+                  return {dx, dw, converted(db, b_dtype)};
                 });
 }
 
