@@ -107,15 +107,14 @@ void Gpu::open() const {
   const std::string name = name_of(device());
   check_opened(cudaSetDevice(index_), name, "cudaSetDevice");
   check_opened(cudaFree(nullptr), name, "cudaFree");  // the first call that needs the GPU's context makes it
-  const cudaError_t probed = probe_kernels();
-  cudaDeviceProp properties;
-  if (probed != cudaSuccess && cudaGetDeviceProperties(&properties, index_) == cudaSuccess) {
-    check_opened(
-        probed,
-        fmt::format("{} ({}, compute capability {}.{})", name, properties.name, properties.major, properties.minor),
-        "cudaFuncGetAttributes");
+  if (const cudaError_t probed = probe_kernels(); probed != cudaSuccess) {
+    cudaDeviceProp properties{};
+    cudaGetDeviceProperties(&properties, index_);
+    const std::string described =
+        fmt::format("{} ({}, compute capability {}.{})", name, properties.name,
+                    attribute(cudaDevAttrComputeCapabilityMajor), attribute(cudaDevAttrComputeCapabilityMinor));
+    check_opened(probed, described, "cudaFuncGetAttributes");
   }
-  check_opened(probed, name, "cudaFuncGetAttributes");
   check(attribute(cudaDevAttrMemoryPoolsSupported) != 0,
         "device {}: this GPU has no stream-ordered memory (cudaMallocAsync), which a virtual GPU may lack", name);
 }
