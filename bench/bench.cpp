@@ -253,7 +253,7 @@ int main_with(int argc, char** argv) {
   Flags flags("cofactor_bench", "Times one workload of cofactor and prints one line of key=value pairs.");
   flags.add("--workload", options.workload, "What to time");
   flags.add("--list", list, "Print the workloads' names");
-  flags.add("--device", options.device, "auto, cpu, cuda or reference");
+  flags.add("--device", options.device, "auto, cpu, cuda, cuda:N (the GPU number N, from 0) or reference");
   flags.add("--precision", options.precision, "f32, bf16, or tf32 on cuda").one_of({"f32", "bf16", "tf32"});
   flags.add("--threads", options.threads, "Threads of the host's kernels").positive();
   flags.add("--workers", options.workers, "Threads that read batches ahead").non_negative();

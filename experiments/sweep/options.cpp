@@ -9,6 +9,7 @@
 #include "engine/cores.h"
 #include "engine/device_features.h"
 #include "experiments/sweep/flags.h"
+#include "experiments/sweep/jobs.h"
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
 #include "experiments/training/activity.h"
@@ -113,12 +114,13 @@ void add_machine_flags(Flags& flags, const ExperimentTable& table, RawOptions& r
   raw.run.trainer.workers = table.default_workers;
   flags.add("--data", raw.run.data, "Folder of the data set");
   flags.add("--out", raw.run.out, "Folder for results, metrics and weights");
-  flags.add("--device", raw.device, "auto, cpu, cuda or reference");
+  flags.add("--device", raw.device, "auto, cpu, cuda, cuda:N (the GPU number N, from 0) or reference");
   flags.add("--precision", raw.run.precision, "f32, or bf16; tf32 where the device has it");
   flags.add("--threads", raw.threads, "Threads of the host's kernels")
       .default_text(fmt::format("all cores: {}", std::min(num_threads(), max_threads())));
   flags.add("--jobs", raw.run.jobs,
-            "Cells trained at once, each in a process with its share of the threads; a GPU's memory is not divided");
+            "Cells trained at once, each in a process with its share of the threads; on a GPU all share that one and "
+            "its memory");
   flags.add("--worker", raw.run.worker, "").hidden();  // of the processes that --jobs starts
   flags.add("--cuda-graph", raw.cuda_graph, "on: a training step is recorded once and replayed, on cuda; off")
       .one_of({"on", "off"});
@@ -229,7 +231,7 @@ void validate(const ExperimentTable& table, RawOptions& raw) {
   run.seeds = distinct(run.seeds);
   run.trainer.checkpoint_every = as_usage("--checkpoint-every", raw.checkpoint_every, parse_duration);
   run.trainer.sampler = as_usage("--sampler", raw.sampler, parse_sampler);
-  run.trainer.device = as_usage("--device", raw.device, parse_device);
+  run.trainer.device = as_usage("--device", run.worker.empty() ? raw.device : worker_device(run), parse_device);
   run.trainer.cuda_graph = raw.cuda_graph == "on";
   resolve_precision(run);
 }

@@ -229,6 +229,7 @@ class Parity {
     body(expected);
     REQUIRE(!expected.kept().empty());
     for (Device device : available_devices()) {
+      if (device.index() > 0) continue;  // the kernels of the first GPU
       Run run(device, dtype, dtype, 67.0);
       body(run);
       REQUIRE(run.kept().size() == expected.kept().size());

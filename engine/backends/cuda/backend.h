@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "engine/backend.h"
 #include "engine/device_features.h"
@@ -13,13 +12,11 @@ namespace cofactor {
 // Kernels are called from one thread at a time; memory and copies from any.
 class CudaBackend : public Backend, public DeviceFeatures {
  public:
-  // Throws Error where the machine has no GPU that can be used.
-  CudaBackend();
+  // Of the GPU with that index. Throws Error, which says why, where it cannot be used.
+  explicit CudaBackend(int index);
   ~CudaBackend() override;
-  // Why this machine has no usable GPU; empty where it has one.
-  static std::string unavailable();
 
-  Device device() const override { return Device::cuda; }
+  Device device() const override { return device_; }
   DeviceFeatures& features() override { return *this; }
   void set_allow_tf32(bool allow) override;
   // Tensor cores multiply bf16 from compute capability 8.0 on.
@@ -95,7 +92,22 @@ class CudaBackend : public Backend, public DeviceFeatures {
 
  private:
   struct Context;  // streams, handles, pools and plans
-  std::unique_ptr<Context> context_;
+  // The context, whose every use makes its GPU the calling thread's current one, as the calls that follow require.
+  class OnGpu {
+   public:
+    explicit OnGpu(int index);
+    ~OnGpu();
+    Context* operator->() const;
+    Context& operator*() const;
+    // For what calls nothing of CUDA, and must not throw where the GPU has failed.
+    Context& as_it_is() const { return *context_; }
+
+   private:
+    std::unique_ptr<Context> context_;
+  };
+
+  Device device_;
+  OnGpu context_;
 };
 
 }  // namespace cofactor

@@ -14,14 +14,21 @@ using GraphExec = cuda::Owned<cudaGraphExec_t, cudaGraphExecDestroy>;
 
 class CudaStep : public CapturedStep {
  public:
-  CudaStep(GraphExec exec, CapturePools::Arena arena, Tensor values, cudaStream_t stream, MemoryPool& pinned)
-      : arena_(std::move(arena)), values_(std::move(values)), stream_(stream), pinned_(pinned), exec_(std::move(exec)) {
+  CudaStep(cuda::Gpu gpu, GraphExec exec, CapturePools::Arena arena, Tensor values, cudaStream_t stream,
+           MemoryPool& pinned)
+      : gpu_(gpu),
+        arena_(std::move(arena)),
+        values_(std::move(values)),
+        stream_(stream),
+        pinned_(pinned),
+        exec_(std::move(exec)) {
     for (Slot& slot : slots_) {
       slot.data = pinned_.allocate(sizeof(StepValues));
       slot.copied = cuda::make_event();
     }
   }
   ~CudaStep() override {
+    gpu_.try_make_current();
     cudaStreamSynchronize(stream_);  // a replay may still run in the arena
     for (Slot& slot : slots_) pinned_.deallocate(slot.data, sizeof(StepValues));
   }
@@ -30,6 +37,7 @@ class CudaStep : public CapturedStep {
 
   // The host runs ahead of the device by as many steps as there are slots, then waits for the oldest.
   void replay(const StepValues& values) override {
+    gpu_.make_current();
     Slot& slot = slots_[next_++ % slots_.size()];
     check_cuda(cudaEventSynchronize(slot.copied.get()), "cudaEventSynchronize");
     *static_cast<StepValues*>(slot.data) = values;
@@ -46,6 +54,7 @@ class CudaStep : public CapturedStep {
     cuda::Event copied;
   };
 
+  const cuda::Gpu gpu_;
   CapturePools::Arena arena_;  // what the recorded kernels work in
   Tensor values_;              // StepValues on the device
   cudaStream_t stream_;
@@ -73,7 +82,9 @@ std::unique_ptr<CapturedStep> CudaBackend::capture(const std::function<void()>& 
   try {
     check_cuda(cudaStreamBeginCapture(context.stream.get(), cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture");
     step();
+    context.gpu.make_current();  // the step may have used another GPU
   } catch (...) {
+    context.gpu.try_make_current();
     cudaStreamEndCapture(context.stream.get(), &recorded);
     const Graph discarded(recorded);
     cudaGetLastError();
@@ -86,7 +97,7 @@ std::unique_ptr<CapturedStep> CudaBackend::capture(const std::function<void()>& 
   check_cuda(ended, "cudaStreamEndCapture");
   cudaGraphExec_t exec = nullptr;
   check_cuda(cudaGraphInstantiate(&exec, graph.get(), 0), "cudaGraphInstantiate");
-  return std::make_unique<CudaStep>(GraphExec(exec), arena, values, context.stream.get(), context.pinned);
+  return std::make_unique<CudaStep>(context.gpu, GraphExec(exec), arena, values, context.stream.get(), context.pinned);
 }
 
 }  // namespace cofactor

@@ -11,6 +11,7 @@
 #include "engine/backends/capture_pools.h"
 #include "engine/backends/cuda/backend.h"
 #include "engine/backends/cuda/cudnn_graph.h"
+#include "engine/backends/cuda/gpu.h"
 #include "engine/backends/cuda/handles.h"
 #include "engine/backends/cuda/memory.h"
 #include "engine/captured_step.h"
@@ -24,6 +25,9 @@ struct MatmulPlan {
 };
 
 struct CudaBackend::Context {
+  // The GPU is current.
+  explicit Context(cuda::Gpu which) : gpu(which) {}
+
   // Runs a convolution with cuDNN; false where cuDNN has no allowed engine.
   bool convolve(const cudnn::ConvProblem& problem, const Tensor& x, const Tensor& w, const Tensor& y);
   // y (M, N) = op(a) op(b) + bias by cuBLASLt; a bias beside anything but f32 is left out, and false returned.
@@ -32,11 +36,12 @@ struct CudaBackend::Context {
   // LU with partial pivoting by cuSOLVER, in place, of a (n, n) f64; pivots (n) i64, as bytes; info (1) i32.
   void factorize(const Tensor& a, const Tensor& pivots, const Tensor& info);
 
+  const cuda::Gpu gpu;
   cuda::Stream stream = cuda::make_stream();        // kernels
   cuda::Stream copies = cuda::make_stream();        // copies of batches from the host
   cuda::Event kernels_queued = cuda::make_event();  // a copy waits for the kernels before it
-  CapturePools device{cuda::device_memory(stream.get()), cuda::arena_memory};
-  MemoryPool pinned{cuda::pinned_memory()};
+  CapturePools device{cuda::device_memory(gpu, stream.get()), [gpu = gpu] { return cuda::arena_memory(gpu); }};
+  MemoryPool pinned{cuda::pinned_memory(gpu)};
   std::mutex copying;                       // guards `kernels_queued` and `in_flight`; held while a step is recorded
   std::atomic<std::thread::id> recorder{};  // the thread that records a step
   // Staging blocks whose copies may still run, oldest first.
@@ -59,9 +64,17 @@ struct CudaBackend::Context {
   const StepValues* step_values = nullptr;
 };
 
-// A u8 tensor of scratch memory.
+inline CudaBackend::Context& CudaBackend::OnGpu::operator*() const {
+  context_->gpu.make_current();
+  return *context_;
+}
+inline CudaBackend::Context* CudaBackend::OnGpu::operator->() const {
+  return &**this;
+}
+
+// A u8 tensor of scratch memory on the current GPU, which is the backend's after a use of its context.
 inline Tensor scratch_memory(size_t bytes) {
-  return Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, Device::cuda);
+  return Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, cuda::current_gpu());
 }
 
 }  // namespace cofactor

@@ -4,7 +4,7 @@
 #include <cub/block/block_reduce.cuh>
 #include <cub/device/device_radix_sort.cuh>
 
-#include "engine/backends/cuda/error.h"
+#include "engine/backends/cuda/gpu.h"
 #include "engine/backends/cuda/kernels/launch.h"
 #include "engine/tensor.h"
 
@@ -96,7 +96,7 @@ class DeviceLaunch {
     };
     size_t bytes = 0;
     sort(nullptr, bytes);
-    const Tensor scratch = Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, Device::cuda);
+    const Tensor scratch = Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, current_gpu());
     sort(scratch.raw_data(), bytes);
   }
 

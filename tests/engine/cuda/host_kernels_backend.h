@@ -1,5 +1,6 @@
-// The cuda backend's own kernels behind the seam, run on the host: device "cuda" for the parity tests where there is no
-// GPU. What NVIDIA's libraries do (convolution by cuDNN, products, large factorisations) comes from the reference.
+// The cuda backend's own kernels behind the seam, run on the host: the devices "cuda" and "cuda:1" for the parity tests
+// where there is no GPU. What NVIDIA's libraries do (convolution by cuDNN, products, large factorisations) comes from
+// the reference.
 #pragma once
 
 #include "engine/backends/capture_pools.h"
@@ -33,8 +34,8 @@ class ArenaMemory : public MemorySource {
 
 class HostKernelsBackend : public ReferenceBackend {
  public:
-  explicit HostKernelsBackend(int group_size) : launch_(group_size, &recording_) {}
-  Device device() const override { return Device::cuda; }
+  HostKernelsBackend(Device device, int group_size) : device_(device), launch_(group_size, &recording_) {}
+  Device device() const override { return device_; }
 
   void* allocate(size_t bytes) override { return pools_.allocate(bytes); }
   void deallocate(void* data, size_t bytes) noexcept override { pools_.deallocate(data, bytes); }
@@ -204,6 +205,7 @@ class HostKernelsBackend : public ReferenceBackend {
     CapturePools::Arena arena;
   };
 
+  Device device_;
   CapturePools pools_{host_memory(), [] { return std::make_unique<ArenaMemory>(); }};
   Recording* recording_ = nullptr;
   const StepValues* step_values_ = nullptr;
