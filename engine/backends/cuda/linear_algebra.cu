@@ -154,7 +154,7 @@ void CudaBackend::lu_log_abs_det(const Tensor& u, const Tensor& sign, const Tens
   const int64_t n = u.dim(0);
   const DeviceLaunch launch(context_->stream.get(), "log_abs_det", u.shape());
   if (n <= cuda::kMaxLuClasses) {
-    launch.groups_with_memory(1, cuda::LuLogAbsDet{u.data<double>(), static_cast<int>(n), sign.data<double>(),
+    launch.groups(1, cuda::LuLogAbsDet{u.data<double>(), static_cast<int>(n), sign.data<double>(),
                                                    log_abs.data<double>(), inverse_transposed.data<double>()});
     return;
   }
