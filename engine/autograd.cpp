@@ -1,5 +1,6 @@
 #include "engine/autograd.h"
 
+#include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -70,9 +71,26 @@ Tensor for_input(const Node& input, const Tensor& grad) {
   return input.is_leaf ? summed : converted(summed, input.dtype);
 }
 
+using Gradients = std::unordered_map<const Node*, Tensor>;
+
+class InputSums : public GradientSums {
+ public:
+  InputSums(const Node& node, Gradients& grads) : node_(node), grads_(grads) {}
+  Tensor unshared(size_t i) override {
+    const auto found = grads_.find(node_.inputs[i].get());
+    return found != grads_.end() && found->second.owns_storage() ? found->second : Tensor();
+  }
+  void added(size_t i) override { grads_.erase(node_.inputs[i].get()); }
+
+ private:
+  const Node& node_;
+  Gradients& grads_;
+};
+
 // Runs a node's vjp and adds what it returns to the gradients of the node's inputs.
-void propagate(const Node& node, const Tensor& grad, std::unordered_map<const Node*, Tensor>& grads) {
-  const std::vector<Tensor> input_grads = node.vjp(grad);
+void propagate(const Node& node, const Tensor& grad, Gradients& grads) {
+  InputSums sums(node, grads);
+  const std::vector<Tensor> input_grads = node.vjp(grad, sums);
   check(input_grads.size() == node.inputs.size(), "backward of {}: its vjp returned {} gradients for {} inputs",
         node.op, input_grads.size(), node.inputs.size());
   for (size_t i = 0; i < input_grads.size(); ++i) {
@@ -93,11 +111,11 @@ void deposit(const Node& node, const Tensor& grad) {
   leaf.set_grad(total);
 }
 
-Tensor record_inputs(Tensor output, std::string_view op, std::span<const Tensor> inputs, Vjp vjp) {
-  bool any = false;
-  if (tracking)
-    for (const Tensor& input : inputs) any |= input.requires_grad();
-  if (!any) return output;
+bool any_tracked(std::span<const Tensor> inputs) {
+  return tracking && std::ranges::any_of(inputs, &Tensor::requires_grad);
+}
+
+Tensor record_inputs(Tensor output, std::string_view op, std::span<const Tensor> inputs, AddingVjp vjp) {
   auto node = std::make_shared<Node>();
   node->op = op;
   node->shape = output.shape();
@@ -124,11 +142,18 @@ Node::~Node() {
 }
 
 Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> inputs, Vjp vjp) {
-  return record_inputs(std::move(output), op, {inputs.begin(), inputs.size()}, std::move(vjp));
+  return record(std::move(output), op, std::vector<Tensor>(inputs), std::move(vjp));
 }
 
 Tensor record(Tensor output, std::string_view op, const std::vector<Tensor>& inputs, Vjp vjp) {
-  return record_inputs(std::move(output), op, inputs, std::move(vjp));
+  if (!any_tracked(inputs)) return output;
+  return record_inputs(std::move(output), op, inputs,
+                       [vjp = std::move(vjp)](const Tensor& grad, GradientSums&) { return vjp(grad); });
+}
+
+Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> inputs, AddingVjp vjp) {
+  if (!any_tracked({inputs.begin(), inputs.size()})) return output;
+  return record_inputs(std::move(output), op, {inputs.begin(), inputs.size()}, std::move(vjp));
 }
 
 void backward(const Tensor& output, const Tensor& seed) {
@@ -140,7 +165,7 @@ void backward(const Tensor& output, const Tensor& seed) {
         seed.defined() ? seed.dtype() : output.dtype(), output.shape(), output.dtype());
   const NoGrad no_grad;
   auto order = topological_order(output.node());
-  std::unordered_map<const Node*, Tensor> grads;
+  Gradients grads;
   grads[output.node().get()] =
       seed.defined() ? seed.detach() : Tensor::full(output.shape(), 1.0, output.dtype(), output.device());
   for (; !order.empty(); order.pop_back()) {

@@ -122,6 +122,11 @@ class Backend {
                       const Tensor& y) = 0;
   // grad is dL/d(conv + b), before any activation.
   virtual void conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) = 0;
+  // Adds to dx instead, in one pass; false, and nothing done, where the device cannot.
+  virtual bool conv2d_vjp_input_add(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) {
+    (void)grad, (void)w, (void)params, (void)dx;
+    return false;
+  }
   // The dtype of dw for inputs in `dtype`: wide, or bf16 where the device's library writes no f32 from bf16.
   virtual DType conv2d_dw_dtype(DType dtype) const { return compute_dtype(dtype); }
   // dw as w, in conv2d_dw_dtype; db (O) or undefined.

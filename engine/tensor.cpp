@@ -159,6 +159,10 @@ Tensor Tensor::view(const Shape& new_shape) const {
   return Tensor(std::make_shared<TensorImpl>(TensorImpl{impl().storage, new_shape, impl().dtype, nullptr, {}}));
 }
 
+bool Tensor::owns_storage() const {
+  return defined() && impl_.use_count() == 1 && impl_->storage.use_count() == 1;
+}
+
 bool Tensor::requires_grad() const {
   return defined() && impl_->node != nullptr;
 }

@@ -93,6 +93,8 @@ class Tensor {
   const std::shared_ptr<Node>& node() const;
   void set_node(std::shared_ptr<Node> node) const;
 
+  // Whether no other tensor, view or handle uses this one's storage.
+  bool owns_storage() const;
   bool is_same(const Tensor& other) const { return impl_ == other.impl_; }
 
  private:
