@@ -62,7 +62,7 @@ class Backend {
   virtual void broadcast(const Tensor& x, const Tensor& y) = 0;
   // y = x converted to y's dtype, same shape. Float to integer truncates toward zero.
   virtual void cast(const Tensor& x, const Tensor& y) = 0;
-  // Many casts at once.
+  // Each slot's cast. In one launch on a GPU where all casts are from f32 to bf16, or all back.
   virtual void cast_many(std::span<const CastSlot> slots) {
     for (const CastSlot& slot : slots) cast(slot.x, slot.y);
   }
@@ -172,7 +172,7 @@ class Backend {
   // y_n = draw_class(weights[n], C, unit_float(random_word(key, n))). Any floating dtype that the backend computes in.
   virtual void multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) = 0;
 
-  // ---- optimizers: all parameters in one call, updated in place
+  // ---- optimizers: all parameters in one call, updated in place. A gradient has its parameter's dtype or is bf16.
   virtual void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) = 0;
   virtual void adam_step(std::span<const AdamSlot> slots, const AdamParams& params) = 0;
 };

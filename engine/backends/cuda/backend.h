@@ -39,6 +39,7 @@ class CudaBackend : public Backend, public DeviceFeatures {
   void binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y) override;
   void broadcast(const Tensor& x, const Tensor& y) override;
   void cast(const Tensor& x, const Tensor& y) override;
+  void cast_many(std::span<const CastSlot> slots) override;
 
   void permute(const Tensor& x, std::span<const int> axes, const Tensor& y) override;
   void copy_slice(const Tensor& x, int64_t x_start, const Tensor& y, int64_t y_start, int64_t length,

@@ -48,15 +48,15 @@ TEST_SUITE("unit") {
 
   TEST_CASE("cuda pooling: a cell's range of windows holds every window that covers it") {
     for (const bool adaptive : {false, true})
-      for (int64_t in = 1; in <= 9; ++in)
+      for (int in = 1; in <= 9; ++in)
         for (int kernel = 1; kernel <= 4; ++kernel)
           for (int stride = 1; stride <= 3; ++stride)
             for (int pad = 0; pad <= kernel / 2; ++pad) {
-              const int64_t out = adaptive ? kernel : (in + 2 * pad - kernel) / stride + 1;
+              const int out = adaptive ? kernel : (in + 2 * pad - kernel) / stride + 1;
               if (out < 1 || (!adaptive && in + 2 * pad < kernel)) continue;
               const cuda::PoolAxis axis{in, out, kernel, stride, pad, adaptive};
-              for (int64_t i = 0; i < in; ++i)
-                for (int64_t o = 0; o < out; ++o) {
+              for (int i = 0; i < in; ++i)
+                for (int o = 0; o < out; ++o) {
                   const bool covers = i >= axis.begin(o) && i < axis.end(o);
                   const bool in_range = o >= axis.first_window(i) && o < axis.last_window(i);
                   REQUIRE((!covers || in_range));
