@@ -38,10 +38,9 @@ class DeviceMemory : public GpuMemory {
   explicit DeviceMemory(cudaStream_t stream) : stream_(stream) {
     int device = 0;
     check_cuda(cudaGetDevice(&device), "cudaGetDevice");
-    cudaMemPool_t pool = nullptr;
-    check_cuda(cudaDeviceGetDefaultMemPool(&pool, device), "cudaDeviceGetDefaultMemPool");
+    check_cuda(cudaDeviceGetDefaultMemPool(&pool_, device), "cudaDeviceGetDefaultMemPool");
     uint64_t keep_all = UINT64_MAX;
-    check_cuda(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep_all), "cudaMemPoolSetAttribute");
+    check_cuda(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep_all), "cudaMemPoolSetAttribute");
   }
   void* obtain(size_t size) override {
     void* data = nullptr;
@@ -49,9 +48,15 @@ class DeviceMemory : public GpuMemory {
     return block_or_null(status, data, "cudaMallocAsync", size);
   }
   void release(void* data, size_t) noexcept override { cudaFreeAsync(data, stream_); }
+  // The driver gives back what it knows to be free, which it learns by a wait.
+  void trim() noexcept override {
+    cudaStreamSynchronize(stream_);
+    cudaMemPoolTrimTo(pool_, 0);
+  }
 
  private:
   cudaStream_t stream_;
+  cudaMemPool_t pool_ = nullptr;
 };
 
 class ArenaMemory : public GpuMemory {
@@ -62,6 +67,7 @@ class ArenaMemory : public GpuMemory {
     return block_or_null(status, data, "cudaMalloc", size);
   }
   void release(void* data, size_t) noexcept override { cudaFree(data); }
+  std::string name() const override { return "the GPU, for a recorded step,"; }
 };
 
 class PinnedMemory : public MemorySource {

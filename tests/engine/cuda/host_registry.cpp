@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "engine/device.h"
+#include "tests/engine/cuda/cuda_device.h"
 #include "tests/engine/cuda/host_kernels_backend.h"
 
 namespace cofactor {
@@ -40,5 +41,26 @@ void set_num_threads(int) {}
 Device parse_device(std::string_view name) {
   return name == "cuda" ? Device::cuda : Device::reference;
 }
+
+namespace testing {
+
+int64_t busy_extent() {
+  return 8;
+}
+
+struct ScarceMemory::Impl {
+  HostKernelsBackend& backend = dynamic_cast<HostKernelsBackend&>(backend_of(Device::cuda));
+  size_t before = backend.arena_bytes;
+};
+
+ScarceMemory::ScarceMemory(size_t bytes) : impl_(std::make_unique<Impl>()) {
+  impl_->backend.arena_bytes = bytes;
+}
+
+ScarceMemory::~ScarceMemory() {
+  impl_->backend.arena_bytes = impl_->before;
+}
+
+}  // namespace testing
 
 }  // namespace cofactor
