@@ -13,14 +13,14 @@ namespace cofactor::testing {
 
 namespace {
 
-struct Counts {
+struct SourceCounts {
   size_t obtained = 0, released = 0, trims = 0;
 };
 
 // At most `limit` bytes of the host's memory.
 class CountedSource : public MemorySource {
  public:
-  CountedSource(Counts& counts, size_t limit) : counts_(counts), left_(limit) {}
+  CountedSource(SourceCounts& counts, size_t limit) : counts_(counts), left_(limit) {}
   void* obtain(size_t size) override {
     if (size > left_) return nullptr;
     left_ -= size;
@@ -37,13 +37,13 @@ class CountedSource : public MemorySource {
   std::string advice() const override { return fmt::format("; it has {} bytes left", left_); }
 
  private:
-  Counts& counts_;
+  SourceCounts& counts_;
   size_t left_;
   std::unique_ptr<MemorySource> host_ = host_memory();
 };
 
 struct Pools {
-  Counts common, arenas;
+  SourceCounts common, arenas;
   CapturePools pools{std::make_unique<CountedSource>(common, 1 << 20),
                      [this] { return std::make_unique<CountedSource>(arenas, 4096); }};
 };
@@ -104,7 +104,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("capture pools: a pool without memory gives back free blocks and then trims its source") {
-    Counts counts;
+    SourceCounts counts;
     MemoryPool pool(std::make_unique<CountedSource>(counts, 4096));
     pool.deallocate(pool.allocate(2048), 2048);
     pool.deallocate(pool.allocate(4096), 4096);  // in place of the free block

@@ -8,6 +8,7 @@
 #include "tests/engine/cuda/cuda_device.h"
 #include "tests/engine/cuda/host_kernels_backend.h"
 #include "tests/engine/cuda/train_steps.h"
+#include "tests/experiments/training/phase_bench.h"
 #include "tests/fixtures/errors.h"
 
 namespace cofactor::testing {
@@ -58,6 +59,27 @@ TEST_SUITE("unit") {
     }
     CHECK(!runner.replaying());
     CHECK(!runner.refusal().empty());
+  }
+
+  TEST_CASE("captured step: the trainer prints once why steps are not recorded and trains the same weights") {
+    const auto train = [](PhaseBench& bench) {
+      bench.options.device = Device::cuda;
+      SmallNetwork model(1, Device::cuda);
+      const std::unique_ptr<Loss> loss = make_loss("ce");
+      bench.train(model, *loss);
+      return weights_of(model);
+    };
+    PhaseBench recorded, refused;
+    const std::vector<float> expected = train(recorded);
+    CHECK(!contains(recorded.log(), "recorded"));
+    const ScarceMemory scarce(100);
+    CHECK(train(refused) == expected);
+    const std::string reason =
+        "the run: steps run one by one, since they cannot be recorded: memory: the GPU, for a recorded step, refused a "
+        "block of ";
+    const size_t first = refused.log().find(reason);
+    CHECK(first != std::string::npos);
+    CHECK(refused.log().find(reason, first + 1) == std::string::npos);
   }
 }
 

@@ -51,6 +51,14 @@ void check_same(Loss& loss, const Network& network, const MakeOptimizer& optimiz
 
 const Network kDropoutNetwork{two_layer_cnn, {28, 28, 1}}, kBatchNormNetwork{small_resnet, {9, 8, 3}};
 
+// Whether step k was a replay, for batches of these sizes.
+std::vector<bool> replays_of(const std::vector<int64_t>& sizes) {
+  CrossEntropyLoss loss;
+  const TrainedSteps trained = train_steps(loss, kDropoutNetwork, with_sgd, {.record = true, .sizes = sizes});
+  CHECK(trained.refusal == "");
+  return trained.replayed;
+}
+
 }  // namespace
 
 TEST_SUITE("unit" * doctest::skip(!has_cuda())) {
@@ -93,14 +101,6 @@ TEST_SUITE("unit" * doctest::skip(!has_cuda())) {
           "capture: the SVD of a (2, 2) matrix, which cuSOLVER computes, cannot be part of a recorded step");
     CHECK(asked.losses == eager.losses);
     CHECK(asked.state == eager.state);
-  }
-
-  // Whether step k was a replay, for batches of these sizes.
-  std::vector<bool> replays_of(const std::vector<int64_t>& sizes) {
-    CrossEntropyLoss loss;
-    const TrainedSteps trained = train_steps(loss, kDropoutNetwork, with_sgd, {.record = true, .sizes = sizes});
-    CHECK(trained.refusal == "");
-    return trained.replayed;
   }
 
   TEST_CASE("captured step: the batches that are recorded are the full ones") {
