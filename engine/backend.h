@@ -30,6 +30,15 @@ struct MemoryStats {
   size_t peak = 0;             // the largest value of in_use so far
   size_t reserved = 0;         // bytes obtained from the system
   size_t system_requests = 0;  // how often the system was asked for memory
+
+  // Of two pools together; the sum of their peaks is at least the peak of both.
+  MemoryStats& operator+=(const MemoryStats& other) {
+    in_use += other.in_use;
+    peak += other.peak;
+    reserved += other.reserved;
+    system_requests += other.system_requests;
+    return *this;
+  }
 };
 
 class Backend {

@@ -90,11 +90,6 @@ struct AdamSlot {
   Tensor exp_avg, exp_avg_sq;  // m and v
 };
 
-// One of many casts: y = x converted to y's dtype.
-struct CastSlot {
-  Tensor x, y;  // same shape
-};
-
 // The part of an image that sample n of images_from_bytes shows: row n of its `windows`.
 struct ImageWindow {
   int32_t image = 0;            // its number

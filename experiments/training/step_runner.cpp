@@ -8,7 +8,8 @@
 namespace cofactor {
 namespace {
 
-// Steps before recording: they create the optimizer's moments, the library's plans and the pool's blocks.
+// Steps on batches of a shape before one of that shape is recorded: they create the optimizer's moments and the
+// library's plans.
 constexpr int64_t kStepsBeforeRecording = 3;
 
 }  // namespace
@@ -22,12 +23,25 @@ Tensor StepRunner::run_once(const Batch& batch) {
   return loss.detach();
 }
 
+// Short batches come between full ones, so only the largest shape so far counts.
+bool StepRunner::should_record(const Batch& batch) {
+  if (!record_ || recorded_) return false;
+  const Shape& shape = batch.inputs.shape();
+  if (shape.numel() > largest_.numel() || largest_.rank() == 0) {
+    largest_ = shape;
+    largest_steps_ = 0;
+  }
+  return shape == largest_ && largest_steps_++ >= kStepsBeforeRecording;
+}
+
 bool StepRunner::fits_recording(const Batch& batch) const {
   return batch.inputs.shape() == input_.inputs.shape();
 }
 
 // A device that cannot record the step refuses before anything has run; then no step is recorded.
 void StepRunner::record(const Batch& batch) {
+  optimizer_.zero_grad();  // memory that the recording can take
+  logits_ = {};
   input_ = batch;
   input_.inputs = batch.inputs.clone();
   input_.labels = batch.labels.clone();
@@ -35,18 +49,24 @@ void StepRunner::record(const Batch& batch) {
   try {
     updates = optimizer_.updates();
     recorded_ = features_of(batch.inputs.device()).capture([&] { loss_value_ = run_once(input_); });
-  } catch (const Error& error) {
+  } catch (const Error& error) {  // OutOfMemory too: a recording takes more than the step itself
     refusal_ = error.what();
+    // What the recording left lies in its memory, which the steps from here on need.
+    optimizer_.zero_grad();
+    logits_ = {};
   }
   if (updates) optimizer_.set_updates(*updates);
   record_ = recorded_ != nullptr;
-  if (!recorded_) input_ = {};
+  if (!recorded_) {
+    input_ = {};
+    loss_value_ = {};
+  }
 }
 
 Tensor StepRunner::run(const Batch& batch, uint64_t seed, uint64_t number) {
   model_.set_random(seed, number);
   loss_.set_random(seed, number);
-  if (record_ && !recorded_ && steps_++ >= kStepsBeforeRecording) record(batch);
+  if (should_record(batch)) record(batch);
   if (!recorded_ || !fits_recording(batch)) return run_once(batch);
   input_.inputs.copy_from(batch.inputs);
   input_.labels.copy_from(batch.labels);

@@ -1,5 +1,6 @@
 // The cuda backend: cuDNN for convolution, cuBLASLt for matmul, cuSOLVER for large factorisations, and the kernels of
-// kernels/ for the rest. All work is queued on one stream and only copies to the host wait for it.
+// kernels/ for the rest. All work is queued on one stream, but for the copies of batches (upload), and only copies to
+// the host wait for it.
 #pragma once
 
 #include <memory>
@@ -9,7 +10,8 @@
 
 namespace cofactor {
 
-// Kernels are called from one thread at a time; memory and copies from any.
+// Kernels are called from one thread at a time; memory and copies from any. While a step is recorded, other threads'
+// copies wait, and so do their requests for memory; uploads go on.
 class CudaBackend : public Backend, public DeviceFeatures {
  public:
   // Of the GPU with that index. Throws Error, which says why, where it cannot be used.
@@ -22,6 +24,7 @@ class CudaBackend : public Backend, public DeviceFeatures {
   // Tensor cores multiply bf16 from compute capability 8.0 on.
   void check_bf16() const override;
   std::optional<size_t> free_memory() const override;
+  std::unique_ptr<Upload> upload(size_t bytes) override;
   std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) override;
 
   void* allocate(size_t bytes) override;

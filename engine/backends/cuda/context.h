@@ -1,11 +1,8 @@
 // What the cuda backend's kernels share. Only this folder includes it.
 #pragma once
 
-#include <atomic>
 #include <map>
-#include <mutex>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "engine/backends/capture_pools.h"
@@ -14,6 +11,8 @@
 #include "engine/backends/cuda/gpu.h"
 #include "engine/backends/cuda/handles.h"
 #include "engine/backends/cuda/memory.h"
+#include "engine/backends/cuda/staging.h"
+#include "engine/backends/cuda/uploads.h"
 #include "engine/captured_step.h"
 
 namespace cofactor {
@@ -35,22 +34,14 @@ struct CudaBackend::Context {
                 const Tensor& y);
   // LU with partial pivoting by cuSOLVER, in place, of a (n, n) f64; pivots (n) i64, as bytes; info (1) i32.
   void factorize(const Tensor& a, const Tensor& pivots, const Tensor& info);
+  // After a call of cuSOLVER that was given this much of the host's memory.
+  void wait_for_host_workspace(size_t bytes);
 
   const cuda::Gpu gpu;
-  cuda::Stream stream = cuda::make_stream();        // kernels
-  cuda::Stream copies = cuda::make_stream();        // copies of batches from the host
-  cuda::Event kernels_queued = cuda::make_event();  // a copy waits for the kernels before it
+  cuda::Stream stream = cuda::make_stream();  // kernels, and all copies but those of uploads
   CapturePools device{cuda::device_memory(gpu, stream.get()), [gpu = gpu] { return cuda::arena_memory(gpu); }};
-  MemoryPool pinned{cuda::pinned_memory(gpu)};
-  std::mutex copying;                       // guards `kernels_queued` and `in_flight`; held while a step is recorded
-  std::atomic<std::thread::id> recorder{};  // the thread that records a step
-  // Staging blocks whose copies may still run, oldest first.
-  struct InFlight {
-    cuda::Event done;
-    void* data;
-    size_t bytes;
-  };
-  std::vector<InFlight> in_flight;
+  cuda::Staging staging{gpu};
+  cuda::Uploads uploads{gpu, stream.get(), device.gate(), [this] { device.release_free(); }};
 
   cuda::CudnnHandle cudnn = cuda::make_cudnn(stream.get());
   cuda::CublasLtHandle cublas = cuda::make_cublas();
