@@ -28,6 +28,8 @@ class DeviceFeatures {
 
   // The free bytes of a device with its own memory; nothing where it uses the host's.
   virtual std::optional<size_t> free_memory() const { return std::nullopt; }
+  // The bytes of such a device that are in use, by this process and all others.
+  virtual std::optional<size_t> used_memory() const { return std::nullopt; }
 
   // Records one training step, to be replayed as a whole. Calls `step`, whose kernels are recorded and do not run;
   // returns null, without a call, where the device cannot record. Within `step` nothing may wait for the device or copy

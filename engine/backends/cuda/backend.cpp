@@ -47,6 +47,12 @@ std::optional<size_t> CudaBackend::free_memory() const {
   return free;
 }
 
+std::optional<size_t> CudaBackend::used_memory() const {
+  size_t free = 0, total = 0;
+  check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  return total - free;
+}
+
 // Uses page-locked memory and a separate stream. The copy waits for the kernels queued before it, which may still use
 // the block's previous contents, and the kernels queued after it wait for the copy.
 void CudaBackend::copy_from_host(void* device_data, const void* host_data, size_t bytes) {
