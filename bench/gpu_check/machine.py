@@ -47,7 +47,7 @@ def system_folders():
     found = {}
     ldconfig = shutil.which("ldconfig") or "/sbin/ldconfig"
     for line in output_of([ldconfig, "-p"]).splitlines():
-        match = re.match(r"\s*(\S+) \(.*\) => (\S+)$", line)
+        match = re.match(r"\s*(\S+) \(.*x86-64.*\) => (\S+)$", line)
         if match:
             found.setdefault(match[1], str(pathlib.Path(match[2]).parent))
     return found

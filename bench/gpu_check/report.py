@@ -13,6 +13,14 @@ def without_paths(text):
     return PATH.sub(r"\1", text)
 
 
+def grouped(tails):
+    """(labels, lines) of commands that ended with the same words."""
+    groups = {}
+    for label, lines in tails:
+        groups.setdefault(tuple(lines), []).append(label)
+    return [(labels, lines) for lines, labels in groups.items()]
+
+
 class Writer:
     """Writes both files anew after each step, so that a run that is killed leaves what it has found."""
 
@@ -56,9 +64,9 @@ class Writer:
             if run.lines and run.lines[0]:
                 yield ""
             yield from run.lines
-            for label, lines in run.tails:
+            for labels, lines in grouped(run.tails):
                 yield ""
-                yield f"Last lines of {label}:"
+                yield f"Last lines of {', '.join(labels)}:"
                 yield ""
                 yield "```"
                 yield from (line[:240].replace("```", "'''") for line in lines)

@@ -54,8 +54,9 @@ def unpack(folder):
     done = files / ".unpacked"
     if not done.exists():
         print("Unpacking", flush=True)
+        trusted = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}
         with tarfile.open(archive) as tar:
-            tar.extractall(files)  # made by scripts/gpu-check, beside this file
+            tar.extractall(files, **trusted)  # scripts/gpu-check has made it
         done.touch()
     return files
 

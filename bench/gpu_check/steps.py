@@ -1,14 +1,17 @@
 """The steps of the check, in their order."""
 
 import json
+import os
+import pathlib
 import re
 import shutil
+import tempfile
 
 import kernels
 import weights
 from step import Step
 
-# Parts of limits, in seconds, are for runs on an H100; a step's own limit bounds all of its parts.
+# Run by python3 with the programs' environment: a line per call, of the library's file and the answer.
 VERSIONS = r"""
 import ctypes
 def call(file, name, *arguments):
@@ -24,6 +27,26 @@ def call(file, name, *arguments):
 for file, name, arguments in %r:
     print(file, call(file, name, *arguments))
 """
+
+
+# What a library says of its version: the call, its arguments, and what each part of the number counts in.
+VERSION_CALLS = {
+    "cuDNN": ("cudnnGetVersion", (), (10000, 100, 1)),
+    "cuBLASLt": ("cublasLtGetVersion", (), (10000, 100, 1)),
+    "cuSOLVER": ("cusolverGetVersion", (0,), (1000, 100, 1)),
+    "CUDA runtime": ("cudaRuntimeGetVersion", (0,), (1000, 10)),
+}
+
+
+def dotted(number, parts):
+    """91900 as 9.19.0, where parts are 10000, 100 and 1; other text as it is."""
+    if not number.isdigit() or not parts:
+        return number
+    rest, pieces = int(number), []
+    for part in parts:
+        pieces.append(str(rest // part))
+        rest %= part
+    return ".".join(pieces)
 
 
 def short(number, digits=1):
@@ -43,33 +66,24 @@ def pairs(text):
 def check_machine(run):
     context = run.context
     run.command("nvidia-smi", ["nvidia-smi"])
-    by_file = {library.file: library for library in context.libraries}
-    queries = []
-    for library in context.libraries:
-        call = {"cuDNN": ("cudnnGetVersion", ()), "cuBLASLt": ("cublasLtGetVersion", ()),
-                "CUDA runtime": ("cudaRuntimeGetVersion", (0,))}.get(library.name)
-        if call and library.folder:
-            queries.append((library.file, *call))
+    queries = [(library.file, *VERSION_CALLS[library.name][:2]) for library in context.libraries
+               if library.folder and library.name in VERSION_CALLS]
     runtime = next((library.file for library in context.libraries if library.name == "CUDA runtime"), None)
     if runtime:
         queries += [(runtime, "cudaDriverGetVersion", (0,)), (runtime, "cudaDeviceGetAttribute", (0, 115, 0))]
-    answers = run.command("versions", [context.python, "-c", VERSIONS % queries]).output
-    versions, calls = {}, iter(queries)
-    for line in answers.splitlines():
-        file, _, value = line.partition(" ")
-        query = next(calls, None)
-        if query and query[0] == file:
-            versions[file, query[1]] = value
+    answers = run.command("versions", [context.python, "-c", VERSIONS % queries]).output.splitlines()
+    versions = {query[:2]: answer.partition(" ")[2] for query, answer in zip(queries, answers)}
     rows = []
     for library in context.libraries:
-        version = next((value for (file, name), value in versions.items()
-                        if file == library.file and name.endswith("GetVersion") and name != "cudaDriverGetVersion"), "")
-        rows.append((library.name, f"`{library.file}`", version, library.place))
+        call, _, parts = VERSION_CALLS.get(library.name, ("", (), ()))
+        rows.append((library.name, f"`{library.file}`", dotted(versions.get((library.file, call), ""), parts),
+                     library.place))
         if library.folder is None:
             run.fail(f"{library.file} was not found")
     run.table(("library", "file", "version", "from"), rows)
-    run.say("", f"Driver's CUDA version: {versions.get((runtime, 'cudaDriverGetVersion'), '?')}; stream-ordered memory "
-            f"pools: {versions.get((runtime, 'cudaDeviceGetAttribute'), '?')}.")
+    driver = dotted(versions.get((runtime, "cudaDriverGetVersion"), "?"), (1000, 10))
+    pools = {"0": "no", "1": "yes"}.get(versions.get((runtime, "cudaDeviceGetAttribute")), "?")
+    run.say("", f"CUDA version of the driver: {driver}; stream-ordered memory pools: {pools}.")
     for name in ("lib/libcofactor_cuda.so", "bin/cofactor_bench"):
         missing = re.findall(r"(\S+) => not found", run.command(f"ldd {name}", ["ldd", context.files / name]).output)
         if missing:
@@ -84,7 +98,7 @@ def check_machine(run):
         version, cuda, cudnn = (torch.output.split() + ["?"] * 3)[:3]
         run.say("", f"PyTorch {version}, CUDA {cuda}, cuDNN {cudnn}.")
     else:
-        run.say("", "PyTorch: none.")
+        run.say("", f"PyTorch: cannot be imported ({torch.how}).")
 
 
 # ---- the bench
@@ -189,8 +203,8 @@ def sanitizer(run):
         parts.append(("memcheck test_cuda_device", "memcheck", 30 * share, [device]))
     else:
         run.say("Not run: memcheck test_cuda_device, which the pack does not hold.")
-    parts.append(("racecheck softmax reduce LU", "racecheck", None,
-                  [tests, *SANITIZED_PARITY, "--test-case=softmax*,reduce*,lu_log_abs_det*"]))
+    parts.append(("racecheck softmax reductions batch norm LU", "racecheck", None,
+                  [tests, *SANITIZED_PARITY, "--test-case=softmax*,reduce*,argmax*,batch_norm*,lu_log_abs_det*"]))
     rows = []
     for label, kind, limit, arguments in parts:
         result = run.command(label, [*common, "--tool", kind, *arguments], limit=limit)
@@ -236,20 +250,21 @@ def pytorch(run):
     script = context.files / "python" / "pytorch_bench.py"
     base = [context.python, script, "--workload", "resnet34", "--device", "cuda", "--precision", "bf16"]
     rows = []
-    # Eager first: compiling takes most of the time, and may not fit.
-    for batch, compiled in ((128, False), (512, False), (128, True), (512, True)):
-        label = f"bf16 {batch}{' compiled' if compiled else ''}"
-        steps = ["--batch-size", batch, "--warmup", 20, "--steps", 60, "--variant", "best"]
+    # Eager first: compiling takes most of the time, and may not fit. With CUDA graphs, which are PyTorch's counterpart of
+    # a recorded step, it is the fastest.
+    for batch, mode in ((128, None), (512, None), (128, "reduce-overhead"), (512, "reduce-overhead"), (128, "default")):
+        label = f"bf16 {batch}" + (f" compiled {mode}" if mode else "")
         # Among compiled ones there is no time to choose: channels last and the fused optimizer.
-        flags = [*base, *steps[:-1], "channels_last+fused", "--compile"] if compiled else [*base, *steps]
-        if compiled and run.left < 15:
+        how = ["--variant", "channels_last+fused", "--compile", mode] if mode else ["--variant", "best"]
+        if mode and run.left < 15:
             run.say(f"Not run for lack of time: {label}.")
             continue
-        result = run.command(label, flags, env=context.plain_env)
+        result = run.command(label, [*base, "--batch-size", batch, "--warmup", 20, "--steps", 60, *how],
+                             env=context.plain_env)
         found = pairs(result.output)
         if found:
             rows.append((*bench_row(f"{label}, {found.get('variant', '')}", found), ratio(context, batch, found)))
-        elif compiled:
+        elif mode:
             run.say(f"{label}: {result.how}.")
         else:
             run.problem(label, result)
@@ -270,7 +285,8 @@ def kernel_times(run):
     table = run.context.log_file(run.step.name, "ncu csv")
     # Of 14 steps of 200 to 450 launches: the first ones make plans.
     result = run.command("ncu", [
-        tool, "--clock-control", "none", "--cache-control", "none", "--csv", "--page", "raw", "--log-file", table,
+        tool, "--clock-control", "none", "--cache-control", "none", "--csv", "--page", "raw",
+        "--print-units", "base", "--log-file", table,
         "--metrics", ",".join(kernels.METRICS), "--launch-skip", 1400, "--launch-count", 500,
         program, "--device", "cuda", "--workload", "resnet34", "--precision", "bf16", "--graph", "off",
         "--warmup", 10, "--steps", 4])
@@ -330,12 +346,25 @@ PAPER_SOURCE = ("Xu, Cao, Kong and Wang 2019, \"L_DMI: A Novel Information-theor
                 "Robust to Label Noise\", Figure 3, read off the authors' plots, to about 0.4")
 
 
+def folder_in_memory(context):
+    """A folder for checkpoints, which are written after each epoch: in memory, where the machine has room there."""
+    memory = pathlib.Path("/dev/shm")
+    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 << 30:
+        return tempfile.TemporaryDirectory(prefix="gpu-check-", dir=memory)
+    return tempfile.TemporaryDirectory(dir=context.work)
+
+
 def paper(run):
+    with folder_in_memory(run.context) as folder:
+        train_as_the_paper(run, pathlib.Path(folder))
+
+
+def train_as_the_paper(run, out):
     context = run.context
     program, data = need_program(run, "cifar10"), context.data("cifar10")
     if data is None or not context.pack.get("all_cifar10"):
         run.stop("the pack does not hold all of CIFAR-10 (scripts/gpu-check --all-cifar10)")
-    out, factor = context.work / "paper", context.epoch_factor
+    factor = context.epoch_factor
     result = run.checked("cifar10", [program, "--device", "cuda", "--precision", "bf16", "--rate", "0.6", "--seed", 1,
                                      "--method", "ce,dmi", "--data", data, "--out", out, "--epoch-factor", factor,
                                      "--workers", 4])
@@ -354,13 +383,13 @@ def paper(run):
 
 
 STEPS = [
-    Step("machine", 20, "GPU, driver, libraries and their versions", check_machine),
+    Step("machine", 30, "GPU, driver, libraries and their versions", check_machine),
     Step("smoke", 35, "30 steps of fashion_cnn, graph on and off", smoke),
     Step("parity", 65, "every kernel against the reference", parity),
     Step("device", 35, "tests of the backend itself: eager equals replay, memory, refusals", real_device),
-    Step("sanitizer", 90, "memcheck and racecheck of compute-sanitizer", sanitizer),
+    Step("sanitizer", 85, "memcheck and racecheck of compute-sanitizer", sanitizer),
     Step("speed", 50, "resnet34, bf16, batch 128 and 512, graph on and off", speed),
-    Step("pytorch", 100, "the same in PyTorch, eager and compiled", pytorch),
+    Step("pytorch", 95, "the same in PyTorch, eager and compiled", pytorch),
     Step("kernels", 35, "durations and bytes of the kernels of a step", kernel_times),
     Step("weights", 30, "two epochs, graph on and off: equal weights", equal_weights),
     Step("paper", 520, "ResNet-34 on CIFAR-10, r = 0.6, ce and dmi", paper, by_default=False),
