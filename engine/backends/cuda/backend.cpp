@@ -44,6 +44,11 @@ std::optional<size_t> CudaBackend::free_memory() const {
   return context_->gpu.memory().free;
 }
 
+std::optional<size_t> CudaBackend::used_memory() const {
+  const auto [free, total] = context_->gpu.memory();
+  return total - free;
+}
+
 void CudaBackend::check_bf16() const {
   const int major = context_->gpu.attribute(cudaDevAttrComputeCapabilityMajor);
   check(major >= 8, "precision bf16: the compute capability of {} is {}.x, and bf16 needs 8.0 or later", device_,

@@ -24,6 +24,7 @@ class CudaBackend : public Backend, public DeviceFeatures {
   // Tensor cores multiply bf16 from compute capability 8.0 on.
   void check_bf16() const override;
   std::optional<size_t> free_memory() const override;
+  std::optional<size_t> used_memory() const override;
   std::unique_ptr<Upload> upload(size_t bytes) override;
   std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) override;
 
