@@ -67,6 +67,10 @@ void Module::set_random(uint64_t seed, uint64_t step) {
   });
 }
 
+void Module::count_replay() {
+  visit(*this, "", [](const std::string&, Module& module) { module.count_forward(); });
+}
+
 std::vector<NamedTensor> Module::state() const {
   std::vector<NamedTensor> result;
   visit(*this, "", [&](const std::string& prefix, const Module& module) {

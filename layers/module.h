@@ -41,6 +41,9 @@ class Module {
   // the layer in the network.
   void set_random(uint64_t seed, uint64_t step);
 
+  // Counts a forward of which a device has replayed the kernels, as forward itself counts: in num_batches_tracked.
+  void count_replay();
+
   // Copies of all parameters and buffers, on the host and in PyTorch's layout, as save_safetensors takes them.
   std::vector<NamedTensor> state() const;
   // Sets all parameters and buffers from such copies, on any device. Throws Error if a tensor is missing, unknown,
@@ -48,6 +51,8 @@ class Module {
   void load_state(const std::vector<NamedTensor>& state);
 
  protected:
+  // What forward counts on the host, beside its kernels.
+  virtual void count_forward() {}
   // Register a tensor or submodule, and return it. They are listed in the order of registration. A parameter is set to
   // require a gradient. Throws Error if the name is empty, contains a dot or is taken, if the tensor is undefined or
   // the module null, and if the layout does not fit the tensor.
