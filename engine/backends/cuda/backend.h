@@ -71,6 +71,9 @@ class CudaBackend : public Backend, public DeviceFeatures {
 
   void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params, const Tensor& y) override;
   void conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) override;
+  bool conv2d_vjp_input_add(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) override;
+  // cuDNN has no engine that writes f32 from bf16.
+  DType conv2d_dw_dtype(DType dtype) const override { return dtype; }
   void conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
                           const Tensor& db) override;
   void conv2d_global_max(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params, const Tensor& y,
@@ -96,6 +99,9 @@ class CudaBackend : public Backend, public DeviceFeatures {
   void adam_step(std::span<const AdamSlot> slots, const AdamParams& params) override;
 
  private:
+  void input_gradient(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx,
+                      bool accumulate);
+
   struct Context;  // streams, handles, pools and plans
   // The context, whose every use makes its GPU the calling thread's current one, as the calls that follow require.
   class OnGpu {

@@ -27,7 +27,8 @@ struct CudaBackend::Context {
   // The GPU is current.
   explicit Context(cuda::Gpu which) : gpu(which) {}
 
-  // Runs a convolution with cuDNN; false where cuDNN has no allowed engine.
+  // Runs a convolution with cuDNN. False for f64 and empty tensors, and, with a warning, where no engine is left.
+  // Throws Error where a plan fails that has run before, within a recording, and where the GPU is lost.
   bool convolve(const cudnn::ConvProblem& problem, const Tensor& x, const Tensor& w, const Tensor& y);
   // y (M, N) = op(a) op(b) + bias by cuBLASLt; a bias beside anything but f32 is left out, and false returned.
   bool multiply(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
@@ -46,8 +47,8 @@ struct CudaBackend::Context {
   cuda::CudnnHandle cudnn = cuda::make_cudnn(stream.get());
   cuda::CublasLtHandle cublas = cuda::make_cublas();
   cuda::CusolverHandle cusolver = cuda::make_cusolver(stream.get());
-  // Plans by convolution. No plan: cuDNN has no allowed engine.
-  std::map<std::vector<int64_t>, std::optional<cudnn::Plan>> convolutions;
+  cudnn::PlanDevice plan_device{cudnn.get()};
+  std::map<std::vector<int64_t>, cudnn::ConvPlans> convolutions;  // by ConvProblem::key
   std::map<std::vector<int64_t>, MatmulPlan> products;
   bool allow_tf32 = false;
 

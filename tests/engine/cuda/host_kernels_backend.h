@@ -192,6 +192,14 @@ class HostKernelsBackend : public ReferenceBackend {
       cuda::direct_conv2d_input(calls, grad, w, params, dx);
     });
   }
+  bool conv2d_vjp_input_add(const Tensor& grad, const Tensor& w, const Conv2dParams& params,
+                            const Tensor& dx) override {
+    convolution("conv2d_vjp_input", dx, w, grad, dx).library([&](const HostLaunch& calls) {
+      cuda::direct_conv2d_input(calls, grad, w, params, dx, true);
+    });
+    return true;
+  }
+  DType conv2d_dw_dtype(DType dtype) const override { return dtype; }
   void conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
                           const Tensor& db) override {
     convolution("conv2d_vjp_weights", x, dw, grad).library([&](const HostLaunch& calls) {
@@ -256,10 +264,12 @@ class HostKernelsBackend : public ReferenceBackend {
   };
 
   HostLaunch launch(std::string_view op) const { return HostLaunch(group_size_, &recording_, std::string(op)); }
-  // The launch of a convolution or of one of its gradients, with its bytes and flops: y are all sums' places.
-  HostLaunch convolution(std::string_view op, const Tensor& x, const Tensor& w, const Tensor& y) const {
+  // The launch of a convolution or of one of its gradients, with its bytes and flops: y are all sums' places, and `sum`
+  // is read and written.
+  HostLaunch convolution(std::string_view op, const Tensor& x, const Tensor& w, const Tensor& y,
+                         const Tensor& sum = {}) const {
     const double products = w.dim(0) == 0 ? 0.0 : static_cast<double>(w.numel() / w.dim(0));
-    return launch(op).moves(cuda::bytes_of(x, w, y), 2.0 * static_cast<double>(y.numel()) * products);
+    return launch(op).moves(cuda::bytes_of(x, w, y, sum), 2.0 * static_cast<double>(y.numel()) * products);
   }
 
   Device device_;
