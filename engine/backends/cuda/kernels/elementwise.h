@@ -139,7 +139,7 @@ struct Dropout {
     RandomKey now = key;
     if (captured) now.step = captured->random_step;
     const auto in = Pack<T, N>::load(x + at);
-    Compute<T> values[N];
+    Compute<T> values[N] = {};
     if constexpr (N == 1) {
       const auto words = random_words(now, static_cast<uint64_t>(at / 4));
       for (int k = 0; k < 4; ++k)

@@ -19,23 +19,23 @@ struct PoolAxis {
 
   // The cells [begin, end) of window o, clipped to the image.
   COFACTOR_HD int begin(int o) const {
-    if (adaptive) return static_cast<int>(int64_t{o} * in / out);
+    if (adaptive) return o * in / out;
     const int first = o * stride - pad;
     return first < 0 ? 0 : first;
   }
   COFACTOR_HD int end(int o) const {
-    if (adaptive) return static_cast<int>((int64_t{o + 1} * in + out - 1) / out);
+    if (adaptive) return ((o + 1) * in + out - 1) / out;
     const int last = o * stride - pad + kernel;
     return last < in ? last : in;
   }
   // The windows [first, last) that may hold cell i; begin and end decide which do.
   COFACTOR_HD int first_window(int i) const {
-    if (adaptive) return static_cast<int>(int64_t{i} * out / in);
+    if (adaptive) return i * out / in;
     const int reach = i + pad - kernel + 1;
     return reach <= 0 ? 0 : (reach + stride - 1) / stride;
   }
   COFACTOR_HD int last_window(int i) const {
-    const int last = adaptive ? static_cast<int>((int64_t{i + 1} * out + in - 1) / in) : (i + pad) / stride + 1;
+    const int last = adaptive ? ((i + 1) * out + in - 1) / in : (i + pad) / stride + 1;
     return last < out ? last : out;
   }
 };
@@ -55,8 +55,8 @@ struct PoolGeometry {
         relu(p.activation == Activation::relu),
         inputs{Divider(x[1]), Divider(x[2]), Divider(x[3])},
         outputs{Divider(y[1]), Divider(y[2]), Divider(y[3])} {
-    check(x[1] * x[2] < kMaxExtent, "pool2d: images of {} x {} cells, expected less than {} cells", x[1], x[2],
-          kMaxExtent);
+    check(x[1] * x[2] <= INT32_MAX, "pool2d: images of {} x {} cells, expected at most {} cells", x[1], x[2],
+          INT32_MAX);
   }
 
   // What the mean over window (oh, ow) divides by.
@@ -69,14 +69,16 @@ struct PoolGeometry {
   COFACTOR_HD int64_t y_at(int64_t n, int oh, int ow) const { return ((n * h.out + oh) * w.out + ow) * channels; }
 
  private:
-  static constexpr int64_t kMaxExtent = int64_t{1} << 30;  // cells are counted in 32 bits
-
+  // Cells are counted in 32 bits, and so are the products that adaptive windows are made of.
   static PoolAxis axis(int64_t in, int64_t out, int kernel, int stride, int pad, const Pool2dParams& p) {
+    constexpr int64_t kMost = int64_t{1} << 30;
+    check(!p.adaptive || (in + 1) * (out + 1) < kMost,
+          "pool2d: {} cells of a row or column in {} windows, expected a product below {}", in, out, kMost);
     return {static_cast<int>(in), static_cast<int>(out), kernel, stride, pad, p.adaptive};
   }
 };
 
-// The first of the largest wins; a NaN wins over any number. `places` (null: not wanted) keeps ih * N + iw of the
+// The first of the largest wins; a NaN wins over any number. `places` (null: not wanted) keeps ih * W + iw of the
 // winner, or -1 where a ReLU lets no gradient pass.
 template <class T>
 struct MaxPool {
@@ -97,8 +99,9 @@ struct MaxPool {
       place[k] = h_begin * w.in + w_begin;
     }
     for (int ih = h_begin; ih < h_end; ++ih) {
-      for (int iw = w_begin; iw < w_end; ++iw) {
-        const auto values = Pack<T, N>::load(x + geometry.x_at(at.n, ih, iw) + at.c);
+      const T* cell = x + geometry.x_at(at.n, ih, w_begin) + at.c;
+      for (int iw = w_begin; iw < w_end; ++iw, cell += geometry.channels) {
+        const auto values = Pack<T, N>::load(cell);
         for (int k = 0; k < N; ++k) {
           const auto value = values[k];
           if (value > best[k] || value != value) {
@@ -132,8 +135,9 @@ struct AveragePool {
     const int h_begin = h.begin(oh), h_end = h.end(oh), w_begin = w.begin(ow), w_end = w.end(ow);
     Compute<T> sum[N] = {};
     for (int ih = h_begin; ih < h_end; ++ih) {
-      for (int iw = w_begin; iw < w_end; ++iw) {
-        const auto values = Pack<T, N>::load(x + geometry.x_at(at.n, ih, iw) + at.c);
+      const T* cell = x + geometry.x_at(at.n, ih, w_begin) + at.c;
+      for (int iw = w_begin; iw < w_end; ++iw, cell += geometry.channels) {
+        const auto values = Pack<T, N>::load(cell);
         for (int k = 0; k < N; ++k) sum[k] += values[k];
       }
     }
