@@ -5,6 +5,7 @@
 
 #include "engine/backends/capture_pools.h"
 #include "engine/backends/cuda/kernels/batch_norm.h"
+#include "engine/backends/cuda/kernels/batch_norm_vjp.h"
 #include "engine/backends/cuda/kernels/conv_global_max.h"
 #include "engine/backends/cuda/kernels/elementwise.h"
 #include "engine/backends/cuda/kernels/images.h"

@@ -24,11 +24,21 @@
 #include "engine/dtype.h"
 #include "engine/tensor.h"
 
+// Before a loop: nvcc leaves it a loop. What it unrolls costs registers, and instructions that every multiprocessor
+// must read before it runs them once.
+#ifdef __CUDA_ARCH__
+#define COFACTOR_ROLLED _Pragma("unroll 1")
+#else
+#define COFACTOR_ROLLED
+#endif
+
 namespace cofactor::cuda {
 
 // Threads of a block in `each`, and of a group in `groups` and `stages`.
 inline constexpr int kBlockThreads = 256;
 inline constexpr int kWarpThreads = 32;
+// Blocks of `stages` on a multiprocessor at once: their registers are limited to allow for as many.
+inline constexpr int kStageBlocks = 3;
 inline constexpr int64_t kMaxBlocks = 1 << 20;  // beyond, a thread takes several indices
 
 // Blocks for `count` indices, `per_block` of them each; at least one block, since a launch of none is an error.
