@@ -1,4 +1,4 @@
-"""The runner of a pack (bench/gpu_check) with programs that are stubs, and a machine that is one: what is on the PATH."""
+"""The runner of a pack (bench/gpu_check), with stubs for its programs and for the tools of the machine."""
 
 import gzip
 import json
@@ -286,11 +286,24 @@ class GpuCheck(unittest.TestCase):
         self.assertIn("libcudnn.so.77 was not found", place.result("machine"))
         self.assertIn("compute capability 90, the programs are compiled for 80", place.result("machine"))
 
+    def test_libraries_are_found_in_wheels(self):
+        place = self.place()
+        wheel = place.aside / "site" / "nvidia" / "cudnn" / "lib"
+        wheel.mkdir(parents=True)
+        (wheel / "libcudnn.so.77").touch()
+        place.describe(cuda_libraries=["libcudnn.so.77"])
+        place.program("cofactor_bench", BENCH.replace("workload=w", "workload=$LD_LIBRARY_PATH"))
+        self.assertEqual(place.run("machine", "smoke")[0], 0, place.report)
+        self.assertRegex(place.report, r"\| cuDNN \| `libcudnn.so.77` \| .* \| Python's wheels \|")
+        with tarfile.open(place.pack / "logs.tar.gz") as tar:
+            log = tar.extractfile("logs/smoke-fashion_cnn_graph_on.log").read().decode()
+        self.assertIn(f"workload={wheel}", log)
+
     def test_the_paper_step_lays_both_accuracies_side_by_side(self):
         place = self.place()
         place.describe(all_cifar10=True)
-        lines = [json.dumps({"method": method, "test_accuracy": accuracy, "epochs": 60, "best_epoch": 9, "seconds": 100})
-                 for method, accuracy in (("ce", 61.5), ("dmi", 88.25))]
+        lines = [json.dumps({"method": method, "test_accuracy": accuracy, "epochs": 60, "best_epoch": 9,
+                             "seconds": 100}) for method, accuracy in (("ce", 61.5), ("dmi", 88.25))]
         (place.aside / "results").write_text("\n".join(lines) + "\n")
         place.program("cifar10", 'echo "$@" >"$WEIGHTS/flags"\n' + TRAIN.replace(
             'mkdir -p "$out/cell/ce"; cp "$WEIGHTS/$graph" "$out/cell/ce/weights.safetensors"',
@@ -332,7 +345,8 @@ class Parts(unittest.TestCase):
         self.assertEqual(kernels.parse("==ERROR== nothing"), [])
 
     def test_weights_are_compared_by_their_bits(self):
-        self.assertEqual(weights.differences("F32", struct.pack("<2f", 0.0, 1.0), struct.pack("<2f", -0.0, 1.0)), (1, 0.0))
+        zero, minus_zero = struct.pack("<2f", 0.0, 1.0), struct.pack("<2f", -0.0, 1.0)
+        self.assertEqual(weights.differences("F32", zero, minus_zero), (1, 0.0))
 
     def test_a_part_of_fashion_mnist_is_well_formed(self):
         with tempfile.TemporaryDirectory() as name:
