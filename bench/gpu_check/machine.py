@@ -43,7 +43,8 @@ class Context:
         shutil.rmtree(self.work, ignore_errors=True)
         self.logs = self.work / "logs"
         self.logs.mkdir(parents=True)
-        self.running = None
+        self.running = None  # the command under way
+        self.starting, self.signal, self.on_signal = False, None, None
         self.python = shutil.which("python3") or sys.executable
         self.gpus, self.no_gpu = find_gpu()
         self.gpu = self.gpus[0] if self.gpus else None
@@ -72,6 +73,23 @@ class Context:
 
     def log_file(self, step, label):
         return self.logs / f"{step}-{re.sub(r'[^A-Za-z0-9.]+', '_', label)}.log"
+
+    def start(self, popen):
+        """Starts a command. A signal meanwhile waits until the command is known, so that it does not outlive the run."""
+        self.starting = True
+        try:
+            self.running = popen()
+        finally:
+            self.starting = False
+        if self.signal is not None:
+            self.on_signal(self.signal)
+        return self.running
+
+    def signalled(self, number, _frame):
+        if self.starting:
+            self.signal = number
+        else:
+            self.on_signal(number)
 
     def kill_running(self):
         if self.running is not None:

@@ -91,13 +91,14 @@ def main(arguments):
     runs, spare = [], 0.0
     writer = report.Writer(options.out, context, wanted)
 
-    def interrupted(number, _frame):
+    def interrupted(number):
         context.kill_running()
         writer.write(runs, time.monotonic() - begin, f"stopped by signal {number}")
         sys.exit(1)
 
-    signal.signal(signal.SIGTERM, interrupted)
-    signal.signal(signal.SIGINT, interrupted)
+    context.on_signal = interrupted
+    signal.signal(signal.SIGTERM, context.signalled)
+    signal.signal(signal.SIGINT, context.signalled)
     for step in wanted:
         print(f"==== {step.name}: {step.title}", flush=True)
         # What earlier steps left of their limits is given to the next.

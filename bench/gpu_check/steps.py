@@ -302,8 +302,9 @@ def train_as_the_paper(run, out):
         rows.append((found["method"], short(found["test_accuracy"], 2), PAPER.get(found["method"], ""),
                      found["epochs"], found["best_epoch"] + 1, short(found["seconds"], 0)))
     run.say(f"ResNet-34 on CIFAR-10, noise between similar classes with r = 0.6, one seed, batch 128, bf16. Both "
-            f"numbers of epochs, 120 and 100, and the epochs at which the rate changes, times {factor:g}. Images are JPEGs in "
-            f"class folders, divided into training and validation by a seed. The paper's numbers: {PAPER_SOURCE}.")
+            f"numbers of epochs, 120 and 100, and the epochs at which the rate changes, times {factor:g}. Images are "
+            f"JPEGs in class folders, divided into training and validation by a seed. The paper's numbers: "
+            f"{PAPER_SOURCE}.")
     run.table(("method", "test accuracy, %", "the paper's, %", "epochs", "selected epoch", "seconds"), rows)
     if result.code == 0 and len(rows) != 2:
         run.fail(f"{len(rows)} results instead of two")
