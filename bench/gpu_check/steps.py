@@ -129,17 +129,17 @@ def speed(run):
     rows, engines = [], []
     for precision, batch, graph in RESNET:
         label = f"resnet34 {precision} {batch} graph {graph}"
-        env = {**run.context.env, "COFACTOR_CUDA_PLANS": "1"}
+        env = {**run.context.env, "COFACTOR_LOG_PLANS": "1"}
         found, result = bench(run, label, ["--workload", "resnet34", "--precision", precision, "--batch-size", batch,
                                            "--graph", graph, "--warmup", 20, "--steps", 60], env=env)
         if found:
             rows.append(bench_row(f"{precision}, batch {batch}, graph {graph}", found))
             run.context.results[precision, batch, graph] = found
         if (precision, batch, graph) == RESNET[0]:
-            engines = [line for line in result.output.splitlines() if "engine" in line]
+            engines = [line for line in result.output.splitlines() if "cuda: conv2d" in line]
     run.table(BENCH_HEADER, rows)
     if engines:
-        run.say("", f"cuDNN's engines ({RESNET[0][0]}, batch {RESNET[0][1]}):", "", "```", *engines, "```")
+        run.say("", f"cuDNN's plans ({RESNET[0][0]}, batch {RESNET[0][1]}):", "", "```", *engines, "```")
 
 
 def pytorch(run):

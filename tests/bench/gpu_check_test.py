@@ -24,7 +24,8 @@ import steps  # noqa: E402
 from gpu_check_parts_test import NCU_TABLE  # noqa: E402
 
 NVIDIA_SMI = 'echo "NVIDIA H100 80GB HBM3, 580.1, 81559 MiB, 9.0"'
-BENCH = ('echo "workload=w device=cuda precision=bf16 batch_size=128 samples_per_second=2000.0 steps_per_second=15.6 '
+BENCH = ('if [ "$COFACTOR_LOG_PLANS" ]; then echo "cuda: conv2d 3x3: engine 7" >&2; fi\n'
+         'echo "workload=w device=cuda precision=bf16 batch_size=128 samples_per_second=2000.0 steps_per_second=15.6 '
          'median_step_ms=64.0 mean_step_ms=65.0 peak_mib=900.0 allocated_mib=700.0"')
 TESTS = 'echo "[doctest] test cases:  7 |  7 passed | 0 failed | 3 skipped"'
 # Finds --out and leaves weights there.
@@ -185,6 +186,7 @@ class GpuCheck(unittest.TestCase):
         self.assertIn("| parity | 7 | 0 | 3 |", text)
         self.assertIn("| bf16, batch 512, graph off | 2,000 | 15.6 | 64.00 | 65.00 | 900 | 700 |", text)
         self.assertIn("| bf16 128, best | 1,000 | 7.8 | 128.00 | 129.00 | 1,800 | 1,400 | 2.00 |", text)
+        self.assertIn("cuDNN's plans (bf16, batch 128):\n\n```\ncuda: conv2d 3x3: engine 7\n```", text)
         self.assertIn("one step, 3 launches, 0.01 ms", text)
         self.assertIn("| `groups_kernel<ChannelMoments<float>>` | 1 | 3.0 | 30.0 | 0.0 | 0.00 |", text)
         self.assertIn("| fashion_mnist | 1 | 1 | 3 | 0 | 0 |", text)
