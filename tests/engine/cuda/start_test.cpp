@@ -146,6 +146,11 @@ TEST_SUITE("unit") {
     CHECK(contains(message, "libcuda.so.1: file too short"));
     CHECK(contains(message, "): install it, or choose the device cpu\n"));
     CHECK(none.note() == "");
+    // Nothing of CUDA is loaded: its libraries take 0.1 s and about 200 MiB.
+    const std::string loaded = none.run({program("fashion_mnist"), "--data", "nowhere"}, {"LD_DEBUG=files"}).err;
+    CHECK(contains(loaded, kLibrary));
+    CHECK(!contains(loaded, kModule));
+    CHECK(!contains(loaded, "libcudart"));
   }
 
   TEST_CASE("cuda start: a driver that is too old or finds no GPU is an error with its cause") {
