@@ -94,7 +94,12 @@ void add_sweep_flags(Flags& flags, const ExperimentTable& table, RawOptions& raw
 }
 
 void add_training_flags(Flags& flags, const ExperimentTable& table, RawOptions& raw) {
-  flags.add("--epochs", raw.run.epochs, "Epochs of pre-training and of fine-tuning [the experiment's, below]");
+  const Flag epochs =
+      flags.add("--epochs", raw.run.epochs, "Epochs of pre-training and of fine-tuning [the experiment's, below]");
+  flags
+      .add("--epoch-factor", raw.run.epoch_factor,
+           "Multiplies both numbers of epochs, and the epochs at which rates change, by a number up to 1")
+      .excludes(epochs);
   flags.add("--batch-size", raw.batch_sizes, "Samples per batch [the experiment's, below]; a list for --search");
   flags.add("--lr", raw.lrs, "Learning rate of fine-tuning [the experiment's, below]; a list for --search");
   flags.add("--search", raw.search,
@@ -181,6 +186,9 @@ void check_numbers(const RunOptions& run) {
     if (!(rate >= 0.0 && rate <= 1.0)) usage("--rate {}: a noise rate lies in [0, 1]", rate);
   }
   if (run.epochs) check_range("--epochs", *run.epochs, 1, kMaxEpochs);
+  if (run.epoch_factor && !(*run.epoch_factor > 0.0 && *run.epoch_factor <= 1.0)) {
+    usage("--epoch-factor {}: expected a number above 0 and at most 1", *run.epoch_factor);
+  }
   if (run.limit) check_range("--limit", *run.limit, 1, kMaxSamples);
   if (run.validation_limit) check_range("--validation-limit", *run.validation_limit, 1, kMaxSamples);
   if (run.pretrain_lr) check_rate("--pretrain-lr", *run.pretrain_lr);
@@ -271,6 +279,7 @@ TrainingPlan plan_of(const Experiment& experiment, const RunOptions& options, st
     usage("method {}: {} does not have it; it has {}", method, table.name, fmt::join(table.methods(), ", "));
   TrainingPlan plan = pretraining ? table.pretraining : found->second;
   if (options.epochs) plan.epochs = *options.epochs;
+  if (options.epoch_factor) plan = with_epoch_factor(plan, *options.epoch_factor);
   if (options.batch_size) plan.batch_size = *options.batch_size;
   const std::optional<double>& lr = pretraining ? options.pretrain_lr : options.lr;
   return lr ? with_lr(plan, *lr) : plan;

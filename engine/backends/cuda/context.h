@@ -1,11 +1,8 @@
 // What the cuda backend's kernels share. Only this folder includes it.
 #pragma once
 
-#include <atomic>
 #include <map>
-#include <mutex>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "engine/backends/capture_pools.h"
@@ -14,6 +11,8 @@
 #include "engine/backends/cuda/gpu.h"
 #include "engine/backends/cuda/handles.h"
 #include "engine/backends/cuda/memory.h"
+#include "engine/backends/cuda/staging.h"
+#include "engine/backends/cuda/uploads.h"
 #include "engine/captured_step.h"
 
 namespace cofactor {
@@ -28,35 +27,28 @@ struct CudaBackend::Context {
   // The GPU is current.
   explicit Context(cuda::Gpu which) : gpu(which) {}
 
-  // Runs a convolution with cuDNN; false where cuDNN has no allowed engine.
+  // Runs a convolution with cuDNN. False for f64 and empty tensors, and, with a warning, where no engine is left.
+  // Throws Error where a plan fails that has run before, within a recording, and where the GPU is lost.
   bool convolve(const cudnn::ConvProblem& problem, const Tensor& x, const Tensor& w, const Tensor& y);
   // y (M, N) = op(a) op(b) + bias by cuBLASLt; a bias beside anything but f32 is left out, and false returned.
   bool multiply(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
                 const Tensor& y);
   // LU with partial pivoting by cuSOLVER, in place, of a (n, n) f64; pivots (n) i64, as bytes; info (1) i32.
   void factorize(const Tensor& a, const Tensor& pivots, const Tensor& info);
+  // After a call of cuSOLVER that was given this much of the host's memory.
+  void wait_for_host_workspace(size_t bytes);
 
   const cuda::Gpu gpu;
-  cuda::Stream stream = cuda::make_stream();        // kernels
-  cuda::Stream copies = cuda::make_stream();        // copies of batches from the host
-  cuda::Event kernels_queued = cuda::make_event();  // a copy waits for the kernels before it
+  cuda::Stream stream = cuda::make_stream();  // kernels, and all copies but those of uploads
   CapturePools device{cuda::device_memory(gpu, stream.get()), [gpu = gpu] { return cuda::arena_memory(gpu); }};
-  MemoryPool pinned{cuda::pinned_memory(gpu)};
-  std::mutex copying;                       // guards `kernels_queued` and `in_flight`; held while a step is recorded
-  std::atomic<std::thread::id> recorder{};  // the thread that records a step
-  // Staging blocks whose copies may still run, oldest first.
-  struct InFlight {
-    cuda::Event done;
-    void* data;
-    size_t bytes;
-  };
-  std::vector<InFlight> in_flight;
+  cuda::Staging staging{gpu};
+  cuda::Uploads uploads{gpu, stream.get(), device.gate(), [this] { device.release_free(); }};
 
   cuda::CudnnHandle cudnn = cuda::make_cudnn(stream.get());
   cuda::CublasLtHandle cublas = cuda::make_cublas();
   cuda::CusolverHandle cusolver = cuda::make_cusolver(stream.get());
-  // Plans by convolution. No plan: cuDNN has no allowed engine.
-  std::map<std::vector<int64_t>, std::optional<cudnn::Plan>> convolutions;
+  cudnn::PlanDevice plan_device{cudnn.get()};
+  std::map<std::vector<int64_t>, cudnn::ConvPlans> convolutions;  // by ConvProblem::key
   std::map<std::vector<int64_t>, MatmulPlan> products;
   bool allow_tf32 = false;
 

@@ -42,10 +42,9 @@ class GpuMemory : public MemorySource {
 class DeviceMemory : public GpuMemory {
  public:
   DeviceMemory(Gpu gpu, cudaStream_t stream) : GpuMemory(gpu), stream_(stream) {
-    cudaMemPool_t pool = nullptr;
-    check_cuda(cudaDeviceGetDefaultMemPool(&pool, gpu.index()), "cudaDeviceGetDefaultMemPool");
+    check_cuda(cudaDeviceGetDefaultMemPool(&pool_, gpu.index()), "cudaDeviceGetDefaultMemPool");
     uint64_t keep_all = UINT64_MAX;
-    check_cuda(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep_all), "cudaMemPoolSetAttribute");
+    check_cuda(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep_all), "cudaMemPoolSetAttribute");
   }
   void* obtain(size_t size) override {
     gpu_.make_current();
@@ -57,9 +56,16 @@ class DeviceMemory : public GpuMemory {
     gpu_.try_make_current();
     cudaFreeAsync(data, stream_);
   }
+  // The driver gives back what it knows to be free, which it learns by a wait.
+  void trim() noexcept override {
+    gpu_.try_make_current();
+    cudaStreamSynchronize(stream_);
+    cudaMemPoolTrimTo(pool_, 0);
+  }
 
  private:
   cudaStream_t stream_;
+  cudaMemPool_t pool_ = nullptr;
 };
 
 class ArenaMemory : public GpuMemory {
@@ -75,6 +81,7 @@ class ArenaMemory : public GpuMemory {
     gpu_.try_make_current();
     cudaFree(data);
   }
+  std::string name() const override { return "the GPU, for a recorded step,"; }
 };
 
 class PinnedMemory : public MemorySource {

@@ -12,7 +12,7 @@
 namespace cofactor::cuda {
 
 // Blocks from the GPU's stream-ordered pool, on one stream. The driver keeps released memory (the release threshold
-// is raised) for the pool's next request.
+// is raised) for the pool's next request, until the source is trimmed.
 std::unique_ptr<MemorySource> device_memory(Gpu gpu, cudaStream_t stream);
 
 // Blocks from the driver itself, for a recording's arena: a stream-ordered request would be recorded as well.

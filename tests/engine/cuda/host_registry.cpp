@@ -4,6 +4,7 @@
 
 #include "engine/backends/gpus.h"
 #include "engine/device.h"
+#include "tests/engine/cuda/cuda_device.h"
 #include "tests/engine/cuda/host_kernels_backend.h"
 
 namespace cofactor {
@@ -42,5 +43,26 @@ int num_threads() {
 }
 
 void set_num_threads(int) {}
+
+namespace testing {
+
+int64_t busy_extent() {
+  return 8;
+}
+
+struct ScarceMemory::Impl {
+  HostKernelsBackend& backend = dynamic_cast<HostKernelsBackend&>(backend_of(Device::cuda));
+  size_t before = backend.arena_bytes;
+};
+
+ScarceMemory::ScarceMemory(size_t bytes) : impl_(std::make_unique<Impl>()) {
+  impl_->backend.arena_bytes = bytes;
+}
+
+ScarceMemory::~ScarceMemory() {
+  impl_->backend.arena_bytes = impl_->before;
+}
+
+}  // namespace testing
 
 }  // namespace cofactor
