@@ -62,7 +62,10 @@ constexpr const char* kDriver = "libcuda.so.1";
 // The module's libraries take 0.1 s and about 200 MiB to load, so it is opened only if there is a driver.
 Gpus& open_gpus() {
   const std::string missing = open_library(kDriver);
-  check(missing.empty(), "device cuda: NVIDIA's driver is not installed, or not where the loader looks: {}", missing);
+  check(missing.empty(),
+        "device cuda: NVIDIA's driver is not installed, or not where the loader looks ({}): install it, or choose the "
+        "device cpu",
+        missing);
   const BackendModule& module = open_module("cofactor_cuda", Device::cuda);
   return *new Gpus(module.count(), module.make);
 }

@@ -55,6 +55,11 @@ std::string meaning(cudaError_t status) {
     case cudaErrorDevicesUnavailable:
       return "it is used by another process alone, or its compute mode forbids use (nvidia-smi -q -d COMPUTE shows the "
              "mode)";
+    case cudaErrorInitializationError:
+    case cudaErrorUnknown:
+      return "the NVIDIA driver does not start, perhaps since its kernel modules are not loaded: nvidia-smi shows "
+             "whether "
+             "it works";
     case cudaErrorMemoryAllocation: return "its memory is full: nvidia-smi shows which processes use it";
     case cudaErrorNoKernelImageForDevice:
     case cudaErrorInvalidDeviceFunction:

@@ -91,7 +91,8 @@ void factorise() {
     }
 }
 
-// A step of the second GPU, which uses the first as well, is replayed and given up on threads of its own.
+// A step of the second GPU, which uses the first as well, is replayed and given up on threads of its own. Its memory
+// goes with the last tensor in it.
 void record() {
   const Tensor x = Tensor::zeros({100}, DType::f32, kSecond);
   Tensor y;
@@ -110,8 +111,9 @@ void record() {
     }
   }).join();
   if (error) std::rethrow_exception(error);
-  y = {};
   std::jthread([&] { step.reset(); }).join();
+  Tensor::zeros({1}, DType::f32, kFirst);  // the first GPU is current
+  y = {};                                  // and with it go the recorded step's blocks on the second
 }
 
 }  // namespace
