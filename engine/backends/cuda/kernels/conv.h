@@ -71,12 +71,13 @@ struct DirectConv {
   }
 };
 
-// dx[n, ih, iw, i] = sum over the outputs that read it of grad * w
+// dx[n, ih, iw, i] = sum over the outputs that read it of grad * w, added to what dx holds if `accumulate`
 template <class T>
 struct DirectConvInput {
   const T *grad, *w;
   ConvGeometry g;
   T* dx;
+  bool accumulate;
   COFACTOR_HD void operator()(int64_t at) const {
     const Place p = g.inputs.of(at);
     Compute<T> sum = 0;
@@ -90,16 +91,16 @@ struct DirectConvInput {
           sum += widen(grad[g.y_at(p.n, oh, ow) + o]) * widen(w[g.w_at(o, kh, kw) + p.c]);
       }
     }
-    dx[at] = T(sum);
+    dx[at] = T(accumulate ? sum + widen(dx[at]) : sum);
   }
 };
 
-// dw[o, kh, kw, i] = sum over images and outputs of grad * x: one group per weight.
-template <class T>
+// dw[o, kh, kw, i] = sum over images and outputs of grad * x: one group per weight. dw may be wide.
+template <class T, class To>
 struct DirectConvWeights {
   const T *x, *grad;
   ConvGeometry g;
-  Compute<T>* dw;
+  To* dw;
   template <class Group>
   COFACTOR_HD void operator()(const Group& group, int64_t at) const {
     const Place p = g.weights.of(at);
@@ -112,7 +113,7 @@ struct DirectConvWeights {
       if (g.inside(ih, iw)) sum += widen(x[g.x_at(n, ih, iw) + p.c]) * widen(grad[k * g.out_channels + p.n]);
     }
     sum = group.sum(sum);
-    if (group.rank() == 0) dw[at] = sum;
+    if (group.rank() == 0) dw[at] = To(sum);
   }
 };
 
@@ -149,11 +150,11 @@ void direct_conv2d(const Launch& launch, const Tensor& x, const Tensor& w, const
 
 template <class Launch>
 void direct_conv2d_input(const Launch& launch, const Tensor& grad, const Tensor& w, const Conv2dParams& params,
-                         const Tensor& dx) {
+                         const Tensor& dx, bool accumulate = false) {
   const ConvGeometry g(dx.shape(), w.shape(), grad.shape(), params);
   dispatch_floating(dx.dtype(), "conv2d", [&]<class T>() {
-    launch.moves(bytes_of(grad, w, dx))
-        .each(dx.numel(), DirectConvInput<T>{grad.data<T>(), w.data<T>(), g, dx.data<T>()});
+    launch.moves(bytes_of(grad, w, dx) + (accumulate ? bytes_of(dx) : 0))
+        .each(dx.numel(), DirectConvInput<T>{grad.data<T>(), w.data<T>(), g, dx.data<T>(), accumulate});
   });
 }
 
@@ -162,8 +163,15 @@ void direct_conv2d_weights(const Launch& launch, const Tensor& x, const Tensor& 
                            const Tensor& dw) {
   const ConvGeometry g(x.shape(), dw.shape(), grad.shape(), params);
   dispatch_floating(x.dtype(), "conv2d", [&]<class T>() {
-    launch.moves(bytes_of(x, grad, dw))
-        .groups(dw.numel(), DirectConvWeights<T>{x.data<T>(), grad.data<T>(), g, dw.data<Compute<T>>()});
+    const auto into = [&]<class To>(To* to) {
+      launch.moves(bytes_of(x, grad, dw))
+          .groups(dw.numel(), DirectConvWeights<T, To>{x.data<T>(), grad.data<T>(), g, to});
+    };
+    if (dw.dtype() == x.dtype()) {
+      into(dw.data<T>());
+    } else {
+      into(dw.data<Compute<T>>());
+    }
   });
 }
 

@@ -49,7 +49,7 @@ struct Pack {
   struct [[gnu::may_alias]] alignas(std::min(kBytes, kPackBytes)) Words {
     Word word[kBytes / sizeof(Word)];
   };
-  Words words;
+  Words words = {};
 
   COFACTOR_HD static Pack load(const T* from) { return {*reinterpret_cast<const Words*>(from)}; }
   COFACTOR_HD void store(T* to) const {
