@@ -30,6 +30,15 @@ struct MemoryStats {
   size_t peak = 0;             // the largest value of in_use so far
   size_t reserved = 0;         // bytes obtained from the system
   size_t system_requests = 0;  // how often the system was asked for memory
+
+  // Of two pools together; the sum of their peaks is at least the peak of both.
+  MemoryStats& operator+=(const MemoryStats& other) {
+    in_use += other.in_use;
+    peak += other.peak;
+    reserved += other.reserved;
+    system_requests += other.system_requests;
+    return *this;
+  }
 };
 
 class Backend {
@@ -117,12 +126,20 @@ class Backend {
   virtual void images_from_bytes(const Tensor& bytes, const Tensor& windows, const Tensor& scale, const Tensor& shift,
                                  const Tensor& y) = 0;
 
-  // ---- convolution. x (N, H, W, I), w (O, KH, KW, I), b (O) or undefined, y (N, OH, OW, O); b, dw and db are wide.
+  // ---- convolution. x (N, H, W, I), w (O, KH, KW, I), b (O) or undefined, y (N, OH, OW, O); b and db are wide.
   virtual void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
                       const Tensor& y) = 0;
   // grad is dL/d(conv + b), before any activation.
   virtual void conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) = 0;
-  // dw as w; db (O) or undefined.
+  // Adds to dx instead, in one pass; false, and nothing done, where the device cannot.
+  virtual bool conv2d_vjp_input_add(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) {
+    (void)grad, (void)w, (void)params, (void)dx;
+    return false;
+  }
+  // The dtype in which dw is asked for, for inputs in `dtype`: wide, or bf16 where the device's library writes no f32
+  // from bf16.
+  virtual DType conv2d_dw_dtype(DType dtype) const { return compute_dtype(dtype); }
+  // dw as w, wide or in x's dtype; db (O) or undefined.
   virtual void conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
                                   const Tensor& db) = 0;
   // The maximum over all places of what conv2d gives: y (N, O), and places (N, O) i32: oh * OW + ow of the first
@@ -130,7 +147,8 @@ class Backend {
   virtual void conv2d_global_max(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
                                  const Tensor& y, const Tensor& places) = 0;
   // Of each image and filter one place alone has a gradient, so this is OH * OW times less work than the convolution's
-  // own gradients. grad (N, O) is dL/dy. dx as x; dw, db as in conv2d_vjp_weights; each may be undefined: not wanted.
+  // own gradients. grad (N, O) is dL/dy. dx as x, dw as w, db (O); dw and db are wide; each may be
+  // undefined: not wanted.
   virtual void conv2d_global_max_vjp(const Tensor& grad, const Tensor& places, const Tensor& x, const Tensor& w,
                                      const Conv2dParams& params, const Tensor& dx, const Tensor& dw,
                                      const Tensor& db) = 0;

@@ -8,7 +8,7 @@
 #include <map>
 #include <mutex>
 
-#include "engine/backends/cuda/error.h"
+#include "engine/backends/cuda/gpu.h"
 #include "engine/backends/cuda/kernels/launch.h"
 #include "engine/tensor.h"
 
@@ -214,7 +214,7 @@ class DeviceLaunch {
     };
     size_t bytes = 0;
     sort(nullptr, bytes);
-    const Tensor scratch = Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, Device::cuda);
+    const Tensor scratch = Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, current_gpu());
     sort(scratch.raw_data(), bytes);
   }
   // What a launch moves is counted in the tests only.

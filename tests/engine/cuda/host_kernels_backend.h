@@ -1,5 +1,6 @@
-// The cuda backend's own kernels behind the seam, run on the host: device "cuda" for the parity tests where there is no
-// GPU. What NVIDIA's libraries do (convolution by cuDNN, products, large factorisations) comes from the reference.
+// The cuda backend's own kernels behind the seam, run on the host: the devices "cuda" and "cuda:1" for the parity tests
+// where there is no GPU. What NVIDIA's libraries do (convolution by cuDNN, products, large factorisations) comes from
+// the reference.
 #pragma once
 
 #include "engine/backends/capture_pools.h"
@@ -15,6 +16,7 @@
 #include "engine/backends/cuda/kernels/pool.h"
 #include "engine/backends/cuda/kernels/reduce.h"
 #include "engine/backends/cuda/kernels/softmax.h"
+#include "engine/backends/cuda/unrecordable.h"
 #include "engine/backends/reference/backend.h"
 #include "tests/engine/cuda/host_launch.h"
 
@@ -22,52 +24,74 @@ namespace cofactor::testing {
 
 // Host memory for a recording's arena. Replays use blocks that the recording has given back, which AddressSanitizer
 // must not take for a mistake.
-class ArenaMemory : public MemorySource {
+class HostArenaMemory : public MemorySource {
  public:
-  void* obtain(size_t size) override { return host_->obtain(size); }
-  void release(void* data, size_t size) noexcept override { host_->release(data, size); }
-  std::string name() const override { return host_->name(); }
+  // An arena holds at most `limit` bytes.
+  explicit HostArenaMemory(size_t limit) : left_(limit) {}
+  void* obtain(size_t size) override {
+    if (size > left_) return nullptr;
+    left_ -= size;
+    return host_->obtain(size);
+  }
+  void release(void* data, size_t size) noexcept override {
+    left_ += size;
+    host_->release(data, size);
+  }
+  std::string name() const override { return "the GPU, for a recorded step,"; }
+  std::string advice() const override { return fmt::format("; it has {} bytes free", left_); }
   bool on_host() const override { return false; }
 
  private:
+  size_t left_;
   std::unique_ptr<MemorySource> host_ = host_memory();
 };
 
 class HostKernelsBackend : public ReferenceBackend {
  public:
-  explicit HostKernelsBackend(int group_size) : group_size_(group_size) {}
-  Device device() const override { return Device::cuda; }
+  HostKernelsBackend(Device device, int group_size) : device_(device), group_size_(group_size) {}
+  Device device() const override { return device_; }
 
   void* allocate(size_t bytes) override { return pools_.allocate(bytes); }
   void deallocate(void* data, size_t bytes) noexcept override { pools_.deallocate(data, bytes); }
   MemoryStats memory_stats() const override { return pools_.stats(); }
   std::optional<size_t> free_memory() const override { return free_bytes; }
+  // Other threads' copies wait while a step is recorded.
   void copy_from_host(void* device_data, const void* host_data, size_t bytes) override {
-    check(recording_ == nullptr, "capture: a copy from the host within a recorded step");
+    pools_.gate().refuse("a copy of {} bytes from the host", bytes);
+    const auto lock = pools_.gate().enter();
     ReferenceBackend::copy_from_host(device_data, host_data, bytes);
   }
   void copy_to_host(void* host_data, const void* device_data, size_t bytes) override {
-    check(recording_ == nullptr, "capture: a copy to the host within a recorded step");
+    pools_.gate().refuse("a copy of {} bytes to the host", bytes);
+    const auto lock = pools_.gate().enter();
     ReferenceBackend::copy_to_host(host_data, device_data, bytes);
   }
   void copy(void* to, const void* from, size_t bytes) override {
+    const auto lock = pools_.gate().enter();
     launch("copy").moves(2 * static_cast<int64_t>(bytes)).run_or_record([=, this] {
       ReferenceBackend::copy(to, from, bytes);
     });
   }
 
-  size_t free_bytes = size_t{1} << 30;  // what the device says that it has left
+  void synchronize() override { pools_.gate().refuse("waiting for the device"); }
+  std::unique_ptr<Upload> upload(size_t bytes) override {
+    pools_.gate().refuse("an upload of {} bytes", bytes);
+    return ReferenceBackend::upload(bytes);
+  }
+
+  size_t free_bytes = size_t{1} << 30;   // what the device says that it has left
+  size_t arena_bytes = size_t{1} << 40;  // what a recording may take
 
   // As the GPU does it: launches are noted with the addresses that they were given, in an arena of their own.
   std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) override {
     auto captured = std::make_unique<HostStep>();
-    captured->arena = pools_.begin();
+    const CapturePools::Recording recording(pools_);
+    captured->arena = recording.arena();
     recording_ = &captured->launches;
     step_values_ = &captured->values;
     const auto stop = [&] {
       recording_ = nullptr;
       step_values_ = nullptr;
-      pools_.end();
       recorded_.clear();
       for (const RecordedLaunch& launched : captured->launches) recorded_.push_back(launched.cost);
     };
@@ -139,17 +163,26 @@ class HostKernelsBackend : public ReferenceBackend {
   void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
               const Tensor& y) override {
     const double flops = 2.0 * static_cast<double>(y.numel()) * static_cast<double>(a.dim(transpose_a ? 0 : 1));
-    launch("matmul").moves(cuda::bytes_of(a, b, bias, y), flops).run_or_record([=, this] {
-      ReferenceBackend::matmul(a, transpose_a, b, transpose_b, bias, y);
-    });
+    const auto multiply = [&](const Tensor& added, const Tensor& product) {
+      launch("matmul").moves(cuda::bytes_of(a, b, added, product), flops).run_or_record([=, this] {
+        ReferenceBackend::matmul(a, transpose_a, b, transpose_b, added, product);
+      });
+    };
+    // cuBLASLt adds a bias where all is f32.
+    if (!bias.defined() || y.numel() == 0 || (a.dtype() == DType::f32 && y.dtype() == DType::f32))
+      return multiply(bias, y);
+    cuda::multiply_then_add(launch("bias_activation"), bias, y, [&](const Tensor& product) { multiply({}, product); });
   }
   void svd_cofactor(const Tensor& u, const Tensor& det, const Tensor& cofactors) override {
-    check(recording_ == nullptr, "capture: an SVD within a recorded step");
+    cuda::refuse_svd(pools_.gate(), u.shape());
     ReferenceBackend::svd_cofactor(u, det, cofactors);
   }
   void lu_log_abs_det(const Tensor& u, const Tensor& sign, const Tensor& log_abs,
                       const Tensor& inverse_transposed) override {
-    if (u.dim(0) > cuda::kMaxLuClasses) return ReferenceBackend::lu_log_abs_det(u, sign, log_abs, inverse_transposed);
+    if (u.dim(0) > cuda::kMaxLuClasses) {
+      cuda::refuse_large_lu(pools_.gate(), u.shape());
+      return ReferenceBackend::lu_log_abs_det(u, sign, log_abs, inverse_transposed);
+    }
     launch("log_abs_det")
         .groups(1, cuda::LuLogAbsDet{u.data<double>(), static_cast<int>(u.dim(0)), sign.data<double>(),
                                      log_abs.data<double>(), inverse_transposed.data<double>()});
@@ -167,6 +200,14 @@ class HostKernelsBackend : public ReferenceBackend {
       cuda::direct_conv2d_input(calls, grad, w, params, dx);
     });
   }
+  bool conv2d_vjp_input_add(const Tensor& grad, const Tensor& w, const Conv2dParams& params,
+                            const Tensor& dx) override {
+    convolution("conv2d_vjp_input", dx, w, grad, dx).library([&](const HostLaunch& calls) {
+      cuda::direct_conv2d_input(calls, grad, w, params, dx, true);
+    });
+    return true;
+  }
+  DType conv2d_dw_dtype(DType dtype) const override { return dtype; }
   void conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
                           const Tensor& db) override {
     convolution("conv2d_vjp_weights", x, dw, grad).library([&](const HostLaunch& calls) {
@@ -231,14 +272,17 @@ class HostKernelsBackend : public ReferenceBackend {
   };
 
   HostLaunch launch(std::string_view op) const { return HostLaunch(group_size_, &recording_, std::string(op)); }
-  // The launch of a convolution or of one of its gradients, with its bytes and flops: y are all sums' places.
-  HostLaunch convolution(std::string_view op, const Tensor& x, const Tensor& w, const Tensor& y) const {
+  // The launch of a convolution or of one of its gradients, with its bytes and flops: y are all sums' places, and `sum`
+  // is read and written.
+  HostLaunch convolution(std::string_view op, const Tensor& x, const Tensor& w, const Tensor& y,
+                         const Tensor& sum = {}) const {
     const double products = w.dim(0) == 0 ? 0.0 : static_cast<double>(w.numel() / w.dim(0));
-    return launch(op).moves(cuda::bytes_of(x, w, y), 2.0 * static_cast<double>(y.numel()) * products);
+    return launch(op).moves(cuda::bytes_of(x, w, y, sum), 2.0 * static_cast<double>(y.numel()) * products);
   }
 
+  Device device_;
   int group_size_;
-  CapturePools pools_{host_memory(), [] { return std::make_unique<ArenaMemory>(); }};
+  CapturePools pools_{host_memory(), [this] { return std::make_unique<HostArenaMemory>(arena_bytes); }};
   Recording* recording_ = nullptr;
   const StepValues* step_values_ = nullptr;
   std::vector<LaunchCost> recorded_;

@@ -71,12 +71,13 @@ struct DirectConv {
   }
 };
 
-// dx[n, ih, iw, i] = sum over the outputs that read it of grad * w
+// dx[n, ih, iw, i] = sum over the outputs that read it of grad * w, added to what dx holds if `accumulate`
 template <class T>
 struct DirectConvInput {
   const T *grad, *w;
   ConvGeometry g;
   T* dx;
+  bool accumulate;
   COFACTOR_HD void operator()(int64_t at) const {
     const Place p = g.inputs.of(at);
     Compute<T> sum = 0;
@@ -90,16 +91,16 @@ struct DirectConvInput {
           sum += widen(grad[g.y_at(p.n, oh, ow) + o]) * widen(w[g.w_at(o, kh, kw) + p.c]);
       }
     }
-    dx[at] = T(sum);
+    dx[at] = T(accumulate ? sum + widen(dx[at]) : sum);
   }
 };
 
-// dw[o, kh, kw, i] = sum over images and outputs of grad * x: one group per weight.
-template <class T>
+// dw[o, kh, kw, i] = sum over images and outputs of grad * x: one group per weight. dw may be wide.
+template <class T, class To>
 struct DirectConvWeights {
   const T *x, *grad;
   ConvGeometry g;
-  Compute<T>* dw;
+  To* dw;
   template <class Group>
   COFACTOR_HD void operator()(const Group& group, int64_t at) const {
     const Place p = g.weights.of(at);
@@ -112,20 +113,22 @@ struct DirectConvWeights {
       if (g.inside(ih, iw)) sum += widen(x[g.x_at(n, ih, iw) + p.c]) * widen(grad[k * g.out_channels + p.n]);
     }
     sum = group.sum(sum);
-    if (group.rank() == 0) dw[at] = sum;
+    if (group.rank() == 0) dw[at] = To(sum);
   }
 };
 
-// y = activation(y + b), in place; b is null where there is none. Keeps NaN.
-template <class T>
+// y = activation(x + b); b is null where there is none. x has y's type, and may be y, or the type that T is computed
+// in. Keeps NaN.
+template <class T, class From>
 struct BiasActivation {
+  const From* x;
   const Compute<T>* b;
   Divider channels;
   bool relu;
   T* y;
   template <int N>
   COFACTOR_HD void run(int64_t at) const {
-    const auto in = Pack<T, N>::load(y + at);
+    const auto in = Pack<From, N>::load(x + at);
     Pack<Compute<T>, N> bias{};
     if (b) bias = Pack<Compute<T>, N>::load(b + channels.remainder(at));
     Compute<T> values[N];
@@ -149,11 +152,11 @@ void direct_conv2d(const Launch& launch, const Tensor& x, const Tensor& w, const
 
 template <class Launch>
 void direct_conv2d_input(const Launch& launch, const Tensor& grad, const Tensor& w, const Conv2dParams& params,
-                         const Tensor& dx) {
+                         const Tensor& dx, bool accumulate = false) {
   const ConvGeometry g(dx.shape(), w.shape(), grad.shape(), params);
   dispatch_floating(dx.dtype(), "conv2d", [&]<class T>() {
-    launch.moves(bytes_of(grad, w, dx))
-        .each(dx.numel(), DirectConvInput<T>{grad.data<T>(), w.data<T>(), g, dx.data<T>()});
+    launch.moves(bytes_of(grad, w, dx) + (accumulate ? bytes_of(dx) : 0))
+        .each(dx.numel(), DirectConvInput<T>{grad.data<T>(), w.data<T>(), g, dx.data<T>(), accumulate});
   });
 }
 
@@ -162,23 +165,40 @@ void direct_conv2d_weights(const Launch& launch, const Tensor& x, const Tensor& 
                            const Tensor& dw) {
   const ConvGeometry g(x.shape(), dw.shape(), grad.shape(), params);
   dispatch_floating(x.dtype(), "conv2d", [&]<class T>() {
-    launch.moves(bytes_of(x, grad, dw))
-        .groups(dw.numel(), DirectConvWeights<T>{x.data<T>(), grad.data<T>(), g, dw.data<Compute<T>>()});
+    const auto into = [&]<class To>(To* to) {
+      launch.moves(bytes_of(x, grad, dw))
+          .groups(dw.numel(), DirectConvWeights<T, To>{x.data<T>(), grad.data<T>(), g, to});
+    };
+    if (dw.dtype() == x.dtype()) {
+      into(dw.data<T>());
+    } else {
+      into(dw.data<Compute<T>>());
+    }
   });
 }
 
-// What is left to do after cuDNN's convolution.
+// y = activation(x + b), where b may be undefined, and x may be y or wide (engine/backend.h).
 template <class Launch>
-void bias_activation(const Launch& launch, const Tensor& b, Activation activation, const Tensor& y) {
-  if (!b.defined() && activation == Activation::none) return;
+void bias_activation(const Launch& launch, const Tensor& x, const Tensor& b, Activation activation, const Tensor& y) {
   dispatch_floating(y.dtype(), "conv2d", [&]<class T>() {
     constexpr int kSize = kPackSize<T>;
     const Compute<T>* bias = b.defined() ? b.data<Compute<T>>() : nullptr;
     T* to = y.data<T>();
-    each_pack_in_rows<kSize>(launch.moves(bytes_of(b) + 2 * bytes_of(y)), y.numel(), y.dim(-1),
-                             aligned_for_packs(bias, to),
-                             BiasActivation<T>{bias, Divider(y.dim(-1)), activation == Activation::relu, to});
+    const auto run = [&]<class From>() {
+      const From* from = x.data<From>();
+      each_pack_in_rows<kSize>(
+          launch.moves(bytes_of(x, b, y)), y.numel(), y.dim(-1), aligned_for_packs(from, bias, to),
+          BiasActivation<T, From>{from, bias, Divider(y.dim(-1)), activation == Activation::relu, to});
+    };
+    if (x.dtype() == y.dtype()) return run.template operator()<T>();
+    run.template operator()<Compute<T>>();
   });
+}
+
+// What is left to do after cuDNN's convolution, in place.
+template <class Launch>
+void bias_activation(const Launch& launch, const Tensor& b, Activation activation, const Tensor& y) {
+  if (b.defined() || activation != Activation::none) bias_activation(launch, y, b, activation, y);
 }
 
 // db (O): the sum of grad (..., O) over all axes but the last.
