@@ -15,6 +15,7 @@
 #include "engine/backends/cuda/kernels/optimizers.h"
 #include "engine/backends/cuda/kernels/pool.h"
 #include "engine/backends/cuda/kernels/reduce.h"
+#include "engine/backends/cuda/kernels/softmax.h"
 #include "engine/backends/cuda/unrecordable.h"
 #include "engine/backends/reference/backend.h"
 #include "tests/engine/cuda/host_launch.h"
@@ -120,6 +121,9 @@ class HostKernelsBackend : public ReferenceBackend {
   }
   void broadcast(const Tensor& x, const Tensor& y) override { cuda::broadcast(launch("broadcast"), x, y); }
   void cast(const Tensor& x, const Tensor& y) override { cuda::cast(launch("cast"), x, y); }
+  void cast_many(std::span<const CastSlot> slots) override {
+    if (!slots.empty()) cuda::cast_many(launch("cast_many"), slots);
+  }
   void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override {
     cuda::dropout(launch("dropout"), x, p, key, step_values_, y);
   }
