@@ -251,6 +251,26 @@ TEST_SUITE("unit") {
       for (const ConvProblem& problem : parity_problems()) checked_plan(device, problem);
   }
 
+  TEST_CASE("cuDNN plans for the GPU of this machine what it plans for its properties") {
+    cudnnHandle_t handle = nullptr;
+    if (const cudnnStatus_t status = cudnnCreate(&handle); status != CUDNN_STATUS_SUCCESS) {
+      fmt::print("skipped: no GPU that cuDNN uses ({})\n", cudnnGetErrorString(status));
+      return;
+    }
+    const std::string properties = cudnn::gpu_properties(handle);
+    fmt::print("{}\n", properties);
+    const PlanDevice gpu(handle);
+    const std::optional<PlanDevice> described = plan_device(properties);
+    if (!described) return;
+    for (const ConvProblem& problem : network_problems()) {
+      INFO(problem.text());
+      const ConvPlans plans(gpu, problem), expected(*described, problem);
+      check_plan(problem, plans);
+      CHECK(plans.plan()->text() == expected.plan()->text());
+    }
+    cudnnDestroy(handle);
+  }
+
   TEST_CASE("ConvPlans: an engine that fails makes way for the next until none is left") {
     const std::optional<PlanDevice> device = plan_device(described_gpus()[0].properties);
     if (!device) return;
