@@ -8,6 +8,10 @@
 
 namespace cofactor {
 
+void Dataset::read_bytes(int64_t index, const RandomKey& /*augmentation*/, uint8_t* /*out*/) const {
+  fail("data: sample {} is not an image of bytes", index);
+}
+
 SampleContents Dataset::contents(const std::vector<int64_t>& indices, int /*threads*/) const {
   SampleContents found;
   // A vector of floats is aligned for values of every dtype.

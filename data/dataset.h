@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/image_bytes.h"
 #include "engine/dtype.h"
 #include "engine/random.h"
 #include "engine/shape.h"
@@ -44,6 +45,12 @@ class Dataset {
   // be aligned for them. `augmentation` is the random stream of this sample in this epoch; a data set that augments
   // draws from it at positions 0, 1, ... Throws Error if the index is out of range or the sample cannot be read.
   virtual void read(int64_t index, const RandomKey& augmentation, void* out) const = 0;
+  // How each channel's bytes become values, where samples are images (H, W, C) of bytes that are normalised last; empty
+  // for other samples.
+  virtual std::vector<PixelScale> pixel_scales() const { return {}; }
+  // The sample_shape().numel() bytes that read() normalises, where pixel_scales() is not empty; otherwise an Error.
+  // Errors and draws are those of read().
+  virtual void read_bytes(int64_t index, const RandomKey& augmentation, uint8_t* out) const;
   // Checks samples before training: computes a checksum of each sample's contents before augmentation, and finds the
   // broken ones. Files are read and decoded on `threads` threads; a data set in memory has no broken samples.
   virtual SampleContents contents(const std::vector<int64_t>& indices, int threads) const;

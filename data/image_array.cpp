@@ -62,6 +62,10 @@ void ImageArray::read(int64_t index, const RandomKey& augmentation, void* out) c
   bytes_->read(window(index, augmentation), sample_shape_[0], sample_shape_[1], static_cast<float*>(out));
 }
 
+void ImageArray::read_bytes(int64_t index, const RandomKey& augmentation, uint8_t* out) const {
+  bytes_->read(window(index, augmentation), sample_shape_[0], sample_shape_[1], out);
+}
+
 SampleContents ImageArray::contents(const std::vector<int64_t>& indices, int /*threads*/) const {
   SampleContents found;
   for (const int64_t index : indices) {

@@ -31,6 +31,8 @@ class ImageArray : public Dataset {
   const std::vector<int32_t>& labels() const override { return labels_; }
   int64_t classes() const override { return classes_; }
   void read(int64_t index, const RandomKey& augmentation, void* out) const override;
+  std::vector<PixelScale> pixel_scales() const override { return bytes_->scales(); }
+  void read_bytes(int64_t index, const RandomKey& augmentation, uint8_t* out) const override;
   // The checksums are those of the images' bytes.
   SampleContents contents(const std::vector<int64_t>& indices, int threads) const override;
   const ImageArray* images() const override { return this; }

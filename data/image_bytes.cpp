@@ -14,7 +14,8 @@ namespace {
 constexpr size_t kRepeats = 64;                    // of the channels' scales and shifts
 constexpr size_t kUploadBytes = size_t{16} << 20;  // copied at once: the page-locked memory that a copy takes
 
-void mirror_line(float* line, int64_t width, int64_t channels) {
+template <class T>
+void mirror_line(T* line, int64_t width, int64_t channels) {
   for (int64_t left = 0, right = width - 1; left < right; ++left, --right)
     std::swap_ranges(line + left * channels, line + (left + 1) * channels, line + right * channels);
 }
@@ -47,7 +48,7 @@ ImageBytes::ImageBytes(std::vector<uint8_t> pixels, const Shape& image_shape, co
 }
 
 // Works in blocks of whole pixels, which fill vector registers for any number of channels.
-void ImageBytes::normalize(const uint8_t* from, int64_t pixels, float* out) const {
+void ImageBytes::put(const uint8_t* from, int64_t pixels, float* out) const {
   const auto count = static_cast<size_t>(pixels * shape_[2]);
   const size_t block = scale_.size();
   const float *scale = scale_.data(), *shift = shift_.data();
@@ -65,21 +66,43 @@ void ImageBytes::pad(int64_t pixels, float* out) const {
     for (size_t c = 0; c < channels; ++c) *out++ = pixel_from_byte(0, scale_[c], shift_[c]);
 }
 
+void ImageBytes::put(const uint8_t* from, int64_t pixels, uint8_t* out) const {
+  std::copy_n(from, pixels * shape_[2], out);
+}
+
+void ImageBytes::pad(int64_t pixels, uint8_t* out) const {
+  std::fill_n(out, pixels * shape_[2], uint8_t{0});
+}
+
+std::vector<PixelScale> ImageBytes::scales() const {
+  std::vector<PixelScale> scales;
+  for (size_t c = 0; c < static_cast<size_t>(shape_[2]); ++c) scales.push_back({scale_[c], shift_[c]});
+  return scales;
+}
+
 void ImageBytes::read(const ImageWindow& window, int64_t height, int64_t width, float* out) const {
+  read_window(window, height, width, out);
+}
+
+void ImageBytes::read(const ImageWindow& window, int64_t height, int64_t width, uint8_t* out) const {
+  read_window(window, height, width, out);
+}
+
+template <class T>
+void ImageBytes::read_window(const ImageWindow& window, int64_t height, int64_t width, T* out) const {
   const int64_t image_height = shape_[0], image_width = shape_[1], channels = shape_[2];
   const uint8_t* image = pixels_.data() + window.image * shape_.numel();
   if (window.row == 0 && window.column == 0 && !window.mirrored && height == image_height && width == image_width)
-    return normalize(image, height * width, out);
+    return put(image, height * width, out);
   for (int64_t h = 0; h < height; ++h) {
-    float* line = out + h * width * channels;
+    T* line = out + h * width * channels;
     const int64_t row = window.row + h, column = window.column;
     const bool inside = row >= 0 && row < image_height;
     // Columns begin .. end - 1 of the window are inside the image.
     const int64_t begin = inside ? std::clamp<int64_t>(-column, 0, width) : width;
     const int64_t end = inside ? std::clamp<int64_t>(image_width - column, begin, width) : width;
     pad(begin, line);
-    if (begin < end)
-      normalize(image + (row * image_width + column + begin) * channels, end - begin, line + begin * channels);
+    if (begin < end) put(image + (row * image_width + column + begin) * channels, end - begin, line + begin * channels);
     pad(width - end, line + end * channels);
     if (window.mirrored) mirror_line(line, width, channels);
   }

@@ -39,6 +39,10 @@ class ImageBytes {
   // Writes the height * width * C values of a window to `out`; pixels outside the image are byte 0. The values are the
   // same as those of images_from_bytes (engine/ops/images.h) on the host. The index of the image is not checked.
   void read(const ImageWindow& window, int64_t height, int64_t width, float* out) const;
+  // The same window's bytes.
+  void read(const ImageWindow& window, int64_t height, int64_t width, uint8_t* out) const;
+  // One per channel.
+  std::vector<PixelScale> scales() const;
 
   // All images on a device, as images_from_bytes takes them: pixels (S, H, W, C) in u8, scale and shift (C) in f32.
   struct OnDevice {
@@ -50,8 +54,13 @@ class ImageBytes {
   bool is_on(Device device) const;
 
  private:
-  void normalize(const uint8_t* from, int64_t pixels, float* out) const;
+  // A line's pixels, and pixels outside the image, as values and as bytes.
+  void put(const uint8_t* from, int64_t pixels, float* out) const;
+  void put(const uint8_t* from, int64_t pixels, uint8_t* out) const;
   void pad(int64_t pixels, float* out) const;
+  void pad(int64_t pixels, uint8_t* out) const;
+  template <class T>
+  void read_window(const ImageWindow& window, int64_t height, int64_t width, T* out) const;
 
   std::vector<uint8_t> pixels_;
   Shape shape_;

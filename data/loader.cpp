@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstring>
 #include <exception>
 #include <mutex>
 #include <span>
@@ -11,7 +12,6 @@
 #include <utility>
 
 #include "data/image_array.h"
-#include "engine/backend.h"
 #include "engine/device_features.h"
 #include "engine/ops/images.h"
 
@@ -27,6 +27,31 @@ void check_split(const Split& split) {
     check(split.indices[i] >= 0 && split.indices[i] < split.data->size(),
           "loader: sample {} of the split is sample {} of a data set of {}", i, split.indices[i], split.data->size());
   check_labels("loader", split.labels, split.data->classes());
+}
+
+// The inputs of a batch as they come to the device.
+enum class InputKind {
+  samples,  // values, as the network takes them
+  bytes,    // of images, normalised there
+  windows   // of resident images, read and normalised there
+};
+
+// What an upload holds of one sample.
+struct Row {
+  Shape shape;
+  DType dtype = DType::f32;
+
+  size_t bytes() const { return static_cast<size_t>(shape.numel()) * size_of(dtype); }
+  Shape of_batch(int64_t count) const {
+    Shape all{count};
+    for (const int64_t extent : shape) all.push_back(extent);
+    return all;
+  }
+};
+
+// Where the labels lie in an upload, after the inputs.
+size_t labels_at(const Row& row, size_t count) {
+  return (count * row.bytes() + Tensor::kAlignment - 1) / Tensor::kAlignment * Tensor::kAlignment;
 }
 
 constexpr size_t kShareOfFreeMemory = 4;  // a resident data set takes at most one part in this many
@@ -54,7 +79,7 @@ class Loader::Impl {
   Impl(Split split, const LoaderOptions& options);
   void start_epoch(int number, int64_t first_batch);
   std::optional<Batch> next();
-  bool resident() const { return resident_.has_value(); }
+  bool resident() const { return inputs_ == InputKind::windows; }
   int64_t batches_per_epoch() const { return batch_count(split_.size(), options_.batch_size, options_.last_batch); }
 
  private:
@@ -64,11 +89,11 @@ class Loader::Impl {
     std::vector<std::vector<int64_t>> batches;  // positions in the split
   };
 
-  // A batch as it is read ahead. For resident images it has windows in place of inputs: only the thread that calls
-  // next() launches kernels.
+  // A batch as it is read ahead: its tensors are still on their way, inputs and labels as one copy. Only the thread
+  // that calls next() launches kernels.
   struct Prepared {
     Batch batch;
-    Tensor windows;
+    std::unique_ptr<Upload> upload;
   };
 
   // The state of a batch that a thread has started: not done, done, or failed.
@@ -78,19 +103,23 @@ class Loader::Impl {
     bool done() const { return batch.has_value() || error; }
   };
 
-  Prepared prepare(const Epoch& epoch, size_t number, std::vector<std::byte>& staging) const;
-  Tensor read_samples(const std::vector<int64_t>& indices, int epoch, std::vector<std::byte>& staging) const;
-  Tensor draw_windows(const std::vector<int64_t>& indices, int epoch) const;
+  Prepared prepare(const Epoch& epoch, size_t number) const;
+  void write_row(int64_t index, const RandomKey& augmentation, std::byte* out) const;
   Batch finish(Prepared prepared) const;
+  Tensor inputs_of(const Tensor& row_values) const;
   bool can_start() const;
-  void read_one(std::unique_lock<std::mutex>& lock, std::vector<std::byte>& staging);
+  void read_one(std::unique_lock<std::mutex>& lock);
   void work(const std::stop_token& stop);
   Prepared take_ready();
+  void choose_inputs();
 
   const Split split_;
   const LoaderOptions options_;
-  std::optional<ImageBytes::OnDevice> resident_;
-  std::vector<std::byte> staging_;  // of the caller's thread
+  InputKind inputs_ = InputKind::samples;
+  Row row_;
+  // For images that are normalised on the device: their scales and shifts; resident ones, or else windows of a whole
+  // image each, one for every sample of a batch.
+  Tensor scale_, shift_, resident_pixels_, whole_images_;
 
   std::mutex mutex_;                       // guards the members below
   std::condition_variable_any startable_;  // a batch can be started
@@ -110,7 +139,7 @@ Loader::Impl::Impl(Split split, const LoaderOptions& options) : split_(std::move
   check(options.workers >= 0, "loader: {} worker threads, expected at least 0", options.workers);
   check(options.workers == 0 || options.prefetch >= 1,
         "loader: a prefetch of {} batches, expected at least 1 with worker threads", options.prefetch);
-  if (wants_residence(*split_.data, options)) resident_ = split_.data->images()->bytes().on(options.device);
+  choose_inputs();
   if (options.workers > 0) slots_.resize(static_cast<size_t>(options.prefetch));
   for (int i = 0; i < options.workers; ++i) {
     try {
@@ -119,6 +148,38 @@ Loader::Impl::Impl(Split split, const LoaderOptions& options) : split_(std::move
       fail("loader: cannot start worker thread {} of {}: {} (0 workers need none)", i + 1, options.workers,
            error.what());
     }
+  }
+}
+
+// Images of bytes are normalised by a device that has memory of its own, so that a quarter of the bytes is copied. On
+// the host, normalising them at once is one pass less.
+void Loader::Impl::choose_inputs() {
+  const Dataset& data = *split_.data;
+  const Device device = options_.device;
+  const std::vector<PixelScale> scales = data.pixel_scales();
+  row_ = {data.sample_shape(), data.dtype()};
+  if (wants_residence(data, options_)) {
+    inputs_ = InputKind::windows;
+    row_ = {{4}, DType::i32};
+    ImageBytes::OnDevice images = data.images()->bytes().on(device);
+    scale_ = images.scale;
+    shift_ = images.shift;
+    resident_pixels_ = images.pixels;
+  } else if (!scales.empty() && features_of(device).free_memory()) {
+    inputs_ = InputKind::bytes;
+    row_.dtype = DType::u8;
+    std::vector<float> scale, shift;
+    for (const PixelScale& channel : scales) {
+      scale.push_back(channel.scale);
+      shift.push_back(channel.shift);
+    }
+    const Shape channels{static_cast<int64_t>(scales.size())};
+    scale_ = Tensor::from(scale, channels, device);
+    shift_ = Tensor::from(shift, channels, device);
+    std::vector<int32_t> windows;
+    const int64_t most = std::min(options_.batch_size, split_.size());
+    for (int64_t i = 0; i < most; ++i) windows.insert(windows.end(), {static_cast<int32_t>(i), 0, 0, 0});
+    whole_images_ = Tensor::from(windows, {most, 4}, device);
   }
 }
 
@@ -142,7 +203,7 @@ std::optional<Batch> Loader::Impl::next() {
   check(epoch_ != nullptr, "loader: next was called before start_epoch");
   if (delivered_ == epoch_->batches.size()) return std::nullopt;
   if (!workers_.empty()) return finish(take_ready());
-  Prepared prepared = prepare(*epoch_, delivered_, staging_);
+  Prepared prepared = prepare(*epoch_, delivered_);
   ++delivered_;
   return finish(std::move(prepared));
 }
@@ -156,7 +217,7 @@ Loader::Impl::Prepared Loader::Impl::take_ready() {
     Slot& slot = slots_[delivered_ % slots_.size()];
     while (!slot.done()) {
       if (can_start())
-        read_one(lock, staging_);
+        read_one(lock);
       else
         ready_.wait(lock);
     }
@@ -173,13 +234,13 @@ bool Loader::Impl::can_start() const {
 }
 
 // Starts a batch, reads it with the lock released, and puts it into its slot.
-void Loader::Impl::read_one(std::unique_lock<std::mutex>& lock, std::vector<std::byte>& staging) {
+void Loader::Impl::read_one(std::unique_lock<std::mutex>& lock) {
   const std::shared_ptr<const Epoch> epoch = epoch_;
   const size_t number = started_++;
   lock.unlock();
   Slot slot;
   try {
-    slot.batch = prepare(*epoch, number, staging);
+    slot.batch = prepare(*epoch, number);
   } catch (...) {
     slot.error = std::current_exception();
   }
@@ -190,12 +251,11 @@ void Loader::Impl::read_one(std::unique_lock<std::mutex>& lock, std::vector<std:
 }
 
 void Loader::Impl::work(const std::stop_token& stop) {
-  std::vector<std::byte> staging;
   std::unique_lock lock(mutex_);
-  while (startable_.wait(lock, stop, [&] { return can_start(); }) && !stop.stop_requested()) read_one(lock, staging);
+  while (startable_.wait(lock, stop, [&] { return can_start(); }) && !stop.stop_requested()) read_one(lock);
 }
 
-Loader::Impl::Prepared Loader::Impl::prepare(const Epoch& epoch, size_t number, std::vector<std::byte>& staging) const {
+Loader::Impl::Prepared Loader::Impl::prepare(const Epoch& epoch, size_t number) const {
   const std::vector<int64_t>& positions = epoch.batches[number];
   Prepared prepared;
   Batch& batch = prepared.batch;
@@ -205,53 +265,51 @@ Loader::Impl::Prepared Loader::Impl::prepare(const Epoch& epoch, size_t number, 
     batch.host_labels.push_back(split_.labels[static_cast<size_t>(position)]);
     batch.indices.push_back(split_.indices[static_cast<size_t>(position)]);
   }
-  if (resident_)
-    prepared.windows = draw_windows(batch.indices, epoch.number);
-  else
-    batch.inputs = read_samples(batch.indices, epoch.number, staging);
-  batch.labels = Tensor::from(batch.host_labels, {batch.size()}, options_.device);
-  return prepared;
-}
-
-Tensor Loader::Impl::read_samples(const std::vector<int64_t>& indices, int epoch,
-                                  std::vector<std::byte>& staging) const {
-  const Shape sample = split_.data->sample_shape();
-  const DType dtype = split_.data->dtype();
-  const auto sample_bytes = static_cast<size_t>(sample.numel()) * size_of(dtype);
-  Shape shape{static_cast<int64_t>(indices.size())};
-  for (int64_t extent : sample) shape.push_back(extent);
-  staging.resize(indices.size() * sample_bytes);
-  std::byte* out = staging.data();
-  for (int64_t index : indices) {
+  const size_t labels = labels_at(row_, positions.size()), labels_bytes = positions.size() * sizeof(int32_t);
+  prepared.upload = features_of(options_.device).upload(labels + labels_bytes);
+  std::byte* out = prepared.upload->values();
+  std::memcpy(out + labels, batch.host_labels.data(), labels_bytes);
+  for (int64_t index : batch.indices) {
     try {
-      split_.data->read(index, augmentation_key(options_.seed, epoch, index), out);
+      write_row(index, augmentation_key(options_.seed, epoch.number, index), out);
     } catch (const Error& error) {
       throw ReadError(error.what());
     }
-    out += sample_bytes;
+    out += row_.bytes();
   }
-  const Tensor inputs = Tensor::empty(shape, dtype, options_.device);
-  inputs.backend().copy_from_host(inputs.raw_data(), staging.data(), staging.size());
-  return inputs;
+  prepared.upload->start();
+  return prepared;
 }
 
-Tensor Loader::Impl::draw_windows(const std::vector<int64_t>& indices, int epoch) const {
-  std::vector<int32_t> windows;
-  windows.reserve(4 * indices.size());
-  for (int64_t index : indices) {
-    const ImageWindow window = split_.data->images()->window(index, augmentation_key(options_.seed, epoch, index));
-    windows.insert(windows.end(), {window.image, window.row, window.column, window.mirrored});
+void Loader::Impl::write_row(int64_t index, const RandomKey& augmentation, std::byte* out) const {
+  switch (inputs_) {
+    case InputKind::samples: return split_.data->read(index, augmentation, out);
+    case InputKind::bytes: return split_.data->read_bytes(index, augmentation, reinterpret_cast<uint8_t*>(out));
+    case InputKind::windows: {
+      const ImageWindow window = split_.data->images()->window(index, augmentation);
+      const int32_t row[4] = {window.image, window.row, window.column, window.mirrored};
+      std::memcpy(out, row, sizeof(row));
+      return;
+    }
   }
-  return Tensor::from(windows, {static_cast<int64_t>(indices.size()), 4}, options_.device);
 }
 
 Batch Loader::Impl::finish(Prepared prepared) const {
-  if (resident_) {
-    const Shape sample = split_.data->sample_shape();
-    prepared.batch.inputs = images_from_bytes(resident_->pixels, prepared.windows, resident_->scale, resident_->shift,
-                                              sample[0], sample[1]);
-  }
-  return std::move(prepared.batch);
+  Batch& batch = prepared.batch;
+  const Tensor values = prepared.upload->finish();
+  batch.inputs = inputs_of(values.part(0, row_.of_batch(batch.size()), row_.dtype));
+  batch.labels = values.part(labels_at(row_, batch.indices.size()), {batch.size()}, DType::i32);
+  return std::move(batch);
+}
+
+// The inputs (N, sample shape) from what was copied of each sample, (N, row shape).
+Tensor Loader::Impl::inputs_of(const Tensor& row_values) const {
+  if (inputs_ == InputKind::samples) return row_values;
+  const Shape sample = split_.data->sample_shape();
+  if (inputs_ == InputKind::windows)
+    return images_from_bytes(resident_pixels_, row_values, scale_, shift_, sample[0], sample[1]);
+  const Tensor whole = whole_images_.part(0, {row_values.dim(0), 4}, DType::i32);
+  return images_from_bytes(row_values, whole, scale_, shift_, sample[0], sample[1]);
 }
 
 Loader::Loader(Split split, const LoaderOptions& options) : impl_(std::make_unique<Impl>(std::move(split), options)) {}

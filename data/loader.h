@@ -10,8 +10,9 @@
 
 namespace cofactor {
 
-// Whether the bytes of a data set's images are copied to the device once, and batches are made there. The samples of
-// other data sets, and those for devices that use the host's memory, are made on the host.
+// Whether the bytes of a data set's images are copied to the device once, and batches are made there. Other samples,
+// and those for devices that use the host's memory, are made on the host. A device with memory of its own gets images
+// as bytes wherever the data set has them (Dataset::pixel_scales), and normalises them.
 enum class Resident {
   automatic,  // if the device has memory of its own and the bytes take at most a quarter of what is free
   on,         // on any device

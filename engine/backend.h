@@ -30,6 +30,15 @@ struct MemoryStats {
   size_t peak = 0;             // the largest value of in_use so far
   size_t reserved = 0;         // bytes obtained from the system
   size_t system_requests = 0;  // how often the system was asked for memory
+
+  // Of two pools together; the sum of their peaks is at least the peak of both.
+  MemoryStats& operator+=(const MemoryStats& other) {
+    in_use += other.in_use;
+    peak += other.peak;
+    reserved += other.reserved;
+    system_requests += other.system_requests;
+    return *this;
+  }
 };
 
 class Backend {
@@ -62,6 +71,10 @@ class Backend {
   virtual void broadcast(const Tensor& x, const Tensor& y) = 0;
   // y = x converted to y's dtype, same shape. Float to integer truncates toward zero.
   virtual void cast(const Tensor& x, const Tensor& y) = 0;
+  // Each slot's cast. In one launch on a GPU where all casts are from f32 to bf16, or all back.
+  virtual void cast_many(std::span<const CastSlot> slots) {
+    for (const CastSlot& slot : slots) cast(slot.x, slot.y);
+  }
 
   // ---- layout
   // y[i0, i1, ...] = x with its axes in the order `axes`: y's axis k is x's axis axes[k].
@@ -118,6 +131,14 @@ class Backend {
                       const Tensor& y) = 0;
   // grad is dL/d(conv + b), before any activation.
   virtual void conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) = 0;
+  // Adds to dx instead, in one pass; false, and nothing done, where the device cannot.
+  virtual bool conv2d_vjp_input_add(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) {
+    (void)grad, (void)w, (void)params, (void)dx;
+    return false;
+  }
+  // The dtype in which dw is asked for, for inputs in `dtype`: wide, or bf16 where the device's library writes no f32
+  // from bf16.
+  virtual DType conv2d_dw_dtype(DType dtype) const { return compute_dtype(dtype); }
   // dw as w, wide or in x's dtype; db (O) or undefined.
   virtual void conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
                                   const Tensor& db) = 0;
@@ -162,7 +183,7 @@ class Backend {
   // y_n = draw_class(weights[n], C, unit_float(random_word(key, n))). Any floating dtype that the backend computes in.
   virtual void multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) = 0;
 
-  // ---- optimizers: all parameters in one call, updated in place
+  // ---- optimizers: all parameters in one call, updated in place. A gradient has its parameter's dtype or is bf16.
   virtual void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) = 0;
   virtual void adam_step(std::span<const AdamSlot> slots, const AdamParams& params) = 0;
 };

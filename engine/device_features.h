@@ -1,4 +1,4 @@
-// What a device can do beside running kernels: precisions, memory of its own, recorded steps.
+// What a device can do beside running kernels: precisions, memory of its own, copies beside its work, recorded steps.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,7 @@
 
 #include "engine/captured_step.h"
 #include "engine/device.h"
+#include "engine/upload.h"
 
 namespace cofactor {
 
@@ -28,6 +29,12 @@ class DeviceFeatures {
 
   // The free bytes of a device with its own memory; nothing where it uses the host's.
   virtual std::optional<size_t> free_memory() const { return std::nullopt; }
+  // The bytes of such a device that are in use, by this process and all others.
+  virtual std::optional<size_t> used_memory() const { return std::nullopt; }
+
+  // Memory for `bytes` values that the host fills and the device copies (engine/upload.h). Called by any thread. On a
+  // device that uses the host's memory, the host fills the tensor's own memory. Throws OutOfMemory.
+  virtual std::unique_ptr<Upload> upload(size_t bytes) = 0;
 
   // Records one training step, to be replayed as a whole. Calls `step`, whose kernels are recorded and do not run;
   // returns null, without a call, where the device cannot record. Within `step` nothing may wait for the device or copy

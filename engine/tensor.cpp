@@ -6,13 +6,17 @@
 
 namespace cofactor {
 
-// Device memory, given back to its pool with the last tensor that uses it.
+// Device memory, given back with the last tensor that uses it: to the backend's pool, or to its owner.
 class Storage {
  public:
   Storage(Backend& backend, size_t bytes) : backend_(backend), bytes_(bytes), data_(backend.allocate(bytes)) {}
+  Storage(Backend& backend, std::shared_ptr<void> memory, size_t bytes)
+      : backend_(backend), bytes_(bytes), data_(memory.get()), owner_(std::move(memory)) {}
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
-  ~Storage() { backend_.deallocate(data_, bytes_); }
+  ~Storage() {
+    if (!owner_) backend_.deallocate(data_, bytes_);
+  }
 
   Backend& backend() const { return backend_; }
   void* data() const { return data_; }
@@ -21,12 +25,14 @@ class Storage {
   Backend& backend_;
   size_t bytes_;
   void* data_;
+  std::shared_ptr<void> owner_;
 };
 
 struct TensorImpl {
   std::shared_ptr<Storage> storage;
   Shape shape;
   DType dtype = DType::f32;
+  size_t offset = 0;  // of the first element in the storage, in bytes
   // Autograd: the node of the op that made this tensor or of the leaf, and the leaf's gradient.
   std::shared_ptr<Node> node;
   Tensor grad;
@@ -40,7 +46,12 @@ TensorImpl& Tensor::impl() const {
 Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
   const size_t bytes = static_cast<size_t>(shape.numel()) * size_of(dtype);
   auto storage = std::make_shared<Storage>(backend_of(device), bytes);
-  return Tensor(std::make_shared<TensorImpl>(TensorImpl{std::move(storage), shape, dtype, nullptr, {}}));
+  return Tensor(std::make_shared<TensorImpl>(TensorImpl{std::move(storage), shape, dtype, 0, nullptr, {}}));
+}
+
+Tensor Tensor::in_memory(std::shared_ptr<void> memory, int64_t bytes, Device device) {
+  auto storage = std::make_shared<Storage>(backend_of(device), std::move(memory), static_cast<size_t>(bytes));
+  return Tensor(std::make_shared<TensorImpl>(TensorImpl{std::move(storage), {bytes}, DType::u8, 0, nullptr, {}}));
 }
 
 Tensor Tensor::full(const Shape& shape, double value, DType dtype, Device device) {
@@ -93,7 +104,7 @@ Device Tensor::device() const {
   return backend().device();
 }
 void* Tensor::raw_data() const {
-  return impl().storage->data();
+  return static_cast<std::byte*>(impl().storage->data()) + impl().offset;
 }
 
 void* Tensor::checked_data(DType expected) const {
@@ -156,7 +167,22 @@ Tensor Tensor::detach() const {
 Tensor Tensor::view(const Shape& new_shape) const {
   check(new_shape.numel() == numel(), "view: shape {} has {} elements, {} has {}", shape(), numel(), new_shape,
         new_shape.numel());
-  return Tensor(std::make_shared<TensorImpl>(TensorImpl{impl().storage, new_shape, impl().dtype, nullptr, {}}));
+  return Tensor(
+      std::make_shared<TensorImpl>(TensorImpl{impl().storage, new_shape, impl().dtype, impl().offset, nullptr, {}}));
+}
+
+Tensor Tensor::part(size_t first, const Shape& part_shape, DType part_dtype) const {
+  const size_t bytes = static_cast<size_t>(part_shape.numel()) * size_of(part_dtype);
+  check(first % kAlignment == 0, "part: it begins at byte {}, expected a multiple of {}", first, kAlignment);
+  check(first <= nbytes() && bytes <= nbytes() - first,
+        "part: {} bytes from byte {} on, of a tensor of shape {} in {} with {} bytes", bytes, first, shape(), dtype(),
+        nbytes());
+  return Tensor(std::make_shared<TensorImpl>(
+      TensorImpl{impl().storage, part_shape, part_dtype, impl().offset + first, nullptr, {}}));
+}
+
+bool Tensor::owns_storage() const {
+  return defined() && impl_.use_count() == 1 && impl_->storage.use_count() == 1;
 }
 
 bool Tensor::requires_grad() const {

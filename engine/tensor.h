@@ -20,6 +20,8 @@ struct TensorImpl;
 // tracking is optional metadata (engine/autograd.h).
 class Tensor {
  public:
+  static constexpr size_t kAlignment = 64;  // bytes: of every tensor's memory, at least
+
   // An undefined tensor: no storage. Stands for "none" in optional arguments and gradients.
   Tensor() = default;
 
@@ -44,6 +46,10 @@ class Tensor {
   // (engine/random.h), the same on every device: Tensor::randn({64, 2}, {.seed = 1}, DType::f32, device).
   static Tensor rand(const Shape& shape, const RandomKey& key, DType dtype, Device device);
   static Tensor randn(const Shape& shape, const RandomKey& key, DType dtype, Device device);
+
+  // Bytes (u8) that lie on the device already, in memory that is given back when `memory` goes, with the last tensor
+  // that uses it.
+  static Tensor in_memory(std::shared_ptr<void> memory, int64_t bytes, Device device);
 
   bool defined() const { return impl_ != nullptr; }
   const Shape& shape() const;
@@ -78,6 +84,9 @@ class Tensor {
   Tensor detach() const;
   // The same storage with another shape of as many elements, without gradient tracking.
   Tensor view(const Shape& shape) const;
+  // A part of the same storage, as values of any dtype, without gradient tracking: from byte `first` of this tensor on,
+  // a multiple of kAlignment. Throws Error where it reaches beyond this tensor's end.
+  Tensor part(size_t first, const Shape& shape, DType dtype) const;
 
   // Whether backward reaches this tensor.
   bool requires_grad() const;
@@ -85,13 +94,16 @@ class Tensor {
   bool is_leaf() const;
   // Makes this tensor a leaf that collects a gradient (floating dtypes only), or stops it from being one.
   Tensor& set_requires_grad(bool value);
-  // The gradient that backward left in this leaf; undefined before. Same shape and dtype as the tensor.
+  // The gradient that backward left in this leaf; undefined before. Same shape and dtype as the tensor, but bf16 for an
+  // f32 weight whose device computes such gradients in bf16 alone (Backend::conv2d_dw_dtype).
   const Tensor& grad() const;
   void set_grad(Tensor grad) const;
   // The tape's node of this tensor: the op that made it, or the leaf; null where no gradient is tracked.
   const std::shared_ptr<Node>& node() const;
   void set_node(std::shared_ptr<Node> node) const;
 
+  // Whether no other tensor, view or handle uses this one's storage.
+  bool owns_storage() const;
   bool is_same(const Tensor& other) const { return impl_ == other.impl_; }
 
  private:

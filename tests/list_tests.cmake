@@ -1,7 +1,8 @@
 cmake_minimum_required(VERSION 3.25)
-# Writes OUTPUT, which gives ctest one test per TEST_CASE of a test executable, labelled with its TEST_SUITE.
+# Writes OUTPUT, which gives ctest one test per TEST_CASE of a test executable, labelled with its TEST_SUITE. A test that
+# prints a line that begins with "skipped: no GPU" is reported as skipped.
 # Run as: cmake -DEXECUTABLE=... -DPREFIX=... -DFOLDER=... -DOUTPUT=... -P list_tests.cmake
-execute_process(COMMAND "${EXECUTABLE}" --list-test-cases --reporters=xml OUTPUT_VARIABLE xml RESULT_VARIABLE failed)
+execute_process(COMMAND "${EXECUTABLE}" --list-test-cases --no-skip --reporters=xml OUTPUT_VARIABLE xml RESULT_VARIABLE failed)
 if(failed)
   message(FATAL_ERROR "${EXECUTABLE} --list-test-cases failed (${failed}):\n${xml}")
 endif()
@@ -27,6 +28,7 @@ foreach(case ${cases})
   string(REPLACE "&gt" ">" name "${name}")
   string(REPLACE "&amp" "&" name "${name}")
   string(APPEND script "add_test([==[${PREFIX}: ${name}]==] [==[${EXECUTABLE}]==] [==[--test-case=${name}]==])\n"
-    "set_tests_properties([==[${PREFIX}: ${name}]==] PROPERTIES WORKING_DIRECTORY [==[${FOLDER}]==] LABELS [==[${suite}]==])\n")
+    "set_tests_properties([==[${PREFIX}: ${name}]==] PROPERTIES WORKING_DIRECTORY [==[${FOLDER}]==] LABELS [==[${suite}]==]"
+    " SKIP_REGULAR_EXPRESSION [==[(^|\n)skipped: no GPU]==])\n")
 endforeach()
 file(WRITE "${OUTPUT}" "${script}")

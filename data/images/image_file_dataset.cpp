@@ -19,14 +19,30 @@ ImageFileDataset::ImageFileDataset(std::shared_ptr<const ImageList> list, const 
   stamps_ = std::make_shared<std::vector<uint64_t>>(list_->names.size());
 }
 
-void ImageFileDataset::read(int64_t index, const RandomKey& augmentation, void* out) const {
+RgbImage ImageFileDataset::decode(int64_t index) const {
   check(index >= 0 && index < size(), "images: sample {} of a data set of {}", index, size());
   const std::filesystem::path path = list_->path(index);
   const uint64_t scanned = (*stamps_)[static_cast<size_t>(index)];
   const auto stamp = scanned == 0 ? std::nullopt : stamp_of(path);
   check(!stamp || stamp->contents == scanned,
         "image: '{}' was changed during the run; start the run again to train on the current images", path.string());
-  transform_image(transform_, read_image(path), augmentation, static_cast<float*>(out));
+  return read_image(path);
+}
+
+void ImageFileDataset::read(int64_t index, const RandomKey& augmentation, void* out) const {
+  transform_image(transform_, decode(index), augmentation, static_cast<float*>(out));
+}
+
+std::vector<PixelScale> ImageFileDataset::pixel_scales() const {
+  std::vector<PixelScale> scales;
+  if (!keeps_bytes(transform_)) return scales;
+  for (size_t c = 0; c < kRgb; ++c)
+    scales.push_back(pixel_scale("transform", c, transform_.mean[c], transform_.std[c]));
+  return scales;
+}
+
+void ImageFileDataset::read_bytes(int64_t index, const RandomKey& augmentation, uint8_t* out) const {
+  transform_image(transform_, decode(index), augmentation, out);
 }
 
 SampleContents ImageFileDataset::contents(const std::vector<int64_t>& indices, int threads) const {

@@ -24,6 +24,8 @@ class ImageFileDataset : public Dataset {
   // Throws Error, with the file, if it cannot be read or decoded (decode.h), and if it was written to after contents()
   // scanned it: otherwise one part of a run would learn from the old image and the other from the new one.
   void read(int64_t index, const RandomKey& augmentation, void* out) const override;
+  std::vector<PixelScale> pixel_scales() const override;
+  void read_bytes(int64_t index, const RandomKey& augmentation, uint8_t* out) const override;
   // Scans the files (scan.h). Must not be called while another thread reads.
   SampleContents contents(const std::vector<int64_t>& indices, int threads) const override;
   std::string sample_name(int64_t index) const override { return list_->names.at(static_cast<size_t>(index)); }
@@ -34,6 +36,8 @@ class ImageFileDataset : public Dataset {
   const ImageList& list() const { return *list_; }
 
  private:
+  RgbImage decode(int64_t index) const;
+
   std::shared_ptr<const ImageList> list_;
   ImageTransform transform_;
   Shape shape_;

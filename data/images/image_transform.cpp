@@ -105,7 +105,14 @@ Shape transformed_shape(const ImageTransform& t) {
   return {t.resize_h + 2 * int64_t{t.pad}, t.resize_w + 2 * int64_t{t.pad}, kRgb};
 }
 
-void transform_image(const ImageTransform& t, const RgbImage& image, const RandomKey& draws, float* out) {
+bool keeps_bytes(const ImageTransform& t) {
+  return t.max_rotation == 0 && t.brightness == 0 && t.saturation == 0;
+}
+
+namespace {
+
+// The image as it is shown: resized, padded, cropped and flipped.
+RgbImage shown_image(const ImageTransform& t, const RgbImage& image, const RandomKey& draws) {
   transformed_shape(t);  // throws if the transform is invalid
   check(image.height > 0 && image.width > 0, "transform: an image of {} x {} pixels, expected at least 1 x 1",
         image.height, image.width);
@@ -113,10 +120,23 @@ void transform_image(const ImageTransform& t, const RgbImage& image, const Rando
                                                     : std::pair<int64_t, int64_t>{t.resize_h, t.resize_w};
   RgbImage shown = resized_window(image, height, width, window_of(t, height, width, draws));
   if (t.flip && random_below(draws, kFlipDraw, 2) == 1) shown = flip_horizontally(shown);
-  if (t.max_rotation > 0 || t.brightness > 0 || t.saturation > 0)
-    normalize_pixels(t, jitter(t, to_floats(shown), draws).pixels, out);
-  else
+  return shown;
+}
+
+}  // namespace
+
+void transform_image(const ImageTransform& t, const RgbImage& image, const RandomKey& draws, float* out) {
+  const RgbImage shown = shown_image(t, image, draws);
+  if (keeps_bytes(t))
     normalize_pixels(t, shown.pixels, out);
+  else
+    normalize_pixels(t, jitter(t, to_floats(shown), draws).pixels, out);
+}
+
+void transform_image(const ImageTransform& t, const RgbImage& image, const RandomKey& draws, uint8_t* out) {
+  check(keeps_bytes(t), "transform: a rotation by up to {} degrees, brightness {} and saturation {} leave no bytes",
+        t.max_rotation, t.brightness, t.saturation);
+  std::ranges::copy(shown_image(t, image, draws).pixels, out);
 }
 
 }  // namespace cofactor

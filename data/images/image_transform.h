@@ -36,11 +36,16 @@ struct ImageTransform {
 // it, a negative number, a crop that does not fit, a rotation above 180 degrees, or a std that is not positive.
 Shape transformed_shape(const ImageTransform& transform);
 
+// Whether a transformed image is one of bytes until it is normalised: nothing is rotated, brightened or saturated.
+bool keeps_bytes(const ImageTransform& transform);
+
 // Writes the transformed image (H, W, 3) of transformed_shape(transform) to `out`. The row of a random crop is drawn at
 // position 0 of the stream, its column at 1, the flip at 2 (as by ImageArray), the angle at 3, brightness at 4 and
 // saturation at 5, so that an option does not change the draws of the others. Brightness and saturation keep this
 // order, while torchvision's ColorJitter shuffles them. Throws Error as transformed_shape does, and if the image is
 // empty.
 void transform_image(const ImageTransform& transform, const RgbImage& image, const RandomKey& draws, float* out);
+// The same image's bytes before they are normalised. Throws Error unless keeps_bytes(transform).
+void transform_image(const ImageTransform& transform, const RgbImage& image, const RandomKey& draws, uint8_t* out);
 
 }  // namespace cofactor

@@ -2,6 +2,7 @@
 
 #include <set>
 #include <utility>
+
 namespace cofactor {
 
 CapturePools::CapturePools(std::unique_ptr<MemorySource> source,
@@ -9,15 +10,13 @@ CapturePools::CapturePools(std::unique_ptr<MemorySource> source,
     : common_(std::move(source)), arena_source_(std::move(arena_source)) {}
 
 void* CapturePools::allocate(size_t bytes) {
-  {
+  if (gate_.recording_here()) {
     const std::scoped_lock lock(mutex_);
-    if (recording_ && recorder_ == std::this_thread::get_id()) {
-      void* data = recording_->allocate(bytes);
-      arena_blocks_.emplace(data, recording_);
-      return data;
-    }
+    void* data = recording_->allocate(bytes);
+    arena_blocks_.emplace(data, recording_);
+    return data;
   }
-  const std::scoped_lock gate(gate_);
+  const auto lock = gate_.enter();
   return common_.allocate(bytes);
 }
 
@@ -39,28 +38,26 @@ MemoryStats CapturePools::stats() const {
   std::set<const MemoryPool*> arenas;
   if (recording_) arenas.insert(recording_.get());
   for (const auto& [data, arena] : arena_blocks_) arenas.insert(arena.get());
-  for (const MemoryPool* arena : arenas) {
-    const MemoryStats stats = arena->stats();
-    total.in_use += stats.in_use;
-    total.peak += stats.peak;
-    total.reserved += stats.reserved;
-    total.system_requests += stats.system_requests;
-  }
+  for (const MemoryPool* arena : arenas) total += arena->stats();
   return total;
 }
 
-CapturePools::Arena CapturePools::begin() {
-  gate_.lock();
-  const std::scoped_lock lock(mutex_);
-  recording_ = std::make_shared<MemoryPool>(arena_source_());
-  recorder_ = std::this_thread::get_id();
-  return recording_;
+void CapturePools::release_free() {
+  const auto lock = gate_.enter();
+  common_.release_free();
 }
 
-void CapturePools::end() {
-  const std::scoped_lock lock(mutex_);
-  recording_.reset();
-  gate_.unlock();
+CapturePools::Recording::Recording(CapturePools& pools) : pools_(pools), gate_(pools.gate_) {
+  pools.common_.release_free();
+  auto arena = std::make_shared<MemoryPool>(pools.arena_source_(), MemoryPool::FreeBlocks::kept);
+  const std::scoped_lock lock(pools.mutex_);
+  pools.recording_ = std::move(arena);
+}
+
+CapturePools::Recording::~Recording() {
+  Arena arena;  // may go here, after the lock
+  const std::scoped_lock lock(pools_.mutex_);
+  arena.swap(pools_.recording_);
 }
 
 }  // namespace cofactor

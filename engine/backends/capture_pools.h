@@ -5,10 +5,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <unordered_map>
 
 #include "engine/backends/memory_pool.h"
+#include "engine/backends/recording_gate.h"
 
 namespace cofactor {
 
@@ -19,25 +19,38 @@ class CapturePools {
   // `arena_source` makes the source of each arena.
   CapturePools(std::unique_ptr<MemorySource> source, std::function<std::unique_ptr<MemorySource>()> arena_source);
 
-  // Within a recording, the recording thread's blocks come from the arena. Other threads wait until it ends: a request
-  // of theirs to the source would be recorded with it.
+  // Within a recording, the recording thread's blocks come from the arena, and OutOfMemory says what it lacked. Other
+  // threads wait until the recording ends: a request of theirs to the source would be recorded with it.
   void* allocate(size_t bytes);
   void deallocate(void* data, size_t bytes) noexcept;
   // Of the common pool and of all arenas in use.
   MemoryStats stats() const;
+  // Gives the common pool's free blocks back to the system.
+  void release_free();
+  RecordingGate& gate() { return gate_; }
 
-  // Starts a recording on this thread. The recorded step keeps the arena; so does a block that outlives the
-  // recording (a gradient, say).
-  Arena begin();
-  void end();
+  // While it lives, the thread that made it records. Before it begins, the common pool's free blocks go back to the
+  // system: the step that is recorded needs about as much.
+  class Recording {
+   public:
+    explicit Recording(CapturePools& pools);
+    Recording(const Recording&) = delete;
+    Recording& operator=(const Recording&) = delete;
+    ~Recording();
+    // The recorded step keeps it; so does a block that outlives the recording (a gradient, say).
+    const Arena& arena() const { return pools_.recording_; }
+
+   private:
+    CapturePools& pools_;
+    RecordingGate::Recording gate_;
+  };
 
  private:
   MemoryPool common_;
   std::function<std::unique_ptr<MemorySource>()> arena_source_;
-  std::mutex gate_;  // held while a recording goes on
-  mutable std::mutex mutex_;
+  RecordingGate gate_;
+  mutable std::mutex mutex_;                       // guards the members below
   Arena recording_;                                // null: none is going on
-  std::thread::id recorder_;                       // the thread that records
   std::unordered_map<void*, Arena> arena_blocks_;  // in use
 };
 

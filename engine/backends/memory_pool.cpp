@@ -53,7 +53,8 @@ std::unique_ptr<MemorySource> host_memory() {
   return std::make_unique<HostMemory>();
 }
 
-MemoryPool::MemoryPool(std::unique_ptr<MemorySource> source) : source_(std::move(source)) {}
+MemoryPool::MemoryPool(std::unique_ptr<MemorySource> source, FreeBlocks free_blocks)
+    : source_(std::move(source)), free_blocks_(free_blocks) {}
 
 MemoryPool::~MemoryPool() {
   release_free_blocks();
@@ -70,6 +71,12 @@ void MemoryPool::release_free_blocks() noexcept {
     for (void* block : blocks) release(block, size);
     blocks.clear();
   }
+}
+
+void MemoryPool::release_free() noexcept {
+  const std::scoped_lock lock(mutex_);
+  release_free_blocks();
+  source_->trim();
 }
 
 void MemoryPool::make_room(size_t size) noexcept {
@@ -92,11 +99,15 @@ void* MemoryPool::allocate(size_t bytes) {
     blocks.pop_back();
   } else {
     ++stats_.system_requests;
-    make_room(size);
+    if (free_blocks_ == FreeBlocks::given_back) make_room(size);
     data = source_->obtain(size);
-    if (!data) {  // free blocks of other sizes may hold the memory
+    if (!data && free_blocks_ == FreeBlocks::given_back) {  // free blocks of other sizes may hold the memory
       release_free_blocks();
       data = source_->obtain(size);
+      if (!data) {  // or the source itself, in pieces
+        source_->trim();
+        data = source_->obtain(size);
+      }
     }
     if (!data) {
       throw OutOfMemory(
@@ -123,7 +134,7 @@ void MemoryPool::deallocate(void* data, size_t bytes) noexcept {
     free_[size].push_back(data);
     if (source_->on_host()) ASAN_POISON_MEMORY_REGION(data, size);
   } catch (const std::bad_alloc&) {  // no memory to list the block
-    release(data, size);
+    if (free_blocks_ == FreeBlocks::given_back) release(data, size);
   }
 }
 

@@ -27,6 +27,8 @@ class MemorySource {
   // Free blocks of at least this size may be returned to the source when a block of another size is requested: the cost
   // is small relative to the work on such a block. Without a size, free blocks are kept.
   virtual std::optional<size_t> gives_back_from() const { return std::nullopt; }
+  // Called after released blocks: returns the memory that the source itself keeps of them to the system.
+  virtual void trim() noexcept {}
   // Whether the host may touch a block, as AddressSanitizer's poisoning of free blocks does.
   virtual bool on_host() const { return true; }
 };
@@ -40,7 +42,12 @@ std::unique_ptr<MemorySource> host_memory();
 // pool then never holds more than the peak of what was in use. Thread-safe.
 class MemoryPool {
  public:
-  explicit MemoryPool(std::unique_ptr<MemorySource> source = host_memory());
+  // Free blocks when the source has no block of the size that is asked for: they are given back to it, and the source
+  // is asked again; or they are kept, since their addresses may still be used (by a recorded step, say).
+  enum class FreeBlocks { given_back, kept };
+
+  explicit MemoryPool(std::unique_ptr<MemorySource> source = host_memory(),
+                      FreeBlocks free_blocks = FreeBlocks::given_back);
   MemoryPool(const MemoryPool&) = delete;
   MemoryPool& operator=(const MemoryPool&) = delete;
   ~MemoryPool();
@@ -50,6 +57,8 @@ class MemoryPool {
   // `bytes` as in the request.
   void deallocate(void* data, size_t bytes) noexcept;
   MemoryStats stats() const;
+  // Gives every free block back to the source, and the source's own to the system.
+  void release_free() noexcept;
 
  private:
   // Gives every free block back to the source. The caller holds the mutex.
@@ -60,6 +69,7 @@ class MemoryPool {
   void make_room(size_t size) noexcept;
 
   const std::unique_ptr<MemorySource> source_;
+  const FreeBlocks free_blocks_;
   mutable std::mutex mutex_;
   std::map<size_t, std::vector<void*>> free_;  // by size class
   MemoryStats stats_;

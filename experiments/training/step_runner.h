@@ -1,5 +1,6 @@
 // One training step: forward, loss, backward, update. Where the device can, the step is recorded once and then replayed
-// as a whole (a CUDA graph), which saves the host's work per kernel launch and gives the same weights.
+// as a whole (a CUDA graph), which saves the host's work per kernel launch and gives the same weights. What is recorded
+// is the step on a full batch: the largest shape of inputs so far, at its fourth step. Other batches run directly.
 #pragma once
 
 #include <memory>
@@ -31,6 +32,7 @@ class StepRunner {
 
  private:
   Tensor run_once(const Batch& batch);
+  bool should_record(const Batch& batch);
   void record(const Batch& batch);
   bool fits_recording(const Batch& batch) const;
 
@@ -39,7 +41,8 @@ class StepRunner {
   Optimizer& optimizer_;
   bool record_;
   std::string refusal_;
-  int64_t steps_ = 0;
+  Shape largest_;              // of inputs so far; rank 0 before the first
+  int64_t largest_steps_ = 0;  // on batches of that shape
   Tensor logits_;
   // The recorded step, the batch that it reads and the loss that it writes.
   std::unique_ptr<CapturedStep> recorded_;

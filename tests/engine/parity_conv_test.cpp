@@ -183,6 +183,8 @@ std::vector<PoolCase> pool_cases() {
       {1, 6, 6, 5, windows(2, 1, 3, 4, 0, 0)},      // gaps between windows
       {3, 1, 23, 7, windows(1, 20, 1, 1, 0, 0)},    // text
       {1, 17, 17, 2, windows(17, 16, 1, 1, 0, 0)},  // more cells than a byte counts
+      {2, 9, 7, 12, windows(3, 3, 2, 2, 1, 1)},
+      {2, 6, 6, 4, windows(3, 2, 2, 1, 0, 1)},
       {3, 7, 7, 16, adaptive, 3, 3},
       {1, 11, 13, 17, adaptive, 4, 1},
       {1, 5, 5, 32, adaptive, 5, 5},

@@ -1,18 +1,18 @@
 // What the cuda backend's kernels share. Only this folder includes it.
 #pragma once
 
-#include <atomic>
 #include <map>
-#include <mutex>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "engine/backends/capture_pools.h"
 #include "engine/backends/cuda/backend.h"
 #include "engine/backends/cuda/cudnn_graph.h"
+#include "engine/backends/cuda/gpu.h"
 #include "engine/backends/cuda/handles.h"
 #include "engine/backends/cuda/memory.h"
+#include "engine/backends/cuda/staging.h"
+#include "engine/backends/cuda/uploads.h"
 #include "engine/captured_step.h"
 
 namespace cofactor {
@@ -24,6 +24,9 @@ struct MatmulPlan {
 };
 
 struct CudaBackend::Context {
+  // The GPU is current.
+  explicit Context(cuda::Gpu which) : gpu(which) {}
+
   // Runs a convolution with cuDNN. False for f64 and empty tensors, and, with a warning, where no engine is left.
   // Throws Error where a plan fails that has run before, within a recording, and where the GPU is lost.
   bool convolve(const cudnn::ConvProblem& problem, const Tensor& x, const Tensor& w, const Tensor& y);
@@ -32,21 +35,14 @@ struct CudaBackend::Context {
                 const Tensor& y);
   // LU with partial pivoting by cuSOLVER, in place, of a (n, n) f64; pivots (n) i64, as bytes; info (1) i32.
   void factorize(const Tensor& a, const Tensor& pivots, const Tensor& info);
+  // After a call of cuSOLVER that was given this much of the host's memory.
+  void wait_for_host_workspace(size_t bytes);
 
-  cuda::Stream stream = cuda::make_stream();        // kernels
-  cuda::Stream copies = cuda::make_stream();        // copies of batches from the host
-  cuda::Event kernels_queued = cuda::make_event();  // a copy waits for the kernels before it
-  CapturePools device{cuda::device_memory(stream.get()), cuda::arena_memory};
-  MemoryPool pinned{cuda::pinned_memory()};
-  std::mutex copying;                       // guards `kernels_queued` and `in_flight`; held while a step is recorded
-  std::atomic<std::thread::id> recorder{};  // the thread that records a step
-  // Staging blocks whose copies may still run, oldest first.
-  struct InFlight {
-    cuda::Event done;
-    void* data;
-    size_t bytes;
-  };
-  std::vector<InFlight> in_flight;
+  const cuda::Gpu gpu;
+  cuda::Stream stream = cuda::make_stream();  // kernels, and all copies but those of uploads
+  CapturePools device{cuda::device_memory(gpu, stream.get()), [gpu = gpu] { return cuda::arena_memory(gpu); }};
+  cuda::Staging staging{gpu};
+  cuda::Uploads uploads{gpu, stream.get(), device.gate(), [this] { device.release_free(); }};
 
   cuda::CudnnHandle cudnn = cuda::make_cudnn(stream.get());
   cuda::CublasLtHandle cublas = cuda::make_cublas();
@@ -60,9 +56,17 @@ struct CudaBackend::Context {
   const StepValues* step_values = nullptr;
 };
 
-// A u8 tensor of scratch memory.
+inline CudaBackend::Context& CudaBackend::OnGpu::operator*() const {
+  context_->gpu.make_current();
+  return *context_;
+}
+inline CudaBackend::Context* CudaBackend::OnGpu::operator->() const {
+  return &**this;
+}
+
+// A u8 tensor of scratch memory on the current GPU, which is the backend's after a use of its context.
 inline Tensor scratch_memory(size_t bytes) {
-  return Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, Device::cuda);
+  return Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, cuda::current_gpu());
 }
 
 }  // namespace cofactor

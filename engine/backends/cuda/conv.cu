@@ -19,11 +19,23 @@ void CudaBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, cons
   cuda::bias_activation(launch, b, params.activation, y);
 }
 
-void CudaBackend::conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) {
+void CudaBackend::input_gradient(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx,
+                                 bool accumulate) {
   const cudnn::ConvProblem problem{ConvKind::input_gradient, dx.shape(), w.shape(), grad.shape(), params, dx.dtype(),
-                                   context_->allow_tf32};
+                                   context_->allow_tf32,     accumulate};
   if (context_->convolve(problem, dx, w, grad)) return;
-  cuda::direct_conv2d_input(DeviceLaunch(context_->stream.get(), "conv2d", dx.shape()), grad, w, params, dx);
+  cuda::direct_conv2d_input(DeviceLaunch(context_->stream.get(), "conv2d", dx.shape()), grad, w, params, dx,
+                            accumulate);
+}
+
+void CudaBackend::conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) {
+  input_gradient(grad, w, params, dx, false);
+}
+
+bool CudaBackend::conv2d_vjp_input_add(const Tensor& grad, const Tensor& w, const Conv2dParams& params,
+                                       const Tensor& dx) {
+  input_gradient(grad, w, params, dx, true);
+  return true;
 }
 
 void CudaBackend::conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,

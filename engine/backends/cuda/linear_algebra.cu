@@ -7,10 +7,12 @@
 #include "engine/backends/cuda/kernels/conv.h"
 #include "engine/backends/cuda/kernels/linear_algebra.h"
 #include "engine/backends/cuda/kernels/lu.h"
+#include "engine/backends/cuda/unrecordable.h"
 
 namespace cofactor {
 
 using cuda::check_cublas;
+using cuda::check_cuda;
 using cuda::check_cusolver;
 using cuda::DeviceLaunch;
 
@@ -21,6 +23,14 @@ constexpr size_t kMatmulWorkspace = size_t{32} << 20;  // as recommended by cuBL
 using MatmulDesc = cuda::Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
 using LayoutDesc = cuda::Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
 using PreferenceDesc = cuda::Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
+using SolverParams = cuda::Owned<cusolverDnParams_t, cusolverDnDestroyParams>;
+
+// The defaults of cuSOLVER's 64-bit calls.
+SolverParams solver_defaults() {
+  cusolverDnParams_t params = nullptr;
+  check_cusolver(cusolverDnCreateParams(&params), "cusolverDnCreateParams");
+  return SolverParams(params);
+}
 
 struct MatmulTypes {
   cudaDataType_t data, result, scale;
@@ -62,7 +72,9 @@ MatmulDesc describe(const MatmulTypes& types, bool transpose_a, bool transpose_b
   return desc;
 }
 
-// The heuristics' first choice among algorithms that do not add partial sums in place.
+// The heuristics' first choice among algorithms that add partial sums of a product in the compute type, f32 or f64, in
+// a step of its own. The other schemes, in place and in the workspace, keep them in the result's type, and bf16 would
+// round each of them.
 MatmulPlan choose(cublasLtHandle_t handle, const MatmulDesc& desc, const LayoutDesc& b, const LayoutDesc& a,
                   const LayoutDesc& y, const Shape& shape) {
   cublasLtMatmulPreference_t raw = nullptr;
@@ -73,8 +85,7 @@ MatmulPlan choose(cublasLtHandle_t handle, const MatmulDesc& desc, const LayoutD
                  "cublasLtMatmulPreferenceSetAttribute");
   };
   set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kMatmulWorkspace);
-  set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
-      static_cast<uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE));
+  set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, static_cast<uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
   cublasLtMatmulHeuristicResult_t result{};
   int found = 0;
   check_cublas(
@@ -135,16 +146,23 @@ void CudaBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, boo
 
 void CudaBackend::Context::factorize(const Tensor& a, const Tensor& pivots, const Tensor& info) {
   const int64_t n = a.dim(0);
+  const SolverParams params = solver_defaults();
   size_t device_bytes = 0, host_bytes = 0;
-  check_cusolver(cusolverDnXgetrf_bufferSize(cusolver.get(), nullptr, n, n, CUDA_R_64F, a.raw_data(), n, CUDA_R_64F,
-                                             &device_bytes, &host_bytes),
+  check_cusolver(cusolverDnXgetrf_bufferSize(cusolver.get(), params.get(), n, n, CUDA_R_64F, a.raw_data(), n,
+                                             CUDA_R_64F, &device_bytes, &host_bytes),
                  "cusolverDnXgetrf_bufferSize", "log_abs_det", a.shape());
   const Tensor workspace = scratch_memory(device_bytes);
   std::vector<std::byte> host(host_bytes);
-  check_cusolver(cusolverDnXgetrf(cusolver.get(), nullptr, n, n, CUDA_R_64F, a.raw_data(), n,
+  check_cusolver(cusolverDnXgetrf(cusolver.get(), params.get(), n, n, CUDA_R_64F, a.raw_data(), n,
                                   static_cast<int64_t*>(pivots.raw_data()), CUDA_R_64F, workspace.raw_data(),
                                   device_bytes, host.data(), host_bytes, info.data<int32_t>()),
                  "cusolverDnXgetrf", "log_abs_det", a.shape());
+  wait_for_host_workspace(host_bytes);
+}
+
+// cuSOLVER does not say that a call is done with its workspace on the host when it returns.
+void CudaBackend::Context::wait_for_host_workspace(size_t bytes) {
+  if (bytes > 0) check_cuda(cudaStreamSynchronize(stream.get()), "cudaStreamSynchronize");
 }
 
 // Up to 64 classes without cuSOLVER. Above: to cuSOLVER, which is column-major, u is its transpose, with the same
@@ -154,13 +172,14 @@ void CudaBackend::lu_log_abs_det(const Tensor& u, const Tensor& sign, const Tens
   const int64_t n = u.dim(0);
   const DeviceLaunch launch(context_->stream.get(), "log_abs_det", u.shape());
   if (n <= cuda::kMaxLuClasses) {
-    launch.groups_with_memory(1, cuda::LuLogAbsDet{u.data<double>(), static_cast<int>(n), sign.data<double>(),
-                                                   log_abs.data<double>(), inverse_transposed.data<double>()});
+    launch.groups(1, cuda::LuLogAbsDet{u.data<double>(), static_cast<int>(n), sign.data<double>(),
+                                       log_abs.data<double>(), inverse_transposed.data<double>()});
     return;
   }
+  cuda::refuse_large_lu(context_->device.gate(), u.shape());
   const Tensor factors = u.clone();
   const Tensor pivots = scratch_memory(static_cast<size_t>(n) * sizeof(int64_t));
-  const Tensor info = Tensor::empty({2}, DType::i32, Device::cuda);
+  const Tensor info = Tensor::empty({2}, DType::i32, u.device());
   context_->factorize(factors, pivots, info);
   const auto* pivot = static_cast<const int64_t*>(pivots.raw_data());
   int32_t* infos = info.data<int32_t>();
@@ -168,21 +187,25 @@ void CudaBackend::lu_log_abs_det(const Tensor& u, const Tensor& sign, const Tens
                                           log_abs.data<double>()});
   launch.each(n * n, cuda::IdentityUnlessSingular{infos, n, inverse_transposed.data<double>()});
   // The factors are those of u^T. Solving (u^T)^T X = I gives X = u^-1 column by column, which is u^-T row by row.
-  check_cusolver(cusolverDnXgetrs(context_->cusolver.get(), nullptr, CUBLAS_OP_T, n, n, CUDA_R_64F, factors.raw_data(),
-                                  n, pivot, CUDA_R_64F, inverse_transposed.raw_data(), n, infos + 1),
-                 "cusolverDnXgetrs", "log_abs_det", u.shape());
+  const SolverParams params = solver_defaults();
+  check_cusolver(
+      cusolverDnXgetrs(context_->cusolver.get(), params.get(), CUBLAS_OP_T, n, n, CUDA_R_64F, factors.raw_data(), n,
+                       pivot, CUDA_R_64F, inverse_transposed.raw_data(), n, infos + 1),
+      "cusolverDnXgetrs", "log_abs_det", u.shape());
 }
 
 // Row-major u is column-major u^T = W' S V'^T, so that u = V' S W'^T: gesvd's right factor is u's left one.
 void CudaBackend::svd_cofactor(const Tensor& u, const Tensor& det, const Tensor& cofactors) {
+  cuda::refuse_svd(context_->device.gate(), u.shape());
   const int64_t n = u.dim(0);
   const DeviceLaunch launch(context_->stream.get(), "log_abs_det", u.shape());
-  const auto matrix = [&] { return Tensor::empty({n, n}, DType::f64, Device::cuda); };
-  const auto number = [] { return Tensor::empty({}, DType::f64, Device::cuda); };
-  const Tensor a = u.clone(), w = matrix(), vt = matrix(), s = Tensor::empty({n}, DType::f64, Device::cuda);
-  const Tensor info = Tensor::empty({3}, DType::i32, Device::cuda);
+  const auto matrix = [&] { return Tensor::empty({n, n}, DType::f64, u.device()); };
+  const auto number = [&] { return Tensor::empty({}, DType::f64, u.device()); };
+  const Tensor a = u.clone(), w = matrix(), vt = matrix(), s = Tensor::empty({n}, DType::f64, u.device());
+  const Tensor info = Tensor::empty({3}, DType::i32, u.device());
+  const SolverParams params = solver_defaults();
   size_t device_bytes = 0, host_bytes = 0;
-  check_cusolver(cusolverDnXgesvd_bufferSize(context_->cusolver.get(), nullptr, 'A', 'A', n, n, CUDA_R_64F,
+  check_cusolver(cusolverDnXgesvd_bufferSize(context_->cusolver.get(), params.get(), 'A', 'A', n, n, CUDA_R_64F,
                                              a.raw_data(), n, CUDA_R_64F, s.raw_data(), CUDA_R_64F, vt.raw_data(), n,
                                              CUDA_R_64F, w.raw_data(), n, CUDA_R_64F, &device_bytes, &host_bytes),
                  "cusolverDnXgesvd_bufferSize", "log_abs_det", u.shape());
@@ -190,10 +213,11 @@ void CudaBackend::svd_cofactor(const Tensor& u, const Tensor& det, const Tensor&
   std::vector<std::byte> host(host_bytes);
   // Column-major: the left factor's columns are rows of vt as read here, and the right one's rows are columns of w.
   check_cusolver(
-      cusolverDnXgesvd(context_->cusolver.get(), nullptr, 'A', 'A', n, n, CUDA_R_64F, a.raw_data(), n, CUDA_R_64F,
+      cusolverDnXgesvd(context_->cusolver.get(), params.get(), 'A', 'A', n, n, CUDA_R_64F, a.raw_data(), n, CUDA_R_64F,
                        s.raw_data(), CUDA_R_64F, vt.raw_data(), n, CUDA_R_64F, w.raw_data(), n, CUDA_R_64F,
                        workspace.raw_data(), device_bytes, host.data(), host_bytes, info.data<int32_t>()),
       "cusolverDnXgesvd", "log_abs_det", u.shape());
+  context_->wait_for_host_workspace(host_bytes);
   const Tensor sign_w = number(), sign_vt = number(), unused = number();
   lu_log_abs_det(w, sign_w, unused, matrix());
   lu_log_abs_det(vt, sign_vt, unused, matrix());

@@ -11,6 +11,18 @@ void copy_bytes(void* to, const void* from, size_t bytes) {
   if (bytes > 0) std::memmove(to, from, bytes);
 }
 
+// The host's memory is the device's: nothing is copied.
+class HostUpload : public Upload {
+ public:
+  HostUpload(size_t bytes, Device device) : tensor_(Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, device)) {}
+  std::byte* values() override { return static_cast<std::byte*>(tensor_.raw_data()); }
+  void start() override {}
+  Tensor finish() override { return tensor_; }
+
+ private:
+  Tensor tensor_;
+};
+
 }  // namespace
 
 void ReferenceBackend::copy_from_host(void* device_data, const void* host_data, size_t bytes) {
@@ -23,6 +35,10 @@ void ReferenceBackend::copy_to_host(void* host_data, const void* device_data, si
 
 void ReferenceBackend::copy(void* to, const void* from, size_t bytes) {
   copy_bytes(to, from, bytes);
+}
+
+std::unique_ptr<Upload> ReferenceBackend::upload(size_t bytes) {
+  return std::make_unique<HostUpload>(bytes, device());
 }
 
 // y[.., y_start + i, ..] = x[.., x_start + i, ..]: along `axis`, a slice is `length` runs of the trailing extents, and

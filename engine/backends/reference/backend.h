@@ -25,6 +25,7 @@ class ReferenceBackend : public Backend, public DeviceFeatures {
   void copy_to_host(void* host_data, const void* device_data, size_t bytes) override;
   void copy(void* to, const void* from, size_t bytes) override;
   void synchronize() override {}
+  std::unique_ptr<Upload> upload(size_t bytes) override;
 
   void fill(const Tensor& y, double value) override;
   void unary(UnaryOp op, const Tensor& x, double a, const Tensor& y) override;

@@ -1,11 +1,11 @@
-// Losses that draw and keep state, in a step that is recorded once and replayed: through the kernels of the cuda
-// backend on the host.
+// Losses that draw and keep state, in a step that is recorded once and replayed.
 #include <doctest/doctest.h>
 
 #include <memory>
 
+#include "engine/device_features.h"
 #include "losses/lccn.h"
-#include "tests/engine/cuda/host_kernels_backend.h"
+#include "tests/engine/cuda/cuda_device.h"
 #include "tests/gradient_check.h"
 
 namespace cofactor::testing {
@@ -85,7 +85,7 @@ Outcome run_lccn(bool record) {
 
 }  // namespace
 
-TEST_SUITE("unit") {
+TEST_SUITE("unit" * doctest::skip(!has_cuda())) {
   TEST_CASE("captured lccn: replays draw anew under the matrix of then and give what eager steps give bit by bit") {
     const Outcome eager = run_lccn(false), replayed = run_lccn(true);
     CHECK(replayed.losses == eager.losses);

@@ -1,93 +1,120 @@
-// A training step that is recorded once and replayed, through the kernels of the cuda backend on the host.
+// A training step that is recorded once and replayed gives what the same steps give one by one.
+#include <doctest/doctest.h>
+
+#include <functional>
 #include <memory>
 
+#include "engine/backend.h"
 #include "engine/optim/adam.h"
 #include "engine/optim/sgd.h"
 #include "experiments/training/step_runner.h"
 #include "losses/cross_entropy.h"
 #include "losses/dmi.h"
+#include "models/resnet.h"
 #include "models/two_layer_cnn.h"
-#include "tests/engine/cuda/host_kernels_backend.h"
+#include "tests/engine/cuda/cuda_device.h"
+#include "tests/engine/cuda/train_steps.h"
 #include "tests/fixtures/errors.h"
-#include "tests/gradient_check.h"
-
-#include <doctest/doctest.h>
 
 namespace cofactor::testing {
 
 namespace {
 
-constexpr int64_t kBatch = 3;
-
-Batch batch_of(uint32_t number, int64_t size) {
-  Batch batch;
-  const Shape shape{size, 28, 28, 1};
-  batch.inputs = Tensor::from(random_values<float>(shape.numel(), number), shape, Device::cuda);
-  for (int64_t i = 0; i < size; ++i) batch.host_labels.push_back(static_cast<int32_t>((i + number) % 2));
-  batch.labels = Tensor::from(batch.host_labels, {size}, Device::cuda);
-  return batch;
-}
-
-struct Trained {
-  std::vector<std::vector<float>> weights;
-  std::vector<double> losses;
-  bool replayed = false;
-  std::string refusal;
-};
-
-// Nine steps, one of them on a short batch, with a rate that changes.
-template <class MakeOptimizer>
-Trained train(Loss& loss, const MakeOptimizer& make_optimizer, bool record) {
-  Initializer init(Device::cuda, 7);
-  TwoLayerCnn model(init);
-  model.train();
-  const std::unique_ptr<Optimizer> optimizer = make_optimizer(model.parameters());
-  StepRunner runner(model, loss, *optimizer, record);
-  Trained result;
-  for (uint32_t step = 0; step < 9; ++step) {
-    if (step == 6) optimizer->set_lr(0.003);
-    result.losses.push_back(runner.run(batch_of(step, step == 7 ? kBatch - 1 : kBatch), 5, step).item());
-  }
-  for (const NamedTensor& parameter : model.parameters()) result.weights.push_back(parameter.tensor.to_vector<float>());
-  result.replayed = runner.replaying();
-  result.refusal = runner.refusal();
-  CHECK(optimizer->updates() == 9);
-  return result;
-}
-
-template <class MakeOptimizer>
-void check_same(Loss& loss, const MakeOptimizer& make_optimizer) {
-  const Trained eager = train(loss, make_optimizer, false), replayed = train(loss, make_optimizer, true);
-  CHECK(!eager.replayed);
-  CHECK(replayed.refusal == "");
-  CHECK(replayed.replayed);
-  CHECK(replayed.losses == eager.losses);
-  CHECK(replayed.weights == eager.weights);
-}
-
-std::unique_ptr<Optimizer> adam(std::vector<NamedTensor> parameters) {
+std::unique_ptr<Optimizer> with_adam(std::vector<NamedTensor> parameters) {
   return std::make_unique<Adam>(std::move(parameters), AdamOptions{.lr = 0.01, .weight_decay = 0.001});
+}
+
+std::unique_ptr<Optimizer> with_sgd(std::vector<NamedTensor> parameters) {
+  return std::make_unique<Sgd>(std::move(parameters), SgdOptions{.lr = 0.01, .momentum = 0.9});
+}
+
+// With dropout.
+std::unique_ptr<Module> two_layer_cnn(Initializer& init) {
+  return std::make_unique<TwoLayerCnn>(init);
+}
+
+// Convolutions, batch norms, residuals and their strides.
+std::unique_ptr<Module> small_resnet(Initializer& init) {
+  return std::make_unique<ResNet>(init,
+                                  ResNetOptions{.blocks = {1, 1}, .classes = 2, .stem = ResNetStem::cifar, .width = 8});
+}
+
+void check_same(Loss& loss, const Network& network, const MakeOptimizer& optimizer, bool bf16 = false) {
+  const TrainedSteps eager = train_steps(loss, network, optimizer, {.record = false, .bf16 = bf16});
+  const TrainedSteps replayed = train_steps(loss, network, optimizer, {.record = true, .bf16 = bf16});
+  CHECK(eager.replays == 0);
+  CHECK(replayed.refusal == "");
+  CHECK(replayed.replays == 4);
+  CHECK(replayed.losses == eager.losses);
+  CHECK(replayed.state == eager.state);
+  CHECK(replayed.counts == eager.counts);
+}
+
+const Network kDropoutNetwork{two_layer_cnn, {28, 28, 1}}, kBatchNormNetwork{small_resnet, {9, 8, 3}};
+
+// Whether step k was a replay, for batches of these sizes.
+std::vector<bool> replays_of(const std::vector<int64_t>& sizes) {
+  CrossEntropyLoss loss;
+  const TrainedSteps trained = train_steps(loss, kDropoutNetwork, with_sgd, {.record = true, .sizes = sizes});
+  CHECK(trained.refusal == "");
+  return trained.replayed;
 }
 
 }  // namespace
 
-TEST_SUITE("unit") {
-  TEST_CASE("captured step: replayed and eager steps give the same losses and weights bit by bit") {
-    CrossEntropyLoss cross_entropy;
-    check_same(cross_entropy, adam);
-    check_same(cross_entropy, [](std::vector<NamedTensor> parameters) {
-      return std::make_unique<Sgd>(std::move(parameters), SgdOptions{.lr = 0.01, .momentum = 0.9});
-    });
+TEST_SUITE("unit" * doctest::skip(!has_cuda())) {
+  TEST_CASE("captured step: adam with dropout gives the same losses and weights bit by bit") {
+    CrossEntropyLoss loss;
+    check_same(loss, kDropoutNetwork, with_adam);
+  }
+
+  TEST_CASE("captured step: sgd with momentum gives the same losses and weights bit by bit") {
+    CrossEntropyLoss loss;
+    check_same(loss, kDropoutNetwork, with_sgd);
+  }
+
+  TEST_CASE("captured step: dmi gives the same losses and weights bit by bit") {
+    DmiLoss loss(DmiOptions{});
+    check_same(loss, kDropoutNetwork, with_adam);
+    check_same(loss, kBatchNormNetwork, with_sgd);
+  }
+
+  TEST_CASE("captured step: batch norm and residuals give the same statistics and weights bit by bit") {
+    CrossEntropyLoss loss;
+    check_same(loss, kBatchNormNetwork, with_sgd);
+    check_same(loss, kBatchNormNetwork, with_adam);
+  }
+
+  TEST_CASE("captured step: bf16 gives the same losses and weights bit by bit") {
+    CrossEntropyLoss loss;
     DmiLoss dmi(DmiOptions{});
-    check_same(dmi, adam);
+    check_same(loss, kDropoutNetwork, with_adam, true);
+    check_same(loss, kBatchNormNetwork, with_sgd, true);
+    check_same(dmi, kBatchNormNetwork, with_adam, true);
   }
 
   TEST_CASE("captured step: a step that cannot be recorded runs by itself with the same result") {
     DmiLoss smoothed(DmiOptions{.epsilon = 0.001});
-    const Trained eager = train(smoothed, adam, false), asked = train(smoothed, adam, true);
-    CHECK(!asked.replayed);
-    CHECK(contains(asked.refusal, "an SVD within a recorded step"));
-    CHECK(asked.weights == eager.weights);
+    const TrainedSteps eager = train_steps(smoothed, kDropoutNetwork, with_adam, {.record = false});
+    const TrainedSteps asked = train_steps(smoothed, kDropoutNetwork, with_adam, {.record = true});
+    CHECK(asked.replays == 0);
+    CHECK(asked.refusal ==
+          "capture: the SVD of a (2, 2) matrix, which cuSOLVER computes, cannot be part of a recorded step");
+    CHECK(asked.losses == eager.losses);
+    CHECK(asked.state == eager.state);
+    CHECK(asked.counts == eager.counts);
+  }
+
+  TEST_CASE("captured step: the batches that are recorded are the full ones") {
+    using Steps = std::vector<bool>;
+    // Four batches an epoch, of which the fourth is short.
+    CHECK(replays_of({3, 3, 3, 2, 3, 3, 3, 2}) == Steps{false, false, false, false, true, true, true, false});
+    // Two batches an epoch.
+    CHECK(replays_of({3, 1, 3, 1, 3, 1, 3, 1}) == Steps{false, false, false, false, false, false, true, false});
+    // A resumed run that begins with the short batch.
+    CHECK(replays_of({2, 3, 3, 3, 3, 2}) == Steps{false, false, false, false, true, false});
+    // A data set smaller than a batch.
+    CHECK(replays_of({2, 2, 2, 2, 2}) == Steps{false, false, false, true, true});
   }
 
   TEST_CASE("captured step: replays ask the system for nothing") {
@@ -97,7 +124,7 @@ TEST_SUITE("unit") {
     model.train();
     Adam optimizer(model.parameters(), {});
     StepRunner runner(model, loss, optimizer, true);
-    const Batch batch = batch_of(1, kBatch);
+    const Batch batch = step_batch(kDropoutNetwork, 1, 3);
     uint64_t number = 0;
     for (; number < 6; ++number) runner.run(batch, 5, number);
     REQUIRE(runner.replaying());
