@@ -59,6 +59,13 @@ Uploads::Uploads(cudaStream_t kernels, RecordingGate& gate, std::function<void()
       host_(pinned_memory()),
       device_(device_memory(copies_.get())) {}
 
+Uploads::~Uploads() {
+  try {
+    release_free();
+  } catch (const Error&) {  // the GPU is lost, and its memory with it
+  }
+}
+
 std::unique_ptr<Upload> Uploads::upload(size_t bytes, Device device) {
   gate_.refuse("an upload of {} bytes", bytes);
   std::unique_ptr<Slot> slot = take(bytes);
