@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "data/loader.h"
 #include "data/text/text_array.h"
 #include "engine/autograd.h"
+#include "engine/backend.h"
 #include "engine/cores.h"
 #include "engine/device_features.h"
 #include "engine/ops/reduce.h"
@@ -40,7 +42,8 @@ struct Workload {
   std::string_view name;
   bool training;
   int64_t batch_size;  // unless the command line says otherwise
-  std::function<std::shared_ptr<const Dataset>()> make_data;
+  int64_t samples;     // or ten batches, where those are more
+  std::function<std::shared_ptr<const Dataset>(int64_t samples)> make_data;
   std::function<std::unique_ptr<Module>(Device device)> make_model;
   std::function<std::unique_ptr<Optimizer>(std::vector<NamedTensor> parameters)> make_optimizer;
 };
@@ -83,8 +86,9 @@ Workload image_workload(std::string_view name, int64_t batch_size, int64_t size,
   return {name,
           true,
           batch_size,
-          [=] {
-            return random_images(10 * batch_size, Shape{size, size, 3}, options.classes, 0.5f, 0.25f);
+          10 * batch_size,
+          [=](int64_t samples) {
+            return random_images(samples, Shape{size, size, 3}, options.classes, 0.5f, 0.25f);
           },
           [=](Device device) {
             Initializer init(device, kSeed);
@@ -94,22 +98,22 @@ Workload image_workload(std::string_view name, int64_t batch_size, int64_t size,
 }
 
 std::vector<Workload> workloads() {
-  const auto fashion_images = [](int64_t count) {
-    return [count] { return random_images(count, Shape{28, 28, 1}, 2, 0.1307f, 0.3081f); };
+  const auto fashion_images = [](int64_t samples) {
+    return random_images(samples, Shape{28, 28, 1}, 2, 0.1307f, 0.3081f);
   };
   const auto fashion_cnn = [](Device device) {
     Initializer init(device, kSeed);
     return std::make_unique<TwoLayerCnn>(init);
   };
-  const auto sentences = [] { return random_sentences(7680, 56, 20000, 2); };
+  const auto sentences = [](int64_t samples) { return random_sentences(samples, 56, 20000, 2); };
   const auto word_cnn = [](Device device) {
     Initializer init(device, kSeed);
     return std::make_unique<WordCnn>(init, WordCnnOptions{.vocabulary = 20000});
   };
   return {
-      {"fashion_cnn", true, 128, fashion_images(5120), fashion_cnn, make_adam},
-      {"fashion_cnn_eval", false, 1000, fashion_images(10000), fashion_cnn, make_adam},
-      {"word_cnn", true, 128, sentences, word_cnn, make_adam},
+      {"fashion_cnn", true, 128, 5120, fashion_images, fashion_cnn, make_adam},
+      {"fashion_cnn_eval", false, 1000, 10000, fashion_images, fashion_cnn, make_adam},
+      {"word_cnn", true, 128, 7680, sentences, word_cnn, make_adam},
       image_workload("resnet20", 64, 32, {.classes = 10, .stem = ResNetStem::cifar}),
       image_workload("resnet34", 128, 32, {.classes = 10, .stem = ResNetStem::cifar}),
       image_workload("vgg16", 32, 150,
@@ -119,7 +123,7 @@ std::vector<Workload> workloads() {
 }
 
 struct Options {
-  std::string workload, device = "auto", precision = "f32";
+  std::string workload, device = "auto", precision = "f32", graph = "on";
   int threads = usable_cores(), workers = 1;
   int warmup = 20, steps = 100;
   int64_t batch_size = 0;
@@ -149,10 +153,10 @@ class Batches {
 // Everything that training does with a batch, including waiting for it.
 class TrainingStep {
  public:
-  TrainingStep(Batches& batches, Module& model, const Workload& workload)
+  TrainingStep(Batches& batches, Module& model, const Workload& workload, bool graph)
       : batches_(batches),
         optimizer_(workload.make_optimizer(model.parameters())),
-        runner_(model, loss_, *optimizer_, true) {
+        runner_(model, loss_, *optimizer_, graph) {
     model.train();
   }
   TrainingStep(const TrainingStep&) = delete;
@@ -187,9 +191,30 @@ class EvaluationStep {
   int64_t correct_ = 0;
 };
 
-// The time of each of `steps` steps in milliseconds, after the warm-up.
+constexpr double kMib = 1024.0 * 1024.0;
+
+// What a run has taken of memory, as key=value pairs. On a device with memory of its own, peak_mib is what the device
+// says is in use once all steps have run (nothing else may use it): the context, the libraries' code, and all that the
+// pool keeps. allocated_mib is the most that tensors and workspaces ever took of it. Elsewhere peak_mib is the peak
+// resident set of this process.
+std::string memory_text(Device device) {
+  if (const std::optional<size_t> used = features_of(device).used_memory()) {
+    return fmt::format("peak_mib={:.1f} allocated_mib={:.1f}", static_cast<double>(*used) / kMib,
+                       static_cast<double>(backend_of(device).memory_stats().peak) / kMib);
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return fmt::format("peak_mib={:.1f}", static_cast<double>(usage.ru_maxrss) / 1024.0);  // Linux counts KiB
+}
+
+struct Measured {
+  std::vector<double> times;  // of each timed step, in milliseconds
+  std::string memory;
+};
+
+// Runs the warm-up and the timed steps. Memory is read while the step still holds its own.
 template <class Step>
-std::vector<double> time_steps(Step&& step, const Options& options) {
+Measured measure(Step&& step, const Options& options, Device device) {
   using Clock = std::chrono::steady_clock;
   for (int i = 0; i < options.warmup; ++i) step();
   std::vector<double> times;
@@ -199,20 +224,13 @@ std::vector<double> time_steps(Step&& step, const Options& options) {
     times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
     check(std::isfinite(loss), "bench: the loss is {} at timed step {}", loss, i);
   }
-  return times;
+  return {std::move(times), memory_text(device)};
 }
 
 double median(std::vector<double> values) {
   std::ranges::sort(values);
   const size_t middle = values.size() / 2;
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-// The peak resident memory of this process, in MiB.
-double peak_rss_mib() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024.0;  // Linux counts KiB
 }
 
 void run(const Workload& workload, const Options& options) {
@@ -228,18 +246,20 @@ void run(const Workload& workload, const Options& options) {
   loader.seed = kSeed;
   loader.device = device;
   loader.workers = options.workers;
-  Batches batches(workload.make_data(), loader);
+  Batches batches(workload.make_data(std::max(workload.samples, 10 * loader.batch_size)), loader);
   const std::unique_ptr<Module> model = workload.make_model(device);
   model->compute_in_bf16(bf16);
-  const std::vector<double> times = workload.training ? time_steps(TrainingStep(batches, *model, workload), options)
-                                                      : time_steps(EvaluationStep(batches, *model), options);
+  const auto [times, memory] =
+      workload.training ? measure(TrainingStep(batches, *model, workload, options.graph == "on"), options, device)
+                        : measure(EvaluationStep(batches, *model), options, device);
   const double step_ms = median(times);
   const double mean_ms = std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size());
   fmt::print(
-      "workload={} device={} precision={} threads={} batch_size={} samples_per_second={:.1f} median_step_ms={:.4f} "
-      "mean_step_ms={:.4f} peak_mib={:.1f} cpu_variant={}\n",
-      workload.name, device, options.precision, options.threads, loader.batch_size,
-      1000.0 * static_cast<double>(loader.batch_size) / step_ms, step_ms, mean_ms, peak_rss_mib(), cpu_variant());
+      "workload={} device={} precision={} graph={} threads={} batch_size={} samples_per_second={:.1f} "
+      "steps_per_second={:.2f} median_step_ms={:.4f} mean_step_ms={:.4f} {} cpu_variant={}\n",
+      workload.name, device, options.precision, options.graph, options.threads, loader.batch_size,
+      1000.0 * static_cast<double>(loader.batch_size) / step_ms, 1000.0 / step_ms, step_ms, mean_ms, memory,
+      cpu_variant());
 }
 
 void print_names(const std::vector<Workload>& table) {
@@ -253,8 +273,10 @@ int main_with(int argc, char** argv) {
   Flags flags("cofactor_bench", "Times one workload of cofactor and prints one line of key=value pairs.");
   flags.add("--workload", options.workload, "What to time");
   flags.add("--list", list, "Print the workloads' names");
-  flags.add("--device", options.device, "auto, cpu, cuda or reference");
+  flags.add("--device", options.device, "auto, cpu, cuda, cuda:N (the GPU number N, from 0) or reference");
   flags.add("--precision", options.precision, "f32, bf16, or tf32 on cuda").one_of({"f32", "bf16", "tf32"});
+  flags.add("--graph", options.graph, "on: a training step is recorded once and replayed, on cuda; off")
+      .one_of({"on", "off"});
   flags.add("--threads", options.threads, "Threads of the host's kernels").positive();
   flags.add("--workers", options.workers, "Threads that read batches ahead").non_negative();
   flags.add("--warmup", options.warmup, "Steps before the timed ones").non_negative();

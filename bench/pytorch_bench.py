@@ -2,7 +2,10 @@
 
 The workloads and the printed keys are those of bench.cpp. PyTorch runs in the fastest of a few reasonable settings
 (memory format or form of the network, implementation of the optimizer): `--variant choose` tries them and prints the
-fastest, and `--variant NAME` times that one.
+fastest, `--variant NAME` times that one, and `--variant best` tries them and times the fastest.
+
+On cuda cuDNN may measure its engines and take any of them (`cudnn.benchmark`), deterministic or not, and the samples
+are on the device from the start, as cofactor keeps its images there.
 """
 
 import argparse
@@ -19,7 +22,7 @@ from torch import nn
 import pytorch_networks
 
 # `words` is the vocabulary's size where the data are sentences, else 0; `trial_steps` is the number of steps for which
-# a setting is tried.
+# a setting is tried on the cpu. `samples`, or ten batches where those are more.
 Workload = collections.namedtuple(
     "Workload", "training batch_size samples shape classes mean std words make_model optimizer trial_steps",
     defaults=("adam", 25))
@@ -109,9 +112,10 @@ def parse():
     parser.add_argument("--warmup", type=int, default=20)
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--batch-size", type=int, default=0, help="samples per step; 0: the workload's")
-    parser.add_argument("--variant", default="choose", help="choose, or a name that choose has printed")
+    parser.add_argument("--variant", default="choose", help="choose, best, or a name that choose has printed")
     parser.add_argument("--pool-first", action="store_true", help="ReLU after the pooling, on a smaller tensor")
-    parser.add_argument("--compile", action="store_true", help="torch.compile the network")
+    parser.add_argument("--compile", nargs="?", const="default", metavar="MODE",
+                        help="torch.compile the network: default, reduce-overhead (CUDA graphs) or another of its modes")
     options = parser.parse_args()
     if options.device == "auto":
         options.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -124,13 +128,15 @@ class Batches:
 
     def __init__(self, workload, options, memory_format):
         generator = torch.Generator().manual_seed(1)
-        shape = (workload.samples, *workload.shape)
+        count = max(workload.samples, 10 * options.batch_size)
+        shape = (count, *workload.shape)
         self.words = workload.words
         if self.words:
             self.samples = torch.randint(0, self.words, shape, dtype=torch.int64, generator=generator)
         else:
             self.samples = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
-        self.labels = torch.randint(0, workload.classes, (workload.samples,), generator=generator)
+        self.labels = torch.randint(0, workload.classes, (count,), generator=generator).to(options.device)
+        self.samples = self.samples.to(options.device)
         self.batch_size, self.shuffled = options.batch_size, workload.training
         self.device, self.memory_format = options.device, memory_format
         # (byte / 255 - mean) / std as one multiplication and one addition.
@@ -141,11 +147,11 @@ class Batches:
         indices = next(self.remaining, None)
         if indices is None or len(indices) < self.batch_size:
             count = len(self.labels)
-            order = torch.randperm(count) if self.shuffled else torch.arange(count)
+            order = (torch.randperm if self.shuffled else torch.arange)(count, device=self.device)
             self.remaining = iter(order.split(self.batch_size))
             indices = next(self.remaining)
-        samples = self.samples.index_select(0, indices).to(self.device, non_blocking=True)
-        labels = self.labels.index_select(0, indices).to(self.device, non_blocking=True)
+        samples = self.samples.index_select(0, indices)
+        labels = self.labels.index_select(0, indices)
         if self.words:
             return samples, labels
         inputs = samples.to(torch.float32).mul_(self.scale).add_(self.shift)
@@ -162,7 +168,7 @@ def make_step(workload, options, variant):
     model = model.to(options.device, memory_format=memory_format)
     if workload.training:
         optimizer = OPTIMIZERS[workload.optimizer](model.parameters(), IMPLEMENTATIONS[implementation])
-    network = torch.compile(model) if options.compile else model
+    network = torch.compile(model, mode=options.compile) if options.compile else model
 
     def logits_of(inputs):
         with torch.autocast(options.device, torch.bfloat16, enabled=options.precision == "bf16"):
@@ -189,8 +195,12 @@ def make_step(workload, options, variant):
 
 def time_steps(step, warmup, steps):
     """The time of each step in milliseconds. Every step ends in .item(), which waits for the device."""
-    for _ in range(warmup):
+    for i in range(warmup):
         step()
+        if i == warmup // 2 and torch.cuda.is_initialized():
+            # What only the choice of cuDNN's engines needed is no memory of training.
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
     times = []
     for _ in range(steps):
         start = time.perf_counter()
@@ -207,32 +217,49 @@ def choose_variant(workload, options):
         variant = f"{layout}+{implementation}"
         try:
             step = make_step(workload, options, variant)
-            medians[variant] = statistics.median(time_steps(step, min(5, workload.trial_steps), workload.trial_steps))
+            trial_steps = workload.trial_steps if options.device == "cpu" else 25
+            medians[variant] = statistics.median(time_steps(step, min(5, trial_steps), trial_steps))
         except (RuntimeError, TypeError, ValueError):
             continue
+        finally:
+            step = None
+            if options.device == "cuda":
+                torch.cuda.empty_cache()
     if not medians:
         raise SystemExit("no variant works with this PyTorch on this device")
     return min(medians, key=medians.get)
 
 
+def memory_text(device):
+    """What bench.cpp prints of memory, in the same sense."""
+    if device == "cuda":
+        free, total = torch.cuda.mem_get_info()
+        return f"peak_mib={(total - free) / 2**20:.1f} allocated_mib={torch.cuda.max_memory_allocated() / 2**20:.1f}"
+    return f"peak_mib={resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.1f}"
+
+
 def main():
     options = parse()
     torch.set_num_threads(options.threads)
-    # f32 without TF32, in convolutions too, and cuDNN's deterministic engines, as cofactor has it.
+    # f32 without TF32, in convolutions too, as cofactor has it.
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = options.precision == "tf32"
-    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = True
     workload = WORKLOADS[options.workload]
+    variant = options.variant
+    if variant in ("choose", "best"):
+        variant = choose_variant(workload, options)
     if options.variant == "choose":
-        print(f"variant={choose_variant(workload, options)}")
+        print(f"variant={variant}")
         return
-    times = time_steps(make_step(workload, options, options.variant), options.warmup, options.steps)
+    step = make_step(workload, options, variant)
+    times = time_steps(step, options.warmup, options.steps)
     median = statistics.median(times)
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"workload={options.workload} device={options.device} precision={options.precision} threads={options.threads}"
         f" batch_size={options.batch_size} samples_per_second={1000 * options.batch_size / median:.1f}"
-        f" median_step_ms={median:.4f} mean_step_ms={statistics.fmean(times):.4f} peak_mib={peak_mib:.1f}"
-        f" variant={options.variant} version={torch.__version__}"
+        f" steps_per_second={1000 / median:.2f} median_step_ms={median:.4f} mean_step_ms={statistics.fmean(times):.4f}"
+        f" {memory_text(options.device)} variant={variant}{'+compile=' + options.compile if options.compile else ''}"
+        f" version={torch.__version__}"
     )
 
 

@@ -1,10 +1,11 @@
 #include "engine/autograd.h"
 
+#include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 
-#include "engine/backend.h"
 #include "engine/elementwise_ops.h"
+#include "engine/ops/checks.h"
 
 namespace cofactor {
 
@@ -47,28 +48,58 @@ bool broadcasts_to(const Shape& shape, const Shape& grad) {
   return true;
 }
 
-void accumulate(Tensor& total, const Tensor& grad) {
+// Adds a gradient of a tensor in `dtype` to its total so far. A first gradient stays in bf16; sums are in `dtype`.
+void accumulate(Tensor& total, const Tensor& grad, DType dtype) {
   if (!total.defined()) {
     total = grad;
     return;
   }
-  Tensor result = Tensor::empty(total.shape(), total.dtype(), total.device());
-  total.backend().binary(op_of<AddOp>, total, grad, result);
+  const Tensor result = Tensor::empty(total.shape(), dtype, total.device());
+  total.backend().binary(op_of<AddOp>, converted(total, dtype), converted(grad, dtype), result);
   total = result;
 }
 
+// Whether a gradient may have this dtype: that of its tensor, or bf16 where the tensor is an f32 parameter of an op in
+// bf16.
+bool fits(DType gradient, DType tensor) {
+  return gradient == tensor || (gradient == DType::bf16 && tensor == DType::f32);
+}
+
+// What an input's gradient becomes on the tape: summed to the input's shape, and widened unless it goes to a leaf.
+Tensor for_input(const Node& input, const Tensor& grad) {
+  const Tensor summed = sum_to(grad, input.shape);
+  return input.is_leaf ? summed : converted(summed, input.dtype);
+}
+
+using Gradients = std::unordered_map<const Node*, Tensor>;
+
+class InputSums : public GradientSums {
+ public:
+  InputSums(const Node& node, Gradients& grads) : node_(node), grads_(grads) {}
+  Tensor unshared(size_t i) override {
+    const auto found = grads_.find(node_.inputs[i].get());
+    return found != grads_.end() && found->second.owns_storage() ? found->second : Tensor();
+  }
+  void added(size_t i) override { grads_.erase(node_.inputs[i].get()); }
+
+ private:
+  const Node& node_;
+  Gradients& grads_;
+};
+
 // Runs a node's vjp and adds what it returns to the gradients of the node's inputs.
-void propagate(const Node& node, const Tensor& grad, std::unordered_map<const Node*, Tensor>& grads) {
-  const std::vector<Tensor> input_grads = node.vjp(grad);
+void propagate(const Node& node, const Tensor& grad, Gradients& grads) {
+  InputSums sums(node, grads);
+  const std::vector<Tensor> input_grads = node.vjp(grad, sums);
   check(input_grads.size() == node.inputs.size(), "backward of {}: its vjp returned {} gradients for {} inputs",
         node.op, input_grads.size(), node.inputs.size());
   for (size_t i = 0; i < input_grads.size(); ++i) {
     const Node* input = node.inputs[i].get();
     if (!input || !input_grads[i].defined()) continue;
-    check(broadcasts_to(input->shape, input_grads[i].shape()) && input->dtype == input_grads[i].dtype(),
+    check(broadcasts_to(input->shape, input_grads[i].shape()) && fits(input_grads[i].dtype(), input->dtype),
           "backward of {}: the gradient of input {} has shape {} in {}, the input has {} in {}", node.op, i,
           input_grads[i].shape(), input_grads[i].dtype(), input->shape, input->dtype);
-    accumulate(grads[input], sum_to(input_grads[i], input->shape));
+    accumulate(grads[input], for_input(*input, input_grads[i]), input->dtype);
   }
 }
 
@@ -76,15 +107,15 @@ void deposit(const Node& node, const Tensor& grad) {
   const Tensor leaf = leaf_of(node);
   if (!leaf.defined()) return;
   Tensor total = leaf.grad();
-  accumulate(total, grad);
+  accumulate(total, grad, node.dtype);
   leaf.set_grad(total);
 }
 
-Tensor record_inputs(Tensor output, std::string_view op, std::span<const Tensor> inputs, Vjp vjp) {
-  bool any = false;
-  if (tracking)
-    for (const Tensor& input : inputs) any |= input.requires_grad();
-  if (!any) return output;
+bool any_tracked(std::span<const Tensor> inputs) {
+  return tracking && std::ranges::any_of(inputs, &Tensor::requires_grad);
+}
+
+Tensor record_inputs(Tensor output, std::string_view op, std::span<const Tensor> inputs, AddingVjp vjp) {
   auto node = std::make_shared<Node>();
   node->op = op;
   node->shape = output.shape();
@@ -111,11 +142,18 @@ Node::~Node() {
 }
 
 Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> inputs, Vjp vjp) {
-  return record_inputs(std::move(output), op, {inputs.begin(), inputs.size()}, std::move(vjp));
+  return record(std::move(output), op, std::vector<Tensor>(inputs), std::move(vjp));
 }
 
 Tensor record(Tensor output, std::string_view op, const std::vector<Tensor>& inputs, Vjp vjp) {
-  return record_inputs(std::move(output), op, inputs, std::move(vjp));
+  if (!any_tracked(inputs)) return output;
+  return record_inputs(std::move(output), op, inputs,
+                       [vjp = std::move(vjp)](const Tensor& grad, GradientSums&) { return vjp(grad); });
+}
+
+Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> inputs, AddingVjp vjp) {
+  if (!any_tracked({inputs.begin(), inputs.size()})) return output;
+  return record_inputs(std::move(output), op, {inputs.begin(), inputs.size()}, std::move(vjp));
 }
 
 void backward(const Tensor& output, const Tensor& seed) {
@@ -127,7 +165,7 @@ void backward(const Tensor& output, const Tensor& seed) {
         seed.defined() ? seed.dtype() : output.dtype(), output.shape(), output.dtype());
   const NoGrad no_grad;
   auto order = topological_order(output.node());
-  std::unordered_map<const Node*, Tensor> grads;
+  Gradients grads;
   grads[output.node().get()] =
       seed.defined() ? seed.detach() : Tensor::full(output.shape(), 1.0, output.dtype(), output.device());
   for (; !order.empty(); order.pop_back()) {

@@ -11,9 +11,23 @@
 namespace cofactor {
 
 // A vector-Jacobian product: from dL/d(output) to dL/d(input) for each input, in the order of the inputs. An undefined
-// tensor means that the input gets no gradient. A gradient may have the output's broadcast shape: the tape sums it.
+// tensor means that the input gets no gradient. A gradient may have the output's broadcast shape: the tape sums it. The
+// gradient of an input in f32 may be bf16: a leaf keeps it so, and elsewhere the tape widens it.
 // A vjp captures only the tensors it needs, detached, and runs with gradient tracking off.
 using Vjp = std::function<std::vector<Tensor>(const Tensor& grad)>;
+
+// The gradients that a node's inputs have so far, from nodes whose vjp has run: for a vjp that saves a pass over memory
+// by adding its own to them.
+class GradientSums {
+ public:
+  virtual ~GradientSums() = default;
+  // The sum of input i, where there is one and nothing else holds its storage, else undefined. The vjp may add to its
+  // values.
+  virtual Tensor unshared(size_t i) = 0;
+  // Says that the gradient which the vjp will return for input i contains the sum.
+  virtual void added(size_t i) = 0;
+};
+using AddingVjp = std::function<std::vector<Tensor>(const Tensor& grad, GradientSums& sums)>;
 
 // One recorded application of an op, or a leaf: a tensor that collects a gradient.
 struct Node {
@@ -22,7 +36,7 @@ struct Node {
   Shape shape;                                // of the output, and so of its gradient
   DType dtype;                                // likewise
   std::vector<std::shared_ptr<Node>> inputs;  // null where an input tracks no gradient
-  Vjp vjp;                                    // empty for a leaf, and once backward has passed
+  AddingVjp vjp;                              // empty for a leaf, and once backward has passed
   std::weak_ptr<TensorImpl> leaf;             // where a leaf's gradient goes
   bool freed = false;                         // backward has passed
 
@@ -33,6 +47,7 @@ struct Node {
 // Every op ends in this call. Returns `output`.
 Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> inputs, Vjp vjp);
 Tensor record(Tensor output, std::string_view op, const std::vector<Tensor>& inputs, Vjp vjp);
+Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> inputs, AddingVjp vjp);
 
 // Computes the gradient of a one-element tensor with respect to every leaf that it depends on, and adds it to the
 // leaves' `grad()`. Frees the graph on the way; a second backward through it is an Error.

@@ -71,6 +71,10 @@ class Backend {
   virtual void broadcast(const Tensor& x, const Tensor& y) = 0;
   // y = x converted to y's dtype, same shape. Float to integer truncates toward zero.
   virtual void cast(const Tensor& x, const Tensor& y) = 0;
+  // Each slot's cast. In one launch on a GPU where all casts are from f32 to bf16, or all back.
+  virtual void cast_many(std::span<const CastSlot> slots) {
+    for (const CastSlot& slot : slots) cast(slot.x, slot.y);
+  }
 
   // ---- layout
   // y[i0, i1, ...] = x with its axes in the order `axes`: y's axis k is x's axis axes[k].
@@ -122,12 +126,20 @@ class Backend {
   virtual void images_from_bytes(const Tensor& bytes, const Tensor& windows, const Tensor& scale, const Tensor& shift,
                                  const Tensor& y) = 0;
 
-  // ---- convolution. x (N, H, W, I), w (O, KH, KW, I), b (O) or undefined, y (N, OH, OW, O); b, dw and db are wide.
+  // ---- convolution. x (N, H, W, I), w (O, KH, KW, I), b (O) or undefined, y (N, OH, OW, O); b and db are wide.
   virtual void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
                       const Tensor& y) = 0;
   // grad is dL/d(conv + b), before any activation.
   virtual void conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) = 0;
-  // dw as w; db (O) or undefined.
+  // Adds to dx instead, in one pass; false, and nothing done, where the device cannot.
+  virtual bool conv2d_vjp_input_add(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) {
+    (void)grad, (void)w, (void)params, (void)dx;
+    return false;
+  }
+  // The dtype in which dw is asked for, for inputs in `dtype`: wide, or bf16 where the device's library writes no f32
+  // from bf16.
+  virtual DType conv2d_dw_dtype(DType dtype) const { return compute_dtype(dtype); }
+  // dw as w, wide or in x's dtype; db (O) or undefined.
   virtual void conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
                                   const Tensor& db) = 0;
   // The maximum over all places of what conv2d gives: y (N, O), and places (N, O) i32: oh * OW + ow of the first
@@ -135,7 +147,8 @@ class Backend {
   virtual void conv2d_global_max(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
                                  const Tensor& y, const Tensor& places) = 0;
   // Of each image and filter one place alone has a gradient, so this is OH * OW times less work than the convolution's
-  // own gradients. grad (N, O) is dL/dy. dx as x; dw, db as in conv2d_vjp_weights; each may be undefined: not wanted.
+  // own gradients. grad (N, O) is dL/dy. dx as x, dw as w, db (O); dw and db are wide; each may be
+  // undefined: not wanted.
   virtual void conv2d_global_max_vjp(const Tensor& grad, const Tensor& places, const Tensor& x, const Tensor& w,
                                      const Conv2dParams& params, const Tensor& dx, const Tensor& dw,
                                      const Tensor& db) = 0;
@@ -170,7 +183,7 @@ class Backend {
   // y_n = draw_class(weights[n], C, unit_float(random_word(key, n))). Any floating dtype that the backend computes in.
   virtual void multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) = 0;
 
-  // ---- optimizers: all parameters in one call, updated in place
+  // ---- optimizers: all parameters in one call, updated in place. A gradient has its parameter's dtype or is bf16.
   virtual void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) = 0;
   virtual void adam_step(std::span<const AdamSlot> slots, const AdamParams& params) = 0;
 };

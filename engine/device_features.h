@@ -29,6 +29,8 @@ class DeviceFeatures {
 
   // The free bytes of a device with its own memory; nothing where it uses the host's.
   virtual std::optional<size_t> free_memory() const { return std::nullopt; }
+  // The bytes of such a device that are in use, by this process and all others.
+  virtual std::optional<size_t> used_memory() const { return std::nullopt; }
 
   // Memory for `bytes` values that the host fills and the device copies (engine/upload.h). Called by any thread. On a
   // device that uses the host's memory, the host fills the tensor's own memory. Throws OutOfMemory.

@@ -59,6 +59,14 @@ struct BatchNormParams {
   bool operator==(const BatchNormParams&) const = default;
 };
 
+// One of many casts in one call: y = x converted to y's dtype, same shape.
+struct CastSlot {
+  Tensor x, y;
+};
+
+// The slots of an optimizer's step are f32 or f64 parameters with their state in the same dtype. A gradient has the
+// parameter's dtype, or is bf16, and is then widened as it is read.
+
 // torch.optim.SGD: g += weight_decay * p; m = first ? g : momentum * m + (1 - dampening) * g;
 // g = nesterov ? g + momentum * m : m (with momentum); p -= lr * g.
 struct SgdParams {

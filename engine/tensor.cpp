@@ -181,6 +181,10 @@ Tensor Tensor::part(size_t first, const Shape& part_shape, DType part_dtype) con
       TensorImpl{impl().storage, part_shape, part_dtype, impl().offset + first, nullptr, {}}));
 }
 
+bool Tensor::owns_storage() const {
+  return defined() && impl_.use_count() == 1 && impl_->storage.use_count() == 1;
+}
+
 bool Tensor::requires_grad() const {
   return defined() && impl_->node != nullptr;
 }

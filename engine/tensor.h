@@ -94,13 +94,16 @@ class Tensor {
   bool is_leaf() const;
   // Makes this tensor a leaf that collects a gradient (floating dtypes only), or stops it from being one.
   Tensor& set_requires_grad(bool value);
-  // The gradient that backward left in this leaf; undefined before. Same shape and dtype as the tensor.
+  // The gradient that backward left in this leaf; undefined before. Same shape and dtype as the tensor, but bf16 for an
+  // f32 weight whose device computes such gradients in bf16 alone (Backend::conv2d_dw_dtype).
   const Tensor& grad() const;
   void set_grad(Tensor grad) const;
   // The tape's node of this tensor: the op that made it, or the leaf; null where no gradient is tracked.
   const std::shared_ptr<Node>& node() const;
   void set_node(std::shared_ptr<Node> node) const;
 
+  // Whether no other tensor, view or handle uses this one's storage.
+  bool owns_storage() const;
   bool is_same(const Tensor& other) const { return impl_ == other.impl_; }
 
  private:

@@ -24,8 +24,12 @@ Tensor BatchNorm::forward(const Tensor& x, const Tensor& residual) {
                                .epsilon = options_.epsilon,
                                .activation = options_.activation};
   const Tensor y = batch_norm(x, scale_, shift_, running_mean_, running_variance_, params, residual);
-  if (training()) ++*batches_.data<int32_t>();
+  count_forward();
   return y;
+}
+
+void BatchNorm::count_forward() {
+  if (training()) ++*batches_.data<int32_t>();
 }
 
 }  // namespace cofactor

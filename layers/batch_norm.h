@@ -27,6 +27,9 @@ class BatchNorm : public Module {
   // (He et al. 2016).
   Tensor forward(const Tensor& x, const Tensor& residual);
 
+ protected:
+  void count_forward() override;
+
  private:
   BatchNormOptions options_;
   Tensor scale_, shift_, running_mean_, running_variance_, batches_;

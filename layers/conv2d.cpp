@@ -20,7 +20,7 @@ Conv2d::Conv2d(Initializer& init, const Conv2dOptions& options) : params_(option
   const double bound = Initializer::bound(in * height * width);
   const FileLayout layout{.kind = FileLayout::Kind::conv_weight};
   const Shape shape{out, height, width, in};
-  weight_ = register_parameter(
+  weight_ = register_weight(
       "weight", deviation ? init.normal(shape, *deviation, layout) : init.uniform(shape, bound, layout), layout);
   if (bias) bias_ = register_parameter("bias", deviation ? init.constant({out}, 0.0) : init.uniform({out}, bound));
 }

@@ -11,7 +11,7 @@ Linear::Linear(Initializer& init, const LinearOptions& options) {
   FileLayout layout;
   if (height != 0 || width != 0) layout = {FileLayout::Kind::flattened_weight, height, width};
   const Shape shape{out, in};
-  weight_ = register_parameter(
+  weight_ = register_weight(
       "weight", deviation ? init.normal(shape, *deviation, layout) : init.uniform(shape, bound, layout), layout);
   if (bias) bias_ = register_parameter("bias", deviation ? init.constant({out}, 0.0) : init.uniform({out}, bound));
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/compute_copies.h"
 #include "engine/error.h"
 #include "engine/ops/elementwise.h"
 
@@ -12,6 +13,17 @@ template <class Self, class Visit>
 void Module::visit(Self& self, const std::string& prefix, const Visit& visitor) {
   visitor(prefix, self);
   for (const auto& [name, child] : self.children_) visit<Self>(*child, prefix + name + ".", visitor);
+}
+
+Tensor Module::operator()(const Tensor& x) {
+  if (!bf16_ || ComputeCopies::active()) return forward(x);
+  std::vector<Tensor> weights;
+  visit(*this, "", [&](const std::string&, const Module& module) {
+    for (const Entry& entry : module.parameters_)
+      if (entry.is_weight) weights.push_back(entry.tensor);
+  });
+  const ComputeCopies copies(weights, DType::bf16);
+  return forward(x);
 }
 
 std::vector<NamedTensor> Module::parameters() const {
@@ -55,6 +67,10 @@ void Module::set_random(uint64_t seed, uint64_t step) {
   });
 }
 
+void Module::count_replay() {
+  visit(*this, "", [](const std::string&, Module& module) { module.count_forward(); });
+}
+
 std::vector<NamedTensor> Module::state() const {
   std::vector<NamedTensor> result;
   visit(*this, "", [&](const std::string& prefix, const Module& module) {
@@ -76,7 +92,7 @@ void Module::load_state(const std::vector<NamedTensor>& state) {
   std::vector<std::pair<Tensor, Tensor>> copies;  // to, from
   visit(*this, "", [&](const std::string& prefix, const Module& module) {
     for (const auto* entries : {&module.parameters_, &module.buffers_}) {
-      for (const auto& [name, tensor, layout] : *entries) {
+      for (const auto& [name, tensor, layout, is_weight] : *entries) {
         const auto found = given.find(prefix + name);
         check(found != given.end(), "load_state: '{}' is missing", prefix + name);
         const Tensor& source = found->second;
@@ -100,6 +116,12 @@ Tensor Module::register_parameter(std::string name, Tensor tensor, FileLayout la
   tensor.set_requires_grad(true);
   parameters_.push_back({std::move(name), tensor, layout});
   return tensor;
+}
+
+Tensor Module::register_weight(std::string name, Tensor tensor, FileLayout layout) {
+  const Tensor registered = register_parameter(std::move(name), std::move(tensor), layout);
+  parameters_.back().is_weight = true;
+  return registered;
 }
 
 Tensor Module::register_buffer(std::string name, Tensor tensor) {

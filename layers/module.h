@@ -20,7 +20,8 @@ class Module {
   Module& operator=(const Module&) = delete;
 
   virtual Tensor forward(const Tensor& x) = 0;
-  Tensor operator()(const Tensor& x) { return forward(x); }
+  // forward, in bf16 with the copies of all weights made at once.
+  Tensor operator()(const Tensor& x);
 
   // The tensors of this module and of all submodules, named by path: "conv1.weight". They are handles: writing to them
   // changes the module. Parameters are trained; buffers, such as running statistics, are only saved.
@@ -40,6 +41,9 @@ class Module {
   // the layer in the network.
   void set_random(uint64_t seed, uint64_t step);
 
+  // Counts a forward of which a device has replayed the kernels, as forward itself counts: in num_batches_tracked.
+  void count_replay();
+
   // Copies of all parameters and buffers, on the host and in PyTorch's layout, as save_safetensors takes them.
   std::vector<NamedTensor> state() const;
   // Sets all parameters and buffers from such copies, on any device. Throws Error if a tensor is missing, unknown,
@@ -47,10 +51,14 @@ class Module {
   void load_state(const std::vector<NamedTensor>& state);
 
  protected:
+  // What forward counts on the host, beside its kernels.
+  virtual void count_forward() {}
   // Register a tensor or submodule, and return it. They are listed in the order of registration. A parameter is set to
   // require a gradient. Throws Error if the name is empty, contains a dot or is taken, if the tensor is undefined or
   // the module null, and if the layout does not fit the tensor.
   Tensor register_parameter(std::string name, Tensor tensor, FileLayout layout = {});
+  // A parameter of which ops read a copy in the activations' dtype: a factor of a product or a convolution.
+  Tensor register_weight(std::string name, Tensor tensor, FileLayout layout = {});
   Tensor register_buffer(std::string name, Tensor tensor);
   template <class M>
   std::shared_ptr<M> register_module(const std::string& name, std::shared_ptr<M> module) {
@@ -69,6 +77,7 @@ class Module {
     std::string name;
     Tensor tensor;
     FileLayout layout;
+    bool is_weight = false;
   };
   void add_child(std::string name, std::shared_ptr<Module> module);
   void check_new_name(const std::string& name) const;

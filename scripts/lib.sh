@@ -24,6 +24,7 @@ run_needs="$build_needs
 program gnuplot gnuplot-nox
 file /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz dataset-fashion-mnist"
 test_needs="$run_needs
+program python3 python3
 header doctest/doctest.h doctest-dev"
 tidy_needs="$test_needs
 program clang-tidy clang-tidy"

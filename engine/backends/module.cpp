@@ -23,20 +23,37 @@ std::string loader_error() {
   return text ? text : "the loader gives no reason";
 }
 
+// Why a module cannot be opened and what to do, from the loader's text: "FILE: what is wrong with it".
+std::string cause(const std::filesystem::path& module, const std::string& text) {
+  if (!std::filesystem::exists(module))
+    return fmt::format("{} is missing: it belongs beside the library that looks for it; build or install it again",
+                       module.string());
+  constexpr std::string_view kNotFound = ": cannot open shared object file: No such file or directory";
+  if (text.ends_with(kNotFound))
+    return fmt::format(
+        "the library {}, which {} needs, is not found: install it, or name its folder in LD_LIBRARY_PATH",
+        text.substr(0, text.size() - kNotFound.size()), module.string());
+  const bool other_version =
+      text.find("undefined symbol") != text.npos || text.find("not found (required") != text.npos;
+  return fmt::format(
+      "{} cannot be opened: {}{}", module.string(), text,
+      other_version ? "; a library that it needs has another version than the one it was built with" : "");
+}
+
 }  // namespace
 
-const BackendModule& open_module(const std::string& name) {
-  const std::string path = library_folder() / ("lib" + name + ".so");
+const BackendModule& open_module(const std::string& name, Device device) {
+  const std::filesystem::path path = library_folder() / ("lib" + name + ".so");
   // Local: no symbol of the module serves another library. Now: a missing symbol is found here, not within a kernel.
   void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  check(module, "backend: {} cannot be opened: {}", path, loader_error());
+  check(module, "device {}: {}", device, module ? "" : cause(path, loader_error()));
   const void* found = dlsym(module, "cofactor_backend_module");
-  check(found, "backend: {} is not a backend's module: {}", path, loader_error());
+  check(found, "device {}: {} is not a backend's module: {}", device, path.string(), found ? "" : loader_error());
   return *static_cast<const BackendModule*>(found);
 }
 
-bool has_library(const char* name) {
-  return dlopen(name, RTLD_LAZY | RTLD_LOCAL) != nullptr;
+std::string open_library(const char* name) {
+  return dlopen(name, RTLD_LAZY | RTLD_LOCAL) ? "" : loader_error();
 }
 
 }  // namespace cofactor

@@ -7,21 +7,26 @@
 
 #include <string>
 
+#include "engine/device.h"
+
 namespace cofactor {
 
 class Backend;
 
 struct BackendModule {
-  std::string (*unavailable)();  // why this machine cannot use the backend; empty if it can
-  Backend* (*make)();            // the backend, which is never destroyed. May throw Error.
+  // How many devices of its kind this machine has, at least 1. Throws Error, which says why, where none can be used.
+  int (*count)();
+  // The backend of the device with an index below that; it is never destroyed. May throw Error.
+  Backend* (*make)(int index);
 };
 
-// Opens a module, which then stays open until the process ends. Throws Error with the module's path and the loader's
-// own text if it cannot be opened.
-const BackendModule& open_module(const std::string& name);
+// Opens a module, which then stays open until the process ends. Throws Error, which names the device, where it cannot
+// be opened: what is missing or of a wrong version, by the loader's own text.
+const BackendModule& open_module(const std::string& name, Device device);
 
-// Whether the system's loader finds a library, as "libcuda.so.1". It then stays open until the process ends.
-bool has_library(const char* name);
+// Opens a library, as "libcuda.so.1", which then stays open until the process ends. What the system's loader says where
+// it cannot be opened; else empty.
+std::string open_library(const char* name);
 
 }  // namespace cofactor
 

@@ -1,8 +1,10 @@
 // The one file that decides which backends exist in this build.
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 
+#include "engine/backends/gpus.h"
 #include "engine/backends/module.h"
 #include "engine/backends/reference/backend.h"
 #include "engine/device.h"
@@ -46,7 +48,7 @@ std::string_view choose_cpu_variant() {
 Backend& make_cpu_backend() {
   const std::string_view variant = cpu_variant();
   if (variant == kCpuVariants.front()) return *new CpuBackend;
-  return *open_module("cofactor_cpu_" + std::string(variant)).make();
+  return *open_module("cofactor_cpu_" + std::string(variant), Device::cpu).make(0);
 }
 
 }  // namespace
@@ -55,16 +57,22 @@ Backend& make_cpu_backend() {
 #ifdef COFACTOR_HAS_CUDA
 namespace {
 
-constexpr const char* kCudaModule = "cofactor_cuda";
+constexpr const char* kDriver = "libcuda.so.1";
 
 // The module's libraries take 0.1 s and about 200 MiB to load, so it is opened only if there is a driver.
-bool has_usable_gpu() {
-  if (!has_library("libcuda.so.1")) return false;
-  try {
-    return open_module(kCudaModule).unavailable().empty();
-  } catch (const Error&) {  // a library that it needs is not on this machine
-    return false;
-  }
+Gpus& open_gpus() {
+  const std::string missing = open_library(kDriver);
+  check(missing.empty(),
+        "device cuda: NVIDIA's driver is not installed, or not where the loader looks ({}): install it, or choose the "
+        "device cpu",
+        missing);
+  const BackendModule& module = open_module("cofactor_cuda", Device::cuda);
+  return *new Gpus(module.count(), module.make);
+}
+
+Gpus& gpus() {
+  static Gpus& all = open_gpus();
+  return all;
 }
 
 }  // namespace
@@ -72,12 +80,12 @@ bool has_usable_gpu() {
 
 // Backends are never destroyed: tensors with static storage may outlive any order of destruction.
 Backend& backend_of(Device device) {
-  switch (device) {
-    case Device::reference: {
+  switch (device.kind()) {
+    case DeviceKind::reference: {
       static Backend& reference = *new ReferenceBackend;
       return reference;
     }
-    case Device::cpu:
+    case DeviceKind::cpu:
 #ifdef COFACTOR_HAS_CPU
     {
       static Backend& cpu = make_cpu_backend();
@@ -88,16 +96,14 @@ Backend& backend_of(Device device) {
           "device cpu: this build has no cpu backend; install oneDNN (libdnnl-dev) and LAPACKE (liblapacke-dev), "
           "then configure again");
 #endif
-    case Device::cuda:
+    case DeviceKind::cuda:
 #ifdef COFACTOR_HAS_CUDA
-    {
-      static Backend& cuda = *open_module(kCudaModule).make();
-      return cuda;
-    }
+      return gpus().at(device.index());
 #else
       fail(
-          "device cuda: this build has no cuda backend; install the CUDA Toolkit and cuDNN 9, then configure again, "
-          "which says what it finds");
+          "device {}: this build has no cuda backend; install the CUDA Toolkit and cuDNN 9, then configure again, "
+          "which says what it finds",
+          device);
 #endif
   }
   fail("device: unknown");
@@ -109,9 +115,32 @@ std::vector<Device> available_devices() {
   devices.push_back(Device::cpu);
 #endif
 #ifdef COFACTOR_HAS_CUDA
-  if (has_usable_gpu()) devices.push_back(Device::cuda);
+  try {
+    for (int i = 0; i < gpus().count(); ++i) devices.push_back(Device::cuda_at(i));
+  } catch (const Error&) {  // no GPU that can be used
+  }
 #endif
   return devices;
+}
+
+Device default_device() {
+#ifdef COFACTOR_HAS_CPU
+  constexpr Device host = Device::cpu;
+#else
+  constexpr Device host = Device::reference;
+#endif
+#ifdef COFACTOR_HAS_CUDA
+  if (!open_library(kDriver).empty()) return host;
+  try {
+    backend_of(Device::cuda);
+    return Device::cuda;
+  } catch (const Error& error) {  // silence would cost hours
+    static const int said = std::fputs(
+        fmt::format("device auto: {} is used, not cuda. The reason: {}\n", host, error.what()).c_str(), stderr);
+    (void)said;
+  }
+#endif
+  return host;
 }
 
 std::string_view cpu_variant() {
@@ -136,16 +165,6 @@ void set_num_threads(int threads) {
 #ifdef COFACTOR_HAS_CPU
   CpuBackend::set_num_threads(threads);
 #endif
-}
-
-Device parse_device(std::string_view name) {
-  if (name == "auto") return available_devices().back();
-  for (Device device : {Device::reference, Device::cpu, Device::cuda}) {
-    if (name != name_of(device)) continue;
-    backend_of(device);  // an Error where it is not available
-    return device;
-  }
-  fail("device: '{}' is unknown, expected auto, cpu, cuda or reference", name);
 }
 
 }  // namespace cofactor

@@ -1,10 +1,11 @@
-// What ops check of their inputs, and keep for their gradients. Only the .cpp files of ops/ include it.
+// What ops check of their inputs, and keep for their gradients. Only the tape and the .cpp files of ops/ include it.
 #pragma once
 
 #include <string_view>
 
 #include "engine/autograd.h"
 #include "engine/backend.h"
+#include "engine/compute_copies.h"
 #include "engine/tensor.h"
 
 namespace cofactor {
@@ -62,6 +63,7 @@ inline Tensor keep(const Tensor& x, bool needed) {
 // x's values in another dtype, without its tape: a compute copy, or a gradient for a parameter of that dtype.
 inline Tensor converted(const Tensor& x, DType dtype) {
   if (!x.defined() || x.dtype() == dtype) return keep(x, true);
+  if (const Tensor copy = ComputeCopies::find(x, dtype); copy.defined()) return copy;
   const Tensor y = Tensor::empty(x.shape(), dtype, x.device());
   x.backend().cast(x, y);
   return y;

@@ -27,6 +27,18 @@ Shape conv2d_shape(const Tensor& x, const Tensor& w, const Tensor& b, const Conv
       window_count("conv2d", "width", x.dim(2), w.dim(2), params.stride_w, params.pad_w, params.dilation_w), w.dim(0)};
 }
 
+// dL/dx from dL/d(conv + b); with the sum of x's gradients so far, where the device can add to it.
+Tensor input_gradient(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Shape& x,
+                      GradientSums& sums) {
+  if (const Tensor sum = sums.unshared(0); sum.defined() && grad.backend().conv2d_vjp_input_add(grad, w, params, sum)) {
+    sums.added(0);
+    return sum;
+  }
+  const Tensor dx = Tensor::empty(x, grad.dtype(), grad.device());
+  grad.backend().conv2d_vjp_input(grad, w, params, dx);
+  return dx;
+}
+
 // dL/d(conv + b) from dL/dy.
 Tensor before_activation(const Tensor& grad, const Tensor& y, Activation activation) {
   if (activation == Activation::none) return grad;
@@ -46,24 +58,23 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dPar
   const bool need_x = tracks(x), need_w = tracks(w), need_b = tracks(b);
   const Tensor kept_x = keep(x, need_w), kept_w = keep(weights, need_x);
   const Tensor kept_y = keep(y, (need_x || need_w || need_b) && params.activation != Activation::none);
-  return record(y, "conv2d", {x, w, b},
-                [=, x_shape = x.shape(), w_shape = w.shape(), w_dtype = w.dtype(),
-                 b_dtype = b.defined() ? b.dtype() : wide](const Tensor& grad) -> std::vector<Tensor> {
-                  const Tensor g = before_activation(grad, kept_y, params.activation);
-                  Tensor dx, dw, db;
-                  if (need_x) {
-                    dx = Tensor::empty(x_shape, g.dtype(), g.device());
-                    g.backend().conv2d_vjp_input(g, kept_w, params, dx);
-                  }
-                  if (need_w) {
-                    dw = Tensor::empty(w_shape, wide, g.device());
-                    if (need_b) db = Tensor::empty({w_shape[0]}, wide, g.device());
-                    g.backend().conv2d_vjp_weights(kept_x, g, params, dw, db);
-                  } else if (need_b) {
-                    db = g;  // b is broadcast over the images: the tape sums
-                  }
-                  return {dx, converted(dw, w_dtype), converted(db, b_dtype)};
-                });
+  return record(
+      y, "conv2d", {x, w, b},
+      [=, x_shape = x.shape(), w_shape = w.shape(), w_dtype = w.dtype(), b_dtype = b.defined() ? b.dtype() : wide](
+          const Tensor& grad, GradientSums& sums) -> std::vector<Tensor> {
+        const Tensor g = before_activation(grad, kept_y, params.activation);
+        Tensor dx, dw, db;
+        if (need_x) dx = input_gradient(g, kept_w, params, x_shape, sums);
+        if (need_w) {
+          dw = Tensor::empty(w_shape, g.backend().conv2d_dw_dtype(g.dtype()), g.device());
+          if (need_b) db = Tensor::empty({w_shape[0]}, wide, g.device());
+          g.backend().conv2d_vjp_weights(kept_x, g, params, dw, db);
+        } else if (need_b) {
+          db = g;  // b is broadcast over the images: the tape sums
+        }
+        if (w_dtype == DType::bf16) dw = converted(dw, w_dtype);  // never widened: optimizers read bf16
+        return {dx, dw, converted(db, b_dtype)};
+      });
 }
 
 Tensor conv2d_global_max(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params) {

@@ -64,7 +64,9 @@ std::map<int64_t, std::vector<size_t>> Optimizer::count_updates() {
     const auto& [name, tensor] = parameters_[i];
     const Tensor& grad = tensor.grad();
     if (!grad.defined()) continue;
-    check(grad.shape() == tensor.shape() && grad.dtype() == tensor.dtype() && grad.device() == tensor.device(),
+    const bool narrow = grad.dtype() == DType::bf16 && tensor.dtype() == DType::f32;
+    check(grad.shape() == tensor.shape() && (grad.dtype() == tensor.dtype() || narrow) &&
+              grad.device() == tensor.device(),
           "{}: parameter '{}' is {} in {} on {}, its gradient {} in {} on {}", op_, name, tensor.shape(),
           tensor.dtype(), tensor.device(), grad.shape(), grad.dtype(), grad.device());
     groups[steps_[i] + 1].push_back(i);

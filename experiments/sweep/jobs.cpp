@@ -27,13 +27,14 @@ namespace {
 constexpr auto kReportEvery = std::chrono::milliseconds(100);
 
 // The value of --worker.
-std::string order_for(const CellRuns& runs, const DataInputs& inputs, int threads) {
+std::string order_for(const CellRuns& runs, const DataInputs& inputs, const RunOptions& options) {
   return write_json({{"noise", runs.cell.noise},
                      {"rate", runs.cell.rate},
                      {"seed", runs.cell.seed},
                      {"methods", runs.methods()},
                      {"inputs", inputs_text(inputs)},
-                     {"threads", threads},
+                     {"device", name_of(options.trainer.device)},
+                     {"threads", threads_per_job(options)},
                      {"parent", getpid()}});
 }
 
@@ -175,7 +176,7 @@ class Jobs {
 
  private:
   void start(const CellRuns& runs) {
-    std::string order = order_for(runs, inputs_, threads_per_job(options_));
+    std::string order = order_for(runs, inputs_, options_);
     workers_.push_back(std::make_unique<Worker>(runs.cell, std::move(order), command_, lock_));
   }
 
@@ -252,6 +253,10 @@ int run_jobs(const RunOptions& options, const std::vector<CellRuns>& cells, cons
              const std::vector<std::string>& command, const DirectoryLock& lock, ConsoleProgress& progress,
              const std::function<void(const Result&)>& finished) {
   return Jobs(options, inputs, command, lock, progress, finished).run(cells);
+}
+
+std::string worker_device(const RunOptions& options) {
+  return field<std::string>(parse_json(options.worker), "device");
 }
 
 void end_with_parent(const RunOptions& options) {

@@ -32,6 +32,9 @@ int run_jobs(const RunOptions& options, const std::vector<CellRuns>& cells, cons
 // The worker's side: trains the cell that options.worker names. Returns the exit code.
 int run_worker(const Experiment& experiment, RunOptions options, const ExperimentData& data);
 
+// The device that options.worker names: the one of the process that started this one, where "auto" may be another.
+std::string worker_device(const RunOptions& options);
+
 // Makes this process, a worker, end with the one that started it. Exits where that one has already ended.
 void end_with_parent(const RunOptions& options);
 

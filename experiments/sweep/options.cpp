@@ -9,6 +9,7 @@
 #include "engine/cores.h"
 #include "engine/device_features.h"
 #include "experiments/sweep/flags.h"
+#include "experiments/sweep/jobs.h"
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
 #include "experiments/training/activity.h"
@@ -93,7 +94,12 @@ void add_sweep_flags(Flags& flags, const ExperimentTable& table, RawOptions& raw
 }
 
 void add_training_flags(Flags& flags, const ExperimentTable& table, RawOptions& raw) {
-  flags.add("--epochs", raw.run.epochs, "Epochs of pre-training and of fine-tuning [the experiment's, below]");
+  const Flag epochs =
+      flags.add("--epochs", raw.run.epochs, "Epochs of pre-training and of fine-tuning [the experiment's, below]");
+  flags
+      .add("--epoch-factor", raw.run.epoch_factor,
+           "Multiplies both numbers of epochs, and the epochs at which rates change, by a number up to 1")
+      .excludes(epochs);
   flags.add("--batch-size", raw.batch_sizes, "Samples per batch [the experiment's, below]; a list for --search");
   flags.add("--lr", raw.lrs, "Learning rate of fine-tuning [the experiment's, below]; a list for --search");
   flags.add("--search", raw.search,
@@ -113,12 +119,13 @@ void add_machine_flags(Flags& flags, const ExperimentTable& table, RawOptions& r
   raw.run.trainer.workers = table.default_workers;
   flags.add("--data", raw.run.data, "Folder of the data set");
   flags.add("--out", raw.run.out, "Folder for results, metrics and weights");
-  flags.add("--device", raw.device, "auto, cpu, cuda or reference");
+  flags.add("--device", raw.device, "auto, cpu, cuda, cuda:N (the GPU number N, from 0) or reference");
   flags.add("--precision", raw.run.precision, "f32, or bf16; tf32 where the device has it");
   flags.add("--threads", raw.threads, "Threads of the host's kernels")
       .default_text(fmt::format("all cores: {}", std::min(num_threads(), max_threads())));
   flags.add("--jobs", raw.run.jobs,
-            "Cells trained at once, each in a process with its share of the threads; a GPU's memory is not divided");
+            "Cells trained at once, each in a process with its share of the threads; on a GPU all share that one and "
+            "its memory");
   flags.add("--worker", raw.run.worker, "").hidden();  // of the processes that --jobs starts
   flags.add("--cuda-graph", raw.cuda_graph, "on: a training step is recorded once and replayed, on cuda; off")
       .one_of({"on", "off"});
@@ -179,6 +186,9 @@ void check_numbers(const RunOptions& run) {
     if (!(rate >= 0.0 && rate <= 1.0)) usage("--rate {}: a noise rate lies in [0, 1]", rate);
   }
   if (run.epochs) check_range("--epochs", *run.epochs, 1, kMaxEpochs);
+  if (run.epoch_factor && !(*run.epoch_factor > 0.0 && *run.epoch_factor <= 1.0)) {
+    usage("--epoch-factor {}: expected a number above 0 and at most 1", *run.epoch_factor);
+  }
   if (run.limit) check_range("--limit", *run.limit, 1, kMaxSamples);
   if (run.validation_limit) check_range("--validation-limit", *run.validation_limit, 1, kMaxSamples);
   if (run.pretrain_lr) check_rate("--pretrain-lr", *run.pretrain_lr);
@@ -229,7 +239,7 @@ void validate(const ExperimentTable& table, RawOptions& raw) {
   run.seeds = distinct(run.seeds);
   run.trainer.checkpoint_every = as_usage("--checkpoint-every", raw.checkpoint_every, parse_duration);
   run.trainer.sampler = as_usage("--sampler", raw.sampler, parse_sampler);
-  run.trainer.device = as_usage("--device", raw.device, parse_device);
+  run.trainer.device = as_usage("--device", run.worker.empty() ? raw.device : worker_device(run), parse_device);
   run.trainer.cuda_graph = raw.cuda_graph == "on";
   resolve_precision(run);
 }
@@ -269,6 +279,7 @@ TrainingPlan plan_of(const Experiment& experiment, const RunOptions& options, st
     usage("method {}: {} does not have it; it has {}", method, table.name, fmt::join(table.methods(), ", "));
   TrainingPlan plan = pretraining ? table.pretraining : found->second;
   if (options.epochs) plan.epochs = *options.epochs;
+  if (options.epoch_factor) plan = with_epoch_factor(plan, *options.epoch_factor);
   if (options.batch_size) plan.batch_size = *options.batch_size;
   const std::optional<double>& lr = pretraining ? options.pretrain_lr : options.lr;
   return lr ? with_lr(plan, *lr) : plan;

@@ -25,6 +25,7 @@ struct RunOptions {
   std::vector<uint64_t> seeds;
   // Where set, these replace the experiment's hyperparameters.
   std::optional<int> epochs;                // of pre-training and of fine-tuning
+  std::optional<double> epoch_factor;       // of both numbers of epochs, and of the epochs at which rates change
   std::optional<int64_t> batch_size;        // of both
   std::optional<SearchGrid> search;         // fine-tuning chooses among these; lr and batch_size are then not set
   std::optional<double> lr;                 // of fine-tuning; later steps of a schedule keep their proportion

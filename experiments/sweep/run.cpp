@@ -40,7 +40,7 @@ Run make_run(const Experiment& experiment, const RunOptions& options, const Expe
   run.result.rate = cell.rate;
   run.result.method = method;
   run.result.seed = cell.seed;
-  run.result.device = std::string(name_of(options.trainer.device));
+  run.result.device = std::string(name_of(options.trainer.device.kind()));
   run.result.precision = options.precision;
   run.result.threads = options.trainer.threads;
   run.result.version = version();

@@ -54,7 +54,7 @@ std::string settings_of(const Experiment& experiment, const RunOptions& options,
                    {"rate", cell.rate},
                    {"seed", cell.seed},
                    {"data", data_json(data)},
-                   {"device", name_of(options.trainer.device)},
+                   {"device", name_of(options.trainer.device.kind())},  // a GPU's number decides nothing
                    {"precision", options.precision},
                    {"sampler", name_of_sampler(options.trainer.sampler)},
                    {"pretraining", to_json(plan_of(experiment, options, kPretraining))}};

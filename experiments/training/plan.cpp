@@ -1,5 +1,7 @@
 #include "experiments/training/plan.h"
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "engine/optim/adam.h"
@@ -19,6 +21,13 @@ TrainingPlan sgd_plan(double lr, int epochs) {
 TrainingPlan with_lr(TrainingPlan plan, double lr) {
   for (RateFrom& step : plan.lr_steps) step.lr *= lr / plan.lr;
   plan.lr = lr;
+  return plan;
+}
+
+TrainingPlan with_epoch_factor(TrainingPlan plan, double factor) {
+  const auto scaled = [factor](int epochs) { return static_cast<int>(std::lround(factor * epochs)); };
+  plan.epochs = std::max(1, scaled(plan.epochs));
+  for (RateFrom& step : plan.lr_steps) step.epoch = scaled(step.epoch);
   return plan;
 }
 

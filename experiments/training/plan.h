@@ -28,6 +28,9 @@ TrainingPlan sgd_plan(double lr, int epochs);
 // The plan with another learning rate. The later rates keep their proportion to it.
 TrainingPlan with_lr(TrainingPlan plan, double lr);
 
+// The plan with its number of epochs times `factor`, at least one, and with it the epochs at which the rate changes.
+TrainingPlan with_epoch_factor(TrainingPlan plan, double factor);
+
 // An optimizer with the plan's learning rate, momentum and weight decay.
 std::unique_ptr<Optimizer> make_optimizer(const TrainingPlan& plan, std::vector<NamedTensor> parameters);
 

@@ -12,6 +12,14 @@ namespace {
 // library's plans.
 constexpr int64_t kStepsBeforeRecording = 3;
 
+// The buffers that forward changes on the host, not by kernels, and their values.
+std::vector<std::pair<Tensor, Tensor>> host_buffers(const Module& model) {
+  std::vector<std::pair<Tensor, Tensor>> buffers;
+  for (const auto& [name, tensor] : model.buffers())
+    if (tensor.device() == kHost) buffers.emplace_back(tensor, tensor.clone());
+  return buffers;
+}
+
 }  // namespace
 
 Tensor StepRunner::run_once(const Batch& batch) {
@@ -46,6 +54,7 @@ void StepRunner::record(const Batch& batch) {
   input_.inputs = batch.inputs.clone();
   input_.labels = batch.labels.clone();
   std::optional<int64_t> updates;
+  const std::vector<std::pair<Tensor, Tensor>> counts = host_buffers(model_);
   try {
     updates = optimizer_.updates();
     recorded_ = features_of(batch.inputs.device()).capture([&] { loss_value_ = run_once(input_); });
@@ -55,7 +64,9 @@ void StepRunner::record(const Batch& batch) {
     optimizer_.zero_grad();
     logits_ = {};
   }
+  // Nothing has run.
   if (updates) optimizer_.set_updates(*updates);
+  for (const auto& [buffer, before] : counts) buffer.copy_from(before);
   record_ = recorded_ != nullptr;
   if (!recorded_) {
     input_ = {};
@@ -73,6 +84,7 @@ Tensor StepRunner::run(const Batch& batch, uint64_t seed, uint64_t number) {
   const int64_t updates = optimizer_.updates() + 1;
   recorded_->replay({.random_step = number, .lr = optimizer_.lr(), .optimizer_step = updates});
   optimizer_.set_updates(updates);
+  model_.count_replay();
   return loss_value_;
 }
 

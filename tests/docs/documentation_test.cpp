@@ -54,10 +54,10 @@ Page load_page(const std::string& path) {
   return parse_page(path, read_file(kRoot / path));
 }
 
-// Every page of the repository: those at its top and in docs/.
+// Every page of the repository: those at its top, in docs/ and in docs/gpu/.
 std::vector<Page> load_pages() {
   std::vector<Page> pages;
-  for (const fs::path& folder : {kRoot, kRoot / "docs"}) {
+  for (const fs::path& folder : {kRoot, kRoot / "docs", kRoot / "docs/gpu"}) {
     for (const auto& entry : fs::directory_iterator(folder)) {
       if (entry.path().extension() == ".md") pages.push_back(load_page(fs::relative(entry.path(), kRoot).string()));
     }

@@ -1,6 +1,7 @@
 // Convolution and pooling.
 #include <limits>
 
+#include "tests/engine/conv_cases.h"
 #include "tests/engine/parity.h"
 #include "tests/fixtures/numbers.h"
 
@@ -10,50 +11,8 @@ namespace {
 using testing::kInfinity;
 using testing::kNan;
 
-struct ConvCase {
-  int64_t n, h, w, in, out, kh, kw;
-  Conv2dParams params = {};
-  double absolute = 5e-5;
-
-  Tolerance tolerance() const { return {absolute, 1e-5}; }
-  Shape x() const { return {n, h, w, in}; }
-  Shape weights() const { return {out, kh, kw, in}; }
-  Shape y() const { return conv2d_output(x(), weights(), params); }
-  std::string text() const {
-    return fmt::format("x {} w {} stride {}x{} pad {}x{} dilation {}x{}", x(), weights(), params.stride_h,
-                       params.stride_w, params.pad_h, params.pad_w, params.dilation_h, params.dilation_w);
-  }
-};
-
-const std::vector<ConvCase>& conv_cases() {
-  static const std::vector<ConvCase> cases{
-      {1, 1, 1, 1, 1, 1, 1},
-      {3, 7, 5, 1, 16, 3, 3, {.pad_h = 1, .pad_w = 1}},
-      {1, 11, 13, 3, 17, 3, 2, {.stride_h = 2, .stride_w = 1, .pad_h = 1, .pad_w = 0}},
-      {3, 9, 8, 16, 32, 3, 3, {.pad_h = 1, .pad_w = 1}},
-      {1, 12, 7, 17, 5, 5, 3, {.stride_h = 3, .stride_w = 2, .pad_h = 2, .pad_w = 1}},
-      {3, 13, 11, 2, 3, 3, 3, {.dilation_h = 2, .dilation_w = 3}},
-      {3, 17, 11, 5, 6, 3, 2, {.stride_h = 2, .stride_w = 3, .pad_h = 3, .pad_w = 1, .dilation_h = 3, .dilation_w = 2}},
-      {3, 10, 14, 32, 16, 1, 1, {.stride_h = 2, .stride_w = 2}},
-      {3, 6, 5, 32, 33, 1, 1},
-      {1, 8, 8, 3, 2, 2, 2, {.stride_h = 3, .stride_w = 3}},  // the last rows and columns are in no window
-      {3, 1, 19, 13, 7, 1, 4},                                // text
-      {1, 1, 5, 8, 3, 1, 5},
-      {1, 5, 5, 32, 1, 5, 5},  // one window
-      {1, 2, 3, 4, 4, 3, 3, {.pad_h = 2, .pad_w = 2}},
-      {1, 29, 23, 3, 16, 7, 7, {.stride_h = 2, .stride_w = 2, .pad_h = 3, .pad_w = 3}},
-      {3, 9, 8, 16, 33, 3, 3, {.pad_h = 1, .pad_w = 1}},
-      {3, 2, 2, 32, 16, 3, 3, {.pad_h = 1, .pad_w = 1}},  // too small for the tiles
-      // By tiles of 4 x 4 outputs on the cpu: whole ones, cut ones, one, and more than are done at once.
-      {2, 8, 12, 32, 16, 3, 3, {.pad_h = 1, .pad_w = 1}},
-      {1, 9, 13, 48, 64, 3, 3},
-      {2, 5, 6, 16, 32, 3, 3, {.pad_h = 2, .pad_w = 2}},
-      {1, 7, 8, 64, 16, 3, 3, {.pad_h = 0, .pad_w = 2}},
-      {1, 4, 4, 128, 16, 3, 3, {.pad_h = 1, .pad_w = 1}},
-      {0, 8, 8, 16, 16, 3, 3, {.pad_h = 1, .pad_w = 1}},
-      {1, 123, 121, 16, 16, 3, 3, {.pad_h = 1, .pad_w = 1}, 5e-4},  // dw: sums of 15,000 products
-  };
-  return cases;
+Tolerance tolerance_of(const ConvCase& c) {
+  return {c.absolute, 1e-5};
 }
 
 // Whether some backend takes this convolution tile by tile, where a NaN reaches more of the outputs around it.
@@ -76,7 +35,7 @@ TEST_SUITE("parity") {
       for (bool bias : {false, true})
         for (Activation activation : {Activation::none, Activation::relu})
           parity.check(
-              fmt::format("{}, bias {}, relu {}", c.text(), bias, activation == Activation::relu), c.tolerance(),
+              fmt::format("{}, bias {}, relu {}", c.text(), bias, activation == Activation::relu), tolerance_of(c),
               [&](Run& run) {
                 Conv2dParams params = c.params;
                 params.activation = activation;
@@ -94,7 +53,7 @@ TEST_SUITE("parity") {
     const Parity parity("conv2d_vjp_input");
     for (const ConvCase& c : conv_cases())
       for (Activation activation : {Activation::none, Activation::relu})  // grad comes before the activation
-        parity.check(c.text(), c.tolerance(), [&](Run& run) {
+        parity.check(c.text(), tolerance_of(c), [&](Run& run) {
           Conv2dParams params = c.params;
           params.activation = activation;
           const Tensor grad = run.random(c.y());
@@ -110,7 +69,7 @@ TEST_SUITE("parity") {
     for (const ConvCase& c : conv_cases())
       for (bool bias : {false, true})
         for (Activation activation : {Activation::none, Activation::relu})
-          parity.check(fmt::format("{}, bias {}", c.text(), bias), c.tolerance(), [&](Run& run) {
+          parity.check(fmt::format("{}, bias {}", c.text(), bias), tolerance_of(c), [&](Run& run) {
             Conv2dParams params = c.params;
             params.activation = activation;
             const Tensor grad = run.random(c.y());
@@ -119,15 +78,21 @@ TEST_SUITE("parity") {
             const Tensor db = bias ? run.output_wide({c.out}) : Tensor();
             run.backend().conv2d_vjp_weights(x, grad, params, dw, db);
             run.keep("dw", dw);
+            if (!bias && activation == Activation::none) {
+              const Tensor narrow = run.output(c.weights());
+              run.backend().conv2d_vjp_weights(x, grad, params, narrow, {});
+              run.keep("dw in the dtype of x", narrow);
+            }
             if (bias) run.keep("db", db);
           });
   }
 
   TEST_CASE("conv2d: NaN goes where its value would have gone through the ReLU and both gradients") {
-    const Parity parity("conv2d");
+    // cuDNN marks one engine alone as keeping NaN strictly; the plain kernels' own test is stricter.
+    const Parity parity = Parity("conv2d").nan_may_spread_on(Device::cuda);
     for (const ConvCase& c : conv_cases()) {
       if (may_be_tiled(c)) continue;  // below
-      parity.check(c.text() + ", NaN", c.tolerance(), [&](Run& run) {
+      parity.check(c.text() + ", NaN", tolerance_of(c), [&](Run& run) {
         Conv2dParams params = c.params;
         params.activation = Activation::relu;
         const Tensor x = with_nan(run, c.x()), grad = with_nan(run, c.y()), w = run.random(c.weights());
@@ -146,6 +111,7 @@ TEST_SUITE("parity") {
     // 4 x 4 tiles; the NaN at (6, 6) is read by outputs 5 to 7, which lie in the tile of outputs 4 to 7.
     const ConvCase c{1, 16, 16, 16, 16, 3, 3, {.pad_h = 1, .pad_w = 1}};
     for (Device device : available_devices()) {
+      const bool exact = device != Device::cuda;  // cuDNN's tiles may be larger
       Run run(device, DType::f32, DType::f32, 67.0);
       std::vector<double> values = values_of(run.random(c.x()));
       values[static_cast<size_t>((6 * c.w + 6) * c.in + 3)] = kNan;
@@ -162,13 +128,13 @@ TEST_SUITE("parity") {
           const bool far = h < 4 || h > 7 || column < 4 || column > 7;
           INFO(device, ", row ", h, ", column ", column);
           if (reads) CHECK(std::isnan(found[static_cast<size_t>(i)]));
-          if (far) CHECK(std::isfinite(found[static_cast<size_t>(i)]));
+          if (far && exact) CHECK(std::isfinite(found[static_cast<size_t>(i)]));
         }
       }
       const std::vector<double> gradients = values_of(dw);
       for (size_t i = 0; i < gradients.size(); ++i) {
         INFO(device, ", weight ", i);
-        CHECK(std::isnan(gradients[i]) == (i % 16 == 3));
+        if (i % 16 == 3 || exact) CHECK(std::isnan(gradients[i]) == (i % 16 == 3));
       }
     }
   }
@@ -217,6 +183,8 @@ std::vector<PoolCase> pool_cases() {
       {1, 6, 6, 5, windows(2, 1, 3, 4, 0, 0)},      // gaps between windows
       {3, 1, 23, 7, windows(1, 20, 1, 1, 0, 0)},    // text
       {1, 17, 17, 2, windows(17, 16, 1, 1, 0, 0)},  // more cells than a byte counts
+      {2, 9, 7, 12, windows(3, 3, 2, 2, 1, 1)},
+      {2, 6, 6, 4, windows(3, 2, 2, 1, 0, 1)},
       {3, 7, 7, 16, adaptive, 3, 3},
       {1, 11, 13, 17, adaptive, 4, 1},
       {1, 5, 5, 32, adaptive, 5, 5},

@@ -17,6 +17,25 @@ const std::vector<Shape>& shapes() {
   return all;
 }
 
+// In which dtype the gradients of an optimizer's step are.
+enum class Gradients { like_parameters, bf16, mixed };
+constexpr std::array kGradients{Gradients::like_parameters, Gradients::bf16, Gradients::mixed};
+
+std::string_view name_of(Gradients gradients) {
+  return gradients == Gradients::bf16 ? "gradients in bf16" : gradients == Gradients::mixed ? "mixed" : "wide";
+}
+
+// New gradients for all slots; of mixed ones, every other one is in bf16.
+template <class Slot>
+void draw_gradients(Run& run, Gradients gradients, std::vector<Slot>& slots) {
+  for (size_t k = 0; k < slots.size(); ++k) {
+    const Shape& shape = slots[k].param.shape();
+    const Tensor drawn = run.random(shape);
+    const bool narrow = gradients == Gradients::bf16 || (gradients == Gradients::mixed && k % 2 == 1);
+    slots[k].grad = narrow ? run.values(values_of(drawn), shape, DType::bf16) : drawn;
+  }
+}
+
 TEST_SUITE("parity") {
   TEST_CASE("copies to on and from the device") {
     const Parity parity("copy_from_host, copy, copy_to_host");
@@ -119,6 +138,9 @@ TEST_SUITE("parity") {
         {{3, 1, 5}, {3, 7, 5}},
         {{2, 1, 3, 1, 2, 1}, {1, 3, 1, 2, 1, 5}},
         {{0, 3}, {3}},
+        {{6, 24}, {24}},  // whole packs in a row
+        {{24, 1}, {1, 8}},
+        {{3, 2, 16}, {2, 1}},
         {{1031}, {1031}},
         {{31, 33}, {31, 33}},
     };
@@ -197,6 +219,30 @@ TEST_SUITE("parity") {
         });
   }
 
+  TEST_CASE("cast_many: several casts of several kinds and lengths in one call") {
+    const Parity parity("cast_many");
+    const std::vector<std::pair<DType, DType>> kinds{
+        {DType::f32, DType::bf16}, {DType::bf16, DType::f32}, {DType::f32, DType::f64}, {DType::f32, DType::f32}};
+    for (size_t only = 0; only <= kinds.size(); ++only)  // each alone, then all of them in one call
+      parity.check(only < kinds.size() ? fmt::format("{} to {}", kinds[only].first, kinds[only].second) : "all", kExact,
+                   [&](Run& run) {
+                     std::vector<CastSlot> slots;
+                     for (const Shape& shape : {Shape{}, {7}, {0, 3}, {64}, {3, 3, 17}, {4099}, {2, 8192}})
+                       for (size_t kind = 0; kind < kinds.size(); ++kind) {
+                         const auto& [from, to] = kinds[kind];
+                         if (only == kind || only == kinds.size())
+                           slots.push_back({run.values(values_of(run.random(shape, -100, 100)), shape, from),
+                                            run.output(shape, to)});
+                       }
+                     run.backend().cast_many(slots);
+                     for (const CastSlot& slot : slots) run.keep("y", slot.y);
+                   });
+    parity.check("none", kExact, [](Run& run) {
+      run.backend().cast_many({});
+      run.keep("nothing", 0.0);
+    });
+  }
+
   TEST_CASE("permute every dtype") {
     struct Case {
       Shape x;
@@ -213,7 +259,9 @@ TEST_SUITE("parity") {
                                   {{2, 3, 5, 1, 7}, {4, 3, 1, 0, 2}},
                                   {{2, 3, 1, 4, 5, 2}, {5, 4, 3, 2, 1, 0}},
                                   {{0, 3}, {1, 0}},
-                                  {{33, 65}, {1, 0}}};
+                                  {{33, 65}, {1, 0}},
+                                  {{3, 5, 16}, {1, 0, 2}},  // runs that keep their order
+                                  {{3, 5, 2, 12}, {2, 0, 1, 3}}};
     for (DType dtype : kAllDTypes)
       for (const Case& c : cases)
         parity.check(fmt::format("{} {}", dtype, c.x), kExact, [&](Run& run) {
@@ -241,6 +289,8 @@ TEST_SUITE("parity") {
                                   {{3, 1, 5}, 0, {3, 4, 5}, 3, 1, 1},
                                   {{3, 5, 17}, 16, {3, 5, 2}, 1, 1, 2},
                                   {{2, 3, 4, 5}, 1, {2, 3, 4, 9}, 2, 4, 3},
+                                  {{3, 6, 16}, 2, {3, 4, 16}, 1, 3, 1},
+                                  {{3, 24}, 8, {3, 32}, 16, 16, 1},
                                   {{3, 5}, 2, {3, 5}, 2, 0, 1},
                                   {{0, 5}, 0, {0, 5}, 0, 5, 1}};
     for (DType dtype : kAllDTypes)
@@ -264,24 +314,25 @@ TEST_SUITE("parity") {
         {.lr = 0.05, .momentum = 0.8, .weight_decay = 1e-3, .nesterov = true},
     };
     for (const SgdParams& setting : settings)
-      parity.check(fmt::format("momentum {} dampening {} weight decay {} nesterov {}", setting.momentum,
-                               setting.dampening, setting.weight_decay, setting.nesterov),
-                   {1e-6, 1e-6}, [&](Run& run) {
-                     std::vector<SgdSlot> slots;
-                     for (const Shape& shape : {Shape{1}, {7}, {33, 3}, {1025}})
-                       slots.push_back({run.random(shape), run.random(shape),
-                                        setting.momentum != 0.0 ? run.output(shape) : Tensor()});
-                     SgdParams params = setting;
-                     for (int step = 0; step < 4; ++step) {
-                       params.first_step = step == 0;  // the buffer's first content must not be read
-                       for (SgdSlot& slot : slots) slot.grad = run.random(slot.param.shape());
-                       run.backend().sgd_step(slots, params);
-                     }
-                     for (const SgdSlot& slot : slots) {
-                       run.keep("param", slot.param);
-                       if (slot.momentum.defined()) run.keep("momentum", slot.momentum);
-                     }
-                   });
+      for (const Gradients gradients : kGradients)
+        parity.check(fmt::format("momentum {} dampening {} weight decay {} nesterov {}, {}", setting.momentum,
+                                 setting.dampening, setting.weight_decay, setting.nesterov, name_of(gradients)),
+                     {1e-6, 1e-6}, [&](Run& run) {
+                       std::vector<SgdSlot> slots;
+                       for (const Shape& shape : {Shape{1}, {7}, {33, 3}, {1025}})
+                         slots.push_back({run.random(shape), run.random(shape),
+                                          setting.momentum != 0.0 ? run.output(shape) : Tensor()});
+                       SgdParams params = setting;
+                       for (int step = 0; step < 4; ++step) {
+                         params.first_step = step == 0;  // the buffer's first content must not be read
+                         draw_gradients(run, gradients, slots);
+                         run.backend().sgd_step(slots, params);
+                       }
+                       for (const SgdSlot& slot : slots) {
+                         run.keep("param", slot.param);
+                         if (slot.momentum.defined()) run.keep("momentum", slot.momentum);
+                       }
+                     });
   }
 
   TEST_CASE("adam_step several slots and steps") {
@@ -289,26 +340,27 @@ TEST_SUITE("parity") {
     const std::vector<AdamParams> settings{
         {}, {.lr = 0.01, .weight_decay = 0.1}, {.lr = 0.05, .beta1 = 0.5, .beta2 = 0.9, .epsilon = 1e-3}};
     for (const AdamParams& setting : settings)
-      parity.check(fmt::format("lr {} beta {} {} weight decay {}", setting.lr, setting.beta1, setting.beta2,
-                               setting.weight_decay),
-                   {2e-6, 1e-5}, [&](Run& run) {
-                     std::vector<AdamSlot> slots;
-                     for (const Shape& shape : {Shape{1}, {7}, {33, 3}, {1025}}) {
-                       const std::vector<double> zeros(static_cast<size_t>(shape.numel()), 0.0);
-                       slots.push_back(
-                           {run.random(shape), run.random(shape), run.values(zeros, shape), run.values(zeros, shape)});
-                     }
-                     AdamParams params = setting;
-                     for (params.step = 1; params.step <= 4; ++params.step) {
-                       for (AdamSlot& slot : slots) slot.grad = run.random(slot.param.shape());
-                       run.backend().adam_step(slots, params);
-                     }
-                     for (const AdamSlot& slot : slots) {
-                       run.keep("param", slot.param);
-                       run.keep("exp_avg", slot.exp_avg);
-                       run.keep("exp_avg_sq", slot.exp_avg_sq);
-                     }
-                   });
+      for (const Gradients gradients : kGradients)
+        parity.check(fmt::format("lr {} beta {} {} weight decay {}, {}", setting.lr, setting.beta1, setting.beta2,
+                                 setting.weight_decay, name_of(gradients)),
+                     {2e-6, 1e-5}, [&](Run& run) {
+                       std::vector<AdamSlot> slots;
+                       for (const Shape& shape : {Shape{1}, {7}, {33, 3}, {1025}}) {
+                         const std::vector<double> zeros(static_cast<size_t>(shape.numel()), 0.0);
+                         slots.push_back({run.random(shape), run.random(shape), run.values(zeros, shape),
+                                          run.values(zeros, shape)});
+                       }
+                       AdamParams params = setting;
+                       for (params.step = 1; params.step <= 4; ++params.step) {
+                         draw_gradients(run, gradients, slots);
+                         run.backend().adam_step(slots, params);
+                       }
+                       for (const AdamSlot& slot : slots) {
+                         run.keep("param", slot.param);
+                         run.keep("exp_avg", slot.exp_avg);
+                         run.keep("exp_avg_sq", slot.exp_avg_sq);
+                       }
+                     });
   }
 }
 

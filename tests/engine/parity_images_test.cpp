@@ -27,6 +27,7 @@ TEST_SUITE("parity") {
     for (const Case& c : {Case{{5, 6, 7, 3}, 4, 6, 7, 0},      // whole images
                           {{5, 6, 7, 3}, 9, 6, 7, 2},          // padded and cropped to their own size
                           {{3, 28, 28, 1}, 5, 28, 28, 4},      //
+                          {{3, 10, 9, 3}, 6, 8, 8, 3},         // whole packs in a row
                           {{4, 5, 3, 2}, 7, 11, 1, 13},        // larger one way, smaller the other; some all padding
                           {{1, 1, 1, 1}, 3, 1, 1, 1},          //
                           {{2, 33, 17, 5}, 130, 16, 19, 40}})  //

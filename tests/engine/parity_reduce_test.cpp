@@ -153,7 +153,8 @@ TEST_SUITE("parity") {
       Shape indices;
     };
     const Parity parity("embedding");
-    for (const Case& c : {Case{1, 1, {1}}, {7, 13, {3, 5}}, {50, 32, {3, 1, 7}}, {3, 17, {129}}, {5, 1, {2, 2}}})
+    for (const Case& c :
+         {Case{1, 1, {1}}, {7, 13, {3, 5}}, {50, 32, {3, 1, 7}}, {9, 12, {70}}, {3, 17, {129}}, {5, 1, {2, 2}}})
       parity.check(fmt::format("table {} x {}, indices {}", c.words, c.dims, c.indices), {2e-5, 1e-5}, [&](Run& run) {
         Shape shape = c.indices;
         shape.push_back(c.dims);

@@ -51,7 +51,13 @@ TEST_SUITE("experiment") {
     refused({"--batch-size", "1"}, {"--batch-size 1"});
     refused({"--limit", "501"}, {"--limit 501", "500"});
     refused({"--epochs", "two"}, {"--epochs"});
+    refused({"--epoch-factor", "0.5"}, {"--epoch-factor", "--epochs"});  // the place's own command has --epochs
     refused({"--speed", "9"}, {"--speed"});
+    for (const std::string factor : {"0", "1.5", "nan"}) {
+      const Outcome outcome = Process({program("fashion_mnist"), "--epoch-factor", factor}, place.path()).wait();
+      CHECK(outcome.code == 2);
+      CHECK(outcome.err.find("--epoch-factor " + factor) != std::string::npos);
+    }
   }
 
   TEST_CASE("bad data: exit code 1 naming the file") {

@@ -91,7 +91,8 @@ std::vector<std::string> breaches(const std::string& path, const std::string& te
       R"(nccl|library_types|nv[a-z]*\.h).*)");
   static const std::regex condition(R"(^\s*#\s*(if|ifdef|ifndef|elif|else|endif)\b.*)");
   static const std::regex device_test(
-      R"(.*([=!]=\s*(cofactor::)?Device::|\bDevice::(reference|cpu|cuda)\s*[=!]=|\bcase\s+(cofactor::)?Device::).*)");
+      R"(.*([=!]=\s*(cofactor::)?Device(Kind)?::|\bDevice(Kind)?::(reference|cpu|cuda)\s*[=!]=|)"
+      R"(\bcase\s+(cofactor::)?DeviceKind::|\bswitch\s*\(.*\bkind\(\)).*)");
   const bool is_test = folder_of(path) == "tests", is_backend = path.starts_with(kBackends);
   // The public face of devices: names and parsing.
   const bool names_devices = path == "engine/device.h";
@@ -198,7 +199,8 @@ TEST_SUITE("unit") {
     CHECK(first_breach("layers/x.cpp", "#ifdef COFACTOR_HAS_CPU").find("condition") != std::string::npos);
     CHECK(first_breach("engine/optim/x.cpp", "# if 1").find("condition") != std::string::npos);
     for (const char* line :
-         {"if (x.device() == Device::cuda) {", "return Device::cpu != device;", "  case Device::reference: break;"}) {
+         {"if (x.device() == Device::cuda) {", "return Device::cpu != device;", "  case DeviceKind::reference: break;",
+          "switch (x.device().kind()) {", "if (device.kind() == DeviceKind::cuda) {"}) {
       CAPTURE(line);
       CHECK(first_breach("engine/ops/x.cpp", line).find("device test") != std::string::npos);
       CHECK(first_breach("engine/backends/registry.cpp", line).empty());

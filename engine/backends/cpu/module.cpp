@@ -4,6 +4,6 @@
 #include "engine/backends/cpu/backend.h"
 
 const cofactor::BackendModule cofactor_backend_module = {
-    []() { return std::string(); },
-    []() -> cofactor::Backend* { return new cofactor::CpuBackend; },
+    []() { return 1; },
+    [](int) -> cofactor::Backend* { return new cofactor::CpuBackend; },
 };

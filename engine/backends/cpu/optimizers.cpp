@@ -14,7 +14,8 @@ bool all_f32(std::span<const Slot> slots) {
   return std::ranges::all_of(slots, [](const Slot& slot) { return slot.param.dtype() == DType::f32; });
 }
 
-// Calls update(slot, begin, end) for ranges that cover the elements of all slots.
+// Calls update(slot, grad, begin, end) for ranges that cover the elements of all slots; grad: const float* or const
+// bf16*.
 template <class Slot, class Update>
 void for_each_share(std::span<const Slot> slots, const Update& update) {
   int64_t total = 0;
@@ -26,7 +27,11 @@ void for_each_share(std::span<const Slot> slots, const Update& update) {
       const int64_t count = slot.param.numel();
       const int64_t from = std::clamp<int64_t>(begin - first, 0, count),
                     to = std::clamp<int64_t>(end - first, 0, count);
-      if (from < to) update(slot, from, to);
+      if (from < to && slot.grad.dtype() == DType::bf16) {
+        update(slot, static_cast<const bf16*>(slot.grad.template data<bf16>()), from, to);
+      } else if (from < to) {
+        update(slot, static_cast<const float*>(slot.grad.template data<float>()), from, to);
+      }
       first += count;
     }
   });
@@ -41,16 +46,15 @@ void CpuBackend::sgd_step(std::span<const SgdSlot> slots, const SgdParams& param
   const auto momentum = static_cast<float>(params.momentum);
   const auto keep = static_cast<float>(1.0 - params.dampening);
   const auto decay = static_cast<float>(params.weight_decay);
-  for_each_share(slots, [=, &params](const SgdSlot& slot, int64_t begin, int64_t end) {
+  for_each_share(slots, [=, &params](const SgdSlot& slot, const auto* grad, int64_t begin, int64_t end) {
     float* p = slot.param.data<float>();
-    const float* grad = slot.grad.data<float>();
     if (!slot.momentum.defined()) {
-      for (int64_t i = begin; i < end; ++i) p[i] -= lr * (grad[i] + decay * p[i]);
+      for (int64_t i = begin; i < end; ++i) p[i] -= lr * (widen(grad[i]) + decay * p[i]);
       return;
     }
     float* m = slot.momentum.data<float>();
     for (int64_t i = begin; i < end; ++i) {
-      const float g = grad[i] + decay * p[i];
+      const float g = widen(grad[i]) + decay * p[i];
       m[i] = params.first_step ? g : momentum * m[i] + keep * g;
       p[i] -= lr * (params.nesterov ? g + momentum * m[i] : m[i]);
     }
@@ -69,14 +73,13 @@ void CpuBackend::adam_step(std::span<const AdamSlot> slots, const AdamParams& pa
   const auto rest2 = static_cast<float>(1.0 - params.beta2);
   const auto epsilon = static_cast<float>(params.epsilon);
   const auto decay = static_cast<float>(params.weight_decay);
-  for_each_share(slots, [=](const AdamSlot& slot, int64_t begin, int64_t end) {
+  for_each_share(slots, [=](const AdamSlot& slot, const auto* grad, int64_t begin, int64_t end) {
     float* p = slot.param.data<float>();
-    const float* grad = slot.grad.data<float>();
     float* m = slot.exp_avg.data<float>();
     float* v = slot.exp_avg_sq.data<float>();
 #pragma omp simd
     for (int64_t i = begin; i < end; ++i) {
-      const float g = grad[i] + decay * p[i];
+      const float g = widen(grad[i]) + decay * p[i];
       m[i] = beta1 * m[i] + rest1 * g;
       v[i] = beta2 * v[i] + rest2 * g * g;
       p[i] -= step_size * m[i] / (std::sqrt(v[i]) * root_correction + epsilon);

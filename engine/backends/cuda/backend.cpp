@@ -9,21 +9,15 @@ namespace cofactor {
 
 using cuda::check_cuda;
 
-std::string CudaBackend::unavailable() {
-  int count = 0;
-  const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status != cudaSuccess) {
-    cudaGetLastError();
-    return fmt::format("cudaGetDeviceCount: {} ({})", cudaGetErrorName(status), cudaGetErrorString(status));
-  }
-  return count > 0 ? "" : "CUDA finds no GPU";
+CudaBackend::OnGpu::OnGpu(int index) {
+  const cuda::Gpu gpu(index);
+  gpu.open();
+  context_ = std::make_unique<Context>(gpu);
 }
 
-CudaBackend::CudaBackend() {
-  const std::string reason = unavailable();
-  check(reason.empty(), "device cuda: this machine has no GPU that can be used ({})", reason);
-  context_ = std::make_unique<Context>();
-}
+CudaBackend::OnGpu::~OnGpu() = default;
+
+CudaBackend::CudaBackend(int index) : device_(Device::cuda_at(index)), context_(index) {}
 
 CudaBackend::~CudaBackend() = default;
 
@@ -37,25 +31,28 @@ void* CudaBackend::allocate(size_t bytes) {
 }
 
 void CudaBackend::deallocate(void* data, size_t bytes) noexcept {
-  context_->device.deallocate(data, bytes);
+  context_.as_it_is().device.deallocate(data, bytes);
 }
 
 MemoryStats CudaBackend::memory_stats() const {
-  MemoryStats stats = context_->device.stats();
-  return stats += context_->uploads.stats();
+  Context& context = context_.as_it_is();
+  MemoryStats stats = context.device.stats();
+  return stats += context.uploads.stats();
 }
 
 std::optional<size_t> CudaBackend::free_memory() const {
-  size_t free = 0, total = 0;
-  check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-  return free;
+  return context_->gpu.memory().free;
+}
+
+std::optional<size_t> CudaBackend::used_memory() const {
+  const auto [free, total] = context_->gpu.memory();
+  return total - free;
 }
 
 void CudaBackend::check_bf16() const {
-  int device = 0, major = 0;
-  cuda::check_cuda(cudaGetDevice(&device), "cudaGetDevice");
-  cuda::check_cuda(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "cudaDeviceGetAttribute");
-  check(major >= 8, "precision bf16: this GPU's compute capability is {}.x, and bf16 needs 8.0 or later", major);
+  const int major = context_->gpu.attribute(cudaDevAttrComputeCapabilityMajor);
+  check(major >= 8, "precision bf16: the compute capability of {} is {}.x, and bf16 needs 8.0 or later", device_,
+        major);
 }
 
 void CudaBackend::set_allow_tf32(bool allow) {

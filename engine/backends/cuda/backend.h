@@ -4,7 +4,6 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "engine/backend.h"
 #include "engine/device_features.h"
@@ -15,18 +14,17 @@ namespace cofactor {
 // copies wait, and so do their requests for memory; uploads go on.
 class CudaBackend : public Backend, public DeviceFeatures {
  public:
-  // Throws Error where the machine has no GPU that can be used.
-  CudaBackend();
+  // Of the GPU with that index. Throws Error, which says why, where it cannot be used.
+  explicit CudaBackend(int index);
   ~CudaBackend() override;
-  // Why this machine has no usable GPU; empty where it has one.
-  static std::string unavailable();
 
-  Device device() const override { return Device::cuda; }
+  Device device() const override { return device_; }
   DeviceFeatures& features() override { return *this; }
   void set_allow_tf32(bool allow) override;
   // Tensor cores multiply bf16 from compute capability 8.0 on.
   void check_bf16() const override;
   std::optional<size_t> free_memory() const override;
+  std::optional<size_t> used_memory() const override;
   std::unique_ptr<Upload> upload(size_t bytes) override;
   std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) override;
 
@@ -45,6 +43,7 @@ class CudaBackend : public Backend, public DeviceFeatures {
   void binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y) override;
   void broadcast(const Tensor& x, const Tensor& y) override;
   void cast(const Tensor& x, const Tensor& y) override;
+  void cast_many(std::span<const CastSlot> slots) override;
 
   void permute(const Tensor& x, std::span<const int> axes, const Tensor& y) override;
   void copy_slice(const Tensor& x, int64_t x_start, const Tensor& y, int64_t y_start, int64_t length,
@@ -72,6 +71,9 @@ class CudaBackend : public Backend, public DeviceFeatures {
 
   void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params, const Tensor& y) override;
   void conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) override;
+  bool conv2d_vjp_input_add(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx) override;
+  // cuDNN has no engine that writes f32 from bf16.
+  DType conv2d_dw_dtype(DType dtype) const override { return dtype; }
   void conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
                           const Tensor& db) override;
   void conv2d_global_max(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params, const Tensor& y,
@@ -97,8 +99,26 @@ class CudaBackend : public Backend, public DeviceFeatures {
   void adam_step(std::span<const AdamSlot> slots, const AdamParams& params) override;
 
  private:
+  void input_gradient(const Tensor& grad, const Tensor& w, const Conv2dParams& params, const Tensor& dx,
+                      bool accumulate);
+
   struct Context;  // streams, handles, pools and plans
-  std::unique_ptr<Context> context_;
+  // The context, whose every use makes its GPU the calling thread's current one, as the calls that follow require.
+  class OnGpu {
+   public:
+    explicit OnGpu(int index);
+    ~OnGpu();
+    Context* operator->() const;
+    Context& operator*() const;
+    // For what calls nothing of CUDA, and must not throw where the GPU has failed.
+    Context& as_it_is() const { return *context_; }
+
+   private:
+    std::unique_ptr<Context> context_;
+  };
+
+  Device device_;
+  OnGpu context_;
 };
 
 }  // namespace cofactor

@@ -15,9 +15,10 @@ using GraphExec = cuda::Owned<cudaGraphExec_t, cudaGraphExecDestroy>;
 
 class CudaStep : public CapturedStep {
  public:
-  CudaStep(GraphExec exec, CapturePools::Arena arena, Tensor values, cudaStream_t stream, MemoryPool& pinned,
-           RecordingGate& gate)
-      : arena_(std::move(arena)),
+  CudaStep(cuda::Gpu gpu, GraphExec exec, CapturePools::Arena arena, Tensor values, cudaStream_t stream,
+           MemoryPool& pinned, RecordingGate& gate)
+      : gpu_(gpu),
+        arena_(std::move(arena)),
         values_(std::move(values)),
         stream_(stream),
         pinned_(pinned),
@@ -30,6 +31,7 @@ class CudaStep : public CapturedStep {
   }
   // A replay may still run in the arena.
   ~CudaStep() override {
+    gpu_.try_make_current();
     for (Slot& slot : slots_) {
       if (slot.done) cudaEventSynchronize(slot.done.get());
       if (slot.data) pinned_.deallocate(slot.data, sizeof(StepValues));
@@ -42,6 +44,7 @@ class CudaStep : public CapturedStep {
   // oldest.
   void replay(const StepValues& values) override {
     gate_.refuse("a replay");
+    gpu_.make_current();
     Slot& slot = slots_[next_++ % slots_.size()];
     check_cuda(cudaEventSynchronize(slot.done.get()), "cudaEventSynchronize");
     *static_cast<StepValues*>(slot.data) = values;
@@ -58,6 +61,7 @@ class CudaStep : public CapturedStep {
     cuda::Event done;
   };
 
+  const cuda::Gpu gpu_;
   CapturePools::Arena arena_;  // what the recorded kernels work in
   Tensor values_;              // StepValues on the device
   cudaStream_t stream_;
@@ -68,13 +72,15 @@ class CudaStep : public CapturedStep {
   GraphExec exec_;
 };
 
-// The graph of what `step` queues on the stream.
-Graph record(cudaStream_t stream, const std::function<void()>& step) {
+// The graph of what `step` queues on the GPU's stream.
+Graph record(cuda::Gpu gpu, cudaStream_t stream, const std::function<void()>& step) {
   cudaGraph_t recorded = nullptr;
   try {
     check_cuda(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture");
     step();
+    gpu.make_current();  // the step may have used another GPU
   } catch (...) {
+    gpu.try_make_current();
     cudaStreamEndCapture(stream, &recorded);
     const Graph discarded(recorded);
     cudaGetLastError();
@@ -103,14 +109,14 @@ std::unique_ptr<CapturedStep> CudaBackend::capture(const std::function<void()>& 
       ~Reset() { context.step_values = nullptr; }
     };
     const Reset reset{context};
-    graph = record(context.stream.get(), step);
+    graph = record(context.gpu, context.stream.get(), step);
   }
   cudaGraphExec_t made = nullptr;
   check_cuda(cudaGraphInstantiate(&made, graph.get(), 0), "cudaGraphInstantiate");
   GraphExec exec(made);
   // What the graph itself takes of the device's memory is taken here, where it can still be refused.
   check_cuda(cudaGraphUpload(exec.get(), context.stream.get()), "cudaGraphUpload");
-  return std::make_unique<CudaStep>(std::move(exec), std::move(arena), values, context.stream.get(),
+  return std::make_unique<CudaStep>(context.gpu, std::move(exec), std::move(arena), values, context.stream.get(),
                                     context.staging.pool(), context.device.gate());
 }
 

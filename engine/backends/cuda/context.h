@@ -8,6 +8,7 @@
 #include "engine/backends/capture_pools.h"
 #include "engine/backends/cuda/backend.h"
 #include "engine/backends/cuda/cudnn_graph.h"
+#include "engine/backends/cuda/gpu.h"
 #include "engine/backends/cuda/handles.h"
 #include "engine/backends/cuda/memory.h"
 #include "engine/backends/cuda/staging.h"
@@ -23,7 +24,11 @@ struct MatmulPlan {
 };
 
 struct CudaBackend::Context {
-  // Runs a convolution with cuDNN; false where cuDNN has no allowed engine.
+  // The GPU is current.
+  explicit Context(cuda::Gpu which) : gpu(which) {}
+
+  // Runs a convolution with cuDNN. False for f64 and empty tensors, and, with a warning, where no engine is left.
+  // Throws Error where a plan fails that has run before, within a recording, and where the GPU is lost.
   bool convolve(const cudnn::ConvProblem& problem, const Tensor& x, const Tensor& w, const Tensor& y);
   // y (M, N) = op(a) op(b) + bias by cuBLASLt; a bias beside anything but f32 is left out, and false returned.
   bool multiply(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
@@ -33,16 +38,17 @@ struct CudaBackend::Context {
   // After a call of cuSOLVER that was given this much of the host's memory.
   void wait_for_host_workspace(size_t bytes);
 
+  const cuda::Gpu gpu;
   cuda::Stream stream = cuda::make_stream();  // kernels, and all copies but those of uploads
-  CapturePools device{cuda::device_memory(stream.get()), cuda::arena_memory};
-  cuda::Staging staging;
-  cuda::Uploads uploads{stream.get(), device.gate(), [this] { device.release_free(); }};
+  CapturePools device{cuda::device_memory(gpu, stream.get()), [gpu = gpu] { return cuda::arena_memory(gpu); }};
+  cuda::Staging staging{gpu};
+  cuda::Uploads uploads{gpu, stream.get(), device.gate(), [this] { device.release_free(); }};
 
   cuda::CudnnHandle cudnn = cuda::make_cudnn(stream.get());
   cuda::CublasLtHandle cublas = cuda::make_cublas();
   cuda::CusolverHandle cusolver = cuda::make_cusolver(stream.get());
-  // Plans by convolution. No plan: cuDNN has no allowed engine.
-  std::map<std::vector<int64_t>, std::optional<cudnn::Plan>> convolutions;
+  cudnn::PlanDevice plan_device{cudnn.get()};
+  std::map<std::vector<int64_t>, cudnn::ConvPlans> convolutions;  // by ConvProblem::key
   std::map<std::vector<int64_t>, MatmulPlan> products;
   bool allow_tf32 = false;
 
@@ -50,9 +56,17 @@ struct CudaBackend::Context {
   const StepValues* step_values = nullptr;
 };
 
-// A u8 tensor of scratch memory.
+inline CudaBackend::Context& CudaBackend::OnGpu::operator*() const {
+  context_->gpu.make_current();
+  return *context_;
+}
+inline CudaBackend::Context* CudaBackend::OnGpu::operator->() const {
+  return &**this;
+}
+
+// A u8 tensor of scratch memory on the current GPU, which is the backend's after a use of its context.
 inline Tensor scratch_memory(size_t bytes) {
-  return Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, Device::cuda);
+  return Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, cuda::current_gpu());
 }
 
 }  // namespace cofactor

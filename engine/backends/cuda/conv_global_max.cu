@@ -8,7 +8,7 @@ namespace cofactor {
 
 void CudaBackend::conv2d_global_max(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
                                     const Tensor& y, const Tensor& places) {
-  const Tensor values = Tensor::empty(conv2d_output(x.shape(), w.shape(), params), x.dtype(), Device::cuda);
+  const Tensor values = Tensor::empty(conv2d_output(x.shape(), w.shape(), params), x.dtype(), x.device());
   Conv2dParams plain = params;
   plain.activation = Activation::none;
   conv2d(x, w, b, plain, values);

@@ -59,7 +59,7 @@ void CudaBackend::synchronize() {
 }
 
 std::unique_ptr<Upload> CudaBackend::upload(size_t bytes) {
-  return context_->uploads.upload(bytes, device());
+  return context_->uploads.upload(bytes);
 }
 
 }  // namespace cofactor

@@ -1,6 +1,7 @@
 #include "engine/backends/cuda/cudnn_graph.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -9,19 +10,15 @@
 
 namespace cofactor::cudnn {
 
-using cuda::check_cudnn;
-
 namespace {
-
-cudnnDataType_t data_type(DType dtype) {
-  return dtype == DType::bf16 ? CUDNN_DATA_BFLOAT16 : dtype == DType::f64 ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT;
-}
 
 // A tensor whose bytes are (a, h, w, c), in cuDNN's order of axes (a, c, h, w): images NHWC, weights OHWI.
 Descriptor channels_last(Operand id, const Shape& shape, DType dtype) {
   const int64_t h = shape[1], w = shape[2], c = shape[3];
   Descriptor tensor(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
-  tensor.set(CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, data_type(dtype))
+  tensor
+      .set(CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE,
+           dtype == DType::bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT)
       .set(CUDNN_ATTR_TENSOR_DIMENSIONS, std::array{shape[0], c, h, w})
       .set(CUDNN_ATTR_TENSOR_STRIDES, std::array{h * w * c, int64_t{1}, w * c, c})
       .set(CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, static_cast<int64_t>(id))
@@ -30,25 +27,17 @@ Descriptor channels_last(Operand id, const Shape& shape, DType dtype) {
   return tensor;
 }
 
-// The padding at the end that gives the output the requested extent.
-int64_t padding_after(int64_t in, int64_t out, int64_t kernel, int stride, int pad, int dilation) {
-  return std::max<int64_t>(0, (out - 1) * stride + (kernel - 1) * dilation + 1 - in - pad);
-}
-
-Descriptor convolution(const ConvProblem& problem) {
-  const Conv2dParams& p = problem.params;
-  const std::array<int64_t, 2> before{p.pad_h, p.pad_w};
-  const std::array<int64_t, 2> after{
-      padding_after(problem.x[1], problem.y[1], problem.w[1], p.stride_h, p.pad_h, p.dilation_h),
-      padding_after(problem.x[2], problem.y[2], problem.w[2], p.stride_w, p.pad_w, p.dilation_w)};
-  // bf16 is multiplied and summed in f32.
-  const cudnnDataType_t compute = problem.dtype == DType::f64 ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT;
+// Padding is the same on both sides, though with a stride the last windows may not reach all of it: their number is
+// rounded down (conv2d_output), so rows that no window reaches change nothing. Less padding at the end would describe
+// the same convolution as an asymmetric one, for which cuDNN has fewer engines.
+Descriptor convolution(const Conv2dParams& p) {
+  const std::array<int64_t, 2> padding{p.pad_h, p.pad_w};
   Descriptor conv(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
   conv.set(CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, CUDNN_TYPE_INT64, int64_t{2})
-      .set(CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, compute)
+      .set(CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, CUDNN_DATA_FLOAT)
       .set(CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, CUDNN_CROSS_CORRELATION)
-      .set(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, before)
-      .set(CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, after)
+      .set(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, padding)
+      .set(CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, padding)
       .set(CUDNN_ATTR_CONVOLUTION_DILATIONS, std::array<int64_t, 2>{p.dilation_h, p.dilation_w})
       .set(CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, std::array<int64_t, 2>{p.stride_h, p.stride_w})
       .finalize();
@@ -93,121 +82,116 @@ OperationNames names_of(ConvKind kind) {
 Descriptor operation(const ConvProblem& problem) {
   const OperationNames names = names_of(problem.kind);
   const Descriptor x = channels_last(kX, problem.x, problem.dtype);
-  const Descriptor w = channels_last(kW, problem.w, problem.w_dtype);
+  const Descriptor w = channels_last(kW, problem.w, problem.dtype);
   const Descriptor y = channels_last(kY, problem.y, problem.dtype);
-  const Descriptor conv = convolution(problem);
+  const Descriptor conv = convolution(problem.params);
   Descriptor result(names.type);
   result.set(names.x, x).set(names.w, w).set(names.y, y).set(names.conv, conv);
-  if (problem.dtype == DType::f64) {
-    result.set(names.alpha, CUDNN_TYPE_DOUBLE, 1.0).set(names.beta, CUDNN_TYPE_DOUBLE, 0.0);
-  } else {
-    result.set(names.alpha, CUDNN_TYPE_FLOAT, 1.0f).set(names.beta, CUDNN_TYPE_FLOAT, 0.0f);
-  }
-  result.finalize();
+  result.set(names.alpha, CUDNN_TYPE_FLOAT, 1.0f)
+      .set(names.beta, CUDNN_TYPE_FLOAT, problem.accumulate ? 1.0f : 0.0f)
+      .finalize();
   return result;
 }
 
-// cuDNN 9.12 calls the handle's attributes deprecated, and 9.0 needs them.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-constexpr auto kGraphHandle = CUDNN_ATTR_OPERATIONGRAPH_HANDLE;
-constexpr auto kPlanHandle = CUDNN_ATTR_EXECUTION_PLAN_HANDLE;
-#pragma GCC diagnostic pop
-
-// The engine configurations that cuDNN's heuristics list for a graph in one mode, best first.
-std::vector<Descriptor> engine_configs(const Descriptor& graph, cudnnBackendHeurMode_t mode) {
-  Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
-  heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph)
-      .set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, mode);
-  if (!heuristics.try_finalize()) return {};
-  int64_t count = 0;
-  check_cudnn(cudnnBackendGetAttribute(heuristics.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
-                                       0, &count, nullptr),
-              "cudnnBackendGetAttribute (the number of engines)");
-  std::vector<Descriptor> configs;
-  std::vector<cudnnBackendDescriptor_t> handles;
-  for (int64_t i = 0; i < count; ++i) {
-    configs.emplace_back(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
-    handles.push_back(configs.back().get());
-  }
-  check_cudnn(cudnnBackendGetAttribute(heuristics.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
-                                       count, &count, handles.data()),
-              "cudnnBackendGetAttribute (the engines)");
-  configs.erase(configs.begin() + std::min<int64_t>(count, static_cast<int64_t>(configs.size())), configs.end());
-  return configs;
-}
-
-struct EngineFacts {
-  int64_t number = 0;
-  std::vector<cudnnBackendNumericalNote_t> notes;
-  bool has(cudnnBackendNumericalNote_t note) const { return std::ranges::find(notes, note) != notes.end(); }
-};
-
-EngineFacts facts_of(const Descriptor& config) {
-  Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
-  cudnnBackendDescriptor_t handle = engine.get();
-  int64_t count = 0;
-  check_cudnn(cudnnBackendGetAttribute(config.get(), CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
-                                       &count, &handle),
-              "cudnnBackendGetAttribute (an engine)");
-  EngineFacts facts;
-  check_cudnn(
-      cudnnBackendGetAttribute(handle, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &count, &facts.number),
-      "cudnnBackendGetAttribute (an engine's number)");
-  facts.notes.resize(CUDNN_NUMERICAL_NOTE_TYPE_COUNT);
-  check_cudnn(cudnnBackendGetAttribute(handle, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
-                                       CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &count, facts.notes.data()),
-              "cudnnBackendGetAttribute (an engine's numerical notes)");
-  facts.notes.resize(static_cast<size_t>(std::clamp<int64_t>(count, 0, CUDNN_NUMERICAL_NOTE_TYPE_COUNT)));
-  return facts;
-}
-
 // Deterministic, and f32 as f32: an engine that uses tensor cores on f32 rounds its inputs to TF32.
-bool allowed(const EngineFacts& facts, const ConvProblem& problem) {
-  if (facts.has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)) return false;
-  if (facts.has(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)) return false;
+bool allowed(const Engine& engine, const ConvProblem& problem) {
+  if (engine.has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)) return false;
+  if (engine.has(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)) return false;
   if (problem.dtype != DType::f32 || problem.allow_tf32) return true;
-  return !facts.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) && !facts.has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS);
+  return !engine.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) && !engine.has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS);
+}
+
+// Engines of a lower rank come first.
+int rank(const Engine& engine, const ConvProblem& problem) {
+  const bool to_be_preferred = problem.dtype == DType::bf16 || problem.allow_tf32;
+  const bool slow = to_be_preferred && fills_tensor_cores(problem) && !engine.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE);
+  return (engine.runtime_compiled ? 2 : 0) + (slow ? 1 : 0);
 }
 
 }  // namespace
 
-Descriptor::Descriptor(cudnnBackendDescriptorType_t type) {
-  check_cudnn(cudnnBackendCreateDescriptor(type, &handle_), "cudnnBackendCreateDescriptor");
+size_t workspace_limit(const ConvProblem& problem) {
+  const auto elements = static_cast<size_t>(problem.x.numel() + problem.w.numel() + problem.y.numel());
+  return elements * size_of(problem.dtype) + (size_t{256} << 20);
 }
 
-Descriptor::~Descriptor() {
-  if (handle_) cudnnBackendDestroyDescriptor(handle_);
+bool fills_tensor_cores(const ConvProblem& problem) {
+  const auto word = static_cast<int64_t>(16 / size_of(problem.dtype));
+  return problem.w[0] % word == 0 && problem.w[3] % word == 0;
 }
 
-Descriptor& Descriptor::set_values(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t count,
-                                   const void* values) {
-  check_cudnn(cudnnBackendSetAttribute(handle_, name, type, count, values), "cudnnBackendSetAttribute");
-  return *this;
+std::vector<int64_t> ConvProblem::key() const {
+  std::vector<int64_t> result{static_cast<int64_t>(kind),
+                              static_cast<int64_t>(dtype),
+                              allow_tf32,
+                              accumulate,
+                              params.stride_h,
+                              params.stride_w,
+                              params.pad_h,
+                              params.pad_w,
+                              params.dilation_h,
+                              params.dilation_w};
+  for (const Shape* shape : {&x, &w, &y}) result.insert(result.end(), shape->begin(), shape->end());
+  return result;
 }
 
-void Descriptor::finalize() {
-  check_cudnn(cudnnBackendFinalize(handle_), "cudnnBackendFinalize");
+std::string_view name_of(ConvKind kind) {
+  switch (kind) {
+    case ConvKind::forward: return "forward";
+    case ConvKind::input_gradient: return "input gradient";
+    case ConvKind::weight_gradient: return "weight gradient";
+  }
+  return "?";
 }
 
-bool Descriptor::try_finalize() {
-  const cudnnStatus_t status = cudnnBackendFinalize(handle_);
-  if (status == CUDNN_STATUS_SUCCESS) return true;
-  // All the "not supported" statuses are numbered from 3000 on, up to the next thousand.
-  if (status >= CUDNN_STATUS_NOT_SUPPORTED && status < CUDNN_STATUS_INTERNAL_ERROR) return false;
-  check_cudnn(status, "cudnnBackendFinalize");
-  return false;
+std::string_view ConvProblem::precision() const {
+  return dtype == DType::f32 && allow_tf32 ? "tf32" : cofactor::name_of(dtype);
 }
 
-Plan::Plan(Descriptor plan, std::string engine) : plan_(std::move(plan)), engine_(std::move(engine)) {
-  int64_t bytes = 0, count = 0;
-  check_cudnn(cudnnBackendGetAttribute(plan_.get(), CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
-                                       &count, &bytes),
-              "cudnnBackendGetAttribute (a plan's workspace)");
-  workspace_bytes_ = static_cast<size_t>(bytes);
+std::string ConvProblem::text() const {
+  return fmt::format("{}{}, x {}, w {}, stride {}x{}, pad {}x{}, dilation {}x{}, {}", name_of(kind),
+                     accumulate ? " added" : "", x, w, params.stride_h, params.stride_w, params.pad_h, params.pad_w,
+                     params.dilation_h, params.dilation_w, precision());
 }
 
-void Plan::execute(cudnnHandle_t handle, void* x, void* w, void* y, void* workspace) const {
+Engine::Engine(const Descriptor& config) {
+  const Descriptor engine = config.descriptor(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+  number = engine.integer(CUDNN_ATTR_ENGINE_GLOBAL_INDEX);
+  notes = engine.list<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE);
+  const auto behaviour =
+      engine.list<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE);
+  runtime_compiled = std::ranges::find(behaviour, CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) != behaviour.end();
+}
+
+bool Engine::has(cudnnBackendNumericalNote_t note) const {
+  return std::ranges::find(notes, note) != notes.end();
+}
+
+std::string Engine::notes_text() const {
+  // By the numbers of cudnnBackendNumericalNote_t, since older headers lack the last.
+  static constexpr std::array<std::string_view, 10> kNames{
+      "tensor cores",      "inputs rounded",    "sums in less than f32", "FFT",       "not deterministic", "Winograd",
+      "Winograd by 4 x 4", "Winograd by 6 x 6", "Winograd by 13 x 13",   "strict NaN"};
+  std::vector<std::string> texts;
+  for (const cudnnBackendNumericalNote_t note : notes) {
+    const auto number_of_note = static_cast<size_t>(note);
+    texts.push_back(number_of_note < kNames.size() ? std::string(kNames[number_of_note])
+                                                   : fmt::format("note {}", number_of_note));
+  }
+  if (runtime_compiled) texts.emplace_back("compiled for it");
+  return texts.empty() ? "none" : fmt::format("{}", fmt::join(texts, ", "));
+}
+
+Plan::Plan(Descriptor plan, Engine engine) : plan_(std::move(plan)), engine_(std::move(engine)) {
+  workspace_bytes_ = static_cast<size_t>(plan_.integer(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
+}
+
+std::string Plan::text() const {
+  return fmt::format("engine {} ({}), {:.1f} MiB of workspace", engine_.number, engine_.notes_text(),
+                     static_cast<double>(workspace_bytes_) / (1 << 20));
+}
+
+std::string Plan::execute(cudnnHandle_t handle, void* x, void* w, void* y, void* workspace) const {
   const std::array<int64_t, 3> ids{kX, kW, kY};
   const std::array<void*, 3> pointers{x, w, y};
   Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
@@ -215,26 +199,70 @@ void Plan::execute(cudnnHandle_t handle, void* x, void* w, void* y, void* worksp
       .set_values(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, 3, pointers.data())
       .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, workspace)
       .finalize();
-  check_cudnn(cudnnBackendExecute(handle, plan_.get(), pack.get()), "cudnnBackendExecute");
+  const cudnnStatus_t status = cudnnBackendExecute(handle, plan_.get(), pack.get());
+  return status == CUDNN_STATUS_SUCCESS ? "" : "cudnnBackendExecute: " + cuda::text_of(status);
 }
 
-std::optional<Plan> plan_convolution(cudnnHandle_t handle, const ConvProblem& problem) {
-  const Descriptor conv = operation(problem);
-  Descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
-  graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, conv).set(kGraphHandle, CUDNN_TYPE_HANDLE, handle);
-  if (!graph.try_finalize()) return std::nullopt;
-  for (const cudnnBackendHeurMode_t mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
-    for (const Descriptor& config : engine_configs(graph, mode)) {
-      const EngineFacts facts = facts_of(config);
-      if (!allowed(facts, problem)) continue;
-      Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-      plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config).set(kPlanHandle, CUDNN_TYPE_HANDLE, handle);
-      if (!plan.try_finalize()) continue;
-      return Plan(std::move(plan), fmt::format("engine {}{}", facts.number,
-                                               facts.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) ? ", tensor cores" : ""));
-    }
+ConvPlans::ConvPlans(const PlanDevice& device, const ConvProblem& problem)
+    : device_(&device), graph_(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR), workspace_limit_(workspace_limit(problem)) {
+  graph_.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, operation(problem));
+  device.set_in_graph(graph_);
+  if (const std::string failure = graph_.try_finalize(); !failure.empty()) {
+    failures_.push_back("the graph: " + failure);
+    return;
   }
-  return std::nullopt;
+  collect(CUDNN_HEUR_MODE_A, problem);
+  collect(CUDNN_HEUR_MODE_FALLBACK, problem);
+  std::ranges::stable_sort(candidates_, {}, [&](const Candidate& c) { return rank(c.engine, problem); });
+  plan_next();
+}
+
+// Adds the allowed ones of the engine configurations that cuDNN's heuristics list in one mode, best first.
+void ConvPlans::collect(cudnnBackendHeurMode_t mode, const ConvProblem& problem) {
+  Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
+  heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph_)
+      .set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, mode);
+  device_->set_in_heuristics(heuristics);
+  if (const std::string failure = heuristics.try_finalize(); !failure.empty()) {
+    failures_.push_back("the heuristics: " + failure);
+    return;
+  }
+  for (Descriptor& config : heuristics.descriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR)) {
+    Engine engine(config);
+    if (allowed(engine, problem)) candidates_.push_back({std::move(config), std::move(engine)});
+  }
+}
+
+void ConvPlans::plan_next() {
+  plan_.reset();
+  while (!plan_ && next_ < candidates_.size()) {
+    Candidate candidate = std::move(candidates_[next_++]);
+    Descriptor descriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+    descriptor.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, candidate.config);
+    device_->set_in_plan(descriptor);
+    if (const std::string failure = descriptor.try_finalize(); !failure.empty()) {
+      failures_.push_back(fmt::format("engine {}: {}", candidate.engine.number, failure));
+      continue;
+    }
+    Plan plan(std::move(descriptor), candidate.engine);
+    if (plan.workspace_bytes() > workspace_limit_ && !candidate.large) {
+      candidate.large = true;
+      candidates_.push_back(std::move(candidate));
+      continue;
+    }
+    plan_ = std::move(plan);
+  }
+}
+
+void ConvPlans::reject(const std::string& reason) {
+  failures_.push_back(fmt::format("engine {}: {}", plan_ ? plan_->engine().number : 0, reason));
+  plan_next();
+}
+
+void ConvPlans::set_has_run() {
+  has_run_ = true;
+  candidates_.clear();
+  next_ = 0;
 }
 
 }  // namespace cofactor::cudnn

@@ -33,6 +33,11 @@ void CudaBackend::cast(const Tensor& x, const Tensor& y) {
   cuda::cast(DeviceLaunch(context_->stream.get(), "cast", x.shape()), x, y);
 }
 
+void CudaBackend::cast_many(std::span<const CastSlot> slots) {
+  if (slots.empty()) return;
+  cuda::cast_many(DeviceLaunch(context_->stream.get(), "cast_many", slots.front().x.shape()), slots);
+}
+
 void CudaBackend::dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) {
   cuda::dropout(DeviceLaunch(context_->stream.get(), "dropout", x.shape()), x, p, key, context_->step_values, y);
 }

@@ -7,8 +7,8 @@ if(NOT COFACTOR_NVCC)
 endif()
 execute_process(COMMAND ${COFACTOR_NVCC} --version OUTPUT_VARIABLE version)
 string(REGEX MATCH "release ([0-9]+)\\.([0-9]+)" version "${version}")
-if(CMAKE_MATCH_1 LESS 12)  # C++20
-  message(STATUS "cuda backend: off, ${COFACTOR_NVCC} is ${version}; C++20 needs 12 or later")
+if("${CMAKE_MATCH_1}.${CMAKE_MATCH_2}" VERSION_LESS 12.1)  # C++20, kernel arguments of more than 4 KiB
+  message(STATUS "cuda backend: off, ${COFACTOR_NVCC} is ${version}; 12.1 or later is needed")
   return()
 endif()
 

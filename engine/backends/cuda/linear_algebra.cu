@@ -172,14 +172,14 @@ void CudaBackend::lu_log_abs_det(const Tensor& u, const Tensor& sign, const Tens
   const int64_t n = u.dim(0);
   const DeviceLaunch launch(context_->stream.get(), "log_abs_det", u.shape());
   if (n <= cuda::kMaxLuClasses) {
-    launch.groups_with_memory(1, cuda::LuLogAbsDet{u.data<double>(), static_cast<int>(n), sign.data<double>(),
-                                                   log_abs.data<double>(), inverse_transposed.data<double>()});
+    launch.groups(1, cuda::LuLogAbsDet{u.data<double>(), static_cast<int>(n), sign.data<double>(),
+                                       log_abs.data<double>(), inverse_transposed.data<double>()});
     return;
   }
   cuda::refuse_large_lu(context_->device.gate(), u.shape());
   const Tensor factors = u.clone();
   const Tensor pivots = scratch_memory(static_cast<size_t>(n) * sizeof(int64_t));
-  const Tensor info = Tensor::empty({2}, DType::i32, Device::cuda);
+  const Tensor info = Tensor::empty({2}, DType::i32, u.device());
   context_->factorize(factors, pivots, info);
   const auto* pivot = static_cast<const int64_t*>(pivots.raw_data());
   int32_t* infos = info.data<int32_t>();
@@ -199,10 +199,10 @@ void CudaBackend::svd_cofactor(const Tensor& u, const Tensor& det, const Tensor&
   cuda::refuse_svd(context_->device.gate(), u.shape());
   const int64_t n = u.dim(0);
   const DeviceLaunch launch(context_->stream.get(), "log_abs_det", u.shape());
-  const auto matrix = [&] { return Tensor::empty({n, n}, DType::f64, Device::cuda); };
-  const auto number = [] { return Tensor::empty({}, DType::f64, Device::cuda); };
-  const Tensor a = u.clone(), w = matrix(), vt = matrix(), s = Tensor::empty({n}, DType::f64, Device::cuda);
-  const Tensor info = Tensor::empty({3}, DType::i32, Device::cuda);
+  const auto matrix = [&] { return Tensor::empty({n, n}, DType::f64, u.device()); };
+  const auto number = [&] { return Tensor::empty({}, DType::f64, u.device()); };
+  const Tensor a = u.clone(), w = matrix(), vt = matrix(), s = Tensor::empty({n}, DType::f64, u.device());
+  const Tensor info = Tensor::empty({3}, DType::i32, u.device());
   const SolverParams params = solver_defaults();
   size_t device_bytes = 0, host_bytes = 0;
   check_cusolver(cusolverDnXgesvd_bufferSize(context_->cusolver.get(), params.get(), 'A', 'A', n, n, CUDA_R_64F,

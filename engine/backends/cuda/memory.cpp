@@ -13,15 +13,21 @@ namespace {
 // What both sources of device memory share.
 class GpuMemory : public MemorySource {
  public:
+  explicit GpuMemory(Gpu gpu) : gpu_(gpu) {}
   std::string name() const override { return "the GPU"; }
   std::string advice() const override {
-    size_t free = 0, total = 0;
-    if (cudaMemGetInfo(&free, &total) != cudaSuccess) return "";
-    return fmt::format("; it has {} of {} bytes free. A lower --batch-size or --image-size needs less", free, total);
+    try {
+      const auto [free, total] = gpu_.memory();
+      return fmt::format("; it has {} of {} bytes free. A lower --batch-size or --image-size needs less", free, total);
+    } catch (const Error&) {  // the block that was refused is the one to report
+      return "";
+    }
   }
   bool on_host() const override { return false; }
 
  protected:
+  const Gpu gpu_;
+
   // The block that a call made; null where there was no memory for it.
   static void* block_or_null(cudaError_t status, void* data, std::string_view call, size_t size) {
     if (status == cudaErrorMemoryAllocation) {
@@ -35,21 +41,24 @@ class GpuMemory : public MemorySource {
 
 class DeviceMemory : public GpuMemory {
  public:
-  explicit DeviceMemory(cudaStream_t stream) : stream_(stream) {
-    int device = 0;
-    check_cuda(cudaGetDevice(&device), "cudaGetDevice");
-    check_cuda(cudaDeviceGetDefaultMemPool(&pool_, device), "cudaDeviceGetDefaultMemPool");
+  DeviceMemory(Gpu gpu, cudaStream_t stream) : GpuMemory(gpu), stream_(stream) {
+    check_cuda(cudaDeviceGetDefaultMemPool(&pool_, gpu.index()), "cudaDeviceGetDefaultMemPool");
     uint64_t keep_all = UINT64_MAX;
     check_cuda(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep_all), "cudaMemPoolSetAttribute");
   }
   void* obtain(size_t size) override {
+    gpu_.make_current();
     void* data = nullptr;
     const cudaError_t status = cudaMallocAsync(&data, size, stream_);
     return block_or_null(status, data, "cudaMallocAsync", size);
   }
-  void release(void* data, size_t) noexcept override { cudaFreeAsync(data, stream_); }
+  void release(void* data, size_t) noexcept override {
+    gpu_.try_make_current();
+    cudaFreeAsync(data, stream_);
+  }
   // The driver gives back what it knows to be free, which it learns by a wait.
   void trim() noexcept override {
+    gpu_.try_make_current();
     cudaStreamSynchronize(stream_);
     cudaMemPoolTrimTo(pool_, 0);
   }
@@ -61,39 +70,52 @@ class DeviceMemory : public GpuMemory {
 
 class ArenaMemory : public GpuMemory {
  public:
+  using GpuMemory::GpuMemory;
   void* obtain(size_t size) override {
+    gpu_.make_current();
     void* data = nullptr;
     const cudaError_t status = cudaMalloc(&data, size);
     return block_or_null(status, data, "cudaMalloc", size);
   }
-  void release(void* data, size_t) noexcept override { cudaFree(data); }
+  void release(void* data, size_t) noexcept override {
+    gpu_.try_make_current();
+    cudaFree(data);
+  }
   std::string name() const override { return "the GPU, for a recorded step,"; }
 };
 
 class PinnedMemory : public MemorySource {
  public:
+  explicit PinnedMemory(Gpu gpu) : gpu_(gpu) {}
   void* obtain(size_t size) override {
+    gpu_.make_current();
     void* data = nullptr;
     if (cudaMallocHost(&data, size) == cudaSuccess) return data;
     cudaGetLastError();
     return nullptr;
   }
-  void release(void* data, size_t) noexcept override { cudaFreeHost(data); }
+  void release(void* data, size_t) noexcept override {
+    gpu_.try_make_current();
+    cudaFreeHost(data);
+  }
   std::string name() const override { return "the system (page-locked memory)"; }
+
+ private:
+  const Gpu gpu_;
 };
 
 }  // namespace
 
-std::unique_ptr<MemorySource> device_memory(cudaStream_t stream) {
-  return std::make_unique<DeviceMemory>(stream);
+std::unique_ptr<MemorySource> device_memory(Gpu gpu, cudaStream_t stream) {
+  return std::make_unique<DeviceMemory>(gpu, stream);
 }
 
-std::unique_ptr<MemorySource> arena_memory() {
-  return std::make_unique<ArenaMemory>();
+std::unique_ptr<MemorySource> arena_memory(Gpu gpu) {
+  return std::make_unique<ArenaMemory>(gpu);
 }
 
-std::unique_ptr<MemorySource> pinned_memory() {
-  return std::make_unique<PinnedMemory>();
+std::unique_ptr<MemorySource> pinned_memory(Gpu gpu) {
+  return std::make_unique<PinnedMemory>(gpu);
 }
 
 }  // namespace cofactor::cuda

@@ -9,9 +9,11 @@
 
 namespace cofactor::cuda {
 
-// Thread-safe.
+// Thread-safe. The GPU that it is made for is current in every call.
 class Staging {
  public:
+  explicit Staging(Gpu gpu) : pool_(pinned_memory(gpu)) {}
+
   // A block for as long as it lives, or, once a copy is queued from it, until that is over.
   class Block {
    public:
@@ -56,7 +58,7 @@ class Staging {
     size_t bytes;
   };
 
-  MemoryPool pool_{pinned_memory()};
+  MemoryPool pool_;
   std::mutex mutex_;
   std::vector<InFlight> in_flight_;
 };

@@ -20,8 +20,8 @@ constexpr size_t kManySlots = 12;
 // Owns its slot until the tensor does.
 class Uploads::SlotUpload : public Upload {
  public:
-  SlotUpload(Uploads& uploads, std::unique_ptr<Slot> slot, size_t bytes, Device device)
-      : uploads_(uploads), slot_(std::move(slot)), bytes_(bytes), device_(device) {}
+  SlotUpload(Uploads& uploads, std::unique_ptr<Slot> slot, size_t bytes)
+      : uploads_(uploads), slot_(std::move(slot)), bytes_(bytes) {}
   SlotUpload(const SlotUpload&) = delete;
   SlotUpload& operator=(const SlotUpload&) = delete;
   // No kernel has seen the slot: its next copy comes after this one by the order of the copies' stream.
@@ -33,6 +33,7 @@ class Uploads::SlotUpload : public Upload {
   void start() override { uploads_.start_copy(*slot_, bytes_); }
 
   Tensor finish() override {
+    uploads_.gpu_.make_current();
     {
       uploads_.gate_.refuse("the arrival of {} bytes from the host", bytes_);
       const auto lock = uploads_.gate_.enter();
@@ -42,22 +43,22 @@ class Uploads::SlotUpload : public Upload {
     // The deleter takes the slot even where std::shared_ptr finds no memory for its count.
     std::shared_ptr<void> memory(
         data, [&uploads = uploads_, slot = slot_.release()](void*) { uploads.release(std::unique_ptr<Slot>(slot)); });
-    return Tensor::in_memory(std::move(memory), static_cast<int64_t>(bytes_), device_);
+    return Tensor::in_memory(std::move(memory), static_cast<int64_t>(bytes_), uploads_.gpu_.device());
   }
 
  private:
   Uploads& uploads_;
   std::unique_ptr<Slot> slot_;
   size_t bytes_;
-  Device device_;
 };
 
-Uploads::Uploads(cudaStream_t kernels, RecordingGate& gate, std::function<void()> make_room)
-    : kernels_(kernels),
+Uploads::Uploads(Gpu gpu, cudaStream_t kernels, RecordingGate& gate, std::function<void()> make_room)
+    : gpu_(gpu),
+      kernels_(kernels),
       gate_(gate),
       make_room_(std::move(make_room)),
-      host_(pinned_memory()),
-      device_(device_memory(copies_.get())) {}
+      host_(pinned_memory(gpu)),
+      device_(device_memory(gpu, copies_.get())) {}
 
 Uploads::~Uploads() {
   try {
@@ -66,10 +67,10 @@ Uploads::~Uploads() {
   }
 }
 
-std::unique_ptr<Upload> Uploads::upload(size_t bytes, Device device) {
+std::unique_ptr<Upload> Uploads::upload(size_t bytes) {
   gate_.refuse("an upload of {} bytes", bytes);
   std::unique_ptr<Slot> slot = take(bytes);
-  return std::make_unique<SlotUpload>(*this, std::move(slot), bytes, device);
+  return std::make_unique<SlotUpload>(*this, std::move(slot), bytes);
 }
 
 // A slot that the host may write into.
@@ -123,6 +124,7 @@ std::unique_ptr<Uploads::Slot> Uploads::make_slot(size_t bytes) {
 }
 
 void Uploads::start_copy(Slot& slot, size_t bytes) {
+  gpu_.make_current();
   if (!slot.release_recorded) {
     gate_.refuse("an upload of {} bytes", bytes);
     const auto lock = gate_.enter();
@@ -138,6 +140,7 @@ void Uploads::start_copy(Slot& slot, size_t bytes) {
 // Any thread may drop the last tensor, also while a step is recorded: then an event on the kernels' stream would be
 // part of the recording. The slot's next use records it.
 void Uploads::release(std::unique_ptr<Slot> slot) noexcept {
+  gpu_.try_make_current();
   const auto lock = gate_.try_enter();
   slot->release_recorded = lock.owns_lock() && cudaEventRecord(slot->released.get(), kernels_) == cudaSuccess;
   give_back(std::move(slot));

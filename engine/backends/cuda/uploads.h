@@ -13,6 +13,7 @@
 #include <mutex>
 
 #include "engine/backend.h"
+#include "engine/backends/cuda/gpu.h"
 #include "engine/backends/cuda/handles.h"
 #include "engine/backends/memory_pool.h"
 #include "engine/backends/recording_gate.h"
@@ -24,13 +25,13 @@ namespace cofactor::cuda {
 class Uploads {
  public:
   // `make_room` is called where the device has no memory for another slot, and gives back what it can.
-  Uploads(cudaStream_t kernels, RecordingGate& gate, std::function<void()> make_room);
+  Uploads(Gpu gpu, cudaStream_t kernels, RecordingGate& gate, std::function<void()> make_room);
   Uploads(const Uploads&) = delete;
   Uploads& operator=(const Uploads&) = delete;
   // Every upload and every tensor of one must be gone.
   ~Uploads();
 
-  std::unique_ptr<Upload> upload(size_t bytes, Device device);
+  std::unique_ptr<Upload> upload(size_t bytes);
   // Of the slots' device memory.
   MemoryStats stats() const;
   // Gives the device memory of free slots back; false where there is none.
@@ -53,6 +54,7 @@ class Uploads {
   void release(std::unique_ptr<Slot> slot) noexcept;
   void give_back(std::unique_ptr<Slot> slot) noexcept;
 
+  const Gpu gpu_;
   const cudaStream_t kernels_;
   RecordingGate& gate_;
   const std::function<void()> make_room_;

@@ -34,12 +34,14 @@ TEST_SUITE("unit") {
       CHECK(contains(asked.refusal, " bytes are in use, "));
       CHECK(asked.losses == eager.losses);
       CHECK(asked.state == eager.state);
+      CHECK(asked.counts == eager.counts);
       CHECK(backend.memory_stats().in_use == in_use);
     }
     const ScarceMemory enough(size_t{1} << 30);
     const TrainedSteps replayed = train_steps(loss, network, adam, {.record = true});
     CHECK(replayed.refusal == "");
     CHECK(replayed.state == eager.state);
+    CHECK(replayed.counts == eager.counts);
   }
 
   TEST_CASE("captured step: a refused recording leaves none of its memory in use") {

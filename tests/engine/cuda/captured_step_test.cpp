@@ -53,6 +53,7 @@ void check_same(Loss& loss, const Network& network, const MakeOptimizer& optimiz
   CHECK(replayed.replays == 4);
   CHECK(replayed.losses == eager.losses);
   CHECK(replayed.state == eager.state);
+  CHECK(replayed.counts == eager.counts);
 }
 
 const Network kDropoutNetwork{two_layer_cnn, {28, 28, 1}}, kBatchNormNetwork{small_resnet, {9, 8, 3}},
@@ -114,6 +115,7 @@ TEST_SUITE("unit" * doctest::skip(!has_cuda())) {
           "capture: the SVD of a (2, 2) matrix, which cuSOLVER computes, cannot be part of a recorded step");
     CHECK(asked.losses == eager.losses);
     CHECK(asked.state == eager.state);
+    CHECK(asked.counts == eager.counts);
   }
 
   TEST_CASE("captured step: the batches that are recorded are the full ones") {

@@ -1,12 +1,15 @@
 // Launches the cuda backend's kernels on the host: `each` as a loop, `groups` as real threads that meet at barriers, so
-// that a missing sync() or an index beyond its range shows here, without a GPU (and to the sanitizers).
+// that a missing sync() or an index beyond its range shows here, without a GPU (and to the sanitizers). Launches can be
+// recorded, with the bytes that they move.
 #pragma once
 
 #include <algorithm>
 #include <barrier>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <numeric>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -28,6 +31,10 @@ class HostGroup {
   int size() const { return static_cast<int>(state_.values.size()); }
   void sync() const { state_.barrier.arrive_and_wait(); }
 
+  template <class F>
+  void lanes(const F& f) const {
+    for (int lane = rank(); lane < cuda::kBlockThreads; lane += size()) f(lane);
+  }
   template <class T>
   T sum(T value) const {
     return over(value, [](T a, T b) { return a + b; });
@@ -53,36 +60,56 @@ class HostGroup {
   int rank_;
 };
 
+// One launch of a recorded step: a kernel of the backend's own, or a call of a library.
+struct LaunchCost {
+  std::string op;
+  int64_t bytes = 0;  // that it reads from and writes to device memory
+  double flops = 0;   // of a library's call
+};
+
 // What a recorded step will do, launch by launch.
-using Recording = std::vector<std::function<void()>>;
+struct RecordedLaunch {
+  LaunchCost cost;
+  std::function<void()> run;
+};
+using Recording = std::vector<RecordedLaunch>;
 
 // A launch with groups of `group_size` threads. One thread is enough for most shapes; the tests of cooperation take
 // more.
 class HostLaunch {
  public:
-  // While `*recording` is not null, launches are added to it and do not run.
-  explicit HostLaunch(int group_size = 1, Recording* const* recording = nullptr)
-      : group_size_(group_size), recording_(recording) {}
+  // While `*recording` is not null, launches are added to it under the name `op` and do not run.
+  explicit HostLaunch(int group_size = 1, Recording* const* recording = nullptr, std::string op = "test")
+      : group_size_(group_size), recording_(recording), cost_{.op = std::move(op)} {}
 
+  HostLaunch moves(int64_t bytes, double flops = 0) const {
+    HostLaunch counted = *this;
+    counted.cost_.bytes = bytes;
+    counted.cost_.flops = flops;
+    return counted;
+  }
+
+  // All orders are the last index first: a kernel must not rely on an order.
   template <class F>
   void each(int64_t count, const F& f) const {
+    if (count <= 0) return;
     run_or_record([=] {
-      for (int64_t i = count; i-- > 0;) f(i);  // backwards: a kernel must not rely on an order
+      for (int64_t i = count; i-- > 0;) f(i);
     });
   }
   template <class F>
   void groups(int64_t count, const F& f) const {
-    run_or_record([=, this] { run_groups(count, [&](const HostGroup& group, int64_t i) { f(group, i); }); });
+    if (count <= 0) return;
+    run_or_record([=, this_size = group_size_] { run_groups(this_size, count, f); });
   }
   template <class F>
-  void groups_with_memory(int64_t count, const F& f) const {
-    run_or_record([=, this] {
-      const auto shared = std::make_unique<typename F::Shared>();
-      run_groups(count, [&](const HostGroup& group, int64_t i) {
-        f(group, i, *shared);
-        group.sync();
-      });
-    });
+  void warps(int64_t count, const F& f) const {
+    groups(count, f);
+  }
+  template <class... F>
+  void stages(const cuda::Stage<F>&... stages) const {
+    if (std::max({stages.count...}) <= 0) return;
+    run_or_record([=, this_size = group_size_] { (run_groups(this_size, stages.count, stages.run), ...); });
   }
   void sort_pairs(const int32_t* keys, const int32_t* values, int64_t count, int32_t* sorted_keys,
                   int32_t* sorted_values) const {
@@ -96,30 +123,58 @@ class HostLaunch {
       }
     });
   }
-  // Work of a library, say.
+
+  // A call of a library.
   void run_or_record(std::function<void()> work) const {
     if (recording_ && *recording_) {
-      (*recording_)->push_back(std::move(work));
+      (*recording_)->push_back({cost_, std::move(work)});
     } else {
       work();
     }
   }
+  // A call of a library that does what `work(launch)` launches. `work` may not allocate: the kernels run after it.
+  template <class Work>
+  void library(const Work& work) const {
+    Recording parts;
+    Recording* const recording = &parts;
+    work(HostLaunch(group_size_, &recording, cost_.op));
+    run_or_record([parts = std::move(parts)] {
+      for (const RecordedLaunch& part : parts) part.run();
+    });
+  }
 
  private:
+  template <class F>
+  static void run_groups(int group_size, int64_t count, const F& f) {
+    if constexpr (cuda::SharesMemory<F>) {
+      using Shared = typename F::Shared;
+      const auto shared = std::make_unique<Shared>();
+      for_each_group(group_size, count, [&](const HostGroup& group, int64_t i) {
+        // What an earlier group left there is no group's to read. All bits set are NaN.
+        if (group.rank() == 0) std::memset(static_cast<void*>(shared.get()), 0xff, sizeof(Shared));
+        group.sync();
+        f(group, i, *shared);
+        group.sync();
+      });
+    } else {
+      for_each_group(group_size, count, f);
+    }
+  }
   template <class Body>
-  void run_groups(int64_t count, const Body& body) const {
-    HostGroupState state(group_size_);
+  static void for_each_group(int group_size, int64_t count, const Body& body) {
+    HostGroupState state(group_size);
     const auto thread = [&](int rank) {
       const HostGroup group(state, rank);
-      for (int64_t i = 0; i < count; ++i) body(group, i);
+      for (int64_t i = count; i-- > 0;) body(group, i);
     };
-    if (group_size_ == 1) return thread(0);
+    if (group_size == 1) return thread(0);
     std::vector<std::jthread> threads;
-    for (int rank = 0; rank < group_size_; ++rank) threads.emplace_back(thread, rank);
+    for (int rank = 0; rank < group_size; ++rank) threads.emplace_back(thread, rank);
   }
 
   int group_size_;
   Recording* const* recording_;
+  LaunchCost cost_;
 };
 
 }  // namespace cofactor::testing

@@ -1,7 +1,8 @@
-// Takes the place of engine/backends/registry.cpp in the tests of the cuda kernels: "cuda" is those kernels on the
-// host. COFACTOR_TEST_GROUP_SIZE sets the threads of a group (default 1).
+// Takes the place of engine/backends/registry.cpp in the tests of the cuda kernels: a machine with two GPUs, "cuda" and
+// "cuda:1", which are those kernels on the host. COFACTOR_TEST_GROUP_SIZE sets the threads of a group (default 1).
 #include <cstdlib>
 
+#include "engine/backends/gpus.h"
 #include "engine/device.h"
 #include "tests/engine/cuda/cuda_device.h"
 #include "tests/engine/cuda/host_kernels_backend.h"
@@ -19,13 +20,18 @@ int group_size() {
 
 Backend& backend_of(Device device) {
   static Backend& reference = *new ReferenceBackend;
-  static Backend& cuda = *new testing::HostKernelsBackend(group_size());
+  static Gpus& gpus =
+      *new Gpus(2, [](int index) { return new testing::HostKernelsBackend(Device::cuda_at(index), group_size()); });
   check(device != Device::cpu, "device cpu: not in this test");
-  return device == Device::cuda ? cuda : reference;
+  return device == Device::reference ? reference : gpus.at(device.index());
 }
 
 std::vector<Device> available_devices() {
-  return {Device::reference, Device::cuda};
+  return {Device::reference, Device::cuda, Device::cuda_at(1)};
+}
+
+Device default_device() {
+  return Device::cuda;
 }
 
 std::string_view cpu_variant() {
@@ -37,10 +43,6 @@ int num_threads() {
 }
 
 void set_num_threads(int) {}
-
-Device parse_device(std::string_view name) {
-  return name == "cuda" ? Device::cuda : Device::reference;
-}
 
 namespace testing {
 

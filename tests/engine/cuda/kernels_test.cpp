@@ -48,15 +48,15 @@ TEST_SUITE("unit") {
 
   TEST_CASE("cuda pooling: a cell's range of windows holds every window that covers it") {
     for (const bool adaptive : {false, true})
-      for (int64_t in = 1; in <= 9; ++in)
+      for (int in = 1; in <= 9; ++in)
         for (int kernel = 1; kernel <= 4; ++kernel)
           for (int stride = 1; stride <= 3; ++stride)
             for (int pad = 0; pad <= kernel / 2; ++pad) {
-              const int64_t out = adaptive ? kernel : (in + 2 * pad - kernel) / stride + 1;
+              const int out = adaptive ? kernel : (in + 2 * pad - kernel) / stride + 1;
               if (out < 1 || (!adaptive && in + 2 * pad < kernel)) continue;
               const cuda::PoolAxis axis{in, out, kernel, stride, pad, adaptive};
-              for (int64_t i = 0; i < in; ++i)
-                for (int64_t o = 0; o < out; ++o) {
+              for (int i = 0; i < in; ++i)
+                for (int o = 0; o < out; ++o) {
                   const bool covers = i >= axis.begin(o) && i < axis.end(o);
                   const bool in_range = o >= axis.first_window(i) && o < axis.last_window(i);
                   REQUIRE((!covers || in_range));
@@ -74,9 +74,8 @@ TEST_SUITE("unit") {
         CAPTURE(threads);
         const Tensor sign2 = number(), log_abs2 = number();
         const Tensor inverse2 = Tensor::zeros({n, n}, DType::f64, kHost);
-        HostLaunch(threads).groups_with_memory(
-            1, cuda::LuLogAbsDet{u.data<double>(), static_cast<int>(n), sign2.data<double>(), log_abs2.data<double>(),
-                                 inverse2.data<double>()});
+        HostLaunch(threads).groups(1, cuda::LuLogAbsDet{u.data<double>(), static_cast<int>(n), sign2.data<double>(),
+                                                        log_abs2.data<double>(), inverse2.data<double>()});
         CHECK(sign2.item() == sign.item());
         CHECK(log_abs2.item() == doctest::Approx(log_abs.item()).epsilon(1e-10));
         check_close("inverse", inverse2.to_vector<double>(), inverse.to_vector<double>(), {1e-8, 1e-8});
@@ -88,8 +87,8 @@ TEST_SUITE("unit") {
     const Tensor u = Tensor::from(std::vector<double>{1, 2, 3, 2, 4, 6, 1, 0, 1}, {3, 3}, kHost);
     const Tensor result = Tensor::zeros({2}, DType::f64, kHost);
     const Tensor inverse = Tensor::zeros({3, 3}, DType::f64, kHost);
-    HostLaunch(4).groups_with_memory(1, cuda::LuLogAbsDet{u.data<double>(), 3, result.data<double>(),
-                                                          result.data<double>() + 1, inverse.data<double>()});
+    HostLaunch(4).groups(1, cuda::LuLogAbsDet{u.data<double>(), 3, result.data<double>(), result.data<double>() + 1,
+                                              inverse.data<double>()});
     CHECK(result.to_vector<double>()[0] == 0.0);
     CHECK(result.to_vector<double>()[1] == -kInfinity);
     for (const double value : inverse.to_vector<double>()) CHECK(std::isnan(value));

@@ -49,6 +49,7 @@ struct TrainOptions {
 struct TrainedSteps {
   std::vector<double> losses;
   std::vector<std::vector<float>> state;  // parameters and buffers
+  std::vector<int32_t> counts;            // of the batches that batch norm has seen
   std::vector<bool> replayed;             // whether each step was a replay
   int64_t replays = 0;
   std::string refusal;
@@ -75,8 +76,10 @@ inline TrainedSteps train_steps(Loss& loss, const Network& network, const MakeOp
     trained.replayed.push_back(replayed);
     trained.replays += replayed;
   }
-  for (const NamedTensor& parameter : model->state())
-    if (parameter.tensor.dtype() == DType::f32) trained.state.push_back(parameter.tensor.to_vector<float>());
+  for (const auto& [name, tensor] : model->state()) {
+    if (tensor.dtype() == DType::f32) trained.state.push_back(tensor.to_vector<float>());
+    if (tensor.dtype() == DType::i32) trained.counts.push_back(static_cast<int32_t>(tensor.item()));
+  }
   trained.refusal = runner.refusal();
   CHECK(optimizer->updates() == static_cast<int64_t>(options.sizes.size()));
   return trained;

@@ -21,6 +21,7 @@ namespace cofactor::testing {
 
 namespace {
 
+const cuda::Gpu kGpu(0);
 constexpr int kProducers = 3, kUploadsEach = 150, kAhead = 8;
 
 struct Values {
@@ -76,7 +77,7 @@ void produce(cuda::Uploads& uploads, Channel& channel, unsigned seed) {
   std::mt19937 random(seed);
   for (int k = 0; k < kUploadsEach; ++k) {
     const Values values{static_cast<uint32_t>(random()), 100 + random() % 3 * 20000};
-    std::unique_ptr<Upload> upload = uploads.upload(values.count * sizeof(uint32_t), kHost);
+    std::unique_ptr<Upload> upload = uploads.upload(values.count * sizeof(uint32_t));
     values.write(upload->values());
     const bool dropped = random() % 10 == 0;
     if (!dropped || random() % 2 == 0) upload->start();
@@ -90,8 +91,8 @@ void produce(cuda::Uploads& uploads, Channel& channel, unsigned seed) {
 TEST_SUITE("unit") {
   TEST_CASE("upload order: kernels see their own batch however slots are used again") {
     const cuda::Stream kernels = cuda::make_stream();
-    CapturePools pools(cuda::device_memory(kernels.get()), cuda::arena_memory);
-    cuda::Uploads uploads(kernels.get(), pools.gate(), [&] { pools.release_free(); });
+    CapturePools pools(cuda::device_memory(kGpu, kernels.get()), [] { return cuda::arena_memory(kGpu); });
+    cuda::Uploads uploads(kGpu, kernels.get(), pools.gate(), [&] { pools.release_free(); });
     Channel channel;
     std::atomic<int> wrong = 0, kernels_run = 0;
     int taken = 0;
@@ -152,10 +153,10 @@ TEST_SUITE("unit") {
 
   TEST_CASE("upload order: a slot serves sizes from half its own on and a dropped one is free") {
     const cuda::Stream kernels = cuda::make_stream();
-    CapturePools pools(cuda::device_memory(kernels.get()), cuda::arena_memory);
-    cuda::Uploads uploads(kernels.get(), pools.gate(), [] {});
+    CapturePools pools(cuda::device_memory(kGpu, kernels.get()), [] { return cuda::arena_memory(kGpu); });
+    cuda::Uploads uploads(kGpu, kernels.get(), pools.gate(), [] {});
     const auto upload = [&](size_t bytes) {
-      const std::unique_ptr<Upload> made = uploads.upload(bytes, kHost);
+      const std::unique_ptr<Upload> made = uploads.upload(bytes);
       CHECK(reinterpret_cast<uintptr_t>(made->values()) % Tensor::kAlignment == 0);
       CHECK(uploads.stats().in_use >= bytes);
       return uploads.stats().system_requests;

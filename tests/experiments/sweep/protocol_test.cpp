@@ -104,6 +104,12 @@ TEST_SUITE("unit") {
     changed.trainer.workers = 3;
     CHECK(settings(changed, "dmi") == settings(base, "dmi"));
     changed = base;
+    changed.trainer.device = Device::cuda;
+    CHECK(settings(changed, "ce") != settings(base, "ce"));
+    RunOptions second_gpu = base;
+    second_gpu.trainer.device = Device::cuda_at(1);
+    CHECK(settings(second_gpu, "ce") == settings(changed, "ce"));
+    changed = base;
     changed.lr = 0.3;
     CHECK(settings(changed, "ce") == settings(base, "ce"));
     CHECK(settings(changed, "dmi") != settings(base, "dmi"));

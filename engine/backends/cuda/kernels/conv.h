@@ -2,7 +2,8 @@
 // cuDNN has no deterministic engine in the requested precision. Also bias, ReLU and the bias's gradient around cuDNN's.
 #pragma once
 
-#include "engine/backends/cuda/kernels/pool.h"
+#include "engine/backends/cuda/kernels/divider.h"
+#include "engine/backends/cuda/kernels/packs.h"
 #include "engine/backends/cuda/kernels/reduce.h"
 #include "engine/kernel_params.h"
 
@@ -12,6 +13,7 @@ struct ConvGeometry {
   int64_t height, width, in_channels, out_height, out_width, out_channels, kernel_h, kernel_w;
   int stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
   int64_t images;
+  Places inputs, weights, outputs;  // elements of x, w (as n: output channel, h and w: the kernel's cell) and y
 
   ConvGeometry(const Shape& x, const Shape& w, const Shape& y, const Conv2dParams& p)
       : height(x[1]),
@@ -28,7 +30,10 @@ struct ConvGeometry {
         pad_w(p.pad_w),
         dilation_h(p.dilation_h),
         dilation_w(p.dilation_w),
-        images(x[0]) {}
+        images(x[0]),
+        inputs{Divider(x[1]), Divider(x[2]), Divider(x[3])},
+        weights{Divider(w[1]), Divider(w[2]), Divider(w[3])},
+        outputs{Divider(y[1]), Divider(y[2]), Divider(y[3])} {}
 
   // The row and column of x that output (oh, ow) reads through the kernel's cell (kh, kw); may lie outside.
   COFACTOR_HD int64_t row(int64_t oh, int64_t kh) const { return oh * stride_h - pad_h + kh * dilation_h; }
@@ -52,7 +57,7 @@ struct DirectConv {
   ConvGeometry g;
   T* y;
   COFACTOR_HD void operator()(int64_t at) const {
-    const Place p(at, g.out_height, g.out_width, g.out_channels);
+    const Place p = g.outputs.of(at);
     Compute<T> sum = 0;
     for (int64_t kh = 0; kh < g.kernel_h; ++kh) {
       for (int64_t kw = 0; kw < g.kernel_w; ++kw) {
@@ -66,14 +71,15 @@ struct DirectConv {
   }
 };
 
-// dx[n, ih, iw, i] = sum over the outputs that read it of grad * w
+// dx[n, ih, iw, i] = sum over the outputs that read it of grad * w, added to what dx holds if `accumulate`
 template <class T>
 struct DirectConvInput {
   const T *grad, *w;
   ConvGeometry g;
   T* dx;
+  bool accumulate;
   COFACTOR_HD void operator()(int64_t at) const {
-    const Place p(at, g.height, g.width, g.in_channels);
+    const Place p = g.inputs.of(at);
     Compute<T> sum = 0;
     for (int64_t kh = 0; kh < g.kernel_h; ++kh) {
       for (int64_t kw = 0; kw < g.kernel_w; ++kw) {
@@ -85,28 +91,29 @@ struct DirectConvInput {
           sum += widen(grad[g.y_at(p.n, oh, ow) + o]) * widen(w[g.w_at(o, kh, kw) + p.c]);
       }
     }
-    dx[at] = T(sum);
+    dx[at] = T(accumulate ? sum + widen(dx[at]) : sum);
   }
 };
 
-// dw[o, kh, kw, i] = sum over images and outputs of grad * x: one group per weight.
-template <class T>
+// dw[o, kh, kw, i] = sum over images and outputs of grad * x: one group per weight. dw may be wide.
+template <class T, class To>
 struct DirectConvWeights {
   const T *x, *grad;
   ConvGeometry g;
-  Compute<T>* dw;
+  To* dw;
   template <class Group>
   COFACTOR_HD void operator()(const Group& group, int64_t at) const {
-    const Place p(at, g.kernel_h, g.kernel_w, g.in_channels);  // n: the output channel, h and w: the kernel's cell
+    const Place p = g.weights.of(at);
     const int64_t places = g.out_height * g.out_width;
     Compute<T> sum = 0;
     for (int64_t k = group.rank(); k < g.images * places; k += group.size()) {
-      const int64_t n = k / places, oh = k % places / g.out_width, ow = k % g.out_width;
+      const int64_t line = g.outputs.width.quotient(k), ow = k - line * g.out_width;
+      const int64_t n = g.outputs.height.quotient(line), oh = line - n * g.out_height;
       const int64_t ih = g.row(oh, p.h), iw = g.column(ow, p.w);
-      if (g.inside(ih, iw)) sum += widen(x[g.x_at(n, ih, iw) + p.c]) * widen(grad[g.y_at(n, oh, ow) + p.n]);
+      if (g.inside(ih, iw)) sum += widen(x[g.x_at(n, ih, iw) + p.c]) * widen(grad[k * g.out_channels + p.n]);
     }
     sum = group.sum(sum);
-    if (group.rank() == 0) dw[at] = sum;
+    if (group.rank() == 0) dw[at] = To(sum);
   }
 };
 
@@ -114,13 +121,21 @@ struct DirectConvWeights {
 template <class T>
 struct BiasActivation {
   const Compute<T>* b;
-  int64_t channels;
+  Divider channels;
   bool relu;
   T* y;
-  COFACTOR_HD void operator()(int64_t i) const {
-    Compute<T> value = widen(y[i]);
-    if (b) value += b[i % channels];
-    y[i] = T(relu && value < Compute<T>(0) ? Compute<T>(0) : value);
+  template <int N>
+  COFACTOR_HD void run(int64_t at) const {
+    const auto in = Pack<T, N>::load(y + at);
+    Pack<Compute<T>, N> bias{};
+    if (b) bias = Pack<Compute<T>, N>::load(b + channels.remainder(at));
+    Compute<T> values[N];
+    for (int k = 0; k < N; ++k) {
+      values[k] = in[k];
+      if (b) values[k] += bias[k];
+      if (relu && values[k] < Compute<T>(0)) values[k] = Compute<T>(0);
+    }
+    Pack<T, N>::of(values).store(y + at);
   }
 };
 
@@ -129,16 +144,17 @@ void direct_conv2d(const Launch& launch, const Tensor& x, const Tensor& w, const
                    const Tensor& y) {
   const ConvGeometry g(x.shape(), w.shape(), y.shape(), params);
   dispatch_floating(x.dtype(), "conv2d", [&]<class T>() {
-    launch.each(y.numel(), DirectConv<T>{x.data<T>(), w.data<T>(), g, y.data<T>()});
+    launch.moves(bytes_of(x, w, y)).each(y.numel(), DirectConv<T>{x.data<T>(), w.data<T>(), g, y.data<T>()});
   });
 }
 
 template <class Launch>
 void direct_conv2d_input(const Launch& launch, const Tensor& grad, const Tensor& w, const Conv2dParams& params,
-                         const Tensor& dx) {
+                         const Tensor& dx, bool accumulate = false) {
   const ConvGeometry g(dx.shape(), w.shape(), grad.shape(), params);
   dispatch_floating(dx.dtype(), "conv2d", [&]<class T>() {
-    launch.each(dx.numel(), DirectConvInput<T>{grad.data<T>(), w.data<T>(), g, dx.data<T>()});
+    launch.moves(bytes_of(grad, w, dx) + (accumulate ? bytes_of(dx) : 0))
+        .each(dx.numel(), DirectConvInput<T>{grad.data<T>(), w.data<T>(), g, dx.data<T>(), accumulate});
   });
 }
 
@@ -147,7 +163,15 @@ void direct_conv2d_weights(const Launch& launch, const Tensor& x, const Tensor& 
                            const Tensor& dw) {
   const ConvGeometry g(x.shape(), dw.shape(), grad.shape(), params);
   dispatch_floating(x.dtype(), "conv2d", [&]<class T>() {
-    launch.groups(dw.numel(), DirectConvWeights<T>{x.data<T>(), grad.data<T>(), g, dw.data<Compute<T>>()});
+    const auto into = [&]<class To>(To* to) {
+      launch.moves(bytes_of(x, grad, dw))
+          .groups(dw.numel(), DirectConvWeights<T, To>{x.data<T>(), grad.data<T>(), g, to});
+    };
+    if (dw.dtype() == x.dtype()) {
+      into(dw.data<T>());
+    } else {
+      into(dw.data<Compute<T>>());
+    }
   });
 }
 
@@ -156,8 +180,12 @@ template <class Launch>
 void bias_activation(const Launch& launch, const Tensor& b, Activation activation, const Tensor& y) {
   if (!b.defined() && activation == Activation::none) return;
   dispatch_floating(y.dtype(), "conv2d", [&]<class T>() {
-    launch.each(y.numel(), BiasActivation<T>{b.defined() ? b.data<Compute<T>>() : nullptr, y.dim(-1),
-                                             activation == Activation::relu, y.data<T>()});
+    constexpr int kSize = kPackSize<T>;
+    const Compute<T>* bias = b.defined() ? b.data<Compute<T>>() : nullptr;
+    T* to = y.data<T>();
+    each_pack_in_rows<kSize>(launch.moves(bytes_of(b) + 2 * bytes_of(y)), y.numel(), y.dim(-1),
+                             aligned_for_packs(bias, to),
+                             BiasActivation<T>{bias, Divider(y.dim(-1)), activation == Activation::relu, to});
   });
 }
 

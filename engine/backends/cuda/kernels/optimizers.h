@@ -1,105 +1,159 @@
-// Parameter updates: many parameters per launch, one thread per element.
+// Parameter updates: all parameters of a network in one launch. Computed in the parameters' dtype. The formulas are in
+// engine/kernel_params.h.
 #pragma once
 
 #include <cmath>
 #include <span>
 
-#include "engine/backends/cuda/kernels/launch.h"
+#include "engine/backends/cuda/kernels/slots.h"
 #include "engine/captured_step.h"
 #include "engine/kernel_params.h"
 
 namespace cofactor::cuda {
 
-// As many parameters as fit one launch's arguments (4 KiB).
-inline constexpr int kSlotsPerLaunch = 64;
+// How a slot's gradient is stored.
+enum GradientKind { kLikeParameter, kGradientInBf16 };
 
-// Parameters as pointers, side by side: element i of the launch belongs to the slot whose range holds i.
-template <class T, int kStates>
-struct SlotTable {
-  int count = 0;
-  int64_t ends[kSlotsPerLaunch] = {};  // of each slot's range
-  T* param[kSlotsPerLaunch] = {};
-  const T* grad[kSlotsPerLaunch] = {};
-  T* state[kStates][kSlotsPerLaunch] = {};
-
-  int64_t total() const { return count == 0 ? 0 : ends[count - 1]; }
-  // The slot of element i, by bisection; i becomes the element's number in it.
-  COFACTOR_HD int find(int64_t& i) const {
-    int low = 0, high = count - 1;
-    while (low < high) {
-      const int middle = (low + high) / 2;
-      if (i < ends[middle]) {
-        high = middle;
-      } else {
-        low = middle + 1;
-      }
-    }
-    if (low > 0) i -= ends[low - 1];
-    return low;
+// base^exponent by repeated squaring: the same few multiplications in a recorded step and outside of one.
+COFACTOR_HD inline double power(double base, int64_t exponent) {
+  double result = 1.0;
+  for (; exponent > 0; exponent /= 2) {
+    if (exponent % 2 == 1) result *= base;
+    base *= base;
   }
-};
+  return result;
+}
 
-// In double, as in the reference backend: memory bandwidth limits these kernels, not the few operations per element.
 template <class T>
 struct SgdStep {
-  SlotTable<T, 1> slots;
-  SgdParams params;
+  // What is the same for all elements.
+  struct Factors {
+    T lr, momentum, keep, decay;  // keep: 1 - dampening
+    bool has_momentum, nesterov, first_step;
+  };
+
+  SlotTable<3> slots;  // parameter, gradient, momentum
+  Factors factors;
   const StepValues* captured;
-  COFACTOR_HD void operator()(int64_t i) const {
-    const int slot = slots.find(i);
-    const double lr = captured ? captured->lr : params.lr;
-    T& p = slots.param[slot][i];
-    const double g = slots.grad[slot][i] + params.weight_decay * p;
-    double step = g;
-    if (params.momentum != 0.0) {
-      T& m = slots.state[0][slot][i];
-      const double moved = params.first_step ? g : params.momentum * m + (1.0 - params.dampening) * g;
-      step = params.nesterov ? g + params.momentum * moved : moved;
-      m = static_cast<T>(moved);
+
+  // G: the gradient's element type.
+  template <class G>
+  struct Update {
+    Factors f;
+    T* p;
+    const G* grad;
+    T* m;
+    template <int N>
+    COFACTOR_HD void run(int64_t at) const {
+      const auto param = Pack<T, N>::load(p + at);
+      const auto gradient = Pack<G, N>::load(grad + at);
+      Pack<T, N> before{};
+      if (f.has_momentum && !f.first_step) before = Pack<T, N>::load(m + at);
+      T params[N], moments[N];
+      for (int k = 0; k < N; ++k) {
+        const T g = static_cast<T>(gradient[k]) + f.decay * param[k];
+        T move = g;
+        if (f.has_momentum) {
+          moments[k] = f.first_step ? g : f.momentum * before[k] + f.keep * g;
+          move = f.nesterov ? g + f.momentum * moments[k] : moments[k];
+        }
+        params[k] = param[k] - f.lr * move;
+      }
+      if (f.has_momentum) Pack<T, N>::of(moments).store(m + at);
+      Pack<T, N>::of(params).store(p + at);
     }
-    p = static_cast<T>(p - lr * step);
+  };
+
+  template <class Group>
+  COFACTOR_HD void operator()(const Group& group, int64_t i) const {
+    const auto chunk = slots.chunk(i);
+    if (slots.kind(chunk.slot) == kGradientInBf16) {
+      update<bf16>(group, chunk);
+    } else {
+      update<T>(group, chunk);
+    }
+  }
+  template <class G, class Group>
+  COFACTOR_HD void update(const Group& group, const SlotTable<3>::Chunk& chunk) const {
+    const int slot = chunk.slot;
+    Factors now = factors;
+    if (captured) now.lr = static_cast<T>(captured->lr);
+    slots.template over<kPackSize<T>>(
+        group, chunk,
+        Update<G>{now, slots.address<T>(0, slot), slots.address<const G>(1, slot), slots.address<T>(2, slot)});
   }
 };
 
 template <class T>
 struct AdamStep {
-  SlotTable<T, 2> slots;
-  AdamParams params;
+  SlotTable<4> slots;  // parameter, gradient, m, v
+  double lr, beta1, beta2;
+  int64_t t;
+  T epsilon, decay;
   const StepValues* captured;
-  COFACTOR_HD void operator()(int64_t i) const {
-    using std::pow, std::sqrt;
-    const int slot = slots.find(i);
-    const double lr = captured ? captured->lr : params.lr;
-    const auto t = static_cast<double>(captured ? captured->optimizer_step : params.step);
-    T& p = slots.param[slot][i];
-    T& m = slots.state[0][slot][i];
-    T& v = slots.state[1][slot][i];
-    const double g = slots.grad[slot][i] + params.weight_decay * p;
-    const double mean = params.beta1 * m + (1.0 - params.beta1) * g;
-    const double square = params.beta2 * v + (1.0 - params.beta2) * g * g;
-    m = static_cast<T>(mean);
-    v = static_cast<T>(square);
-    const double mean_correction = 1.0 - pow(params.beta1, t), square_correction = 1.0 - pow(params.beta2, t);
-    p = static_cast<T>(p - lr / mean_correction * mean / (sqrt(square / square_correction) + params.epsilon));
+
+  // What is the same for all elements.
+  struct Factors {
+    T beta1, rest1, beta2, rest2, epsilon, decay;
+    T step_size, root_correction;  // lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t)
+  };
+
+  template <class G>
+  struct Update {
+    Factors f;
+    T* p;
+    const G* grad;
+    T *m, *v;
+    template <int N>
+    COFACTOR_HD void run(int64_t at) const {
+      using std::sqrt;
+      const auto param = Pack<T, N>::load(p + at), mean = Pack<T, N>::load(m + at), square = Pack<T, N>::load(v + at);
+      const auto gradient = Pack<G, N>::load(grad + at);
+      T params[N], means[N], squares[N];
+      for (int k = 0; k < N; ++k) {
+        const T g = static_cast<T>(gradient[k]) + f.decay * param[k];
+        means[k] = f.beta1 * mean[k] + f.rest1 * g;
+        squares[k] = f.beta2 * square[k] + f.rest2 * g * g;
+        params[k] = param[k] - f.step_size * means[k] / (sqrt(squares[k]) * f.root_correction + f.epsilon);
+      }
+      Pack<T, N>::of(params).store(p + at);
+      Pack<T, N>::of(means).store(m + at);
+      Pack<T, N>::of(squares).store(v + at);
+    }
+  };
+
+  template <class Group>
+  COFACTOR_HD void operator()(const Group& group, int64_t i) const {
+    const auto chunk = slots.chunk(i);
+    if (slots.kind(chunk.slot) == kGradientInBf16) {
+      update<bf16>(group, chunk);
+    } else {
+      update<T>(group, chunk);
+    }
+  }
+  template <class G, class Group>
+  COFACTOR_HD void update(const Group& group, const SlotTable<4>::Chunk& chunk) const {
+    const int slot = chunk.slot;
+    slots.template over<kPackSize<T>>(group, chunk,
+                                      Update<G>{factors(), slots.address<T>(0, slot), slots.address<const G>(1, slot),
+                                                slots.address<T>(2, slot), slots.address<T>(3, slot)});
+  }
+  // Once for each thread. The corrections in double: 1 - beta2^t is small in the first steps.
+  COFACTOR_HD Factors factors() const {
+    using std::sqrt;
+    const int64_t step = captured ? captured->optimizer_step : t;
+    const T mean_correction = static_cast<T>(1.0 - power(beta1, step));
+    const T square_correction = static_cast<T>(1.0 - power(beta2, step));
+    return {static_cast<T>(beta1),
+            static_cast<T>(1.0 - beta1),
+            static_cast<T>(beta2),
+            static_cast<T>(1.0 - beta2),
+            epsilon,
+            decay,
+            static_cast<T>(captured ? captured->lr : lr) / mean_correction,
+            T(1) / sqrt(square_correction)};
   }
 };
-
-// Fills tables of slots and calls run(table) for each. add(table, index, slot) fills in the state's pointers.
-template <class T, int kStates, class Slot, class Add, class Run>
-void for_each_table(std::span<const Slot> slots, const Add& add, const Run& run) {
-  SlotTable<T, kStates> table;
-  for (const Slot& slot : slots) {
-    if (slot.param.dtype() != dtype_of<T>) continue;
-    table.param[table.count] = slot.param.template data<T>();
-    table.grad[table.count] = slot.grad.template data<T>();
-    add(table, slot);
-    table.ends[table.count] = table.total() + slot.param.numel();
-    if (++table.count < kSlotsPerLaunch) continue;
-    run(table);
-    table = {};
-  }
-  if (table.count > 0) run(table);
-}
 
 // Master weights are f32 (f64 in tests): bf16 has no optimizer of its own.
 template <class Slot>
@@ -107,21 +161,44 @@ void check_master_weights(std::span<const Slot> slots, std::string_view op) {
   for (const Slot& slot : slots) {
     check(slot.param.dtype() == DType::f32 || slot.param.dtype() == DType::f64,
           "{}: a parameter of shape {} is {}, expected f32 master weights", op, slot.param.shape(), slot.param.dtype());
+    check(slot.grad.dtype() == slot.param.dtype() || slot.grad.dtype() == DType::bf16,
+          "{}: a parameter of shape {} is {} and its gradient {}, expected {} or bf16", op, slot.param.shape(),
+          slot.param.dtype(), slot.grad.dtype(), slot.param.dtype());
   }
+}
+
+// Adds a slot to a table of parameters of T. `states`: the optimizer's, updated too; undefined where it has none.
+template <class T, int kPointers, class Slot, class... States>
+void add_parameter(SlotTable<kPointers>& table, const Slot& slot, const States&... states) {
+  if (slot.param.dtype() != dtype_of<T>) return;
+  const auto state_of = [](const Tensor& state) -> const T* { return state.defined() ? state.data<T>() : nullptr; };
+  const void* const grad = slot.grad.raw_data();
+  const T* const param = slot.param.template data<T>();
+  table.add(slot.param.numel(), aligned_for_packs(static_cast<const char*>(grad), param, state_of(states)...),
+            slot.grad.dtype() == dtype_of<T> ? kLikeParameter : kGradientInBf16,
+            bytes_of(slot.grad) + 2 * bytes_of(slot.param, states...), {param, grad, state_of(states)...});
 }
 
 template <class Launch>
 void sgd_step(const Launch& launch, std::span<const SgdSlot> slots, const SgdParams& params,
               const StepValues* captured) {
   check_master_weights(slots, "sgd_step");
+  const bool has_momentum = params.momentum != 0.0;
   const auto run = [&]<class T>() {
-    for_each_table<T, 1>(
+    static_assert(sizeof(SgdStep<T>) <= kMaxArgumentBytes);
+    for_each_table<SlotTable<3>>(
         slots,
-        [&](SlotTable<T, 1>& table, const SgdSlot& slot) {
-          if (params.momentum != 0.0) table.state[0][table.count] = slot.momentum.template data<T>();
+        [&](SlotTable<3>& table, const SgdSlot& slot) {
+          add_parameter<T>(table, slot, has_momentum ? slot.momentum : Tensor());
         },
-        [&](const SlotTable<T, 1>& table) {
-          launch.each(table.total(), SgdStep<T>{table, params, captured});
+        [&](const SlotTable<3>& table) {
+          launch.moves(table.bytes())
+              .groups(table.chunks(),
+                      SgdStep<T>{table,
+                                 {static_cast<T>(params.lr), static_cast<T>(params.momentum),
+                                  static_cast<T>(1.0 - params.dampening), static_cast<T>(params.weight_decay),
+                                  has_momentum, params.nesterov, params.first_step},
+                                 captured});
         });
   };
   run.template operator()<float>();
@@ -133,14 +210,15 @@ void adam_step(const Launch& launch, std::span<const AdamSlot> slots, const Adam
                const StepValues* captured) {
   check_master_weights(slots, "adam_step");
   const auto run = [&]<class T>() {
-    for_each_table<T, 2>(
+    static_assert(sizeof(AdamStep<T>) <= kMaxArgumentBytes);
+    for_each_table<SlotTable<4>>(
         slots,
-        [](SlotTable<T, 2>& table, const AdamSlot& slot) {
-          table.state[0][table.count] = slot.exp_avg.template data<T>();
-          table.state[1][table.count] = slot.exp_avg_sq.template data<T>();
-        },
-        [&](const SlotTable<T, 2>& table) {
-          launch.each(table.total(), AdamStep<T>{table, params, captured});
+        [](SlotTable<4>& table, const AdamSlot& slot) { add_parameter<T>(table, slot, slot.exp_avg, slot.exp_avg_sq); },
+        [&](const SlotTable<4>& table) {
+          launch.moves(table.bytes())
+              .groups(table.chunks(),
+                      AdamStep<T>{table, params.lr, params.beta1, params.beta2, params.step,
+                                  static_cast<T>(params.epsilon), static_cast<T>(params.weight_decay), captured});
         });
   };
   run.template operator()<float>();

@@ -1,0 +1,42 @@
+cmake_minimum_required(VERSION 3.25)
+# Compiles the make-believe libraries of fake_cuda.h into FOLDER: a library for each of CUDA's that MODULE needs, with
+# its name and version, the functions of its source here, and a stub for every other function that the module calls.
+# Run as: cmake -DMODULE=... -DNM=... -DCOMPILER=... -DROOT=... -DFOLDER=... -P make_fakes.cmake
+set(here ${ROOT}/tests/engine/cuda/fake)
+set(compile ${COMPILER} -std=c++20 -shared -fPIC -O1 -I${ROOT})
+file(MAKE_DIRECTORY ${FOLDER})
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE failed ERROR_VARIABLE error)
+  if(failed)
+    message(FATAL_ERROR "${ARGN}\n${error}")
+  endif()
+endfunction()
+
+execute_process(COMMAND ${NM} -D --undefined-only ${MODULE} OUTPUT_VARIABLE symbols RESULT_VARIABLE failed)
+if(failed)
+  message(FATAL_ERROR "${NM} cannot read ${MODULE}")
+endif()
+run(${compile} ${here}/fake_driver.cpp -Wl,-soname,libcuda.so.1 -o ${FOLDER}/libcuda.so.1)
+set(runtime "")
+foreach(library cudart cudnn cublasLt cusolver)  # the runtime first: the others ask it which GPU is current
+  string(REGEX MATCHALL " [A-Za-z_0-9]+@lib${library}\\.so\\.[0-9]+" needed "${symbols}")
+  if(needed STREQUAL "")
+    message(FATAL_ERROR "${MODULE} needs nothing of ${library}:\n${symbols}")
+  endif()
+  set(stubs "")
+  foreach(symbol ${needed})
+    string(REGEX MATCH " (.+)@(.+)" unused "${symbol}")
+    set(name ${CMAKE_MATCH_2})
+    string(APPEND stubs "extern \"C\" __attribute__((weak)) long ${CMAKE_MATCH_1}() { return 0; }\n")
+  endforeach()
+  file(WRITE ${FOLDER}/${library}.cpp "${stubs}")
+  file(WRITE ${FOLDER}/${library}.map "${name} { global: *; };\n")
+  string(TOLOWER ${library} source)
+  run(${compile} ${here}/fake_${source}.cpp ${FOLDER}/${library}.cpp -Wl,-soname,${name}
+      -Wl,--version-script=${FOLDER}/${library}.map ${runtime} -o ${FOLDER}/${name})
+  if(library STREQUAL "cudart")
+    set(runtime ${FOLDER}/${name})
+  endif()
+endforeach()
+file(TOUCH ${FOLDER}/made)
