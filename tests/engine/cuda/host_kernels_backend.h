@@ -84,7 +84,7 @@ class HostKernelsBackend : public ReferenceBackend {
 
   // As the GPU does it: launches are noted with the addresses that they were given, in an arena of their own.
   std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) override {
-    auto captured = std::make_unique<HostStep>();
+    auto captured = std::make_unique<HostStep>(pools_.gate());
     const CapturePools::Recording recording(pools_);
     captured->arena = recording.arena();
     recording_ = &captured->launches;
@@ -259,10 +259,13 @@ class HostKernelsBackend : public ReferenceBackend {
 
  private:
   struct HostStep : CapturedStep {
+    explicit HostStep(const RecordingGate& recording_gate) : gate(recording_gate) {}
     void replay(const StepValues& now) override {
+      gate.refuse("a replay");
       values = now;
       for (const RecordedLaunch& launched : launches) launched.run();
     }
+    const RecordingGate& gate;
     StepValues values;
     Recording launches;
     CapturePools::Arena arena;
