@@ -1,6 +1,7 @@
 // Convolution and pooling.
 #include <limits>
 
+#include "engine/elementwise_ops.h"
 #include "tests/engine/conv_cases.h"
 #include "tests/engine/parity.h"
 #include "tests/fixtures/numbers.h"
@@ -62,6 +63,25 @@ TEST_SUITE("parity") {
           run.backend().conv2d_vjp_input(grad, w, params, dx);
           run.keep("dx", dx);
         });
+  }
+
+  TEST_CASE("conv2d_vjp_input_add adds to what dx holds") {
+    const Parity parity("conv2d_vjp_input_add");
+    for (const ConvCase& c : conv_cases())
+      parity.check(
+          c.text(), tolerance_of(c),
+          [&](Run& run) {
+            const Tensor grad = run.random(c.y()), w = run.random(c.weights());
+            Tensor dx = run.random(c.x());
+            if (!run.backend().conv2d_vjp_input_add(grad, w, c.params, dx)) {
+              const Tensor alone = run.output(c.x()), sum = run.output(c.x());
+              run.backend().conv2d_vjp_input(grad, w, c.params, alone);
+              run.backend().binary(op_of<AddOp>, alone, dx, sum);
+              dx = sum;
+            }
+            run.keep("dx", dx);
+          },
+          2);
   }
 
   TEST_CASE("conv2d_vjp_weights with and without bias") {
