@@ -166,9 +166,15 @@ class HostKernelsBackend : public ReferenceBackend {
   void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
               const Tensor& y) override {
     const double flops = 2.0 * static_cast<double>(y.numel()) * static_cast<double>(a.dim(transpose_a ? 0 : 1));
-    launch("matmul").moves(cuda::bytes_of(a, b, bias, y), flops).run_or_record([=, this] {
-      ReferenceBackend::matmul(a, transpose_a, b, transpose_b, bias, y);
-    });
+    const auto multiply = [&](const Tensor& added, const Tensor& product) {
+      launch("matmul").moves(cuda::bytes_of(a, b, added, product), flops).run_or_record([=, this] {
+        ReferenceBackend::matmul(a, transpose_a, b, transpose_b, added, product);
+      });
+    };
+    // cuBLASLt adds a bias where all is f32.
+    if (!bias.defined() || y.numel() == 0 || (a.dtype() == DType::f32 && y.dtype() == DType::f32))
+      return multiply(bias, y);
+    cuda::multiply_then_add(launch("bias_activation"), bias, y, [&](const Tensor& product) { multiply({}, product); });
   }
   void svd_cofactor(const Tensor& u, const Tensor& det, const Tensor& cofactors) override {
     cuda::refuse_svd(pools_.gate(), u.shape());
