@@ -15,6 +15,7 @@
 #include "engine/backends/cuda/kernels/optimizers.h"
 #include "engine/backends/cuda/kernels/pool.h"
 #include "engine/backends/cuda/kernels/reduce.h"
+#include "engine/backends/cuda/kernels/softmax.h"
 #include "engine/backends/cuda/unrecordable.h"
 #include "engine/backends/reference/backend.h"
 #include "tests/engine/cuda/host_launch.h"
@@ -83,7 +84,7 @@ class HostKernelsBackend : public ReferenceBackend {
 
   // As the GPU does it: launches are noted with the addresses that they were given, in an arena of their own.
   std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) override {
-    auto captured = std::make_unique<HostStep>();
+    auto captured = std::make_unique<HostStep>(pools_.gate());
     const CapturePools::Recording recording(pools_);
     captured->arena = recording.arena();
     recording_ = &captured->launches;
@@ -120,6 +121,9 @@ class HostKernelsBackend : public ReferenceBackend {
   }
   void broadcast(const Tensor& x, const Tensor& y) override { cuda::broadcast(launch("broadcast"), x, y); }
   void cast(const Tensor& x, const Tensor& y) override { cuda::cast(launch("cast"), x, y); }
+  void cast_many(std::span<const CastSlot> slots) override {
+    if (!slots.empty()) cuda::cast_many(launch("cast_many"), slots);
+  }
   void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override {
     cuda::dropout(launch("dropout"), x, p, key, step_values_, y);
   }
@@ -255,10 +259,13 @@ class HostKernelsBackend : public ReferenceBackend {
 
  private:
   struct HostStep : CapturedStep {
+    explicit HostStep(const RecordingGate& recording_gate) : gate(recording_gate) {}
     void replay(const StepValues& now) override {
+      gate.refuse("a replay");
       values = now;
       for (const RecordedLaunch& launched : launches) launched.run();
     }
+    const RecordingGate& gate;
     StepValues values;
     Recording launches;
     CapturePools::Arena arena;

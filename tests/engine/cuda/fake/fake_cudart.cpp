@@ -17,6 +17,7 @@ namespace {
 struct Dim3 {
   unsigned x, y, z;
 };
+// The first members of cudaLaunchConfig_t, in their order.
 struct Launch {
   Dim3 grid, block;
   size_t shared;
@@ -221,6 +222,10 @@ int cudaGraphInstantiate(void** exec, void* graph, unsigned long long) {
   if (const int status = belongs_here(graph)) return result(status);
   return fake::make(exec);
 }
+int cudaGraphUpload(void* exec, void* stream) {
+  const int status = belongs_here(exec);
+  return result(status ? status : belongs_here(stream));
+}
 int cudaGraphLaunch(void* exec, void* stream) {
   const int status = belongs_here(exec);
   return result(status ? status : belongs_here(stream));
@@ -251,5 +256,12 @@ int __cudaLaunchKernel(const void*, Dim3, Dim3, void**, size_t, void* stream) {
 }
 int cudaLaunchKernel(const void*, Dim3, Dim3, void**, size_t, void* stream) {
   return result(belongs_here(stream));
+}
+int cudaLaunchKernelExC(const Launch* launch, const void*, void**) {
+  return result(belongs_here(launch->stream));
+}
+int cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void*, int, size_t) {
+  *blocks = 1;
+  return kSuccess;
 }
 }

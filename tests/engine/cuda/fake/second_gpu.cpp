@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "data/image_array.h"
+#include "data/loader.h"
 #include "engine/autograd.h"
 #include "engine/backend.h"
 #include "engine/device_features.h"
@@ -48,6 +50,26 @@ void copy_on_threads() {
   }
   for (const std::exception_ptr& error : errors)
     if (error) std::rethrow_exception(error);
+}
+
+// Batches that loaders read on threads of their own and upload beside the kernels.
+void load() {
+  auto images =
+      std::make_shared<const ImageArray>(std::vector<uint8_t>(4000), Shape{10, 10, 1}, std::vector<int32_t>(40), 1,
+                                         std::vector<float>{0.5f}, std::vector<float>{0.25f});
+  const Split split = make_split(images, 0, 40);
+  for (const Resident resident : {Resident::off, Resident::on}) {
+    Loader first(split, {.batch_size = 3, .device = kFirst, .workers = 2, .resident = resident});
+    Loader second(split, {.batch_size = 3, .device = kSecond, .workers = 2, .resident = resident});
+    for (int epoch = 0; epoch < 2; ++epoch) {
+      first.start_epoch(epoch);
+      second.start_epoch(epoch);
+      while (const auto batch = second.next()) {
+        check(batch->inputs.device() == kSecond && batch->labels.device() == kSecond, "a batch is on another device");
+        check(first.next().has_value(), "a batch is missing");
+      }
+    }
+  }
 }
 
 // A step of training on each, in turns: convolution, batch norm, pooling, products, losses, an optimizer.
@@ -127,6 +149,7 @@ int main() {
     features_of(kSecond).check_bf16();
     copy_around();
     copy_on_threads();
+    load();
     train();
     factorise();
     record();
