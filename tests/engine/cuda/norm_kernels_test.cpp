@@ -1,7 +1,6 @@
 // The cuda backend's kernels over rows and tiles: batch norm, softmax, reductions. Every cut of a matrix gives the
 // reference's values, and batch norm the same bits for any number of threads.
 #include <cmath>
-#include <set>
 
 #include "engine/backends/cuda/kernels/batch_norm.h"
 #include "engine/backends/cuda/kernels/batch_norm_vjp.h"
@@ -185,11 +184,13 @@ TEST_SUITE("unit") {
       check_results("NaN", kernel_norm(norm, dtype, x, 3), reference_norm(norm, x), dtype);
   }
 
-  TEST_CASE("cuda batch norm: one row has no unbiased variance") {
-    const Norm norm{{1, 8}, {}, false};
-    const Values x = coarse_values(8, 1);
-    for (const DType dtype : kFloating)
-      check_results("one row", kernel_norm(norm, dtype, x, 2), reference_norm(norm, x), dtype);
+  TEST_CASE("cuda batch norm: one row has no unbiased variance and none has no moments") {
+    for (const int64_t rows : {1, 0}) {
+      const Norm norm{{rows, 8}, {}, false};
+      const Values x = coarse_values(8 * rows, 1);
+      for (const DType dtype : kFloating)
+        check_results(fmt::format("{} rows", rows), kernel_norm(norm, dtype, x, 2), reference_norm(norm, x), dtype);
+    }
   }
 
   TEST_CASE("cuda reductions: few and many results and rows in pieces for groups of several threads") {

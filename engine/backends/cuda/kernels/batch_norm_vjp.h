@@ -83,7 +83,7 @@ struct ChannelGradients {
         },
         [&](int64_t c, const GradientSums<S>& all) {
           dshift[c] = all.g;
-          dscale[c] = all.gn * inverse_deviation(variance[c], epsilon);
+          dscale[c] = tiles.rows > 0 ? all.gn * inverse_deviation(variance[c], epsilon) : S(0);
         });
   }
 };
