@@ -84,7 +84,7 @@ class HostKernelsBackend : public ReferenceBackend {
 
   // As the GPU does it: launches are noted with the addresses that they were given, in an arena of their own.
   std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) override {
-    auto captured = std::make_unique<HostStep>();
+    auto captured = std::make_unique<HostStep>(pools_.gate());
     const CapturePools::Recording recording(pools_);
     captured->arena = recording.arena();
     recording_ = &captured->launches;
@@ -121,6 +121,9 @@ class HostKernelsBackend : public ReferenceBackend {
   }
   void broadcast(const Tensor& x, const Tensor& y) override { cuda::broadcast(launch("broadcast"), x, y); }
   void cast(const Tensor& x, const Tensor& y) override { cuda::cast(launch("cast"), x, y); }
+  void cast_many(std::span<const CastSlot> slots) override {
+    if (!slots.empty()) cuda::cast_many(launch("cast_many"), slots);
+  }
   void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override {
     cuda::dropout(launch("dropout"), x, p, key, step_values_, y);
   }
@@ -262,10 +265,13 @@ class HostKernelsBackend : public ReferenceBackend {
 
  private:
   struct HostStep : CapturedStep {
+    explicit HostStep(const RecordingGate& recording_gate) : gate(recording_gate) {}
     void replay(const StepValues& now) override {
+      gate.refuse("a replay");
       values = now;
       for (const RecordedLaunch& launched : launches) launched.run();
     }
+    const RecordingGate& gate;
     StepValues values;
     Recording launches;
     CapturePools::Arena arena;
