@@ -44,13 +44,14 @@ def run_alone(run, label, arguments, names):
 
 
 def run_all(run, programs):
-    """The step's body: (label, command) of each program."""
-    rows, found = [], []
+    """Runs (label, command) of each program, and returns what they print."""
+    rows, found, printed = [], [], ""
     line_by_line = ["stdbuf", "-oL"] if shutil.which("stdbuf") else []
     for place, (label, arguments) in enumerate(programs):
         share = FIRST_PART / (len(programs) - place)
         result = run.checked(label, [*line_by_line, *arguments, "--duration=true"], limit=share * run.left)
         outcome = Outcome(result.output)
+        printed += result.output
         rows.append((label, outcome.passed, outcome.failed, outcome.skipped, f"{result.seconds:,.1f}"))
         if result.code == 0:
             if outcome.passed in ("0", "no summary"):
@@ -64,3 +65,4 @@ def run_all(run, programs):
     if found:
         run.say("", "Cases that failed or did not end, each again in a process of its own:", "")
         run.say(*(f"- {name}: {how}" for name, how in found))
+    return printed

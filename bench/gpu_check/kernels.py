@@ -45,7 +45,7 @@ def short_name(name):
             break
     name = name[:end].replace("(anonymous namespace)::", "").replace("<unnamed>::", "")
     name = re.sub(r"\b(?:\w+::)+", "", re.sub(r"^(void|static)\s+", "", name))
-    return re.sub(r"\s+", " ", name).replace("|", "/")[:90]
+    return re.sub(r"\s+", " ", name).replace("|", "/")[:140]
 
 
 def is_update(launch):

@@ -75,7 +75,9 @@ def parity(run):
         run.problem("device", opened)
         run.fail("the programs do not open the GPU, so that the suite would compare the host with itself")
         return
-    cases.run_all(run, [("parity", [program, "--test-suite=parity"])])
+    printed = cases.run_all(run, [("parity", [program, "--test-suite=parity"])])
+    if re.search(r"parity cases on cuda\b.*not here", printed):
+        run.fail("the suite did not find the GPU")
 
 
 def real_device(run):

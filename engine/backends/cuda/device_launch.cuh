@@ -88,6 +88,7 @@ constexpr size_t shared_bytes() {
 // f for the indices that are this block's, with the block's shared memory.
 template <class F>
 __device__ void run_groups(int64_t count, const F& f, [[maybe_unused]] void* shared) {
+  COFACTOR_ROLLED
   for (int64_t i = blockIdx.x; i < count; i += gridDim.x) {
     if constexpr (SharesMemory<F>) {
       f(BlockGroup(), i, *static_cast<typename F::Shared*>(shared));

@@ -53,7 +53,7 @@ struct PackMoments {
   }
 };
 
-// What a tile leaves of a channel: two numbers per (channel, chunk), the chunks of a channel side by side.
+// What a tile leaves of a channel.
 template <class S>
 struct alignas(2 * sizeof(S)) ChunkPair {
   S first, second;
@@ -95,39 +95,6 @@ struct TileMoments {
   }
 };
 
-// Groups of the stages that join the chunks of channels: kJoinedChannels channels each, as many lanes for each.
-inline constexpr int kJoinedChannels = 2;
-inline constexpr int kJoiningLanes = kBlockThreads / kJoinedChannels;
-inline int64_t joining_groups(int64_t channels) {
-  return (channels + kJoinedChannels - 1) / kJoinedChannels;
-}
-
-// The chunks of group i's channels: value.join(value_of(chunk, pair)) of each, and finish(channel, value).
-template <class Value, class S, class Group, class ValueOf, class Finish>
-COFACTOR_HD void join_chunks(const Group& group, int64_t i, const ChunkPair<S>* parts, int chunks, int64_t channels,
-                             Tree<Value, 1, kJoinedChannels>& tree, const ValueOf& value_of, const Finish& finish) {
-  group.lanes([&](int lane) {
-    constexpr int kAtOnce = 4;  // loads before their use
-    const int row = lane % kJoiningLanes, column = lane / kJoiningLanes;
-    const int64_t channel = i * kJoinedChannels + column;
-    const ChunkPair<S>* const from = parts + channel * chunks;
-    Value value{};
-    for (int first = row; channel < channels && first < chunks; first += kAtOnce * kJoiningLanes) {
-      ChunkPair<S> pairs[kAtOnce] = {};
-      for (int u = 0; u < kAtOnce; ++u)
-        if (first + u * kJoiningLanes < chunks) pairs[u] = from[first + u * kJoiningLanes];
-      for (int u = 0; u < kAtOnce; ++u)
-        if (first + u * kJoiningLanes < chunks) value.join(value_of(first + u * kJoiningLanes, pairs[u]));
-    }
-    tree.values[0][row * kJoinedChannels + column] = value;
-  });
-  tree.join(group);
-  group.lanes([&](int lane) {
-    const int64_t channel = i * kJoinedChannels + lane;
-    if (lane < kJoinedChannels && channel < channels) finish(channel, tree.values[0][lane]);
-  });
-}
-
 // The channels' moments from those of the chunks, and the running ones.
 template <class S, int N>
 struct ChannelMoments {
@@ -140,15 +107,16 @@ struct ChannelMoments {
   template <class Group>
   COFACTOR_HD void operator()(const Group& group, int64_t i, Shared& tree) const {
     join_chunks(
-        group, i, parts, tiles.chunks, tiles.channels, tree,
+        group, i, parts, tiles.chunks, tiles.channels, tree, Moments<S>{},
         [&](int chunk, const ChunkPair<S>& pair) {
           return Moments<S>{static_cast<S>(tiles.rows_of(chunk)), pair.first, pair.second};
         },
         [&](int64_t c, const Moments<S>& all) {
-          mean[c] = all.mean;
+          const S average = all.count > S(0) ? all.mean : all.squares / all.count;  // NaN of no rows
+          mean[c] = average;
           variance[c] = all.squares / all.count;
           const S unbiased = all.squares / (all.count - S(1));
-          running_mean[c] = static_cast<S>((1.0 - momentum) * running_mean[c] + momentum * all.mean);
+          running_mean[c] = static_cast<S>((1.0 - momentum) * running_mean[c] + momentum * average);
           running_variance[c] = static_cast<S>((1.0 - momentum) * running_variance[c] + momentum * unbiased);
         });
   }
@@ -206,7 +174,7 @@ struct Normalize {
       shared.read(lane, 2, shifts);
       const LaneRows rows = tiles.lane_rows(i, lane);
       for_rows<2>(rows, [&]<int n>(int64_t at) {
-        Pack<T, N> packs[n], added[n];
+        Pack<T, N> packs[n], added[n]{};
         load_rows(x, at, rows.step, packs);
         if (residual) load_rows(residual, at, rows.step, added);
         for (int u = 0; u < n; ++u) {
@@ -222,14 +190,6 @@ struct Normalize {
     });
   }
 };
-
-// Calls `body.template operator()<N>()` with the columns of a pack: of 16 bytes where the channels divide into such and
-// all of `pointers` are aligned, else 1.
-template <class T, class Body, class... Pointers>
-void dispatch_packs(int64_t channels, const Body& body, const Pointers*... pointers) {
-  if (channels % kPackSize<T> == 0 && aligned_for_packs(pointers...)) return body.template operator()<kPackSize<T>>();
-  return body.template operator()<1>();
-}
 
 template <class T>
 T* data_or_null(const Tensor& x) {
@@ -269,7 +229,7 @@ void batch_norm(const Launch& launch, const Tensor& x, const Tensor& scale, cons
                                          running_mean.data<S>(), running_variance.data<S>()}},
               Stage{tiles.count(), normalize});
     };
-    dispatch_packs<T>(channels, run, x.data<T>(), y.data<T>(), data_or_null<T>(residual));
+    dispatch_pack<kPackSize<T>>(channels, aligned_for_packs(x.data<T>(), y.data<T>(), data_or_null<T>(residual)), run);
   });
 }
 

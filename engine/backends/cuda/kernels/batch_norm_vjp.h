@@ -42,7 +42,7 @@ struct TileGradients {
       S means[N] = {}, sum_g[N] = {}, sum_gn[N] = {};
       for (int k = 0; k < N && rows.count > 0; ++k) means[k] = mean[rows.column + k];
       for_rows<sizeof(T) == 4 ? 2 : 1>(rows, [&]<int n>(int64_t at) {
-        Pack<T, N> gradients[n], inputs[n], kept[n];
+        Pack<T, N> gradients[n], inputs[n]{}, kept[n]{};
         load_rows(grad, at, rows.step, gradients);
         load_rows(x, at, rows.step, inputs);
         if (y) load_rows(y, at, rows.step, kept);
@@ -77,13 +77,13 @@ struct ChannelGradients {
   template <class Group>
   COFACTOR_HD void operator()(const Group& group, int64_t i, Shared& tree) const {
     join_chunks(
-        group, i, parts, tiles.chunks, tiles.channels, tree,
+        group, i, parts, tiles.chunks, tiles.channels, tree, GradientSums<S>{},
         [](int, const ChunkPair<S>& pair) {
           return GradientSums<S>{pair.first, pair.second};
         },
         [&](int64_t c, const GradientSums<S>& all) {
           dshift[c] = all.g;
-          dscale[c] = all.gn * inverse_deviation(variance[c], epsilon);
+          dscale[c] = tiles.rows > 0 ? all.gn * inverse_deviation(variance[c], epsilon) : S(0);
         });
   }
 };
@@ -116,7 +116,7 @@ struct NormalizeVjp {
       shared.read(lane, 3, means);
       const LaneRows rows = tiles.lane_rows(i, lane);
       for_rows<sizeof(T) == 4 ? 2 : 1>(rows, [&]<int n>(int64_t at) {
-        Pack<T, N> gradients[n], inputs[n], kept[n];
+        Pack<T, N> gradients[n], inputs[n]{}, kept[n]{};
         load_rows(grad, at, rows.step, gradients);
         if (training) load_rows(x, at, rows.step, inputs);
         if (y) load_rows(y, at, rows.step, kept);
@@ -161,7 +161,9 @@ void batch_norm_vjp(const Launch& launch, const Tensor& grad, const Tensor& x, c
                                               variance.data<S>(), scale.data<S>(), dscale.data<S>(), dshift.data<S>(),
                                               epsilon, params.training, dx.data<T>(), data_or_null<T>(dresidual)}});
     };
-    dispatch_packs<T>(channels, run, grad.data<T>(), x.data<T>(), kept_data, dx.data<T>(), data_or_null<T>(dresidual));
+    const bool fit =
+        aligned_for_packs(grad.data<T>(), x.data<T>(), kept_data, dx.data<T>(), data_or_null<T>(dresidual));
+    dispatch_pack<kPackSize<T>>(channels, fit, run);
   });
 }
 

@@ -10,10 +10,10 @@
 // threads of a group. A group has rank(), size() and
 //   sum(value), maximum(value)   over its threads, the same result in all of them and the same in every run
 //   sync()                       what a thread wrote before is seen by the others after
-//   lanes(f)                     f(lane) for every lane < kBlockThreads, each by one thread; lane by lane the same
-//   threads
-//                                every time. On the GPU a lane is a thread. Not for warps.
-// of which all threads of the group must call the first three. Where f has a type `Shared`, the group's threads share
+//   lanes(f)   f(lane) for every lane < kBlockThreads, each by one thread, the same one every time. On the GPU a lane
+//   is
+//              a thread. A warp has none.
+// All threads of a group must call these. Where f has a type `Shared`, the group's threads share
 // one, uninitialised, and f is called with it as the last argument: f(group, i, shared).
 // DeviceLaunch (device_launch.cuh) launches on the GPU.
 #pragma once

@@ -3,6 +3,7 @@
 // run, on every GPU, and for any number of threads.
 #pragma once
 
+#include "engine/backends/cuda/kernels/divider.h"
 #include "engine/backends/cuda/kernels/launch.h"
 #include "engine/backends/cuda/kernels/packs.h"
 
@@ -30,26 +31,24 @@ struct Tiles {
   static constexpr int64_t kTiles = 132 * kStageBlocks;
 
   int64_t rows, channels;
-  int slabs, chunks, chunk_rows, last_rows;  // last_rows: of the last chunk
+  Divider slabs;
+  int chunks, chunk_rows, last_rows;  // last_rows: of the last chunk
 
-  Tiles(int64_t all_rows, int64_t all_channels) : rows(all_rows), channels(all_channels) {
+  // `matrices`: how many of them are cut so at once.
+  Tiles(int64_t all_rows, int64_t all_channels, int64_t matrices = 1) : rows(all_rows), channels(all_channels) {
     const int64_t across = (channels + kColumns - 1) / kColumns;
-    const int64_t even = (rows * across + kTiles - 1) / kTiles;
+    const int64_t even = (rows * across * matrices + kTiles - 1) / kTiles;
     const int64_t height = std::max<int64_t>(1, (even + kRowStep - 1) / kRowStep) * kRowStep;
     const int64_t down = std::max<int64_t>(1, (rows + height - 1) / height);
-    slabs = static_cast<int>(across);
+    slabs = Divider(across);
     chunks = static_cast<int>(down);
     chunk_rows = static_cast<int>(height);
     last_rows = static_cast<int>(rows - (down - 1) * height);
   }
-  int64_t count() const { return int64_t{chunks} * slabs; }
+  int64_t count() const { return chunks * slabs.divisor(); }
   // Tile i's chunk, and its first column.
-  COFACTOR_HD int chunk(int64_t i) const {
-    return static_cast<int>(static_cast<uint32_t>(i) / static_cast<uint32_t>(slabs));
-  }
-  COFACTOR_HD int64_t column(int64_t i) const {
-    return static_cast<int64_t>(static_cast<uint32_t>(i) % static_cast<uint32_t>(slabs)) * kColumns;
-  }
+  COFACTOR_HD int chunk(int64_t i) const { return static_cast<int>(slabs.quotient(i)); }
+  COFACTOR_HD int64_t column(int64_t i) const { return slabs.remainder(i) * kColumns; }
   COFACTOR_HD int rows_of(int chunk) const { return chunk + 1 < chunks ? chunk_rows : last_rows; }
   COFACTOR_HD LaneRows lane_rows(int64_t i, int lane) const {
     const int at_chunk = chunk(i), first = lane / kPacks, all = rows_of(at_chunk);
@@ -64,12 +63,12 @@ struct Tiles {
 template <int kUnroll, class Body>
 COFACTOR_HD void for_rows(const LaneRows& rows, const Body& body) {
   int64_t at = rows.at;
-  int k = 0;
   COFACTOR_ROLLED
-  for (; k + kUnroll <= rows.count; k += kUnroll, at += kUnroll * rows.step) body.template operator()<kUnroll>(at);
+  for (int left = rows.count / kUnroll; left > 0; --left, at += kUnroll * rows.step)
+    body.template operator()<kUnroll>(at);
   if constexpr (kUnroll > 1) {
     COFACTOR_ROLLED
-    for (; k < rows.count; ++k, at += rows.step) body.template operator()<1>(at);
+    for (int left = rows.count % kUnroll; left > 0; --left, at += rows.step) body.template operator()<1>(at);
   }
 }
 
@@ -102,5 +101,42 @@ struct Tree {
     group.sync();
   }
 };
+
+// What the tiles leave of their columns: a Part per (channel, chunk), those of a channel side by side. Groups join them
+// for kJoinedChannels channels each, with as many lanes for each.
+inline constexpr int kJoinedChannels = 2;
+inline constexpr int kJoiningLanes = kBlockThreads / kJoinedChannels;
+inline int64_t joining_groups(int64_t channels) {
+  return (channels + kJoinedChannels - 1) / kJoinedChannels;
+}
+
+// The chunks of group i's channels: Value::join(value_of(chunk, part)) of each, from `start` on, and
+// finish(channel, value).
+template <class Value, class Part, class Group, class ValueOf, class Finish>
+COFACTOR_HD void join_chunks(const Group& group, int64_t i, const Part* parts, int chunks, int64_t channels,
+                             Tree<Value, 1, kJoinedChannels>& tree, const Value& start, const ValueOf& value_of,
+                             const Finish& finish) {
+  group.lanes([&](int lane) {
+    constexpr int kAtOnce = 4;  // loads before their use
+    const int row = lane % kJoiningLanes, column = lane / kJoiningLanes;
+    const int64_t channel = i * kJoinedChannels + column;
+    const Part* const from = parts + channel * chunks;
+    Value value = start;
+    COFACTOR_ROLLED
+    for (int first = row; channel < channels && first < chunks; first += kAtOnce * kJoiningLanes) {
+      Part loaded[kAtOnce] = {};
+      for (int u = 0; u < kAtOnce; ++u)
+        if (first + u * kJoiningLanes < chunks) loaded[u] = from[first + u * kJoiningLanes];
+      for (int u = 0; u < kAtOnce; ++u)
+        if (first + u * kJoiningLanes < chunks) value.join(value_of(first + u * kJoiningLanes, loaded[u]));
+    }
+    tree.values[0][row * kJoinedChannels + column] = value;
+  });
+  tree.join(group);
+  group.lanes([&](int lane) {
+    const int64_t channel = i * kJoinedChannels + lane;
+    if (lane < kJoinedChannels && channel < channels) finish(channel, tree.values[0][lane]);
+  });
+}
 
 }  // namespace cofactor::cuda
