@@ -29,29 +29,9 @@ void check_split(const Split& split) {
   check_labels("loader", split.labels, split.data->classes());
 }
 
-// The inputs of a batch as they come to the device.
-enum class InputKind {
-  samples,  // values, as the network takes them
-  bytes,    // of images, normalised there
-  windows   // of resident images, read and normalised there
-};
-
-// What an upload holds of one sample.
-struct Row {
-  Shape shape;
-  DType dtype = DType::f32;
-
-  size_t bytes() const { return static_cast<size_t>(shape.numel()) * size_of(dtype); }
-  Shape of_batch(int64_t count) const {
-    Shape all{count};
-    for (const int64_t extent : shape) all.push_back(extent);
-    return all;
-  }
-};
-
 // Where the labels lie in an upload, after the inputs.
-size_t labels_at(const Row& row, size_t count) {
-  return (count * row.bytes() + Tensor::kAlignment - 1) / Tensor::kAlignment * Tensor::kAlignment;
+size_t labels_at(size_t row_bytes, size_t count) {
+  return (count * row_bytes + Tensor::kAlignment - 1) / Tensor::kAlignment * Tensor::kAlignment;
 }
 
 constexpr size_t kShareOfFreeMemory = 4;  // a resident data set takes at most one part in this many
@@ -83,6 +63,26 @@ class Loader::Impl {
   int64_t batches_per_epoch() const { return batch_count(split_.size(), options_.batch_size, options_.last_batch); }
 
  private:
+  // The inputs of a batch as they come to the device.
+  enum class InputKind {
+    samples,  // values, as the network takes them
+    bytes,    // of images, normalised there
+    windows   // of resident images, read and normalised there
+  };
+
+  // What an upload holds of one sample.
+  struct Row {
+    Shape shape;
+    DType dtype = DType::f32;
+
+    size_t bytes() const { return static_cast<size_t>(shape.numel()) * size_of(dtype); }
+    Shape of_batch(int64_t count) const {
+      Shape all{count};
+      for (const int64_t extent : shape) all.push_back(extent);
+      return all;
+    }
+  };
+
   // The order of one epoch. Threads that read one of its batches share it, so that a new epoch need not wait for them.
   struct Epoch {
     int number = 0;
@@ -265,7 +265,7 @@ Loader::Impl::Prepared Loader::Impl::prepare(const Epoch& epoch, size_t number) 
     batch.host_labels.push_back(split_.labels[static_cast<size_t>(position)]);
     batch.indices.push_back(split_.indices[static_cast<size_t>(position)]);
   }
-  const size_t labels = labels_at(row_, positions.size()), labels_bytes = positions.size() * sizeof(int32_t);
+  const size_t labels = labels_at(row_.bytes(), positions.size()), labels_bytes = positions.size() * sizeof(int32_t);
   prepared.upload = features_of(options_.device).upload(labels + labels_bytes);
   std::byte* out = prepared.upload->values();
   std::memcpy(out + labels, batch.host_labels.data(), labels_bytes);
@@ -298,7 +298,7 @@ Batch Loader::Impl::finish(Prepared prepared) const {
   Batch& batch = prepared.batch;
   const Tensor values = prepared.upload->finish();
   batch.inputs = inputs_of(values.part(0, row_.of_batch(batch.size()), row_.dtype));
-  batch.labels = values.part(labels_at(row_, batch.indices.size()), {batch.size()}, DType::i32);
+  batch.labels = values.part(labels_at(row_.bytes(), batch.indices.size()), {batch.size()}, DType::i32);
   return std::move(batch);
 }
 

@@ -126,7 +126,7 @@ class Backend {
   virtual void images_from_bytes(const Tensor& bytes, const Tensor& windows, const Tensor& scale, const Tensor& shift,
                                  const Tensor& y) = 0;
 
-  // ---- convolution. x (N, H, W, I), w (O, KH, KW, I), b (O) or undefined, y (N, OH, OW, O); b, dw and db are wide.
+  // ---- convolution. x (N, H, W, I), w (O, KH, KW, I), b (O) or undefined, y (N, OH, OW, O); b and db are wide.
   virtual void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
                       const Tensor& y) = 0;
   // grad is dL/d(conv + b), before any activation.
@@ -136,9 +136,10 @@ class Backend {
     (void)grad, (void)w, (void)params, (void)dx;
     return false;
   }
-  // The dtype of dw for inputs in `dtype`: wide, or bf16 where the device's library writes no f32 from bf16.
+  // The dtype in which dw is asked for, for inputs in `dtype`: wide, or bf16 where the device's library writes no f32
+  // from bf16.
   virtual DType conv2d_dw_dtype(DType dtype) const { return compute_dtype(dtype); }
-  // dw as w, in conv2d_dw_dtype; db (O) or undefined.
+  // dw as w, wide or in x's dtype; db (O) or undefined.
   virtual void conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
                                   const Tensor& db) = 0;
   // The maximum over all places of what conv2d gives: y (N, O), and places (N, O) i32: oh * OW + ow of the first
@@ -146,7 +147,8 @@ class Backend {
   virtual void conv2d_global_max(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dParams& params,
                                  const Tensor& y, const Tensor& places) = 0;
   // Of each image and filter one place alone has a gradient, so this is OH * OW times less work than the convolution's
-  // own gradients. grad (N, O) is dL/dy. dx as x; dw, db as in conv2d_vjp_weights; each may be undefined: not wanted.
+  // own gradients. grad (N, O) is dL/dy. dx as x, dw as w, db (O); dw and db are wide; each may be
+  // undefined: not wanted.
   virtual void conv2d_global_max_vjp(const Tensor& grad, const Tensor& places, const Tensor& x, const Tensor& w,
                                      const Conv2dParams& params, const Tensor& dx, const Tensor& dw,
                                      const Tensor& db) = 0;

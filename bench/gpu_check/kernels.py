@@ -45,7 +45,7 @@ def short_name(name):
             break
     name = name[:end].replace("(anonymous namespace)::", "").replace("<unnamed>::", "")
     name = re.sub(r"\b(?:\w+::)+", "", re.sub(r"^(void|static)\s+", "", name))
-    return re.sub(r"\s+", " ", name).replace("|", "/")[:90]
+    return re.sub(r"\s+", " ", name).replace("|", "/")[:140]
 
 
 def is_update(launch):
@@ -53,8 +53,8 @@ def is_update(launch):
 
 
 def one_step(launches):
-    """The launches from one update of the weights to the next, and True; all of them, and False, where there are not two
-    updates."""
+    """The launches from one update of the weights to the next, and True; where there are not two updates, all of them,
+    and False."""
     ends = [i for i, launch in enumerate(launches)
             if is_update(launch) and (i + 1 == len(launches) or not is_update(launches[i + 1]))]
     if len(ends) < 2:
@@ -73,6 +73,6 @@ def rows(launches):
     for place, (name, group) in enumerate(ordered):
         if place < 10 or re.search(r"norm|moment|channel", name, re.I):
             ns, moved = sum(launch.ns for launch in group), sum(launch.bytes for launch in group)
-            chosen.append((f"`{name}`", len(group), f"{ns / 1e3:,.1f}", f"{100 * ns / whole:.1f}", f"{moved / 1e6:,.1f}",
-                           f"{moved / ns / 1e3:.2f}"))
+            chosen.append((f"`{name}`", len(group), f"{ns / 1e3:,.1f}", f"{100 * ns / whole:.1f}",
+                           f"{moved / 1e6:,.1f}", f"{moved / ns / 1e3:.2f}"))
     return chosen

@@ -1,36 +1,14 @@
-"""The machine that a pack runs on: its GPU, and where CUDA's libraries are."""
+"""The machine that a pack runs on: its GPU, its folders, and the environment of programs."""
 
 import os
 import pathlib
 import platform
 import re
 import shutil
-import subprocess
 import sys
 
+from libraries import find_libraries, output_of
 from step import kill_group
-
-# What is not packed, by the names that the programs load: cuDNN, cuBLAS and cuSOLVER, and what those load in turn.
-LIBRARIES = {
-    "cuDNN": r"libcudnn\.so\.\d+",
-    "cuBLASLt": r"libcublasLt\.so\.\d+",
-    "cuBLAS": r"libcublas\.so\.\d+",
-    "cuSOLVER": r"libcusolver\.so\.\d+",
-    "cuSPARSE": r"libcusparse\.so\.\d+",
-    "nvJitLink": r"libnvJitLink\.so\.\d+",
-    "CUDA runtime": r"libcudart\.so\.\d+",
-}
-
-
-def output_of(arguments, seconds=15, env=None):
-    """What a short command prints; empty where it fails."""
-    try:
-        done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-                              timeout=seconds, env=env, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else ""
-
 
 def find_gpu():
     """The GPUs as nvidia-smi has them, a dict each; or an empty list and why there is none."""
@@ -42,53 +20,22 @@ def find_gpu():
     return gpus, "" if gpus else "nvidia-smi lists none"
 
 
-def system_folders():
-    """The folders that the loader searches by itself, by library name."""
-    found = {}
-    ldconfig = shutil.which("ldconfig") or "/sbin/ldconfig"
-    for line in output_of([ldconfig, "-p"]).splitlines():
-        match = re.match(r"\s*(\S+) \(.*x86-64.*\) => (\S+)$", line)
-        if match:
-            found.setdefault(match[1], str(pathlib.Path(match[2]).parent))
-    return found
-
-
-def wheel_folders(python):
-    """nvidia/*/lib of python3's packages."""
-    code = "import glob, sys\nfor p in sys.path:\n for f in glob.glob((p or '.') + '/nvidia/*/lib'): print(f)"
-    return output_of([python, "-c", code]).splitlines()
-
-
-class Library:
-    def __init__(self, name, file, folder, place):
-        self.name, self.file, self.folder, self.place = name, file, folder, place
-
-
-def find_libraries(python, needed):
-    """Each library that is needed, from the first place that has it: LD_LIBRARY_PATH, the system's folders, the CUDA
-    Toolkit, Python's wheels."""
-    places = [("LD_LIBRARY_PATH", folder) for folder in os.environ.get("LD_LIBRARY_PATH", "").split(":") if folder]
-    system = system_folders()
-    toolkit = [("CUDA Toolkit", os.path.join(root, lib)) for root in
-               (os.environ.get("CUDA_HOME"), "/usr/local/cuda") if root for lib in ("lib64", "targets/x86_64-linux/lib")]
-    wheels = [("Python's wheels", folder) for folder in wheel_folders(python)]
-    found = []
-    for name, pattern in LIBRARIES.items():
-        files = [file for file in needed if re.fullmatch(pattern, file)]
-        for file in files:
-            candidates = places + ([("the system", system[file])] if file in system else []) + toolkit + wheels
-            for place, folder in candidates:
-                if os.path.exists(os.path.join(folder, file)):
-                    found.append(Library(name, file, folder, place))
-                    break
-            else:
-                found.append(Library(name, file, None, "not found"))
-    return found
+def field(file, name, separator):
+    """The value of the first line `name separator value` of a file; empty where there is none."""
+    try:
+        lines = pathlib.Path(file).read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        key, found, value = line.partition(separator)
+        if found and key.strip() == name:
+            return value.strip().strip('"')
+    return ""
 
 
 class Context:
-    """What all steps share. `env` is the environment of the project's programs; PyTorch gets `plain_env`, since its wheels
-    bring libraries of their own."""
+    """What all steps share. `env` is the environment of the project's programs; PyTorch gets `plain_env`, since its
+    wheels bring libraries of their own."""
 
     def __init__(self, pack_folder, files, pack, deadline, epoch_factor):
         self.pack, self.files, self.deadline, self.epoch_factor = pack, files, deadline, epoch_factor
@@ -96,7 +43,8 @@ class Context:
         shutil.rmtree(self.work, ignore_errors=True)
         self.logs = self.work / "logs"
         self.logs.mkdir(parents=True)
-        self.running = None
+        self.running = None  # the command under way
+        self.starting, self.signal, self.on_signal = False, None, None
         self.python = shutil.which("python3") or sys.executable
         self.gpus, self.no_gpu = find_gpu()
         self.gpu = self.gpus[0] if self.gpus else None
@@ -126,6 +74,23 @@ class Context:
     def log_file(self, step, label):
         return self.logs / f"{step}-{re.sub(r'[^A-Za-z0-9.]+', '_', label)}.log"
 
+    def start(self, popen):
+        """Starts a command. A signal meanwhile waits until the command is known, so that it does not outlive the run."""
+        self.starting = True
+        try:
+            self.running = popen()
+        finally:
+            self.starting = False
+        if self.signal is not None:
+            self.on_signal(self.signal)
+        return self.running
+
+    def signalled(self, number, _frame):
+        if self.starting:
+            self.signal = number
+        else:
+            self.on_signal(number)
+
     def kill_running(self):
         if self.running is not None:
             kill_group(self.running)
@@ -135,17 +100,10 @@ class Context:
             return f"none ({self.no_gpu})"
         gpu = self.gpu
         more = f", the first of {len(self.gpus)}" if len(self.gpus) > 1 else ""
-        return (f"{gpu['name']}{more}, {gpu.get('memory.total', '?')}, compute capability {gpu.get('compute_cap', '?')}, "
-                f"driver {gpu.get('driver_version', '?')}")
+        return (f"{gpu['name']}{more}, {gpu.get('memory.total', '?')}, compute capability "
+                f"{gpu.get('compute_cap', '?')}, driver {gpu.get('driver_version', '?')}")
 
     def host_text(self):
-        model = ""
-        try:
-            cpuinfo = pathlib.Path("/proc/cpuinfo").read_text()
-            model = next((line.split(":", 1)[1].strip() for line in cpuinfo.splitlines() if line.startswith("model name")),
-                         "")
-            system = dict(line.split("=", 1) for line in pathlib.Path("/etc/os-release").read_text().splitlines()
-                          if "=" in line).get("PRETTY_NAME", "").strip('"')
-        except OSError:
-            system = ""
-        return f"{len(os.sched_getaffinity(0))} cores of {model or 'an unnamed processor'}, {system or platform.system()}"
+        model = field("/proc/cpuinfo", "model name", ":") or "an unnamed processor"
+        system = field("/etc/os-release", "PRETTY_NAME", "=") or platform.system()
+        return f"{len(os.sched_getaffinity(0))} cores of {model}, {system}"

@@ -27,7 +27,8 @@ def parse(arguments):
         prog="run", description="Checks cofactor on this machine's GPU and writes report.md and logs.tar.gz.")
     parser.add_argument("steps", nargs="*", metavar="STEP", help="steps to run, in their order; none: all but paper")
     parser.add_argument("--list", action="store_true", help="print the steps and their limits in seconds")
-    parser.add_argument("--out", type=pathlib.Path, default=PACK, help="folder for report.md and logs.tar.gz [the pack]")
+    parser.add_argument("--out", type=pathlib.Path, default=PACK,
+                        help="folder for report.md and logs.tar.gz [the pack]")
     parser.add_argument("--limit", type=float, help="seconds for every step, instead of its own")
     parser.add_argument("--epoch-factor", type=float, default=1.0, metavar="F",
                         help="of paper: both numbers of epochs, and those at which the rate changes, times F [1]")
@@ -90,13 +91,14 @@ def main(arguments):
     runs, spare = [], 0.0
     writer = report.Writer(options.out, context, wanted)
 
-    def interrupted(number, _frame):
+    def interrupted(number):
         context.kill_running()
         writer.write(runs, time.monotonic() - begin, f"stopped by signal {number}")
         sys.exit(1)
 
-    signal.signal(signal.SIGTERM, interrupted)
-    signal.signal(signal.SIGINT, interrupted)
+    context.on_signal = interrupted
+    signal.signal(signal.SIGTERM, context.signalled)
+    signal.signal(signal.SIGINT, context.signalled)
     for step in wanted:
         print(f"==== {step.name}: {step.title}", flush=True)
         # What earlier steps left of their limits is given to the next.

@@ -101,7 +101,7 @@ class StepRun:
     def left(self):
         return self.end - time.monotonic()
 
-    def command(self, label, arguments, limit=None, env=None, cwd=None):
+    def command(self, label, arguments, limit=None, env=None):
         """Runs a command with the programs' environment, its output into the log `label`. It is killed with its process
         group at `limit` seconds, or at the step's own limit."""
         log = self.context.log_file(self.step.name, label)
@@ -115,13 +115,13 @@ class StepRun:
             output.flush()
             start = output.tell()
             try:
-                process = subprocess.Popen([str(argument) for argument in arguments], stdin=subprocess.DEVNULL,
-                                           stdout=output, stderr=subprocess.STDOUT, cwd=cwd or self.context.work,
-                                           env=env or self.context.env, start_new_session=True)
+                process = self.context.start(
+                    lambda: subprocess.Popen([str(argument) for argument in arguments], stdin=subprocess.DEVNULL,
+                                             stdout=output, stderr=subprocess.STDOUT, cwd=self.context.work,
+                                             env=env or self.context.env, start_new_session=True))
             except OSError as error:
                 output.write(f"cannot start: {error.strerror}\n".encode())
                 return Result(127, 0.0, f"cannot start {arguments[0]}: {error.strerror}")
-            self.context.running = process
             try:
                 code = process.wait(seconds)
             except subprocess.TimeoutExpired:

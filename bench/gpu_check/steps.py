@@ -7,46 +7,11 @@ import re
 import shutil
 import tempfile
 
+import cases
 import kernels
+import libraries
 import weights
 from step import Step
-
-# Run by python3 with the programs' environment: a line per call, of the library's file and the answer.
-VERSIONS = r"""
-import ctypes
-def call(file, name, *arguments):
-    try:
-        function = getattr(ctypes.CDLL(file), name)
-    except (OSError, AttributeError) as error:
-        return f"? ({error})"
-    function.restype = ctypes.c_size_t if name in ("cudnnGetVersion", "cublasLtGetVersion") else ctypes.c_int
-    if not arguments:
-        return function()
-    value = ctypes.c_int()
-    return value.value if function(ctypes.byref(value), *arguments[1:]) == 0 else "?"
-for file, name, arguments in %r:
-    print(file, call(file, name, *arguments))
-"""
-
-
-# What a library says of its version: the call, its arguments, and what each part of the number counts in.
-VERSION_CALLS = {
-    "cuDNN": ("cudnnGetVersion", (), (10000, 100, 1)),
-    "cuBLASLt": ("cublasLtGetVersion", (), (10000, 100, 1)),
-    "cuSOLVER": ("cusolverGetVersion", (0,), (1000, 100, 1)),
-    "CUDA runtime": ("cudaRuntimeGetVersion", (0,), (1000, 10)),
-}
-
-
-def dotted(number, parts):
-    """91900 as 9.19.0, where parts are 10000, 100 and 1; other text as it is."""
-    if not number.isdigit() or not parts:
-        return number
-    rest, pieces = int(number), []
-    for part in parts:
-        pieces.append(str(rest // part))
-        rest %= part
-    return ".".join(pieces)
 
 
 def short(number, digits=1):
@@ -60,45 +25,6 @@ def pairs(text):
         if "median_step_ms" in found:
             return found
     return {}
-
-
-# ---- machine
-def check_machine(run):
-    context = run.context
-    run.command("nvidia-smi", ["nvidia-smi"])
-    queries = [(library.file, *VERSION_CALLS[library.name][:2]) for library in context.libraries
-               if library.folder and library.name in VERSION_CALLS]
-    runtime = next((library.file for library in context.libraries if library.name == "CUDA runtime"), None)
-    if runtime:
-        queries += [(runtime, "cudaDriverGetVersion", (0,)), (runtime, "cudaDeviceGetAttribute", (0, 115, 0))]
-    answers = run.command("versions", [context.python, "-c", VERSIONS % queries]).output.splitlines()
-    versions = {query[:2]: answer.partition(" ")[2] for query, answer in zip(queries, answers)}
-    rows = []
-    for library in context.libraries:
-        call, _, parts = VERSION_CALLS.get(library.name, ("", (), ()))
-        rows.append((library.name, f"`{library.file}`", dotted(versions.get((library.file, call), ""), parts),
-                     library.place))
-        if library.folder is None:
-            run.fail(f"{library.file} was not found")
-    run.table(("library", "file", "version", "from"), rows)
-    driver = dotted(versions.get((runtime, "cudaDriverGetVersion"), "?"), (1000, 10))
-    pools = {"0": "no", "1": "yes"}.get(versions.get((runtime, "cudaDeviceGetAttribute")), "?")
-    run.say("", f"CUDA version of the driver: {driver}; stream-ordered memory pools: {pools}.")
-    for name in ("lib/libcofactor_cuda.so", "bin/cofactor_bench"):
-        missing = re.findall(r"(\S+) => not found", run.command(f"ldd {name}", ["ldd", context.files / name]).output)
-        if missing:
-            run.fail(f"{name} lacks {', '.join(missing)}")
-    architectures = re.findall(r"(\d+)", context.pack["architectures"])
-    capability = context.gpu.get("compute_cap", "").replace(".", "")
-    if capability and capability not in architectures and "real" in context.pack["architectures"]:
-        run.fail(f"the GPU has compute capability {capability}, the programs are compiled for {', '.join(architectures)}")
-    torch = run.command("torch", [context.python, "-c", "import torch; print(torch.__version__, torch.version.cuda, "
-                                  "torch.backends.cudnn.version())"], env=context.plain_env)
-    if torch.code == 0:
-        version, cuda, cudnn = (torch.output.split() + ["?"] * 3)[:3]
-        run.say("", f"PyTorch {version}, CUDA {cuda}, cuDNN {cudnn}.")
-    else:
-        run.say("", f"PyTorch: cannot be imported ({torch.how}).")
 
 
 # ---- the bench
@@ -139,50 +65,25 @@ def smoke(run):
 
 
 # ---- tests
-def doctest(run, label, result):
-    """A row of a test program's result, and the names of the cases that failed."""
-    summary = re.search(r"test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed(?: \|\s*(\d+) skipped)?", result.output)
-    names = list(dict.fromkeys(re.findall(r"^TEST CASE:\s*(.+)$", result.output, re.M)))
-    if not summary:
-        return (label, "no summary", "", "", short(result.seconds)), names
-    return (label, summary[2], summary[3], summary[4] or "0", short(result.seconds)), names
-
-
-TEST_HEADER = ("tests", "passed", "failed", "not selected or skipped", "seconds")
-
-
-def run_tests(run, programs):
-    rows, failed = [], []
-    line_by_line = ["stdbuf", "-oL"] if shutil.which("stdbuf") else []
-    for label, arguments in programs:
-        result = run.checked(label, line_by_line + arguments)
-        row, names = doctest(run, label, result)
-        rows.append(row)
-        if result.code != 0:
-            failed += names
-        if result.code == 0 and row[1] == "0":
-            run.fail(f"{label}: no test ran")
-    run.table(TEST_HEADER, rows)
-    if failed:
-        run.say("", "Cases with failures, or under way at the end:", "", *(f"- {name}" for name in failed))
-
-
 def parity(run):
     program = need_program(run, "test_engine")
     # The suite compares the devices that there are, so one that does not open would go unnoticed.
     bench = need_program(run, "cofactor_bench")
-    opened = run.command("device", [bench, "--workload", "fashion_cnn", "--device", "auto", "--warmup", 0, "--steps", 1])
+    opened = run.command("device", [bench, "--device", "auto", "--workload", "fashion_cnn", "--warmup", 0,
+                                    "--steps", 1])
     if "device=cuda" not in opened.output:
         run.problem("device", opened)
         run.fail("the programs do not open the GPU, so that the suite would compare the host with itself")
         return
-    run_tests(run, [("parity", [program, "--test-suite=parity", "--duration=true"])])
+    printed = cases.run_all(run, [("parity", [program, "--test-suite=parity"])])
+    if re.search(r"parity cases on cuda\b.*not here", printed):
+        run.fail("the suite did not find the GPU")
 
 
 def real_device(run):
     need_program(run, "test_cuda_device")
     programs = sorted((run.context.files / "bin").glob("test_cuda_device*"))
-    run_tests(run, [(program.name, [program, "--duration=true"]) for program in programs])
+    cases.run_all(run, [(program.name, [program]) for program in programs])
 
 
 SANITIZED_PARITY = ["--test-suite=parity"]
@@ -211,13 +112,13 @@ def sanitizer(run):
         if re.search(r"Device not supported|not supported on", result.output):
             run.stop("compute-sanitizer does not support this device")
         found = re.search(r"(?:ERROR|RACECHECK) SUMMARY: (.+)", result.output)
-        row, names = doctest(run, label, result)
-        rows.append((label, found[1] if found else "none", row[1], row[2], short(result.seconds)))
-        if result.code == 77 or result.code != 0:
+        outcome = cases.Outcome(result.output)
+        rows.append((label, found[1] if found else "none", outcome.passed, outcome.failed, short(result.seconds)))
+        if result.code != 0:
             run.problem(label, result)
         elif not found:
-            run.fail(f"{label}: no summary")
-        if result.code == 0 and row[1] == "0":
+            run.fail(f"{label}: the tool printed no summary")
+        elif outcome.passed in ("0", "no summary"):
             run.fail(f"{label}: no test ran")
     run.table(("run", "the tool's summary", "tests passed", "failed", "seconds"), rows)
 
@@ -230,17 +131,17 @@ def speed(run):
     rows, engines = [], []
     for precision, batch, graph in RESNET:
         label = f"resnet34 {precision} {batch} graph {graph}"
-        env = {**run.context.env, "COFACTOR_CUDA_PLANS": "1"}
+        env = {**run.context.env, "COFACTOR_LOG_PLANS": "1"}
         found, result = bench(run, label, ["--workload", "resnet34", "--precision", precision, "--batch-size", batch,
                                            "--graph", graph, "--warmup", 20, "--steps", 60], env=env)
         if found:
             rows.append(bench_row(f"{precision}, batch {batch}, graph {graph}", found))
             run.context.results[precision, batch, graph] = found
         if (precision, batch, graph) == RESNET[0]:
-            engines = [line for line in result.output.splitlines() if "engine" in line]
+            engines = [line for line in result.output.splitlines() if "cuda: conv2d" in line]
     run.table(BENCH_HEADER, rows)
     if engines:
-        run.say("", f"cuDNN's engines ({RESNET[0][0]}, batch {RESNET[0][1]}):", "", "```", *engines, "```")
+        run.say("", f"cuDNN's plans ({RESNET[0][0]}, batch {RESNET[0][1]}):", "", "```", *engines, "```")
 
 
 def pytorch(run):
@@ -250,8 +151,8 @@ def pytorch(run):
     script = context.files / "python" / "pytorch_bench.py"
     base = [context.python, script, "--workload", "resnet34", "--device", "cuda", "--precision", "bf16"]
     rows = []
-    # Eager first: compiling takes most of the time, and may not fit. With CUDA graphs, which are PyTorch's counterpart of
-    # a recorded step, it is the fastest.
+    # Eager first: compiling takes most of the time, and may not fit. reduce-overhead records CUDA graphs, as cofactor's
+    # steps do.
     for batch, mode in ((128, None), (512, None), (128, "reduce-overhead"), (512, "reduce-overhead"), (128, "default")):
         label = f"bf16 {batch}" + (f" compiled {mode}" if mode else "")
         # Among compiled ones there is no time to choose: channels last and the fused optimizer.
@@ -342,8 +243,8 @@ def equal_weights(run):
 
 # ---- the paper's numbers
 PAPER = {"ce": 64.6, "dmi": 89.0}
-PAPER_SOURCE = ("Xu, Cao, Kong and Wang 2019, \"L_DMI: A Novel Information-theoretic Loss Function for Training Deep Nets "
-                "Robust to Label Noise\", Figure 3, read off the authors' plots, to about 0.4")
+PAPER_SOURCE = ("Xu, Cao, Kong and Wang 2019, \"L_DMI: A Novel Information-theoretic Loss Function for Training Deep "
+                "Nets Robust to Label Noise\", Figure 3, read off the authors' plots, to about 0.4")
 
 
 def folder_in_memory(context):
@@ -374,21 +275,22 @@ def train_as_the_paper(run, out):
         found = json.loads(line)
         rows.append((found["method"], short(found["test_accuracy"], 2), PAPER.get(found["method"], ""),
                      found["epochs"], found["best_epoch"] + 1, short(found["seconds"], 0)))
-    run.say(f"ResNet-34 on CIFAR-10, noise between similar classes with r = 0.6, one seed, batch 128, bf16. Both numbers "
-            f"of epochs, 120 and 100, and the epochs at which the rate changes, times {factor:g}. Images are JPEGs. "
-            f"The paper's numbers: {PAPER_SOURCE}.")
+    run.say(f"ResNet-34 on CIFAR-10, noise between similar classes with r = 0.6, one seed, batch 128, bf16. Both "
+            f"numbers of epochs, 120 and 100, and the epochs at which the rate changes, times {factor:g}. Images are "
+            f"JPEGs in class folders, divided into training and validation by a seed. The paper's numbers: "
+            f"{PAPER_SOURCE}.")
     run.table(("method", "test accuracy, %", "the paper's, %", "epochs", "selected epoch", "seconds"), rows)
     if result.code == 0 and len(rows) != 2:
         run.fail(f"{len(rows)} results instead of two")
 
 
 STEPS = [
-    Step("machine", 30, "GPU, driver, libraries and their versions", check_machine),
+    Step("machine", 30, "GPU, driver, libraries and their versions", libraries.check_machine),
     Step("smoke", 35, "30 steps of fashion_cnn, graph on and off", smoke),
-    Step("parity", 65, "every kernel against the reference", parity),
+    Step("parity", 75, "every kernel against the reference", parity),
     Step("device", 35, "tests of the backend itself: eager equals replay, memory, refusals", real_device),
-    Step("sanitizer", 85, "memcheck and racecheck of compute-sanitizer", sanitizer),
-    Step("speed", 50, "resnet34, bf16, batch 128 and 512, graph on and off", speed),
+    Step("sanitizer", 80, "memcheck and racecheck of compute-sanitizer", sanitizer),
+    Step("speed", 45, "resnet34, bf16, batch 128 and 512, graph on and off", speed),
     Step("pytorch", 95, "the same in PyTorch, eager and compiled", pytorch),
     Step("kernels", 35, "durations and bytes of the kernels of a step", kernel_times),
     Step("weights", 30, "two epochs, graph on and off: equal weights", equal_weights),

@@ -1,6 +1,5 @@
-"""The runner of a pack (bench/gpu_check) with programs that are stubs, and a machine that is one: what is on the PATH."""
+"""The runner of a pack (bench/gpu_check), with stubs for its programs and for the tools of the machine."""
 
-import gzip
 import json
 import os
 import pathlib
@@ -17,17 +16,16 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUNNER = ROOT / "bench" / "gpu_check"
-sys.path.insert(0, str(RUNNER))
+sys.path[:0] = [str(RUNNER), str(ROOT / "tests" / "bench")]
 sys.dont_write_bytecode = True
 
-import kernels  # noqa: E402
-import report  # noqa: E402
 import run as runner  # noqa: E402
 import steps  # noqa: E402
-import weights  # noqa: E402
+from gpu_check_parts_test import NCU_TABLE  # noqa: E402
 
 NVIDIA_SMI = 'echo "NVIDIA H100 80GB HBM3, 580.1, 81559 MiB, 9.0"'
-BENCH = ('echo "workload=w device=cuda precision=bf16 batch_size=128 samples_per_second=2000.0 steps_per_second=15.6 '
+BENCH = ('if [ "$COFACTOR_LOG_PLANS" ]; then echo "cuda: conv2d 3x3: engine 7" >&2; fi\n'
+         'echo "workload=w device=cuda precision=bf16 batch_size=128 samples_per_second=2000.0 steps_per_second=15.6 '
          'median_step_ms=64.0 mean_step_ms=65.0 peak_mib=900.0 allocated_mib=700.0"')
 TESTS = 'echo "[doctest] test cases:  7 |  7 passed | 0 failed | 3 skipped"'
 # Finds --out and leaves weights there.
@@ -50,15 +48,6 @@ variant = sys.argv[sys.argv.index("--variant") + 1]
 print("workload=w device=cuda batch_size=128 samples_per_second=1000.0 steps_per_second=7.8 median_step_ms=128.0 "
       f"mean_step_ms=129.0 peak_mib=1800.0 allocated_mib=1400.0 variant={variant}")
 """
-NCU_TABLE = """==PROF== Connected
-"ID","Kernel Name","gpu__time_duration.sum","dram__bytes_read.sum","dram__bytes_write.sum"
-"","","ns","byte","byte"
-""" + "".join(f'"{i}","{name}","{ns}","1,000","500"\n' for i, (name, ns) in enumerate(
-    [("void a::each_kernel<a::SgdStep<float>>(long, a::SgdStep<float>)", "1,000")] +
-    [("void a::groups_kernel<a::(anonymous namespace)::ChannelMoments<float>>(long, T1)", "3,000"),
-     ("sm90_xmma_fprop", "5,000"), ("void a::each_kernel<a::SgdStep<float>>(long, a::SgdStep<float>)", "2,000")] * 2))
-
-
 def safetensors(values):
     data = struct.pack(f"<{len(values)}f", *values)
     header = json.dumps({"__metadata__": {"seconds": str(time.monotonic())},
@@ -197,6 +186,7 @@ class GpuCheck(unittest.TestCase):
         self.assertIn("| parity | 7 | 0 | 3 |", text)
         self.assertIn("| bf16, batch 512, graph off | 2,000 | 15.6 | 64.00 | 65.00 | 900 | 700 |", text)
         self.assertIn("| bf16 128, best | 1,000 | 7.8 | 128.00 | 129.00 | 1,800 | 1,400 | 2.00 |", text)
+        self.assertIn("cuDNN's plans (bf16, batch 128):\n\n```\ncuda: conv2d 3x3: engine 7\n```", text)
         self.assertIn("one step, 3 launches, 0.01 ms", text)
         self.assertIn("| `groups_kernel<ChannelMoments<float>>` | 1 | 3.0 | 30.0 | 0.0 | 0.00 |", text)
         self.assertIn("| fashion_mnist | 1 | 1 | 3 | 0 | 0 |", text)
@@ -213,15 +203,33 @@ class GpuCheck(unittest.TestCase):
 
     def test_a_failure_is_told_and_the_next_steps_run(self):
         place = self.place()
-        place.program("test_engine", 'echo "TEST CASE:  conv2d: forward"; echo "values are off in /home/x/conv.cpp:7"\n'
-                                     'echo "[doctest] test cases:  7 |  6 passed | 1 failed | 3 skipped"; exit 1\n')
+        place.program("test_engine", """
+case "$*" in *--test-case=*) echo "[doctest] test cases: 1 | 1 passed | 0 failed | 9 skipped"; exit 0 ;; esac
+echo "TEST CASE:  conv2d: forward"; echo "values are off in /home/x/conv.cpp:7"
+echo "[doctest] test cases:  7 |  6 passed | 1 failed | 3 skipped"; exit 1
+""")
         code, _, _ = place.run("parity", "weights")
         self.assertEqual(code, 1)
         self.assertEqual(place.result("parity"), "FAILED: parity: exit code 1")
         self.assertEqual(place.result("weights"), "passed")
         self.assertIn("| parity | 6 | 1 | 3 |", place.report)
-        self.assertIn("- conv2d: forward", place.report)
+        self.assertIn("- conv2d: forward: passes alone", place.report)
         self.assertIn("values are off in conv.cpp:7", place.report)
+
+    def test_after_a_crash_the_cases_that_did_not_run_run_alone(self):
+        place = self.place()
+        place.program("test_engine", """
+case "$*" in
+*--list-test-cases*) printf "[doctest] listing\n====\none\ntwo: a crash\nthree\n====\n[doctest] 3\n" ;;
+*--test-case=three) echo "[doctest] test cases: 1 | 1 passed | 0 failed | 9 skipped" ;;
+*--test-case=two*) kill -SEGV $$ ;;
+*) echo "0.100000 s: one"; kill -SEGV $$ ;;
+esac
+""")
+        self.assertEqual(place.run("parity")[0], 1)
+        self.assertEqual(place.result("parity"), "FAILED: parity: ended by SIGSEGV")
+        self.assertIn("- two: a crash: fails alone too (ended by SIGSEGV)\n- three: passes alone\n", place.report)
+        self.assertNotIn("- one", place.report)
 
     def test_a_step_that_hangs_is_killed_with_its_children(self):
         place = self.place()
@@ -286,11 +294,24 @@ class GpuCheck(unittest.TestCase):
         self.assertIn("libcudnn.so.77 was not found", place.result("machine"))
         self.assertIn("compute capability 90, the programs are compiled for 80", place.result("machine"))
 
+    def test_libraries_are_found_in_wheels(self):
+        place = self.place()
+        wheel = place.aside / "site" / "nvidia" / "cudnn" / "lib"
+        wheel.mkdir(parents=True)
+        (wheel / "libcudnn.so.77").touch()
+        place.describe(cuda_libraries=["libcudnn.so.77"])
+        place.program("cofactor_bench", BENCH.replace("workload=w", "workload=$LD_LIBRARY_PATH"))
+        self.assertEqual(place.run("machine", "smoke")[0], 0, place.report)
+        self.assertRegex(place.report, r"\| cuDNN \| `libcudnn.so.77` \| .* \| Python's wheels \|")
+        with tarfile.open(place.pack / "logs.tar.gz") as tar:
+            log = tar.extractfile("logs/smoke-fashion_cnn_graph_on.log").read().decode()
+        self.assertIn(f"workload={wheel}", log)
+
     def test_the_paper_step_lays_both_accuracies_side_by_side(self):
         place = self.place()
         place.describe(all_cifar10=True)
-        lines = [json.dumps({"method": method, "test_accuracy": accuracy, "epochs": 60, "best_epoch": 9, "seconds": 100})
-                 for method, accuracy in (("ce", 61.5), ("dmi", 88.25))]
+        lines = [json.dumps({"method": method, "test_accuracy": accuracy, "epochs": 60, "best_epoch": 9,
+                             "seconds": 100}) for method, accuracy in (("ce", 61.5), ("dmi", 88.25))]
         (place.aside / "results").write_text("\n".join(lines) + "\n")
         place.program("cifar10", 'echo "$@" >"$WEIGHTS/flags"\n' + TRAIN.replace(
             'mkdir -p "$out/cell/ce"; cp "$WEIGHTS/$graph" "$out/cell/ce/weights.safetensors"',
@@ -311,61 +332,6 @@ class GpuCheck(unittest.TestCase):
         code, out, _ = place.run("smoke")
         self.assertEqual(code, 0)
         self.assertNotIn("Unpacking", out)
-
-
-class Parts(unittest.TestCase):
-    def test_paths_are_left_out_of_a_report(self):
-        self.assertEqual(report.without_paths("error: /root/x/y.cpp:3: cannot open '/tmp/a b/c'"),
-                         "error: y.cpp:3: cannot open 'a b/c'")
-        self.assertEqual(report.without_paths("2 / 3, samples/s, https://host/a/b, a/b/c"),
-                         "2 / 3, samples/s, https://host/a/b, a/b/c")
-
-    def test_a_step_is_what_lies_between_two_updates(self):
-        launches = kernels.parse(NCU_TABLE)
-        self.assertEqual(len(launches), 7)
-        self.assertEqual(launches[0].bytes, 1500)
-        step, whole = kernels.one_step(launches)
-        self.assertTrue(whole)
-        self.assertEqual([launch.name for launch in step],
-                         ["groups_kernel<ChannelMoments<float>>", "sm90_xmma_fprop", "each_kernel<SgdStep<float>>"])
-        self.assertFalse(kernels.one_step(launches[1:4])[1])
-        self.assertEqual(kernels.parse("==ERROR== nothing"), [])
-
-    def test_weights_are_compared_by_their_bits(self):
-        self.assertEqual(weights.differences("F32", struct.pack("<2f", 0.0, 1.0), struct.pack("<2f", -0.0, 1.0)), (1, 0.0))
-
-    def test_a_part_of_fashion_mnist_is_well_formed(self):
-        with tempfile.TemporaryDirectory() as name:
-            folder = pathlib.Path(name)
-            for part in ("train", "t10k"):
-                with gzip.open(folder / f"{part}-images-idx3-ubyte.gz", "wb") as file:
-                    file.write(struct.pack(">IIII", 2051, 5, 2, 3) + bytes(range(30)))
-                with gzip.open(folder / f"{part}-labels-idx1-ubyte.gz", "wb") as file:
-                    file.write(struct.pack(">II", 2049, 5) + bytes(5))
-            (folder / "to").mkdir()
-            cut = [sys.executable, RUNNER / "slice_idx.py", folder, folder / "to"]
-            subprocess.run([*cut, "3", "2"], check=True)
-            self.assertEqual((folder / "to" / "train-images-idx3-ubyte").read_bytes(),
-                             struct.pack(">IIII", 2051, 3, 2, 3) + bytes(range(18)))
-            self.assertEqual((folder / "to" / "t10k-labels-idx1-ubyte").read_bytes(),
-                             struct.pack(">II", 2049, 2) + bytes(2))
-            self.assertNotEqual(subprocess.run([*cut, "9", "2"], stderr=subprocess.DEVNULL, check=False).returncode, 0)
-
-    def test_the_packer_refuses_wrong_command_lines(self):
-        script = str(ROOT / "scripts" / "gpu-check")
-        with tempfile.TemporaryDirectory() as folder:
-            (pathlib.Path(folder) / "mine").touch()
-            for arguments, code, part in (
-                    ([], 2, "--pack DIR is missing"), (["--absent"], 2, "no flag --absent"),
-                    (["--pack"], 2, "--pack needs a value"),
-                    (["--pack", folder, "--all-cifar10"], 2, "--all-cifar10 needs --cifar10"),
-                    (["--pack", folder, "--cifar10", folder], 1, "not CIFAR-10 in class folders"),
-                    (["--pack", folder], 1, "files that are no pack")):
-                done = subprocess.run([script, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                      check=False)
-                self.assertEqual(done.returncode, code, arguments)
-                self.assertIn(part, done.stderr)
-            self.assertEqual(os.listdir(folder), ["mine"])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 // Convolution and pooling.
 #include <limits>
 
+#include "engine/elementwise_ops.h"
 #include "tests/engine/conv_cases.h"
 #include "tests/engine/parity.h"
 #include "tests/fixtures/numbers.h"
@@ -64,6 +65,25 @@ TEST_SUITE("parity") {
         });
   }
 
+  TEST_CASE("conv2d_vjp_input_add adds to what dx holds") {
+    const Parity parity("conv2d_vjp_input_add");
+    for (const ConvCase& c : conv_cases())
+      parity.check(
+          c.text(), tolerance_of(c),
+          [&](Run& run) {
+            const Tensor grad = run.random(c.y()), w = run.random(c.weights());
+            Tensor dx = run.random(c.x());
+            if (!run.backend().conv2d_vjp_input_add(grad, w, c.params, dx)) {
+              const Tensor alone = run.output(c.x()), sum = run.output(c.x());
+              run.backend().conv2d_vjp_input(grad, w, c.params, alone);
+              run.backend().binary(op_of<AddOp>, alone, dx, sum);
+              dx = sum;
+            }
+            run.keep("dx", dx);
+          },
+          2);
+  }
+
   TEST_CASE("conv2d_vjp_weights with and without bias") {
     const Parity parity("conv2d_vjp_weights");
     for (const ConvCase& c : conv_cases())
@@ -78,12 +98,18 @@ TEST_SUITE("parity") {
             const Tensor db = bias ? run.output_wide({c.out}) : Tensor();
             run.backend().conv2d_vjp_weights(x, grad, params, dw, db);
             run.keep("dw", dw);
+            if (!bias && activation == Activation::none) {
+              const Tensor narrow = run.output(c.weights());
+              run.backend().conv2d_vjp_weights(x, grad, params, narrow, {});
+              run.keep("dw in the dtype of x", narrow);
+            }
             if (bias) run.keep("db", db);
           });
   }
 
   TEST_CASE("conv2d: NaN goes where its value would have gone through the ReLU and both gradients") {
-    const Parity parity("conv2d");
+    // cuDNN marks one engine alone as keeping NaN strictly; the plain kernels' own test is stricter.
+    const Parity parity = Parity("conv2d").nan_may_spread_on(DeviceKind::cuda);
     for (const ConvCase& c : conv_cases()) {
       if (may_be_tiled(c)) continue;  // below
       parity.check(c.text() + ", NaN", tolerance_of(c), [&](Run& run) {
@@ -105,6 +131,7 @@ TEST_SUITE("parity") {
     // 4 x 4 tiles; the NaN at (6, 6) is read by outputs 5 to 7, which lie in the tile of outputs 4 to 7.
     const ConvCase c{1, 16, 16, 16, 16, 3, 3, {.pad_h = 1, .pad_w = 1}};
     for (Device device : available_devices()) {
+      const bool exact = device.kind() != DeviceKind::cuda;  // cuDNN's tiles may be larger
       Run run(device, DType::f32, DType::f32, 67.0);
       std::vector<double> values = values_of(run.random(c.x()));
       values[static_cast<size_t>((6 * c.w + 6) * c.in + 3)] = kNan;
@@ -121,13 +148,13 @@ TEST_SUITE("parity") {
           const bool far = h < 4 || h > 7 || column < 4 || column > 7;
           INFO(device, ", row ", h, ", column ", column);
           if (reads) CHECK(std::isnan(found[static_cast<size_t>(i)]));
-          if (far) CHECK(std::isfinite(found[static_cast<size_t>(i)]));
+          if (far && exact) CHECK(std::isfinite(found[static_cast<size_t>(i)]));
         }
       }
       const std::vector<double> gradients = values_of(dw);
       for (size_t i = 0; i < gradients.size(); ++i) {
         INFO(device, ", weight ", i);
-        CHECK(std::isnan(gradients[i]) == (i % 16 == 3));
+        if (i % 16 == 3 || exact) CHECK(std::isnan(gradients[i]) == (i % 16 == 3));
       }
     }
   }

@@ -159,8 +159,8 @@ void check_bf16(const std::string& what, const std::function<void(Run&)>& body) 
 }
 
 const std::vector<Shape>& odd_shapes() {
-  static const std::vector<Shape> all{{3, 5, 7, 1}, {1, 4, 3, 17},   {8, 16},   {3, 2, 2, 32}, {5, 3},
-                                      {1, 1, 2, 5}, {3, 29, 13, 16}, {129, 10}, {2, 3, 5}};
+  static const std::vector<Shape> all{{3, 5, 7, 1},    {1, 4, 3, 17}, {8, 16},   {3, 2, 2, 32}, {5, 3},    {1, 1, 2, 5},
+                                      {3, 29, 13, 16}, {129, 10},     {2, 3, 5}, {2, 9, 9, 64}, {150, 20}, {1000, 8}};
   return all;
 }
 

@@ -61,8 +61,12 @@ TEST_SUITE("parity") {
   TEST_CASE("reduce: long sums stay accurate") {
     const Parity parity("reduce");
     for (ReduceOp op : {ReduceOp::sum, ReduceOp::mean})
-      for (const auto& [from, to] :
-           {std::pair<Shape, Shape>{{100003}, {1}}, {{20011, 5}, {1, 5}}, {{3, 30011}, {3, 1}}})
+      for (const auto& [from, to] : {std::pair<Shape, Shape>{{100003}, {1}},
+                                     {{20011, 5}, {1, 5}},
+                                     {{3, 30011}, {3, 1}},
+                                     {{3, 30016}, {3, 1}},
+                                     {{4000, 24}, {1, 24}},
+                                     {{3, 700, 8}, {3, 1, 8}}})
         parity.check(fmt::format("{} {}", name_of_op(op), from), {0.0, 2e-5}, [&, &from = from, &to = to](Run& run) {
           const Tensor y = run.output(to);
           run.backend().reduce(op, run.random(from, 0.0, 1.0), y);
@@ -96,7 +100,7 @@ TEST_SUITE("parity") {
 
   TEST_CASE("argmax: the first among equals") {
     const Parity parity("argmax");
-    for (const Shape& shape : {Shape{1, 1}, {3, 1}, {1, 17}, {7, 2}, {33, 10}, {129, 101}}) {
+    for (const Shape& shape : {Shape{1, 1}, {3, 1}, {1, 17}, {7, 2}, {33, 10}, {129, 101}, {2, 3001}}) {
       parity.check(fmt::format("{}", shape), kExact, [&](Run& run) {
         const Tensor y = run.output({shape[0]}, DType::i32);
         run.backend().argmax(run.random(shape), y);
@@ -119,7 +123,8 @@ TEST_SUITE("parity") {
   TEST_CASE("softmax and log softmax and their gradients") {
     const Parity parity("softmax");
     for (bool log : {false, true})
-      for (const Shape& shape : {Shape{1}, {1, 1}, {3, 1}, {17}, {1, 10}, {3, 2}, {129, 10}, {33, 101}, {2, 3, 5, 7}})
+      for (const Shape& shape :
+           {Shape{1}, {1, 1}, {3, 1}, {17}, {1, 10}, {3, 2}, {129, 10}, {33, 101}, {2, 3, 5, 7}, {3, 1040}, {2, 2051}})
         for (double scale : {1.0, 30.0, 1e4})
           parity.check(fmt::format("{} {} logits to {}", log ? "log" : "plain", shape, scale), {2e-6, 5e-6},
                        [&](Run& run) {

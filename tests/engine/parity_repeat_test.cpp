@@ -46,6 +46,32 @@ TEST_SUITE("parity") {
         });
   }
 
+  TEST_CASE("batch_norm and its gradient give the same bits every time") {
+    for (const Shape& shape : {Shape{5000, 64}, {1200, 512}, {3000, 5}})
+      for (DType dtype : kStored)
+        check_repeatable(fmt::format("{} in {}", shape, dtype), dtype, [&](Run& run) {
+          const Shape channels{shape[-1]};
+          const BatchNormParams params{.activation = Activation::relu};
+          const Tensor x = run.random(shape), residual = run.random(shape), grad = run.random(shape);
+          const Tensor scale = run.random_wide(channels), shift = run.random_wide(channels);
+          const Tensor running_mean = run.random_wide(channels), running_variance = run.random_wide(channels, 0.5, 2.0);
+          const Tensor y = run.output(shape), dx = run.output(shape), dresidual = run.output(shape);
+          const Tensor mean = run.output_wide(channels), variance = run.output_wide(channels);
+          const Tensor dscale = run.output_wide(channels), dshift = run.output_wide(channels);
+          run.backend().batch_norm(x, scale, shift, running_mean, running_variance, residual, params, y, mean,
+                                   variance);
+          run.backend().batch_norm_vjp(grad, x, y, scale, mean, variance, params, dx, dscale, dshift, dresidual);
+          for (const auto& [name, tensor] : {std::pair{"y", y},
+                                             {"variance", variance},
+                                             {"running variance", running_variance},
+                                             {"dx", dx},
+                                             {"dresidual", dresidual},
+                                             {"dscale", dscale},
+                                             {"dshift", dshift}})
+            run.keep(name, tensor);
+        });
+  }
+
   // Few outputs and long sums tempt a library to split the sums among threads.
   TEST_CASE("matmul gives the same bits every time") {
     struct Case {

@@ -150,6 +150,8 @@ void CpuBackend::conv2d_vjp_input(const Tensor& grad, const Tensor& w, const Con
 // dw[o, kh, kw, i] = sum over images and outputs of grad * x; db[o] = sum of grad.
 void CpuBackend::conv2d_vjp_weights(const Tensor& x, const Tensor& grad, const Conv2dParams& params, const Tensor& dw,
                                     const Tensor& db) {
+  if (dw.dtype() == DType::bf16)  // sums over parts of the batch are wide
+    return cpu::in_f32(*this, [&](auto& f32) { conv2d_vjp_weights(x, grad, params, f32.output(dw), db); });
   const ConvPath path = conv_path(dw.shape(), grad.shape(), params, x.dtype(), grad.dim(2));
   if (path == ConvPath::reference) return ReferenceBackend::conv2d_vjp_weights(x, grad, params, dw, db);
   if (path == ConvPath::onednn_in_f32)

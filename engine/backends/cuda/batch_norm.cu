@@ -2,6 +2,7 @@
 #include "engine/backends/cuda/context.h"
 #include "engine/backends/cuda/device_launch.cuh"
 #include "engine/backends/cuda/kernels/batch_norm.h"
+#include "engine/backends/cuda/kernels/batch_norm_vjp.h"
 
 namespace cofactor {
 

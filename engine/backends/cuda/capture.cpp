@@ -16,12 +16,13 @@ using GraphExec = cuda::Owned<cudaGraphExec_t, cudaGraphExecDestroy>;
 class CudaStep : public CapturedStep {
  public:
   CudaStep(cuda::Gpu gpu, GraphExec exec, CapturePools::Arena arena, Tensor values, cudaStream_t stream,
-           MemoryPool& pinned)
+           MemoryPool& pinned, RecordingGate& gate)
       : gpu_(gpu),
         arena_(std::move(arena)),
         values_(std::move(values)),
         stream_(stream),
         pinned_(pinned),
+        gate_(gate),
         exec_(std::move(exec)) {
     for (Slot& slot : slots_) {
       slot.data = pinned_.allocate(sizeof(StepValues));
@@ -42,6 +43,7 @@ class CudaStep : public CapturedStep {
   // One copy and one launch. The host runs ahead of the device by as many steps as there are slots, then waits for the
   // oldest.
   void replay(const StepValues& values) override {
+    gate_.refuse("a replay");
     gpu_.make_current();
     Slot& slot = slots_[next_++ % slots_.size()];
     check_cuda(cudaEventSynchronize(slot.done.get()), "cudaEventSynchronize");
@@ -64,6 +66,7 @@ class CudaStep : public CapturedStep {
   Tensor values_;              // StepValues on the device
   cudaStream_t stream_;
   MemoryPool& pinned_;
+  RecordingGate& gate_;
   std::array<Slot, 8> slots_;
   size_t next_ = 0;
   GraphExec exec_;
@@ -114,7 +117,7 @@ std::unique_ptr<CapturedStep> CudaBackend::capture(const std::function<void()>& 
   // What the graph itself takes of the device's memory is taken here, where it can still be refused.
   check_cuda(cudaGraphUpload(exec.get(), context.stream.get()), "cudaGraphUpload");
   return std::make_unique<CudaStep>(context.gpu, std::move(exec), std::move(arena), values, context.stream.get(),
-                                    context.staging.pool());
+                                    context.staging.pool(), context.device.gate());
 }
 
 }  // namespace cofactor

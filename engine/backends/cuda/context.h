@@ -30,8 +30,8 @@ struct CudaBackend::Context {
   // Runs a convolution with cuDNN. False for f64 and empty tensors, and, with a warning, where no engine is left.
   // Throws Error where a plan fails that has run before, within a recording, and where the GPU is lost.
   bool convolve(const cudnn::ConvProblem& problem, const Tensor& x, const Tensor& w, const Tensor& y);
-  // y (M, N) = op(a) op(b) + bias by cuBLASLt; a bias beside anything but f32 is left out, and false returned.
-  bool multiply(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
+  // y (M, N) = op(a) op(b) + bias by cuBLASLt, where a bias, if any, has the type of y and of the factors.
+  void multiply(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
                 const Tensor& y);
   // LU with partial pivoting by cuSOLVER, in place, of a (n, n) f64; pivots (n) i64, as bytes; info (1) i32.
   void factorize(const Tensor& a, const Tensor& pivots, const Tensor& info);

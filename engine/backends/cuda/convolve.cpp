@@ -10,22 +10,27 @@ namespace cofactor {
 
 namespace {
 
-// COFACTOR_LOG_PLANS, set and not 0, prints each plan as it is made.
-void log_plan(const cudnn::ConvProblem& problem, const cudnn::ConvPlans& plans) {
+// Whether COFACTOR_LOG_PLANS is set, to anything but 0.
+bool logs_plans() {
   static const bool wanted = [] {
     const char* text = std::getenv("COFACTOR_LOG_PLANS");
     return text && std::string_view(text) != "0";
   }();
+  return wanted;
+}
+
+// The plan where that is wanted, and a warning where there is none.
+void report(const cudnn::ConvProblem& problem, const cudnn::ConvPlans& plans) {
+  const std::vector<std::string>& failures = plans.failures();
+  const std::string reasons =
+      failures.empty() ? "" : fmt::format(" ({} failed; the last: {})", failures.size(), failures.back());
   if (plans.plan()) {
-    if (wanted) fmt::print(stderr, "cuda: conv2d {}: {}\n", problem.text(), plans.plan()->text());
-    return;
+    if (logs_plans()) fmt::print(stderr, "cuda: conv2d {}: {}{}\n", problem.text(), plans.plan()->text(), reasons);
+  } else {
+    fmt::print(stderr,
+               "warning: cuda: conv2d {}: cuDNN has no engine for it, and a plain kernel, which is slow, runs{}\n",
+               problem.text(), reasons);
   }
-  fmt::print(stderr,
-             "warning: cuda: conv2d {}: cuDNN has no engine for it, and a plain kernel, which is slow, runs{}\n",
-             problem.text(),
-             plans.failures().empty()
-                 ? std::string()
-                 : fmt::format(" ({} failed; the last: {})", plans.failures().size(), plans.failures().back()));
 }
 
 // Throws Error where the GPU does nothing any more. Returns whether a step is being recorded.
@@ -46,8 +51,10 @@ bool CudaBackend::Context::convolve(const cudnn::ConvProblem& problem, const Ten
   std::vector<int64_t> key = problem.key();
   auto found = convolutions.find(key);
   if (found == convolutions.end()) {
+    if (convolutions.empty() && logs_plans())
+      fmt::print(stderr, "cuda: cuDNN {} plans for {}\n", cudnnGetVersion(), cudnn::gpu_properties(cudnn.get()));
     found = convolutions.try_emplace(std::move(key), plan_device, problem).first;
-    log_plan(problem, found->second);
+    report(problem, found->second);
   }
   cudnn::ConvPlans& plans = found->second;
   while (const cudnn::Plan* plan = plans.plan()) {
@@ -63,7 +70,7 @@ bool CudaBackend::Context::convolve(const cudnn::ConvProblem& problem, const Ten
     const bool recording = check_gpu(problem, stream.get(), failure);
     check(!plans.has_run(), "conv2d {}, by a plan that has run before: {}", problem.text(), failure);
     plans.reject(failure);
-    log_plan(problem, plans);
+    report(problem, plans);
     // The recording may hold a part of what failed.
     check(!recording, "conv2d {}, within a recorded step: {}", problem.text(), failure);
     if (before.defined()) x.copy_from(before);

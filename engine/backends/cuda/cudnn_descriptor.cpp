@@ -38,11 +38,6 @@ void Descriptor::finalize() {
   check_cudnn(cudnnBackendFinalize(handle_), "cudnnBackendFinalize");
 }
 
-std::string Descriptor::try_finalize() {
-  const cudnnStatus_t status = cudnnBackendFinalize(handle_);
-  return status == CUDNN_STATUS_SUCCESS ? "" : "cudnnBackendFinalize: " + cuda::text_of(status);
-}
-
 size_t Descriptor::get_values(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t count,
                               void* values) const {
   int64_t found = 0;
@@ -54,6 +49,15 @@ int64_t Descriptor::integer(cudnnBackendAttributeName_t name) const {
   int64_t value = 0;
   get_values(name, CUDNN_TYPE_INT64, 1, &value);
   return value;
+}
+
+std::string Descriptor::text(cudnnBackendAttributeName_t name) const {
+  int64_t count = 0;
+  check_cudnn(cudnnBackendGetAttribute(handle_, name, CUDNN_TYPE_CHAR, 0, &count, nullptr), "cudnnBackendGetAttribute");
+  std::string result(static_cast<size_t>(count), '\0');
+  result.resize(get_values(name, CUDNN_TYPE_CHAR, count, result.data()));
+  while (result.ends_with('\0')) result.pop_back();
+  return result;
 }
 
 std::vector<Descriptor> Descriptor::descriptors(cudnnBackendAttributeName_t name,
@@ -76,17 +80,28 @@ Descriptor Descriptor::descriptor(cudnnBackendAttributeName_t name, cudnnBackend
   return result;
 }
 
-PlanDevice::PlanDevice([[maybe_unused]] const std::string& properties) {
 #if CUDNN_VERSION >= 90800
-  properties_.emplace(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
+PlanDevice::PlanDevice(const std::string& properties) : properties_(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR) {
   properties_
       ->set_values(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
                    static_cast<int64_t>(properties.size() + 1), properties.c_str())
       .finalize();
-#else
-  fail("cuDNN {}: plans for a described GPU need 9.8 or later", CUDNN_VERSION);
-#endif
 }
+
+std::string gpu_properties(cudnnHandle_t handle) {
+  Descriptor properties(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
+  properties.set(CUDNN_ATTR_DEVICEPROP_HANDLE, CUDNN_TYPE_HANDLE, handle).finalize();
+  return properties.text(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION);
+}
+#else
+PlanDevice::PlanDevice(const std::string&) {
+  fail("compiled for cuDNN {}: a GPU's properties as text need 9.8 or later", CUDNN_VERSION);
+}
+
+std::string gpu_properties(cudnnHandle_t) {
+  return {};
+}
+#endif
 
 void PlanDevice::set_in_graph(Descriptor& graph) const {
   if (handle_) graph.set(kGraphHandle, CUDNN_TYPE_HANDLE, handle_);

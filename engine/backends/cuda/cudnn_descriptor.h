@@ -38,8 +38,6 @@ class Descriptor {
   Descriptor& set_values(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t count,
                          const void* values);
   void finalize();
-  // Empty where cuDNN accepts the attributes, else what it says.
-  std::string try_finalize();
 
   // An attribute with one integer.
   int64_t integer(cudnnBackendAttributeName_t name) const;
@@ -50,6 +48,8 @@ class Descriptor {
     values.resize(get_values(name, type, kLongestList, values.data()));
     return values;
   }
+  // An attribute with text.
+  std::string text(cudnnBackendAttributeName_t name) const;
   // An attribute with a list of descriptors, or with one.
   std::vector<Descriptor> descriptors(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type) const;
   Descriptor descriptor(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type) const;
@@ -84,5 +84,8 @@ class PlanDevice {
   cudnnHandle_t handle_ = nullptr;
   std::optional<Descriptor> properties_;
 };
+
+// The properties of a handle's GPU, as PlanDevice takes them; empty where cuDNN is older than 9.8.
+std::string gpu_properties(cudnnHandle_t handle);
 
 }  // namespace cofactor::cudnn

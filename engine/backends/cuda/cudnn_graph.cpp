@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/backends/cuda/error.h"
+#include "engine/error.h"
 
 namespace cofactor::cudnn {
 
@@ -101,6 +102,17 @@ bool allowed(const Engine& engine, const ConvProblem& problem) {
   return !engine.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) && !engine.has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS);
 }
 
+// What cuDNN says where a call fails; empty where none does. Whatever it is, another engine may do.
+template <class Calls>
+std::string failure_of(const Calls& calls) {
+  try {
+    calls();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
 // Engines of a lower rank come first.
 int rank(const Engine& engine, const ConvProblem& problem) {
   const bool to_be_preferred = problem.dtype == DType::bf16 || problem.allow_tf32;
@@ -112,7 +124,7 @@ int rank(const Engine& engine, const ConvProblem& problem) {
 
 size_t workspace_limit(const ConvProblem& problem) {
   const auto elements = static_cast<size_t>(problem.x.numel() + problem.w.numel() + problem.y.numel());
-  return std::max(2 * elements * size_of(problem.dtype), size_t{256} << 20);
+  return elements * size_of(problem.dtype) + (size_t{256} << 20);
 }
 
 bool fills_tensor_cores(const ConvProblem& problem) {
@@ -194,20 +206,24 @@ std::string Plan::text() const {
 std::string Plan::execute(cudnnHandle_t handle, void* x, void* w, void* y, void* workspace) const {
   const std::array<int64_t, 3> ids{kX, kW, kY};
   const std::array<void*, 3> pointers{x, w, y};
-  Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
-  pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, ids)
-      .set_values(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, 3, pointers.data())
-      .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, workspace)
-      .finalize();
-  const cudnnStatus_t status = cudnnBackendExecute(handle, plan_.get(), pack.get());
-  return status == CUDNN_STATUS_SUCCESS ? "" : "cudnnBackendExecute: " + cuda::text_of(status);
+  return failure_of([&] {
+    Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
+    pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, ids)
+        .set_values(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, 3, pointers.data())
+        .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, workspace)
+        .finalize();
+    cuda::check_cudnn(cudnnBackendExecute(handle, plan_.get(), pack.get()), "cudnnBackendExecute");
+  });
 }
 
 ConvPlans::ConvPlans(const PlanDevice& device, const ConvProblem& problem)
     : device_(&device), graph_(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR), workspace_limit_(workspace_limit(problem)) {
-  graph_.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, operation(problem));
-  device.set_in_graph(graph_);
-  if (const std::string failure = graph_.try_finalize(); !failure.empty()) {
+  const std::string failure = failure_of([&] {
+    graph_.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, operation(problem));
+    device.set_in_graph(graph_);
+    graph_.finalize();
+  });
+  if (!failure.empty()) {
     failures_.push_back("the graph: " + failure);
     return;
   }
@@ -219,38 +235,39 @@ ConvPlans::ConvPlans(const PlanDevice& device, const ConvProblem& problem)
 
 // Adds the allowed ones of the engine configurations that cuDNN's heuristics list in one mode, best first.
 void ConvPlans::collect(cudnnBackendHeurMode_t mode, const ConvProblem& problem) {
-  Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
-  heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph_)
-      .set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, mode);
-  device_->set_in_heuristics(heuristics);
-  if (const std::string failure = heuristics.try_finalize(); !failure.empty()) {
-    failures_.push_back("the heuristics: " + failure);
-    return;
-  }
-  for (Descriptor& config : heuristics.descriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR)) {
-    Engine engine(config);
-    if (allowed(engine, problem)) candidates_.push_back({std::move(config), std::move(engine)});
-  }
+  const std::string failure = failure_of([&] {
+    Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
+    heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph_)
+        .set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, mode);
+    device_->set_in_heuristics(heuristics);
+    heuristics.finalize();
+    for (Descriptor& config :
+         heuristics.descriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR)) {
+      Engine engine(config);
+      if (allowed(engine, problem)) candidates_.push_back({std::move(config), std::move(engine)});
+    }
+  });
+  if (!failure.empty()) failures_.push_back("the list of engines: " + failure);
 }
 
 void ConvPlans::plan_next() {
   plan_.reset();
   while (!plan_ && next_ < candidates_.size()) {
     Candidate candidate = std::move(candidates_[next_++]);
-    Descriptor descriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-    descriptor.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, candidate.config);
-    device_->set_in_plan(descriptor);
-    if (const std::string failure = descriptor.try_finalize(); !failure.empty()) {
+    const std::string failure = failure_of([&] {
+      Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+      plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, candidate.config);
+      device_->set_in_plan(plan);
+      plan.finalize();
+      plan_.emplace(std::move(plan), candidate.engine);
+    });
+    if (!failure.empty()) {
       failures_.push_back(fmt::format("engine {}: {}", candidate.engine.number, failure));
-      continue;
-    }
-    Plan plan(std::move(descriptor), candidate.engine);
-    if (plan.workspace_bytes() > workspace_limit_ && !candidate.large) {
+    } else if (plan_->workspace_bytes() > workspace_limit_ && !candidate.large) {
+      plan_.reset();
       candidate.large = true;
       candidates_.push_back(std::move(candidate));
-      continue;
     }
-    plan_ = std::move(plan);
   }
 }
 

@@ -106,8 +106,8 @@ class ConvPlans {
   bool has_run_ = false;
 };
 
-// Twice the bytes of the three operands, and at least 256 MiB: what an engine needs to copy them to another layout, or
-// to transform them by Winograd's filtering.
+// The bytes of the three operands, and 256 MiB: what an engine needs to copy them to another layout, or to transform
+// them by Winograd's filtering.
 size_t workspace_limit(const ConvProblem& problem);
 
 // Whether both numbers of channels fill whole words of 16 bytes, in which tensor cores' operands are read.

@@ -88,6 +88,7 @@ constexpr size_t shared_bytes() {
 // f for the indices that are this block's, with the block's shared memory.
 template <class F>
 __device__ void run_groups(int64_t count, const F& f, [[maybe_unused]] void* shared) {
+  COFACTOR_ROLLED
   for (int64_t i = blockIdx.x; i < count; i += gridDim.x) {
     if constexpr (SharesMemory<F>) {
       f(BlockGroup(), i, *static_cast<typename F::Shared*>(shared));
@@ -119,10 +120,11 @@ struct StageChain {
 
   static constexpr size_t kSharedBytes = std::max(shared_bytes<F>(), StageChain<More...>::kSharedBytes);
   StageChain(const Stage<F>& stage, const Stage<More>&... more) : first(stage), rest(more...) {}
-  __device__ void run(void* shared) const {
-    run_groups(first.count, first.run, shared);
-    cooperative_groups::this_grid().sync();
-    rest.run(shared);
+  // All stages, or the one with number `only`.
+  __device__ void run(void* shared, int only) const {
+    if (only <= 0) run_groups(first.count, first.run, shared);
+    if (only < 0) cooperative_groups::this_grid().sync();
+    if (only != 0) rest.run(shared, only - (only > 0));
   }
 };
 template <class F>
@@ -131,14 +133,22 @@ struct StageChain<F> {
 
   static constexpr size_t kSharedBytes = std::max(shared_bytes<F>(), size_t{1});
   explicit StageChain(const Stage<F>& stage) : first(stage) {}
-  __device__ void run(void* shared) const { run_groups(first.count, first.run, shared); }
+  __device__ void run(void* shared, int) const { run_groups(first.count, first.run, shared); }
 };
 
-// Of several stages, all blocks must be on the GPU at once: a cooperative launch.
+template <class F>
+__global__ void __launch_bounds__(kBlockThreads) groups_kernel(const StageChain<F> chain) {
+  __shared__ alignas(16) unsigned char shared[StageChain<F>::kSharedBytes];
+  chain.run(shared, 0);
+}
+
+inline constexpr int kAllStages = -1;
+
+// The stage with number `only`, or all in one cooperative launch: then all blocks must be on the GPU at once.
 template <class Chain>
-__global__ void __launch_bounds__(kBlockThreads) stages_kernel(const Chain chain) {
+__global__ void __launch_bounds__(kBlockThreads, kStageBlocks) stages_kernel(const Chain chain, int only) {
   __shared__ alignas(16) unsigned char shared[Chain::kSharedBytes];
-  chain.run(shared);
+  chain.run(shared, only);
 }
 
 // How many blocks of stages_kernel<Chain> the current GPU holds at once; 0: it has no cooperative launches.
@@ -176,7 +186,7 @@ class DeviceLaunch {
   template <class F>
   void groups(int64_t count, const F& f) const {
     if (count <= 0) return;
-    stages_kernel<<<static_cast<unsigned>(std::min(count, kMaxBlocks)), kBlockThreads, 0, stream_>>>(
+    groups_kernel<<<static_cast<unsigned>(std::min(count, kMaxBlocks)), kBlockThreads, 0, stream_>>>(
         StageChain<F>(Stage<F>{count, f}));
     check_launch();
   }
@@ -191,20 +201,9 @@ class DeviceLaunch {
   void stages(const Stage<F>&... stages) const {
     const StageChain<F...> chain(stages...);
     const int64_t resident = resident_blocks<StageChain<F...>>(op_, shape_);
-    if (resident == 0) return (groups(stages.count, stages.run), ...);
-    const int64_t wanted = std::max({stages.count...});
-    if (wanted <= 0) return;
-    cudaLaunchAttribute cooperative{};
-    cooperative.id = cudaLaunchAttributeCooperative;
-    cooperative.val.cooperative = 1;
-    cudaLaunchConfig_t config{};
-    config.gridDim = dim3(static_cast<unsigned>(std::min(wanted, resident)));
-    config.blockDim = dim3(kBlockThreads);
-    config.stream = stream_;
-    config.attrs = &cooperative;
-    config.numAttrs = 1;
-    check_cuda(cudaLaunchKernelEx(&config, stages_kernel<StageChain<F...>>, chain),
-               "the cooperative launch of a kernel", op_, shape_);
+    if (resident > 0) return launch_chain(chain, std::min(std::max({stages.count...}), resident), kAllStages);
+    int number = 0;
+    (launch_chain(chain, std::min(stages.count, kMaxBlocks), number++), ...);
   }
   void sort_pairs(const int32_t* keys, const int32_t* values, int64_t count, int32_t* sorted_keys,
                   int32_t* sorted_values) const {
@@ -222,6 +221,20 @@ class DeviceLaunch {
   const DeviceLaunch& moves(int64_t) const { return *this; }
 
  private:
+  template <class Chain>
+  void launch_chain(const Chain& chain, int64_t blocks, int only) const {
+    if (blocks <= 0) return;
+    cudaLaunchAttribute cooperative{};
+    cooperative.id = cudaLaunchAttributeCooperative;
+    cooperative.val.cooperative = only == kAllStages;
+    cudaLaunchConfig_t config{};
+    config.gridDim = dim3(static_cast<unsigned>(blocks));
+    config.blockDim = dim3(kBlockThreads);
+    config.stream = stream_;
+    config.attrs = &cooperative;
+    config.numAttrs = 1;
+    check_cuda(cudaLaunchKernelEx(&config, stages_kernel<Chain>, chain, only), "the launch of a kernel", op_, shape_);
+  }
   void check_launch() const { check_cuda(cudaGetLastError(), "the launch of a kernel", op_, shape_); }
 
   cudaStream_t stream_;

@@ -36,15 +36,11 @@ void fail_cuda(cudaError_t status, std::string_view call, std::string_view op, c
   fail_call(call, op, shape, fmt::format("{} ({})", cudaGetErrorName(status), cudaGetErrorString(status)));
 }
 
-std::string text_of(cudnnStatus_t status) {
+void fail_cudnn(cudnnStatus_t status, std::string_view call, std::string_view op, const Shape* shape) {
   std::string details(1024, '\0');
   cudnnGetLastErrorString(details.data(), details.size());
   details.resize(details.find('\0') == std::string::npos ? details.size() : details.find('\0'));
-  return details.empty() ? cudnnGetErrorString(status) : fmt::format("{} ({})", cudnnGetErrorString(status), details);
-}
-
-void fail_cudnn(cudnnStatus_t status, std::string_view call, std::string_view op, const Shape* shape) {
-  fail_call(call, op, shape, text_of(status));
+  fail_call(call, op, shape, fmt::format("{} ({})", cudnnGetErrorString(status), details));
 }
 
 void fail_cublas(cublasStatus_t status, std::string_view call, std::string_view op, const Shape* shape) {

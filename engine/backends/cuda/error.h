@@ -7,7 +7,6 @@
 #include <cudnn.h>
 #include <cusolverDn.h>
 
-#include <string>
 #include <string_view>
 
 #include "engine/shape.h"
@@ -16,8 +15,6 @@ namespace cofactor::cuda {
 
 [[noreturn]] void fail_cuda(cudaError_t status, std::string_view call, std::string_view op, const Shape* shape);
 [[noreturn]] void fail_cudnn(cudnnStatus_t status, std::string_view call, std::string_view op, const Shape* shape);
-// The status's name and what cuDNN says of this thread's last failure.
-std::string text_of(cudnnStatus_t status);
 [[noreturn]] void fail_cublas(cublasStatus_t status, std::string_view call, std::string_view op, const Shape* shape);
 [[noreturn]] void fail_cusolver(cusolverStatus_t status, std::string_view call, std::string_view op,
                                 const Shape* shape);

@@ -58,8 +58,7 @@ std::string meaning(cudaError_t status) {
     case cudaErrorInitializationError:
     case cudaErrorUnknown:
       return "the NVIDIA driver does not start, perhaps since its kernel modules are not loaded: nvidia-smi shows "
-             "whether "
-             "it works";
+             "whether it works";
     case cudaErrorMemoryAllocation: return "its memory is full: nvidia-smi shows which processes use it";
     case cudaErrorNoKernelImageForDevice:
     case cudaErrorInvalidDeviceFunction:
@@ -88,14 +87,14 @@ std::string cudnn_file() {
   return known ? info.dli_fname : "libcudnn.so.9";
 }
 
-// A program runs with the cuDNN that it was built with, and with later ones of the same major version.
+// Any version of the same major one serves, an older one too: all that is called of cuDNN is in the first, and engines
+// are chosen by what the library itself lists.
 void check_cudnn_version(std::string_view device) {
   const size_t found = cudnnGetVersion();
-  constexpr size_t kOldest = CUDNN_MAJOR * 10000 + CUDNN_MINOR * 100;
-  check(found >= kOldest && found / 10000 == CUDNN_MAJOR,
-        "device {}: {} is cuDNN {}, and this build needs {}.{} or a later {}: install it, or put its folder first in "
+  check(found / 10000 == CUDNN_MAJOR,
+        "device {}: {} is cuDNN {}, and this build needs cuDNN {}: install it, or put its folder first in "
         "LD_LIBRARY_PATH",
-        device, cudnn_file(), cudnn_version(found), CUDNN_MAJOR, CUDNN_MINOR, CUDNN_MAJOR);
+        device, cudnn_file(), cudnn_version(found), CUDNN_MAJOR);
 }
 
 }  // namespace

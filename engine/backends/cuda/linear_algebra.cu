@@ -97,10 +97,9 @@ MatmulPlan choose(cublasLtHandle_t handle, const MatmulDesc& desc, const LayoutD
 
 }  // namespace
 
-bool CudaBackend::Context::multiply(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
+void CudaBackend::Context::multiply(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
                                     const Tensor& bias, const Tensor& y) {
-  // cuBLASLt adds a bias of the result's type only.
-  const bool fuse_bias = bias.defined() && y.dtype() == DType::f32 && a.dtype() == DType::f32;
+  const bool fuse_bias = bias.defined();
   const MatmulTypes types = types_of(a.dtype(), y.dtype(), allow_tf32);
   const MatmulDesc desc = describe(types, transpose_a, transpose_b, fuse_bias ? bias : Tensor());
   const LayoutDesc left = layout_of(types.data, b.shape()), right = layout_of(types.data, a.shape());
@@ -129,7 +128,6 @@ bool CudaBackend::Context::multiply(const Tensor& a, bool transpose_a, const Ten
                               y.raw_data(), result.get(), y.raw_data(), result.get(), &plan.algorithm,
                               workspace.raw_data(), plan.workspace_bytes, stream.get()),
                "cublasLtMatmul", "matmul", a.shape());
-  return fuse_bias || !bias.defined();
 }
 
 // y (M, N) = op(a) op(b) + bias.
@@ -140,8 +138,12 @@ void CudaBackend::matmul(const Tensor& a, bool transpose_a, const Tensor& b, boo
     if (bias.defined()) return broadcast(bias, y);
     return fill(y, 0.0);
   }
-  if (context_->multiply(a, transpose_a, b, transpose_b, bias, y)) return;
-  cuda::bias_activation(DeviceLaunch(context_->stream.get(), "matmul", a.shape()), bias, Activation::none, y);
+  // cuBLASLt adds a bias of the result's type only, and is asked to where that is f32 throughout.
+  if (!bias.defined() || (a.dtype() == DType::f32 && y.dtype() == DType::f32))
+    return context_->multiply(a, transpose_a, b, transpose_b, bias, y);
+  cuda::multiply_then_add(
+      DeviceLaunch(context_->stream.get(), "matmul", a.shape()), bias, y,
+      [&](const Tensor& product) { context_->multiply(a, transpose_a, b, transpose_b, {}, product); });
 }
 
 void CudaBackend::Context::factorize(const Tensor& a, const Tensor& pivots, const Tensor& info) {

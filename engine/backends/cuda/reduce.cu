@@ -1,7 +1,8 @@
-// Reductions and softmax: kernels/reduce.h launched on the GPU.
+// Reductions and softmax: kernels/ launched on the GPU.
 #include "engine/backends/cuda/context.h"
 #include "engine/backends/cuda/device_launch.cuh"
 #include "engine/backends/cuda/kernels/reduce.h"
+#include "engine/backends/cuda/kernels/softmax.h"
 
 namespace cofactor {
 

@@ -60,6 +60,13 @@ Uploads::Uploads(Gpu gpu, cudaStream_t kernels, RecordingGate& gate, std::functi
       host_(pinned_memory(gpu)),
       device_(device_memory(gpu, copies_.get())) {}
 
+Uploads::~Uploads() {
+  try {
+    release_free();
+  } catch (const Error&) {  // the GPU is lost, and its memory with it
+  }
+}
+
 std::unique_ptr<Upload> Uploads::upload(size_t bytes) {
   gate_.refuse("an upload of {} bytes", bytes);
   std::unique_ptr<Slot> slot = take(bytes);

@@ -26,6 +26,10 @@ class Uploads {
  public:
   // `make_room` is called where the device has no memory for another slot, and gives back what it can.
   Uploads(Gpu gpu, cudaStream_t kernels, RecordingGate& gate, std::function<void()> make_room);
+  Uploads(const Uploads&) = delete;
+  Uploads& operator=(const Uploads&) = delete;
+  // Every upload and every tensor of one must be gone.
+  ~Uploads();
 
   std::unique_ptr<Upload> upload(size_t bytes);
   // Of the slots' device memory.

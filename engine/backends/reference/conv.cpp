@@ -111,7 +111,11 @@ void ReferenceBackend::conv2d_vjp_weights(const Tensor& x, const Tensor& grad, c
           d[i] += double{widen(g[y_pixel * e.out + o])} * widen(in[x_pixel * e.in + i]);
       }
     });
-    store(sums, dw.data<Compute<T>>());
+    if (dw.dtype() == x.dtype()) {
+      store(sums, dw.data<T>());
+    } else {
+      store(sums, dw.data<Compute<T>>());
+    }
     if (!db.defined()) return;
     std::vector<double> bias_sums(static_cast<size_t>(e.out), 0.0);
     for (int64_t y_pixel = 0; y_pixel < e.n * e.oh * e.ow; ++y_pixel)

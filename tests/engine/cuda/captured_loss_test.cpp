@@ -29,7 +29,7 @@ Tensor lccn_logits(int64_t first, int64_t count) {
                       {count, kClasses}, Device::cuda);
 }
 
-struct Outcome {
+struct LccnOutcome {
   std::vector<float> losses;
   std::vector<std::vector<float>> gradients;
   std::vector<std::vector<double>> transitions;
@@ -37,10 +37,10 @@ struct Outcome {
 };
 
 // Twenty steps, each fifth on a batch of another size, which runs by itself. The transition matrix changes on the way.
-Outcome run_lccn(bool record) {
+LccnOutcome run_lccn(bool record) {
   LccnLoss loss({.warmup_steps = 6, .update_every = 2});
   loss.prepare(lccn_logits(0, kSamples), lccn_batch(0, kSamples));
-  Outcome outcome;
+  LccnOutcome outcome;
   Tensor logits = lccn_logits(0, kBatchSize), value, gradient;
   Batch input = lccn_batch(0, kBatchSize);
   const auto step = [&](Tensor leaf, const Batch& batch) {
@@ -87,7 +87,7 @@ Outcome run_lccn(bool record) {
 
 TEST_SUITE("unit" * doctest::skip(!has_cuda())) {
   TEST_CASE("captured lccn: replays draw anew under the matrix of then and give what eager steps give bit by bit") {
-    const Outcome eager = run_lccn(false), replayed = run_lccn(true);
+    const LccnOutcome eager = run_lccn(false), replayed = run_lccn(true);
     CHECK(replayed.losses == eager.losses);
     CHECK(replayed.gradients == eager.gradients);
     CHECK(replayed.transitions == eager.transitions);

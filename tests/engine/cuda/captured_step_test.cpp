@@ -12,6 +12,7 @@
 #include "losses/dmi.h"
 #include "models/resnet.h"
 #include "models/two_layer_cnn.h"
+#include "models/word_cnn.h"
 #include "tests/engine/cuda/cuda_device.h"
 #include "tests/engine/cuda/train_steps.h"
 #include "tests/fixtures/errors.h"
@@ -39,6 +40,11 @@ std::unique_ptr<Module> small_resnet(Initializer& init) {
                                   ResNetOptions{.blocks = {1, 1}, .classes = 2, .stem = ResNetStem::cifar, .width = 8});
 }
 
+// Embedding, whose gradient is sorted by word, and maxima over all positions.
+std::unique_ptr<Module> small_word_cnn(Initializer& init) {
+  return std::make_unique<WordCnn>(init, WordCnnOptions{.vocabulary = 20, .dimension = 8, .maps = 6});
+}
+
 void check_same(Loss& loss, const Network& network, const MakeOptimizer& optimizer, bool bf16 = false) {
   const TrainedSteps eager = train_steps(loss, network, optimizer, {.record = false, .bf16 = bf16});
   const TrainedSteps replayed = train_steps(loss, network, optimizer, {.record = true, .bf16 = bf16});
@@ -50,7 +56,8 @@ void check_same(Loss& loss, const Network& network, const MakeOptimizer& optimiz
   CHECK(replayed.counts == eager.counts);
 }
 
-const Network kDropoutNetwork{two_layer_cnn, {28, 28, 1}}, kBatchNormNetwork{small_resnet, {9, 8, 3}};
+const Network kDropoutNetwork{two_layer_cnn, {28, 28, 1}}, kBatchNormNetwork{small_resnet, {9, 8, 3}},
+    kWordNetwork{small_word_cnn, {12}, 20};
 
 // Whether step k was a replay, for batches of these sizes.
 std::vector<bool> replays_of(const std::vector<int64_t>& sizes) {
@@ -83,6 +90,12 @@ TEST_SUITE("unit" * doctest::skip(!has_cuda())) {
     CrossEntropyLoss loss;
     check_same(loss, kBatchNormNetwork, with_sgd);
     check_same(loss, kBatchNormNetwork, with_adam);
+  }
+
+  TEST_CASE("captured step: embeddings give the same losses and weights bit by bit") {
+    CrossEntropyLoss loss;
+    check_same(loss, kWordNetwork, with_adam);
+    check_same(loss, kWordNetwork, with_sgd, true);
   }
 
   TEST_CASE("captured step: bf16 gives the same losses and weights bit by bit") {

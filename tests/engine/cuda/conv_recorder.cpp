@@ -17,6 +17,10 @@ std::vector<Device> available_devices() {
   return {Device::reference};
 }
 
+Device default_device() {
+  return Device::reference;
+}
+
 std::string_view cpu_variant() {
   return "none";
 }
@@ -26,9 +30,5 @@ int num_threads() {
 }
 
 void set_num_threads(int) {}
-
-Device parse_device(std::string_view) {
-  return Device::reference;
-}
 
 }  // namespace cofactor

@@ -270,6 +270,29 @@ TEST_SUITE("unit") {
     });
   }
 
+  TEST_CASE("cuda embedding_vjp: runs of every length are summed in the order of the indices") {
+    std::vector<int32_t> indices;
+    for (int32_t word = 0; word < 40; ++word) indices.insert(indices.end(), static_cast<size_t>(word), word % 37);
+    for (const int64_t dims : {1, 4, 6, 12, 16}) {
+      const auto count = static_cast<int64_t>(indices.size());
+      std::vector<int32_t> shuffled;
+      for (const int64_t k : random_permutation({.seed = 2}, count))
+        shuffled.push_back(indices[static_cast<size_t>(k)]);
+      const Tensor words = Tensor::from(shuffled, {count}, Device::reference);
+      for_each_floating([&]<class T>() {
+        const std::vector<T> grad = random_elements<T>(count * dims, 1);
+        const Tensor table = random_in<Compute<T>>({41, dims}, 2);
+        cuda::embedding_vjp(HostLaunch(), Tensor::from(grad, {count, dims}, Device::reference), words, table);
+        std::vector<Compute<T>> expected(static_cast<size_t>(41 * dims));
+        const auto width = static_cast<size_t>(dims);
+        for (size_t k = 0; k < shuffled.size(); ++k)
+          for (size_t d = 0; d < width; ++d)
+            expected[static_cast<size_t>(shuffled[k]) * width + d] += widen(grad[k * width + d]);
+        CHECK(same_bits(table.template to_vector<Compute<T>>(), expected));
+      });
+    }
+  }
+
   TEST_CASE("cuda cast_many: more tensors than a table holds of every length and kind") {
     std::vector<CastSlot> slots;
     std::vector<Tensor> expected;

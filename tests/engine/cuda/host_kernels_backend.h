@@ -5,6 +5,7 @@
 
 #include "engine/backends/capture_pools.h"
 #include "engine/backends/cuda/kernels/batch_norm.h"
+#include "engine/backends/cuda/kernels/batch_norm_vjp.h"
 #include "engine/backends/cuda/kernels/conv_global_max.h"
 #include "engine/backends/cuda/kernels/elementwise.h"
 #include "engine/backends/cuda/kernels/images.h"
@@ -14,6 +15,7 @@
 #include "engine/backends/cuda/kernels/optimizers.h"
 #include "engine/backends/cuda/kernels/pool.h"
 #include "engine/backends/cuda/kernels/reduce.h"
+#include "engine/backends/cuda/kernels/softmax.h"
 #include "engine/backends/cuda/unrecordable.h"
 #include "engine/backends/reference/backend.h"
 #include "tests/engine/cuda/host_launch.h"
@@ -82,7 +84,7 @@ class HostKernelsBackend : public ReferenceBackend {
 
   // As the GPU does it: launches are noted with the addresses that they were given, in an arena of their own.
   std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) override {
-    auto captured = std::make_unique<HostStep>();
+    auto captured = std::make_unique<HostStep>(pools_.gate());
     const CapturePools::Recording recording(pools_);
     captured->arena = recording.arena();
     recording_ = &captured->launches;
@@ -119,6 +121,9 @@ class HostKernelsBackend : public ReferenceBackend {
   }
   void broadcast(const Tensor& x, const Tensor& y) override { cuda::broadcast(launch("broadcast"), x, y); }
   void cast(const Tensor& x, const Tensor& y) override { cuda::cast(launch("cast"), x, y); }
+  void cast_many(std::span<const CastSlot> slots) override {
+    if (!slots.empty()) cuda::cast_many(launch("cast_many"), slots);
+  }
   void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override {
     cuda::dropout(launch("dropout"), x, p, key, step_values_, y);
   }
@@ -161,9 +166,15 @@ class HostKernelsBackend : public ReferenceBackend {
   void matmul(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& bias,
               const Tensor& y) override {
     const double flops = 2.0 * static_cast<double>(y.numel()) * static_cast<double>(a.dim(transpose_a ? 0 : 1));
-    launch("matmul").moves(cuda::bytes_of(a, b, bias, y), flops).run_or_record([=, this] {
-      ReferenceBackend::matmul(a, transpose_a, b, transpose_b, bias, y);
-    });
+    const auto multiply = [&](const Tensor& added, const Tensor& product) {
+      launch("matmul").moves(cuda::bytes_of(a, b, added, product), flops).run_or_record([=, this] {
+        ReferenceBackend::matmul(a, transpose_a, b, transpose_b, added, product);
+      });
+    };
+    // cuBLASLt adds a bias where all is f32.
+    if (!bias.defined() || y.numel() == 0 || (a.dtype() == DType::f32 && y.dtype() == DType::f32))
+      return multiply(bias, y);
+    cuda::multiply_then_add(launch("bias_activation"), bias, y, [&](const Tensor& product) { multiply({}, product); });
   }
   void svd_cofactor(const Tensor& u, const Tensor& det, const Tensor& cofactors) override {
     cuda::refuse_svd(pools_.gate(), u.shape());
@@ -254,10 +265,13 @@ class HostKernelsBackend : public ReferenceBackend {
 
  private:
   struct HostStep : CapturedStep {
+    explicit HostStep(const RecordingGate& recording_gate) : gate(recording_gate) {}
     void replay(const StepValues& now) override {
+      gate.refuse("a replay");
       values = now;
       for (const RecordedLaunch& launched : launches) launched.run();
     }
+    const RecordingGate& gate;
     StepValues values;
     Recording launches;
     CapturePools::Arena arena;

@@ -1,8 +1,7 @@
-// What the parity tests do not reach in the cuda backend's kernels: threads that work together, reductions and tables
-// that are split over launches, launch geometry, index arithmetic, captured values, bf16.
+// What the parity tests do not reach in the cuda backend's kernels: threads that work together, tables that are
+// split over launches, launch geometry, index arithmetic, captured values, bf16.
 #include <cmath>
 
-#include "engine/backends/cuda/kernels/batch_norm.h"
 #include "engine/backends/cuda/kernels/linear_algebra.h"
 #include "engine/backends/cuda/kernels/lu.h"
 #include "engine/backends/cuda/kernels/optimizers.h"
@@ -126,37 +125,6 @@ TEST_SUITE("unit") {
     HostLaunch().each(1, cuda::FactorsDeterminant{factors.data(), pivots.data(), &info, 2, &sign, &log_abs});
     CHECK(sign == 0.0);
     CHECK(log_abs == -kInfinity);
-  }
-
-  TEST_CASE("cuda reductions: groups of several threads and splits over launches give the reference's sums") {
-    const HostLaunch launch(5);
-    const auto expect = [&](ReduceOp op, const Shape& from, const Shape& to) {
-      const Tensor x = random_tensor(from, 3);
-      const Tensor expected = Tensor::empty(to, DType::f64, kHost), y = expected.clone();
-      x.backend().reduce(op, x, expected);
-      cuda::reduce(launch, op, x, y);
-      CAPTURE(from);
-      check_close("reduce", y.to_vector<double>(), expected.to_vector<double>(), {1e-10, 1e-10});
-    };
-    for (const ReduceOp op : {ReduceOp::sum, ReduceOp::mean, ReduceOp::max}) {
-      expect(op, {16384}, {1});  // one long row, in pieces
-      expect(op, {3, 16384 + 128}, {3, 1});
-      expect(op, {5000, 3}, {1, 3});  // columns, in chunks
-      expect(op, {4, 700, 2}, {4, 1, 2});
-      expect(op, {7, 3, 11}, {1, 3, 1});  // no single middle axis
-    }
-    CHECK(cuda::chunks_for({true, 1, 5000, 3}) > 1);
-    CHECK(cuda::chunks_for({true, 1, 20, 3}) == 1);
-  }
-
-  TEST_CASE("cuda softmax: groups of several threads give the rows of one") {
-    const Tensor x = random_tensor({6, 23}, 4, -30.0, 30.0);
-    for (const bool log : {false, true}) {
-      const Tensor alone = x.clone(), together = x.clone();
-      cuda::softmax(HostLaunch(1), x, log, alone);
-      cuda::softmax(HostLaunch(6), x, log, together);
-      check_close("softmax", together.to_vector<double>(), alone.to_vector<double>(), {1e-13, 1e-13});
-    }
   }
 
   TEST_CASE("cuda optimizers: more parameters than one launch holds and empty ones among them") {

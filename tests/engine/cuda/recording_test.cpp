@@ -53,6 +53,7 @@ TEST_SUITE("unit" * doctest::skip(!has_cuda())) {
     DeviceFeatures& features = features_of(Device::cuda);
     const Tensor u = well_conditioned(10, 1), large = well_conditioned(65, 2), x = u.clone();
     const std::vector<double> host(100);
+    const auto recorded = features.capture([&] { mul(x, x); });
     mul(x, x);  // kernels are loaded
     const std::vector<std::pair<const char*, std::function<void()>>> refused = {
         {"capture: the SVD of a (10, 10) matrix, which cuSOLVER computes, cannot be part of a recorded step",
@@ -66,6 +67,7 @@ TEST_SUITE("unit" * doctest::skip(!has_cuda())) {
          [&] { Tensor::from(host, {100}, Device::cuda); }},
         {"capture: waiting for the device cannot be part of a recorded step", [&] { backend.synchronize(); }},
         {"capture: an upload of 64 bytes cannot be part of a recorded step", [&] { features.upload(64); }},
+        {"capture: a replay cannot be part of a recorded step", [&] { recorded->replay({}); }},
         {"capture: another recording cannot be part of a recorded step", [&] { features.capture([] {}); }},
     };
     for (const auto& [message, call] : refused) {

@@ -130,15 +130,14 @@ TEST_SUITE("unit") {
     CHECK(contains(gpus.refusal("cuda", {"FAKE_cudaGetDeviceCount=46"}), "device cuda: it is used by another process"));
   }
 
-  TEST_CASE("cuda start: a cuDNN that is older than the one built with is an error with its file") {
+  TEST_CASE("cuda start: a cuDNN of another major version than the one built with is an error with its file") {
     const WithGpus gpus;
-    for (const char* version : {"90000", "80907", "100000"}) {
+    for (const char* version : {"80907", "100000"}) {
       const std::string message = gpus.refusal("cuda", {fmt::format("FAKE_CUDNN={}", version)});
       CAPTURE(message);
       CHECK(contains(message, "device cuda: " + (gpus.path() / "libcudnn.so").string()));
-      CHECK(contains(message, version == std::string("90000")   ? " is cuDNN 9.0.0, and this build needs 9."
-                              : version == std::string("80907") ? " is cuDNN 8.9.7, and this build needs 9."
-                                                                : " is cuDNN 10.0.0, and this build needs 9."));
+      CHECK(contains(message, version == std::string("80907") ? " is cuDNN 8.9.7, and this build needs cuDNN 9:"
+                                                              : " is cuDNN 10.0.0, and this build needs cuDNN 9:"));
       CHECK(contains(message, "install it, or put its folder first in LD_LIBRARY_PATH\n"));
     }
   }

@@ -17,16 +17,22 @@ namespace cofactor::testing {
 
 struct Network {
   std::function<std::unique_ptr<Module>(Initializer&)> make;  // with two classes
-  Shape image;                                                // of one input: (H, W, C)
+  Shape sample;                                               // of one input: (H, W, C), or (L) words
+  int64_t vocabulary = 0;                                     // 0: inputs are no words
 };
 using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(std::vector<NamedTensor>)>;
 
-// Random images with labels 0 and 1 in turn.
+// Random images or sentences with labels 0 and 1 in turn.
 inline Batch step_batch(const Network& network, uint32_t number, int64_t size) {
   Batch batch;
   Shape shape{size};
-  for (const int64_t extent : network.image) shape.push_back(extent);
-  batch.inputs = Tensor::from(random_values<float>(shape.numel(), number), shape, Device::cuda);
+  for (const int64_t extent : network.sample) shape.push_back(extent);
+  if (network.vocabulary > 0) {
+    const auto words = random_values<int32_t>(shape.numel(), number, 0.0, static_cast<double>(network.vocabulary));
+    batch.inputs = Tensor::from(words, shape, Device::cuda);
+  } else {
+    batch.inputs = Tensor::from(random_values<float>(shape.numel(), number), shape, Device::cuda);
+  }
   for (int64_t i = 0; i < size; ++i) {
     batch.host_labels.push_back(static_cast<int32_t>((i + number) % 2));
     batch.indices.push_back(i);

@@ -1,166 +1,199 @@
 // Batch normalisation of x as a matrix (rows, channels). cuDNN's graph API has no engine for NHWC batch norm with
-// residual and ReLU in both f32 and bf16, training and evaluation. T is x's element type, S that of the statistics.
-// Three launches: the moments of chunks of rows, the channels' moments from them, and the normalisation; the gradient
-// likewise.
+// residual and ReLU in both f32 and bf16, training and evaluation. T is x's element type, S that of the statistics, N
+// the columns of a pack. One launch: the moments of tiles, from them those of the channels, and the normalisation. x is
+// read twice. The gradient is in batch_norm_vjp.h.
 #pragma once
 
 #include <cmath>
 
-#include "engine/backends/cuda/kernels/launch.h"
+#include "engine/backends/cuda/kernels/tiles.h"
 #include "engine/kernel_params.h"
 
 namespace cofactor::cuda {
 
-// Rows of a chunk, and chunks, so that there are many threads: a thread sums one chunk of one channel.
-struct Chunks {
-  int64_t rows, channels, count;
+// The moments of `count` values: their mean, and the sum of their squared differences from it. A sum of squares from
+// which the mean's is taken would lose all digits where the mean is large beside the deviation.
+template <class S>
+struct Moments {
+  S count, mean, squares;
 
-  Chunks(int64_t all_rows, int64_t all_channels)
-      : rows(all_rows),
-        channels(all_channels),
-        count(std::clamp<int64_t>(all_rows / 32, 1, std::max<int64_t>(1, 65536 / all_channels))) {}
-  COFACTOR_HD int64_t begin(int64_t chunk) const { return rows * chunk / count; }
-  COFACTOR_HD int64_t end(int64_t chunk) const { return rows * (chunk + 1) / count; }
-};
-
-// parts (2, chunks, C): the mean of each chunk, and the sum of squared differences from that mean.
-template <class T, class S>
-struct ChunkMoments {
-  const T* x;
-  Chunks chunks;
-  S* parts;
-  COFACTOR_HD void operator()(int64_t i) const {
-    const int64_t channels = chunks.channels, c = i % channels, chunk = i / channels;
-    const int64_t begin = chunks.begin(chunk), end = chunks.end(chunk);
-    S sum = 0;
-    for (int64_t r = begin; r < end; ++r) sum += static_cast<S>(widen(x[r * channels + c]));
-    const S mean = sum / static_cast<S>(end - begin);
-    S squares = 0;
-    for (int64_t r = begin; r < end; ++r) {
-      const S difference = static_cast<S>(widen(x[r * channels + c])) - mean;
-      squares += difference * difference;
-    }
-    parts[i] = mean;
-    parts[chunks.count * channels + i] = squares;
+  // Chan, Golub, LeVeque 1979.
+  COFACTOR_HD void join(const Moments& other) {
+    if (!(other.count > S(0))) return;
+    const S all = count + other.count, difference = other.mean - mean;
+    const S share = count == other.count ? S(0.5) : other.count / all;  // a division takes longest
+    mean += difference * share;
+    squares += other.squares + difference * difference * count * share;
+    count = all;
   }
 };
 
-// One thread per channel: combines the chunks' moments (Chan, Golub, LeVeque 1979) and updates the running ones.
+// The moments of the columns of one lane's packs, without the count, which they share.
+template <class S, int N>
+struct PackMoments {
+  S count = 0, mean[N] = {}, squares[N] = {};
+
+  // n rows at once: two passes over them in registers, and one division for all columns.
+  template <class T, int n>
+  COFACTOR_HD void add(const Pack<T, N> (&rows)[n]) {
+    const S share = S(n) / (count + S(n)), weight = count * share;
+    for (int k = 0; k < N; ++k) {
+      S sum = 0, sum_squares = 0;
+      for (int u = 0; u < n; ++u) sum += static_cast<S>(rows[u][k]);
+      const S own_mean = sum * (S(1) / S(n));
+      for (int u = 0; u < n; ++u) {
+        const S difference = static_cast<S>(rows[u][k]) - own_mean;
+        sum_squares += difference * difference;
+      }
+      const S difference = own_mean - mean[k];
+      mean[k] += difference * share;
+      squares[k] += sum_squares + difference * difference * weight;
+    }
+    count += S(n);
+  }
+};
+
+// What a tile leaves of a channel.
 template <class S>
+struct alignas(2 * sizeof(S)) ChunkPair {
+  S first, second;
+};
+
+template <class S>
+Tensor chunk_pairs(int64_t channels, int64_t chunks, Device device) {
+  return Tensor::empty({channels, chunks, 2}, dtype_of<S>, device);
+}
+
+// parts (C, chunks): the mean of each chunk, and the sum of squared differences from that mean.
+template <class T, class S, int N>
+struct TileMoments {
+  using Layout = Tiles<N>;
+  using Shared = Tree<Moments<S>, N, Layout::kPacks>;
+  const T* x;
+  Layout tiles;
+  ChunkPair<S>* parts;
+
+  template <class Group>
+  COFACTOR_HD void operator()(const Group& group, int64_t i, Shared& tree) const {
+    group.lanes([&](int lane) {
+      const LaneRows rows = tiles.lane_rows(i, lane);
+      PackMoments<S, N> moments;
+      for_rows<sizeof(S) == 8 ? 2 : 4>(rows, [&]<int n>(int64_t at) {
+        Pack<T, N> packs[n];
+        load_rows(x, at, rows.step, packs);
+        moments.add(packs);
+      });
+      for (int k = 0; k < N; ++k) tree.values[k][lane] = {moments.count, moments.mean[k], moments.squares[k]};
+    });
+    tree.join(group);
+    group.lanes([&](int lane) {
+      const int64_t column = tiles.column(i) + lane;
+      if (lane >= Layout::kColumns || column >= tiles.channels) return;
+      const Moments<S>& joined = tree.values[lane % N][lane / N];
+      parts[column * tiles.chunks + tiles.chunk(i)] = {joined.mean, joined.squares};
+    });
+  }
+};
+
+// The channels' moments from those of the chunks, and the running ones.
+template <class S, int N>
 struct ChannelMoments {
-  const S* parts;
-  Chunks chunks;
+  using Shared = Tree<Moments<S>, 1, kJoinedChannels>;
+  const ChunkPair<S>* parts;
+  Tiles<N> tiles;
   double momentum;
   S *mean, *variance, *running_mean, *running_variance;
-  COFACTOR_HD void operator()(int64_t c) const {
-    S joined = 0, squares = 0, seen = 0;
-    for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
-      const int64_t i = chunk * chunks.channels + c;
-      const S rows = static_cast<S>(chunks.end(chunk) - chunks.begin(chunk));
-      const S difference = parts[i] - joined;
-      const S share = rows / (seen + rows);
-      joined += difference * share;
-      squares += parts[chunks.count * chunks.channels + i] + difference * difference * seen * share;
-      seen += rows;
-    }
-    mean[c] = joined;
-    variance[c] = squares / seen;
-    const S unbiased = squares / (seen - S(1));
-    running_mean[c] = static_cast<S>((1.0 - momentum) * running_mean[c] + momentum * joined);
-    running_variance[c] = static_cast<S>((1.0 - momentum) * running_variance[c] + momentum * unbiased);
+
+  template <class Group>
+  COFACTOR_HD void operator()(const Group& group, int64_t i, Shared& tree) const {
+    join_chunks(
+        group, i, parts, tiles.chunks, tiles.channels, tree, Moments<S>{},
+        [&](int chunk, const ChunkPair<S>& pair) {
+          return Moments<S>{static_cast<S>(tiles.rows_of(chunk)), pair.first, pair.second};
+        },
+        [&](int64_t c, const Moments<S>& all) {
+          mean[c] = all.mean;
+          variance[c] = all.squares / all.count;
+          const S unbiased = all.squares / (all.count - S(1));
+          running_mean[c] = static_cast<S>((1.0 - momentum) * running_mean[c] + momentum * all.mean);
+          running_variance[c] = static_cast<S>((1.0 - momentum) * running_variance[c] + momentum * unbiased);
+        });
   }
 };
 
+// kCount coefficients of each of a tile's columns, in memory that the group shares: computed once, read by each lane.
+template <class S, int N, int kCount>
+struct Coefficients {
+  using Layout = Tiles<N>;
+  S values[kCount][N][Layout::kPacks];
+
+  // compute(channel, put) calls put(which, value).
+  template <class Group, class Compute>
+  COFACTOR_HD void fill(const Group& group, const Layout& tiles, int64_t i, const Compute& compute) {
+    group.lanes([&](int lane) {
+      const int64_t column = tiles.column(i) + lane;
+      if (lane >= Layout::kColumns || column >= tiles.channels) return;
+      compute(column, [&](int which, S value) { values[which][lane % N][lane / N] = value; });
+    });
+    group.sync();
+  }
+  COFACTOR_HD void read(int lane, int which, S (&to)[N]) const {
+    for (int k = 0; k < N; ++k) to[k] = values[which][k][lane % Layout::kPacks];
+  }
+};
+
+template <class S>
+COFACTOR_HD S inverse_deviation(S variance, S epsilon) {
+  using std::sqrt;
+  return S(1) / sqrt(variance + epsilon);
+}
+
 // y = activation((x - mean) / sqrt(variance + epsilon) * scale + shift + residual); keeps NaN.
-template <class T, class S>
+template <class T, class S, int N>
 struct Normalize {
+  using Shared = Coefficients<S, N, 3>;
   const T *x, *residual;  // null for no residual
+  Tiles<N> tiles;
   const S *mean, *variance, *scale, *shift;
-  int64_t channels;
   S epsilon;
   bool relu;
   T* y;
-  COFACTOR_HD void operator()(int64_t i) const {
-    using std::sqrt;
-    const int64_t c = i % channels;
-    const S normal = (static_cast<S>(widen(x[i])) - mean[c]) / sqrt(variance[c] + epsilon);
-    S value = normal * scale[c] + shift[c];
-    if (residual) value += static_cast<S>(widen(residual[i]));
-    y[i] = T(static_cast<Compute<T>>(relu && value < S(0) ? S(0) : value));
+
+  template <class Group>
+  COFACTOR_HD void operator()(const Group& group, int64_t i, Shared& shared) const {
+    shared.fill(group, tiles, i, [&](int64_t c, const auto& put) {
+      put(0, mean[c]);
+      put(1, scale[c] * inverse_deviation(variance[c], epsilon));
+      put(2, shift[c]);
+    });
+    group.lanes([&](int lane) {
+      S means[N], factors[N], shifts[N];
+      shared.read(lane, 0, means);
+      shared.read(lane, 1, factors);
+      shared.read(lane, 2, shifts);
+      const LaneRows rows = tiles.lane_rows(i, lane);
+      for_rows<2>(rows, [&]<int n>(int64_t at) {
+        Pack<T, N> packs[n], added[n]{};
+        load_rows(x, at, rows.step, packs);
+        if (residual) load_rows(residual, at, rows.step, added);
+        for (int u = 0; u < n; ++u) {
+          Compute<T> values[N];
+          for (int k = 0; k < N; ++k) {
+            S value = (static_cast<S>(packs[u][k]) - means[k]) * factors[k] + shifts[k];
+            if (residual) value += static_cast<S>(added[u][k]);
+            values[k] = static_cast<Compute<T>>(relu && value < S(0) ? S(0) : value);
+          }
+          Pack<T, N>::of(values).store(y + at + u * rows.step);
+        }
+      });
+    });
   }
 };
 
-// What the gradient's kernels read: g = grad where the activation passed, and the normalised x.
-template <class T, class S>
-struct NormVjpInput {
-  const T *grad, *x, *y;  // y is null where there was no ReLU
-  const S *mean, *variance;
-  S epsilon;
-
-  COFACTOR_HD S gradient(int64_t i) const {
-    return y && !(widen(y[i]) > Compute<T>(0)) ? S(0) : static_cast<S>(widen(grad[i]));
-  }
-  COFACTOR_HD S inverse_deviation(int64_t c) const {
-    using std::sqrt;
-    return S(1) / sqrt(variance[c] + epsilon);
-  }
-  COFACTOR_HD S normal(int64_t i, int64_t c) const {
-    return (static_cast<S>(widen(x[i])) - mean[c]) * inverse_deviation(c);
-  }
-};
-
-// parts (2, chunks, C): each chunk's sum of g, and of g times the normalised x.
-template <class T, class S>
-struct ChunkGradients {
-  NormVjpInput<T, S> in;
-  Chunks chunks;
-  S* parts;
-  COFACTOR_HD void operator()(int64_t i) const {
-    const int64_t channels = chunks.channels, c = i % channels, chunk = i / channels;
-    S sum_g = 0, sum_gn = 0;
-    for (int64_t r = chunks.begin(chunk); r < chunks.end(chunk); ++r) {
-      const S g = in.gradient(r * channels + c);
-      sum_g += g;
-      sum_gn += g * in.normal(r * channels + c, c);
-    }
-    parts[i] = sum_g;
-    parts[chunks.count * channels + i] = sum_gn;
-  }
-};
-
-template <class S>
-struct ChannelGradients {
-  const S* parts;
-  Chunks chunks;
-  S *dscale, *dshift;
-  COFACTOR_HD void operator()(int64_t c) const {
-    S sum_g = 0, sum_gn = 0;
-    for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
-      sum_g += parts[chunk * chunks.channels + c];
-      sum_gn += parts[(chunks.count + chunk) * chunks.channels + c];
-    }
-    dshift[c] = sum_g;
-    dscale[c] = sum_gn;
-  }
-};
-
-// dx = scale / deviation * (g - (sum g + n sum(g n)) / R), without the sums where the moments were given; and g is the
-// residual's gradient.
-template <class T, class S>
-struct NormVjp {
-  NormVjpInput<T, S> in;
-  const S *scale, *dscale, *dshift;
-  int64_t rows, channels;
-  bool training;
-  T *dx, *dresidual;  // null for no residual
-  COFACTOR_HD void operator()(int64_t i) const {
-    const int64_t c = i % channels;
-    S g = in.gradient(i);
-    if (dresidual) dresidual[i] = T(static_cast<Compute<T>>(g));
-    if (training) g -= (dshift[c] + in.normal(i, c) * dscale[c]) / static_cast<S>(rows);
-    dx[i] = T(static_cast<Compute<T>>(scale[c] * in.inverse_deviation(c) * g));
-  }
-};
+template <class T>
+T* data_or_null(const Tensor& x) {
+  return x.defined() ? x.data<T>() : nullptr;
+}
 
 template <class Launch>
 void batch_norm(const Launch& launch, const Tensor& x, const Tensor& scale, const Tensor& shift,
@@ -169,42 +202,33 @@ void batch_norm(const Launch& launch, const Tensor& x, const Tensor& scale, cons
                 const Tensor& saved_variance) {
   dispatch_floating(x.dtype(), "batch_norm", [&]<class T>() {
     using S = Compute<T>;  // of the statistics: f32 where x is bf16
-    const int64_t channels = x.dim(-1);
-    const S *mean = running_mean.data<S>(), *variance = running_variance.data<S>();
-    if (params.training) {
-      const Chunks chunks(x.numel() / channels, channels);
-      const Tensor parts = Tensor::empty({2, chunks.count, channels}, dtype_of<S>, x.device());
-      launch.each(chunks.count * channels, ChunkMoments<T, S>{x.data<T>(), chunks, parts.data<S>()});
-      launch.each(channels,
-                  ChannelMoments<S>{parts.data<S>(), chunks, params.momentum, saved_mean.data<S>(),
-                                    saved_variance.data<S>(), running_mean.data<S>(), running_variance.data<S>()});
-      mean = saved_mean.data<S>();
-      variance = saved_variance.data<S>();
-    }
-    launch.each(y.numel(),
-                Normalize<T, S>{x.data<T>(), residual.defined() ? residual.data<T>() : nullptr, mean, variance,
-                                scale.data<S>(), shift.data<S>(), channels, static_cast<S>(params.epsilon),
-                                params.activation == Activation::relu, y.data<T>()});
-  });
-}
-
-template <class Launch>
-void batch_norm_vjp(const Launch& launch, const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale,
-                    const Tensor& mean, const Tensor& variance, const BatchNormParams& params, const Tensor& dx,
-                    const Tensor& dscale, const Tensor& dshift, const Tensor& dresidual) {
-  dispatch_floating(x.dtype(), "batch_norm", [&]<class T>() {
-    using S = Compute<T>;
     const int64_t channels = x.dim(-1), rows = x.numel() / channels;
-    const Chunks chunks(rows, channels);
-    const NormVjpInput<T, S> in{
-        grad.data<T>(), x.data<T>(),        params.activation == Activation::relu ? y.data<T>() : nullptr,
-        mean.data<S>(), variance.data<S>(), static_cast<S>(params.epsilon)};
-    const Tensor parts = Tensor::empty({2, chunks.count, channels}, dtype_of<S>, x.device());
-    launch.each(chunks.count * channels, ChunkGradients<T, S>{in, chunks, parts.data<S>()});
-    launch.each(channels, ChannelGradients<S>{parts.data<S>(), chunks, dscale.data<S>(), dshift.data<S>()});
-    launch.each(dx.numel(),
-                NormVjp<T, S>{in, scale.data<S>(), dscale.data<S>(), dshift.data<S>(), rows, channels, params.training,
-                              dx.data<T>(), dresidual.defined() ? dresidual.data<T>() : nullptr});
+    const auto run = [&]<int N>() {
+      const Tiles<N> tiles(rows, channels);
+      Normalize<T, S, N> normalize{x.data<T>(),
+                                   data_or_null<T>(residual),
+                                   tiles,
+                                   running_mean.data<S>(),
+                                   running_variance.data<S>(),
+                                   scale.data<S>(),
+                                   shift.data<S>(),
+                                   static_cast<S>(params.epsilon),
+                                   params.activation == Activation::relu,
+                                   y.data<T>()};
+      if (!params.training) return launch.moves(bytes_of(x, residual, y)).groups(tiles.count(), normalize);
+      normalize.mean = saved_mean.data<S>();
+      normalize.variance = saved_variance.data<S>();
+      const Tensor memory = chunk_pairs<S>(channels, tiles.chunks, x.device());
+      auto* parts = static_cast<ChunkPair<S>*>(memory.raw_data());
+      launch.moves(bytes_of(x, x, residual, y, memory, memory))
+          .stages(
+              Stage{tiles.count(), TileMoments<T, S, N>{x.data<T>(), tiles, parts}},
+              Stage{joining_groups(channels),
+                    ChannelMoments<S, N>{parts, tiles, params.momentum, saved_mean.data<S>(), saved_variance.data<S>(),
+                                         running_mean.data<S>(), running_variance.data<S>()}},
+              Stage{tiles.count(), normalize});
+    };
+    dispatch_pack<kPackSize<T>>(channels, aligned_for_packs(x.data<T>(), y.data<T>(), data_or_null<T>(residual)), run);
   });
 }
 

@@ -117,16 +117,18 @@ struct DirectConvWeights {
   }
 };
 
-// y = activation(y + b), in place; b is null where there is none. Keeps NaN.
-template <class T>
+// y = activation(x + b); b is null where there is none. x has y's type, and may be y, or the type that T is computed
+// in. Keeps NaN.
+template <class T, class From>
 struct BiasActivation {
+  const From* x;
   const Compute<T>* b;
   Divider channels;
   bool relu;
   T* y;
   template <int N>
   COFACTOR_HD void run(int64_t at) const {
-    const auto in = Pack<T, N>::load(y + at);
+    const auto in = Pack<From, N>::load(x + at);
     Pack<Compute<T>, N> bias{};
     if (b) bias = Pack<Compute<T>, N>::load(b + channels.remainder(at));
     Compute<T> values[N];
@@ -175,18 +177,28 @@ void direct_conv2d_weights(const Launch& launch, const Tensor& x, const Tensor& 
   });
 }
 
-// What is left to do after cuDNN's convolution.
+// y = activation(x + b), where b may be undefined, and x may be y or wide (engine/backend.h).
 template <class Launch>
-void bias_activation(const Launch& launch, const Tensor& b, Activation activation, const Tensor& y) {
-  if (!b.defined() && activation == Activation::none) return;
+void bias_activation(const Launch& launch, const Tensor& x, const Tensor& b, Activation activation, const Tensor& y) {
   dispatch_floating(y.dtype(), "conv2d", [&]<class T>() {
     constexpr int kSize = kPackSize<T>;
     const Compute<T>* bias = b.defined() ? b.data<Compute<T>>() : nullptr;
     T* to = y.data<T>();
-    each_pack_in_rows<kSize>(launch.moves(bytes_of(b) + 2 * bytes_of(y)), y.numel(), y.dim(-1),
-                             aligned_for_packs(bias, to),
-                             BiasActivation<T>{bias, Divider(y.dim(-1)), activation == Activation::relu, to});
+    const auto run = [&]<class From>() {
+      const From* from = x.data<From>();
+      each_pack_in_rows<kSize>(
+          launch.moves(bytes_of(x, b, y)), y.numel(), y.dim(-1), aligned_for_packs(from, bias, to),
+          BiasActivation<T, From>{from, bias, Divider(y.dim(-1)), activation == Activation::relu, to});
+    };
+    if (x.dtype() == y.dtype()) return run.template operator()<T>();
+    run.template operator()<Compute<T>>();
   });
+}
+
+// What is left to do after cuDNN's convolution, in place.
+template <class Launch>
+void bias_activation(const Launch& launch, const Tensor& b, Activation activation, const Tensor& y) {
+  if (b.defined() || activation != Activation::none) bias_activation(launch, y, b, activation, y);
 }
 
 // db (O): the sum of grad (..., O) over all axes but the last.

@@ -10,10 +10,10 @@
 // threads of a group. A group has rank(), size() and
 //   sum(value), maximum(value)   over its threads, the same result in all of them and the same in every run
 //   sync()                       what a thread wrote before is seen by the others after
-//   lanes(f)                     f(lane) for every lane < kBlockThreads, each by one thread; lane by lane the same
-//   threads
-//                                every time. On the GPU a lane is a thread. Not for warps.
-// of which all threads of the group must call the first three. Where f has a type `Shared`, the group's threads share
+//   lanes(f)   f(lane) for every lane < kBlockThreads, each by one thread, the same one every time. On the GPU a lane
+//   is
+//              a thread. A warp has none.
+// All threads of a group must call these. Where f has a type `Shared`, the group's threads share
 // one, uninitialised, and f is called with it as the last argument: f(group, i, shared).
 // DeviceLaunch (device_launch.cuh) launches on the GPU.
 #pragma once
@@ -24,11 +24,21 @@
 #include "engine/dtype.h"
 #include "engine/tensor.h"
 
+// Before a loop: nvcc leaves it a loop. What it unrolls costs registers, and instructions that every multiprocessor
+// must read before it runs them once.
+#ifdef __CUDA_ARCH__
+#define COFACTOR_ROLLED _Pragma("unroll 1")
+#else
+#define COFACTOR_ROLLED
+#endif
+
 namespace cofactor::cuda {
 
 // Threads of a block in `each`, and of a group in `groups` and `stages`.
 inline constexpr int kBlockThreads = 256;
 inline constexpr int kWarpThreads = 32;
+// Blocks of `stages` on a multiprocessor at once: their registers are limited to allow for as many.
+inline constexpr int kStageBlocks = 3;
 inline constexpr int64_t kMaxBlocks = 1 << 20;  // beyond, a thread takes several indices
 
 // Blocks for `count` indices, `per_block` of them each; at least one block, since a launch of none is an error.

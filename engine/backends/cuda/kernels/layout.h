@@ -78,9 +78,11 @@ struct Iota {
 };
 
 // Thread (p, d): where position p begins a run of equal sorted indices, dtable[index, d] is the sum of its rows of g,
-// in the order of the places. dtable is 0 beforehand.
+// in the order of the places. dtable is 0 beforehand. Rows are read several at a time: the run of a frequent index,
+// such as a padding's, is long, and one thread sums it.
 template <class T, class Out>
 struct SumRuns {
+  static constexpr int kAhead = 8;
   const T* grad;
   const int32_t *sorted, *places;
   int64_t count;
@@ -92,9 +94,17 @@ struct SumRuns {
     const int32_t index = sorted[p];
     if (p > 0 && sorted[p - 1] == index) return;
     Compute<T> sum[N] = {};
-    for (int64_t k = p; k < count && sorted[k] == index; ++k) {
+    int64_t k = p;
+    // Where the last of several is of the run, all are: the indices are sorted.
+    for (; k + kAhead <= count && sorted[k + kAhead - 1] == index; k += kAhead) {
+      Pack<T, N> rows[kAhead];
+      for (int j = 0; j < kAhead; ++j) rows[j] = Pack<T, N>::load(grad + places[k + j] * width + d);
+      for (int j = 0; j < kAhead; ++j)
+        for (int c = 0; c < N; ++c) sum[c] += rows[j][c];
+    }
+    for (; k < count && sorted[k] == index; ++k) {
       const auto row = Pack<T, N>::load(grad + places[k] * width + d);
-      for (int j = 0; j < N; ++j) sum[j] += row[j];
+      for (int c = 0; c < N; ++c) sum[c] += row[c];
     }
     Pack<Out, N>::of(sum).store(dtable + index * width + d);
   }

@@ -4,9 +4,20 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/backends/cuda/kernels/conv.h"
 #include "engine/backends/cuda/kernels/launch.h"
 
 namespace cofactor::cuda {
+
+// y = a product + bias, where cuBLASLt does not add the bias: multiply(to) writes the product. It is rounded to bf16
+// once, with the bias in it.
+template <class Launch, class Multiply>
+void multiply_then_add(const Launch& launch, const Tensor& bias, const Tensor& y, const Multiply& multiply) {
+  const DType wide = compute_dtype(y.dtype());
+  const Tensor product = y.dtype() == wide ? y : Tensor::empty(y.shape(), wide, y.device());
+  multiply(product);
+  bias_activation(launch, product, bias, Activation::none, y);
+}
 
 // From getrf's factors (column-major; pivots count from 1): the sign and log|det|. One thread; `info` > 0: singular.
 struct FactorsDeterminant {

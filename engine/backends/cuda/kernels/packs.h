@@ -49,9 +49,10 @@ struct Pack {
   struct [[gnu::may_alias]] alignas(std::min(kBytes, kPackBytes)) Words {
     Word word[kBytes / sizeof(Word)];
   };
-  Words words;
+  Words words = {};
 
   COFACTOR_HD static Pack load(const T* from) { return {*reinterpret_cast<const Words*>(from)}; }
+  // To device memory, not to memory that a group shares.
   COFACTOR_HD void store(T* to) const {
 #ifdef __CUDA_ARCH__
     // Of an assignment in a loop, nvcc 13 was seen to make four stores of one word each.

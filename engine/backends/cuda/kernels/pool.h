@@ -100,13 +100,14 @@ struct MaxPool {
     }
     for (int ih = h_begin; ih < h_end; ++ih) {
       const T* cell = x + geometry.x_at(at.n, ih, w_begin) + at.c;
-      for (int iw = w_begin; iw < w_end; ++iw, cell += geometry.channels) {
+      const int line_end = ih * w.in + w_end;
+      for (int here = ih * w.in + w_begin; here < line_end; ++here, cell += geometry.channels) {
         const auto values = Pack<T, N>::load(cell);
         for (int k = 0; k < N; ++k) {
           const auto value = values[k];
           if (value > best[k] || value != value) {
             best[k] = value;
-            place[k] = ih * w.in + iw;
+            place[k] = here;
           }
         }
       }

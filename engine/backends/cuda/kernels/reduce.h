@@ -1,12 +1,12 @@
-// Sums, means and maxima over axes; argmax; softmax. In two steps where one would leave the device idle, always in the
-// same order, so that a result is bitwise the same in every run.
+// Sums, means and maxima over axes; argmax. In two stages where one would leave the device idle, always in the same
+// order, so that a result is bitwise the same in every run.
 #pragma once
 
-#include <cmath>
 #include <limits>
 
-#include "engine/backends/cuda/kernels/launch.h"
+#include "engine/backends/cuda/kernels/rows.h"
 #include "engine/backends/cuda/kernels/strides.h"
+#include "engine/backends/cuda/kernels/tiles.h"
 #include "engine/kernel_params.h"
 
 namespace cofactor::cuda {
@@ -26,40 +26,126 @@ struct Joining {
   }
 };
 
-// x viewed as (outer, length, inner), y as (outer, chunks, inner): one thread reduces one chunk of the middle axis.
-// Adjacent threads take adjacent elements of the inner axis, so that a warp reads whole cache lines.
+// A value that joins others, for a Tree.
+template <ReduceOp op, class C>
+struct Joined {
+  C value;
+  COFACTOR_HD void join(const Joined& other) { value = Joining<op, C>::join(value, other.value); }
+};
+
+// x viewed as (outer, length, inner), y as (outer, inner), where there are many elements of y: one thread reduces N
+// adjacent ones.
 template <ReduceOp op, class In, class Out>
-struct ReduceMiddle {
+struct ReduceColumns {
   const In* x;
-  int64_t length, inner, chunks;
-  Compute<Out> scale;  // of the result: 1 / length for a mean's last step
+  int64_t length;
+  Divider inner;
+  Compute<Out> scale;  // of the result: 1 / length for a mean
   Out* y;
-  COFACTOR_HD void operator()(int64_t i) const {
+  template <int N>
+  COFACTOR_HD void run(int64_t at) const {
     using J = Joining<op, Compute<Out>>;
-    const int64_t column = i % inner, chunk = i / inner % chunks, outer = i / inner / chunks;
-    const int64_t begin = length * chunk / chunks, end = length * (chunk + 1) / chunks;
-    const In* from = x + outer * length * inner + column;
-    Compute<Out> value = J::start();
-    for (int64_t k = begin; k < end; ++k) value = J::join(value, static_cast<Compute<Out>>(widen(from[k * inner])));
-    y[i] = Out(value * scale);
+    const int64_t outer = inner.quotient(at), step = inner.divisor();
+    const In* from = x + outer * (length - 1) * step + at;  // at = outer * inner + column
+    Compute<Out> values[N];
+    for (int k = 0; k < N; ++k) values[k] = J::start();
+    for (int64_t row = 0; row < length; ++row, from += step) {
+      const auto in = Pack<In, N>::load(from);
+      for (int k = 0; k < N; ++k) values[k] = J::join(values[k], static_cast<Compute<Out>>(in[k]));
+    }
+    for (int k = 0; k < N; ++k) values[k] *= scale;
+    Pack<Out, N>::of(values).store(y + at);
   }
 };
 
-// x viewed as (rows, length): one group reduces one row.
-template <ReduceOp op, class In, class Out>
-struct ReduceRows {
+// The same where there are few: one group reduces one tile of one of the outer matrices (length, inner). Of several
+// chunks to parts (outer * inner, chunks); of one to y.
+template <ReduceOp op, class In, class Out, int N>
+struct ReduceTiles {
+  using C = Compute<Out>;
+  using Layout = Tiles<N>;
+  using Shared = Tree<Joined<op, C>, N, Layout::kPacks>;
   const In* x;
-  int64_t length;
-  Compute<Out> scale;
+  Layout tiles;
+  Divider per_matrix;  // tiles
+  C scale;
+  C* parts;  // null: there is one chunk
+  Out* y;
+
+  template <class Group>
+  COFACTOR_HD void operator()(const Group& group, int64_t i, Shared& tree) const {
+    const int64_t matrix = per_matrix.quotient(i), tile = i - matrix * per_matrix.divisor();
+    group.lanes([&](int lane) {
+      const LaneRows rows = tiles.lane_rows(tile, lane);
+      const In* from = x + matrix * tiles.rows * tiles.channels;
+      C values[N];
+      for (int k = 0; k < N; ++k) values[k] = Joining<op, C>::start();
+      for_rows<4>(rows, [&]<int n>(int64_t at) {
+        Pack<In, N> packs[n];
+        load_rows(from, at, rows.step, packs);
+        for (int u = 0; u < n; ++u)
+          for (int k = 0; k < N; ++k) values[k] = Joining<op, C>::join(values[k], static_cast<C>(packs[u][k]));
+      });
+      for (int k = 0; k < N; ++k) tree.values[k][lane] = {values[k]};
+    });
+    tree.join(group);
+    group.lanes([&](int lane) {
+      const int64_t column = tiles.column(tile) + lane;
+      if (lane >= Layout::kColumns || column >= tiles.channels) return;
+      const C value = tree.values[lane % N][lane / N].value;
+      const int64_t at = matrix * tiles.channels + column;
+      if (parts) {
+        parts[at * tiles.chunks + tiles.chunk(tile)] = value;
+      } else {
+        y[at] = Out(value * scale);
+      }
+    });
+  }
+};
+
+// parts (count, chunks) to y (count).
+template <ReduceOp op, class Out>
+struct ReduceParts {
+  using C = Compute<Out>;
+  using Shared = Tree<Joined<op, C>, 1, kJoinedChannels>;
+  const C* parts;
+  int chunks;
+  int64_t count;
+  C scale;
+  Out* y;
+
+  template <class Group>
+  COFACTOR_HD void operator()(const Group& group, int64_t i, Shared& tree) const {
+    join_chunks(
+        group, i, parts, chunks, count, tree, Joined<op, C>{Joining<op, C>::start()},
+        [](int, const C& part) { return Joined<op, C>{part}; },
+        [&](int64_t at, const Joined<op, C>& all) { y[at] = Out(all.value * scale); });
+  }
+};
+
+// x viewed as (rows, pieces, length), of which the last piece of a row may be shorter: a group, or a warp, reduces one
+// piece to one element of y.
+template <ReduceOp op, class In, class Out, int N>
+struct ReduceRows {
+  using C = Compute<Out>;
+  const In* x;
+  int64_t row_length, length;
+  Divider pieces;
+  C scale;
   Out* y;
   template <class Group>
-  COFACTOR_HD void operator()(const Group& group, int64_t row) const {
-    using J = Joining<op, Compute<Out>>;
-    Compute<Out> value = J::start();
-    for (int64_t k = group.rank(); k < length; k += group.size())
-      value = J::join(value, static_cast<Compute<Out>>(widen(x[row * length + k])));
+  COFACTOR_HD void operator()(const Group& group, int64_t i) const {
+    using J = Joining<op, C>;
+    const int64_t row = pieces.quotient(i), first = (i - row * pieces.divisor()) * length;
+    const int64_t left = row_length - first, own = left < length ? left : length;
+    const In* from = x + row * row_length + first;
+    C value = J::start();
+    for_packs_of_row<N>(group, own, [&](int64_t k) {
+      const auto in = Pack<In, N>::load(from + k);
+      for (int u = 0; u < N; ++u) value = J::join(value, static_cast<C>(in[u]));
+    });
     value = J::over(group, value);
-    if (group.rank() == 0) y[row] = Out(value * scale);
+    if (group.rank() == 0) y[i] = Out(value * scale);
   }
 };
 
@@ -100,45 +186,66 @@ inline MiddleAxis middle_axis(const Shape& x, const Shape& y) {
   return view;
 }
 
-// A thread reduces at least this many elements where a reduction is split.
-inline constexpr int64_t kMinChunk = 32;
 // Fewer threads than this leave much of a GPU idle.
 inline constexpr int64_t kManyThreads = 1 << 16;
-
-// The number of chunks of the middle axis that gives many threads enough work each; 1: it is not split.
-inline int64_t chunks_for(const MiddleAxis& view) {
-  const int64_t threads = view.outer * view.inner;
-  const int64_t wanted = std::max<int64_t>(1, kManyThreads / std::max<int64_t>(1, threads));
-  return std::clamp<int64_t>(view.length / kMinChunk, 1, wanted);
-}
+// A thread reduces about so many elements by itself, one after the other.
+inline constexpr int64_t kShortColumn = 32;
 
 // y in T, or in what T is computed in.
 template <ReduceOp op, class T, class Y = T, class Launch>
 void reduce_middle(const Launch& launch, const Tensor& x, const MiddleAxis& view, Compute<T> scale, const Tensor& y) {
   using C = Compute<T>;
-  const int64_t chunks = chunks_for(view);
-  if (chunks == 1) {
-    launch.each(y.numel(), ReduceMiddle<op, T, Y>{x.data<T>(), view.length, view.inner, 1, scale, y.data<Y>()});
-    return;
+  constexpr int kSize = kPackSize<T>;
+  const T* from = x.data<T>();
+  Y* to = y.data<Y>();
+  const bool fit = aligned_for_packs(from, to);
+  if (view.length <= kShortColumn || y.numel() / kSize >= kManyThreads) {
+    return each_pack_in_rows<kSize>(launch.moves(bytes_of(x, y)), y.numel(), view.inner, fit,
+                                    ReduceColumns<op, T, Y>{from, view.length, Divider(view.inner), scale, to});
   }
-  const Tensor parts = Tensor::empty({view.outer, chunks, view.inner}, dtype_of<C>, x.device());
-  launch.each(parts.numel(),
-              ReduceMiddle<op, T, C>{x.data<T>(), view.length, view.inner, chunks, C(1), parts.data<C>()});
-  launch.each(y.numel(), ReduceMiddle<op, C, Y>{parts.data<C>(), chunks, view.inner, 1, scale, y.data<Y>()});
+  dispatch_pack<kSize>(view.inner, fit, [&]<int N>() {
+    const Tiles<N> tiles(view.length, view.inner, view.outer);
+    const int64_t count = view.outer * tiles.count();
+    const bool split = tiles.chunks > 1;
+    const Tensor parts = split ? Tensor::empty(Shape{y.numel(), tiles.chunks}, dtype_of<C>, x.device()) : Tensor();
+    C* const partial = split ? parts.data<C>() : nullptr;
+    const ReduceTiles<op, T, Y, N> reduce_tiles{from, tiles, Divider(tiles.count()), scale, partial, to};
+    const auto counted = launch.moves(bytes_of(x, parts, parts, y));
+    if (!split) return counted.groups(count, reduce_tiles);
+    counted.stages(Stage{count, reduce_tiles},
+                   Stage{joining_groups(y.numel()), ReduceParts<op, Y>{partial, tiles.chunks, y.numel(), scale, to}});
+  });
+}
+
+// Pieces of each row where a few long rows would leave the device idle, else 1: of a multiple of the elements that a
+// group reads at once.
+inline int64_t pieces_of_rows(int64_t rows, int64_t length, int64_t at_once) {
+  constexpr int64_t kWanted = 132 * kStageBlocks;  // groups that an H100 works on at once
+  const int64_t wanted = std::max<int64_t>(1, kWanted / std::max<int64_t>(1, rows));
+  return std::clamp<int64_t>(length / (4 * at_once), 1, wanted);
 }
 
 template <ReduceOp op, class T, class Launch>
 void reduce_rows(const Launch& launch, const Tensor& x, const MiddleAxis& view, Compute<T> scale, const Tensor& y) {
   using C = Compute<T>;
-  // A few long rows are cut into pieces first, each a row of its own.
-  const int64_t pieces = view.outer < 128 && view.length >= 64 * kBlockThreads ? int64_t{128} : int64_t{1};
-  if (pieces == 1 || view.length % pieces != 0) {
-    launch.groups(view.outer, ReduceRows<op, T, T>{x.data<T>(), view.length, scale, y.data<T>()});
-    return;
-  }
-  const Tensor parts = Tensor::empty({view.outer, pieces}, dtype_of<C>, x.device());
-  launch.groups(view.outer * pieces, ReduceRows<op, T, C>{x.data<T>(), view.length / pieces, C(1), parts.data<C>()});
-  launch.groups(view.outer, ReduceRows<op, C, T>{parts.data<C>(), pieces, scale, y.data<T>()});
+  const T* from = x.data<T>();
+  const int64_t rows = view.outer, length = view.length;
+  const auto whole = [&]<int N>() {
+    return ReduceRows<op, T, T, N>{from, length, length, Divider(1), scale, y.data<T>()};
+  };
+  if (length <= kWarpRow) return launch.moves(bytes_of(x, y)).warps(rows, whole.template operator()<1>());
+  dispatch_pack<kPackSize<T>>(length, aligned_for_packs(from), [&]<int N>() {
+    constexpr int64_t kAtOnce = int64_t{kBlockThreads} * N;
+    const int64_t wanted = pieces_of_rows(rows, length, kAtOnce);
+    if (wanted == 1) return launch.moves(bytes_of(x, y)).groups(rows, whole.template operator()<N>());
+    const int64_t piece = (length + wanted * kAtOnce - 1) / (wanted * kAtOnce) * kAtOnce;
+    const int64_t pieces = (length + piece - 1) / piece;
+    const Tensor parts = Tensor::empty(Shape{rows, pieces}, dtype_of<C>, x.device());
+    launch.moves(bytes_of(x, parts, parts, y))
+        .stages(
+            Stage{rows * pieces, ReduceRows<op, T, C, N>{from, length, piece, Divider(pieces), C(1), parts.data<C>()}},
+            Stage{rows, ReduceRows<op, C, T, 1>{parts.data<C>(), pieces, pieces, Divider(1), scale, y.data<T>()}});
+  });
 }
 
 template <ReduceOp op, class T, class Launch>
@@ -153,9 +260,10 @@ void reduce_any(const Launch& launch, const Tensor& x, Compute<T> scale, const T
     reduced_strides[reduced.rank()] = strides[static_cast<size_t>(axis)];
     reduced.push_back(x.dim(axis));
   }
-  launch.each(y.numel(), ReduceAny<op, T>{x.data<T>(), view_of(y.shape(), {kept_strides, size_t(y.rank())}),
-                                          view_of(reduced, {reduced_strides, size_t(reduced.rank())}), reduced.numel(),
-                                          scale, y.data<T>()});
+  launch.moves(bytes_of(x, y))
+      .each(y.numel(), ReduceAny<op, T>{x.data<T>(), view_of(y.shape(), {kept_strides, size_t(y.rank())}),
+                                        view_of(reduced, {reduced_strides, size_t(reduced.rank())}), reduced.numel(),
+                                        scale, y.data<T>()});
 }
 
 template <class Launch>
@@ -175,93 +283,36 @@ void reduce(const Launch& launch, ReduceOp op, const Tensor& x, const Tensor& y)
   });
 }
 
-// The first of the largest in each row of x (N, C); a NaN counts as the largest, as in PyTorch.
+// The first of the largest in each row of x (N, C); a NaN counts as the largest, as in PyTorch. A warp per row.
 template <class T>
 struct Argmax {
   const T* x;
-  int64_t classes;
+  int classes;
   int32_t* y;
-  COFACTOR_HD void operator()(int64_t n) const {
+  template <class Group>
+  COFACTOR_HD void operator()(const Group& group, int64_t n) const {
+    using C = Compute<T>;
     const T* row = x + n * classes;
-    int64_t best = 0;
-    for (int64_t c = 1; c < classes; ++c) {
-      const auto value = widen(row[c]), so_far = widen(row[best]);
-      if (value > so_far || (value != value && so_far == so_far)) best = c;
+    C best = -std::numeric_limits<C>::infinity();
+    int place = classes;  // none yet
+    for (int c = group.rank(); c < classes; c += group.size()) {
+      const C value = widen(row[c]);
+      if (place == classes || value > best || (value != value && best == best)) {
+        best = value;
+        place = c;
+      }
     }
-    y[n] = static_cast<int32_t>(best);
+    const C largest = group.maximum(best);
+    const bool is_largest = place < classes && (best == largest || (best != best && largest != largest));
+    const int first = -group.maximum(is_largest ? -place : -classes);
+    if (group.rank() == 0) y[n] = first;
   }
 };
 
 template <class Launch>
 void argmax(const Launch& launch, const Tensor& x, const Tensor& y) {
   dispatch_floating(x.dtype(), "argmax", [&]<class T>() {
-    launch.each(x.dim(0), Argmax<T>{x.data<T>(), x.dim(1), y.data<int32_t>()});
-  });
-}
-
-// y = exp(x - m) / sum, or x - m - log(sum), where m is the row's maximum: one group per row.
-template <class T>
-struct Softmax {
-  const T* x;
-  int64_t classes;
-  bool log;
-  T* y;
-  template <class Group>
-  COFACTOR_HD void operator()(const Group& group, int64_t n) const {
-    using C = Compute<T>;
-    using std::exp, std::log;
-    const T* row = x + n * classes;
-    C largest = -std::numeric_limits<C>::infinity();
-    for (int64_t c = group.rank(); c < classes; c += group.size())
-      largest = Joining<ReduceOp::max, C>::join(largest, widen(row[c]));
-    largest = group.maximum(largest);
-    C sum = 0;
-    for (int64_t c = group.rank(); c < classes; c += group.size()) sum += exp(widen(row[c]) - largest);
-    sum = group.sum(sum);
-    const C log_sum = log(sum);
-    for (int64_t c = group.rank(); c < classes; c += group.size()) {
-      const C shifted = widen(row[c]) - largest;
-      y[n * classes + c] = T(this->log ? shifted - log_sum : exp(shifted) / sum);
-    }
-  }
-};
-
-// dx = y * (g - sum(g y)), or g - exp(y) * sum(g) for the log.
-template <class T>
-struct SoftmaxVjp {
-  const T *y, *grad;
-  int64_t classes;
-  bool log;
-  T* dx;
-  template <class Group>
-  COFACTOR_HD void operator()(const Group& group, int64_t n) const {
-    using C = Compute<T>;
-    using std::exp;
-    const int64_t first = n * classes;
-    C sum = 0;
-    for (int64_t c = group.rank(); c < classes; c += group.size())
-      sum += widen(grad[first + c]) * (log ? C(1) : widen(y[first + c]));
-    sum = group.sum(sum);
-    for (int64_t c = group.rank(); c < classes; c += group.size()) {
-      const C value = widen(y[first + c]), g = widen(grad[first + c]);
-      dx[first + c] = T(log ? g - exp(value) * sum : value * (g - sum));
-    }
-  }
-};
-
-template <class Launch>
-void softmax(const Launch& launch, const Tensor& x, bool log, const Tensor& y) {
-  const int64_t classes = x.dim(-1);
-  dispatch_floating(x.dtype(), "softmax", [&]<class T>() {
-    launch.groups(x.numel() / classes, Softmax<T>{x.data<T>(), classes, log, y.data<T>()});
-  });
-}
-
-template <class Launch>
-void softmax_vjp(const Launch& launch, const Tensor& y, const Tensor& grad, bool log, const Tensor& dx) {
-  const int64_t classes = y.dim(-1);
-  dispatch_floating(y.dtype(), "softmax", [&]<class T>() {
-    launch.groups(y.numel() / classes, SoftmaxVjp<T>{y.data<T>(), grad.data<T>(), classes, log, dx.data<T>()});
+    launch.moves(bytes_of(x, y)).warps(x.dim(0), Argmax<T>{x.data<T>(), static_cast<int>(x.dim(1)), y.data<int32_t>()});
   });
 }
 

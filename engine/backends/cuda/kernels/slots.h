@@ -65,10 +65,9 @@ class SlotTable {
   // Runs body.run<N>(at) over the packs of a chunk and run<1> over the rest; the group's threads take turns.
   template <int N, class Group, class Body>
   COFACTOR_HD void over(const Group& group, const Chunk& chunk, const Body& body) const {
-    const int64_t packs = fit_[chunk.slot] ? (chunk.end - chunk.begin) / N : 0;
-    for (int64_t k = group.rank(); k < packs; k += group.size()) body.template run<N>(chunk.begin + k * N);
-    for (int64_t at = chunk.begin + packs * N + group.rank(); at < chunk.end; at += group.size())
-      body.template run<1>(at);
+    const int count = static_cast<int>(chunk.end - chunk.begin), packs = fit_[chunk.slot] ? count / N : 0;
+    for (int k = group.rank(); k < packs; k += group.size()) body.template run<N>(chunk.begin + k * N);
+    for (int k = packs * N + group.rank(); k < count; k += group.size()) body.template run<1>(chunk.begin + k);
   }
 
  private:
