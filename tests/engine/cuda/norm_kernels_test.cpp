@@ -19,13 +19,13 @@ using parity::check_close;
 using parity::tensor_of;
 using parity::Tolerance;
 using parity::values_of;
-using Values = std::vector<double>;
+using Doubles = std::vector<double>;
 
 constexpr std::array kFloating{DType::f32, DType::f64, DType::bf16};
 
-// Values that every floating dtype holds exactly.
-Values coarse_values(int64_t count, uint32_t index, double low = -1.0, double high = 1.0) {
-  Values values = values_of(random_tensor({count}, index, low, high));
+// Doubles that every floating dtype holds exactly.
+Doubles coarse_values(int64_t count, uint32_t index, double low = -1.0, double high = 1.0) {
+  Doubles values = values_of(random_tensor({count}, index, low, high));
   for (double& value : values) value = static_cast<float>(bf16(static_cast<float>(value)));
   return values;
 }
@@ -37,9 +37,9 @@ struct Norm {
 };
 
 // All results of batch norm and of its gradient, by name, from values that do not depend on the dtype.
-using Results = std::vector<std::pair<std::string, Values>>;
+using Results = std::vector<std::pair<std::string, Doubles>>;
 template <class Forward, class Backward>
-Results norm_results(const Norm& norm, DType dtype, const Values& x_values, const Forward& forward,
+Results norm_results(const Norm& norm, DType dtype, const Doubles& x_values, const Forward& forward,
                      const Backward& backward) {
   const DType wide = compute_dtype(dtype);
   const Shape& shape = norm.shape;
@@ -78,13 +78,13 @@ Results norm_results(const Norm& norm, DType dtype, const Values& x_values, cons
   return results;
 }
 
-Results reference_norm(const Norm& norm, const Values& x) {
+Results reference_norm(const Norm& norm, const Doubles& x) {
   Backend& reference = backend_of(Device::reference);
   return norm_results(
       norm, DType::f64, x, [&](const auto&... a) { reference.batch_norm(a...); },
       [&](const auto&... a) { reference.batch_norm_vjp(a...); });
 }
-Results kernel_norm(const Norm& norm, DType dtype, const Values& x, int threads) {
+Results kernel_norm(const Norm& norm, DType dtype, const Doubles& x, int threads) {
   const HostLaunch launch(threads);
   return norm_results(
       norm, dtype, x, [&](const auto&... a) { cuda::batch_norm(launch, a...); },
@@ -147,7 +147,7 @@ TEST_SUITE("unit") {
         for (const bool extras : {false, true}) {
           const Norm norm{
               shape, {.training = training, .activation = extras ? Activation::relu : Activation::none}, extras};
-          const Values x = coarse_values(shape.numel(), 1, 0.0, 4.0);
+          const Doubles x = coarse_values(shape.numel(), 1, 0.0, 4.0);
           const Results expected = reference_norm(norm, x);
           for (const DType dtype : kFloating) {
             const std::string what = fmt::format("{} training {} extras {}", shape, training, extras);
@@ -161,13 +161,13 @@ TEST_SUITE("unit") {
 
   TEST_CASE("cuda batch norm: as many threads as a GPU's block has") {
     const Norm norm{{700, 16}, {.activation = Activation::relu}, true};
-    const Values x = coarse_values(norm.shape.numel(), 1);
+    const Doubles x = coarse_values(norm.shape.numel(), 1);
     CHECK(kernel_norm(norm, DType::bf16, x, cuda::kBlockThreads) == kernel_norm(norm, DType::bf16, x, 1));
   }
 
   TEST_CASE("cuda batch norm: many chunks with a mean far from zero keep the variance") {
     const Norm norm{{60001, 3}, {}, false};
-    Values x = coarse_values(norm.shape.numel(), 1);
+    Doubles x = coarse_values(norm.shape.numel(), 1);
     for (double& value : x) value += 1000.0;
     CHECK(cuda::Tiles<1>(60001, 3).chunks > cuda::kJoiningLanes);
     const Results expected = reference_norm(norm, x), results = kernel_norm(norm, DType::f32, x, 1);
@@ -178,7 +178,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("cuda batch norm: a NaN spoils its own channel alone") {
     const Norm norm{{400, 16}, {.activation = Activation::relu}, false};
-    Values x = coarse_values(norm.shape.numel(), 1);
+    Doubles x = coarse_values(norm.shape.numel(), 1);
     x[16 * 333 + 5] = kNan;
     for (const DType dtype : kFloating)
       check_results("NaN", kernel_norm(norm, dtype, x, 3), reference_norm(norm, x), dtype);
@@ -187,7 +187,7 @@ TEST_SUITE("unit") {
   TEST_CASE("cuda batch norm: one row has no unbiased variance and none has no moments") {
     for (const int64_t rows : {1, 0}) {
       const Norm norm{{rows, 8}, {}, false};
-      const Values x = coarse_values(8 * rows, 1);
+      const Doubles x = coarse_values(8 * rows, 1);
       for (const DType dtype : kFloating)
         check_results(fmt::format("{} rows", rows), kernel_norm(norm, dtype, x, 2), reference_norm(norm, x), dtype);
     }
@@ -195,7 +195,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("cuda reductions: few and many results and rows in pieces for groups of several threads") {
     const auto expect = [](ReduceOp op, DType dtype, const Shape& from, const Shape& to) {
-      const Values values = coarse_values(from.numel(), 3);
+      const Doubles values = coarse_values(from.numel(), 3);
       const Tensor x = tensor_of(values, from, DType::f64, kHost), expected = Tensor::empty(to, DType::f64, kHost);
       x.backend().reduce(op, x, expected);
       const Tolerance tolerance = dtype == DType::f64   ? Tolerance{1e-10, 1e-10}
@@ -233,7 +233,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("cuda reductions: the maximum of a long column and of a long row keeps NaN") {
-    Values x(70000, 1.0);
+    Doubles x(70000, 1.0);
     x[69999] = kNan;
     const Tensor y = Tensor::zeros({1, 1}, DType::f32, kHost);
     for (const Shape& shape : {Shape{1, 70000}, {70000, 1}}) {
@@ -251,8 +251,8 @@ TEST_SUITE("unit") {
     for (const Shape& shape : {Shape{9, 1}, {128, 10}, {3, 1024}, {2, 1025}, {2, 1028}, {2, 2048}})
       for (const DType dtype : kFloating)
         for (const bool log : {false, true}) {
-          const Values values = coarse_values(shape.numel(), 4, -30.0, 30.0), g = coarse_values(shape.numel(), 5);
-          const auto tensor = [&](const Values& of, DType in) { return tensor_of(of, shape, in, kHost); };
+          const Doubles values = coarse_values(shape.numel(), 4, -30.0, 30.0), g = coarse_values(shape.numel(), 5);
+          const auto tensor = [&](const Doubles& of, DType in) { return tensor_of(of, shape, in, kHost); };
           const Tensor y = tensor(values, dtype), dx = tensor(values, dtype), exact = tensor(values, DType::f64);
           const Tensor exact_dx = tensor(values, DType::f64);
           cuda::softmax(HostLaunch(3), tensor(values, dtype), log, y);
@@ -272,7 +272,7 @@ TEST_SUITE("unit") {
       for (const int threads : {1, 2, 7, 32}) {
         CAPTURE(classes);
         CAPTURE(threads);
-        Values values(static_cast<size_t>(6 * classes));
+        Doubles values(static_cast<size_t>(6 * classes));
         for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i * 7 % 5);  // many ties
         for (int64_t c = 0; c < classes; ++c) values[static_cast<size_t>(classes + c)] = -kInfinity;
         values[static_cast<size_t>(2 * classes + classes / 2)] = kNan;

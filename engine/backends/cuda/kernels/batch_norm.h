@@ -112,10 +112,11 @@ struct ChannelMoments {
           return Moments<S>{static_cast<S>(tiles.rows_of(chunk)), pair.first, pair.second};
         },
         [&](int64_t c, const Moments<S>& all) {
-          const S average = all.count > S(0) ? all.mean : all.squares / all.count;  // NaN of no rows
+          const S biased = all.squares / all.count;
+          const S average = all.count > S(0) ? all.mean : biased;  // NaN of no rows
           mean[c] = average;
-          variance[c] = all.squares / all.count;
-          const S unbiased = all.squares / (all.count - S(1));
+          variance[c] = biased;
+          const S unbiased = biased * (all.count / (all.count - S(1)));
           running_mean[c] = static_cast<S>((1.0 - momentum) * running_mean[c] + momentum * average);
           running_variance[c] = static_cast<S>((1.0 - momentum) * running_variance[c] + momentum * unbiased);
         });
