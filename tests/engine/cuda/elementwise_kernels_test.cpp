@@ -34,7 +34,7 @@ Tensor random_in(const Shape& shape, uint32_t index, double low = -1.0, double h
 // The same bytes: NaN equals NaN, and 0 differs from -0.
 template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
 }
 
 // Calls body.template operator()<T>() for each floating type.
