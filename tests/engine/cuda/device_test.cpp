@@ -1,4 +1,4 @@
-// The tests on device "cuda" with the real backend, on the first GPU: with captured_*_test.cpp, recording_test.cpp and
+// The tests on device "cuda" with the real backend: with captured_*_test.cpp, recording_test.cpp, two_gpus_test.cpp and
 // uploads_test.cpp they make up test_cuda_device. Without a GPU all of them are skipped.
 #include <doctest/doctest.h>
 

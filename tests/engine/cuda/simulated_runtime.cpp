@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "engine/backends/cuda/gpu.h"
+#include "engine/backends/reference/backend.h"
 #include "engine/error.h"
 
 namespace {
@@ -193,6 +194,12 @@ cudaError_t cudaGetLastError() {
 }
 
 namespace cofactor {
+
+// In place of the library's: the memory of the simulated GPU is the host's.
+Backend& backend_of(Device) {
+  static Backend& host = *new ReferenceBackend;
+  return host;
+}
 
 void cuda::fail_cuda(cudaError_t status, std::string_view call, std::string_view op, const Shape*) {
   fail("{}: {}: status {}", op, call, static_cast<int>(status));

@@ -53,8 +53,8 @@ class Channel {
   };
   void put(Item item) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return items_.size() < kAhead; });
-    items_.push_back(std::move(item));
+    changed_.wait(lock, [&] { return items_.size() < kAhead || closed_; });
+    if (!closed_) items_.push_back(std::move(item));
     changed_.notify_all();
   }
   Item take() {
@@ -65,11 +65,18 @@ class Channel {
     changed_.notify_all();
     return item;
   }
+  // Nothing is taken any more: the others end.
+  void close() {
+    const std::scoped_lock lock(mutex_);
+    closed_ = true;
+    changed_.notify_all();
+  }
 
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Item> items_;
+  bool closed_ = false;
 };
 
 // Every tenth upload is dropped on the way, started or not; a last one without an upload ends the producer's.
@@ -106,6 +113,10 @@ TEST_SUITE("unit") {
           uploads.release_free();
         }
       });
+      const struct Closing {
+        Channel& channel;
+        ~Closing() { channel.close(); }
+      } closing{channel};
       std::mt19937 random(99);
       for (int ended = 0; ended < kProducers;) {
         Channel::Item item = channel.take();

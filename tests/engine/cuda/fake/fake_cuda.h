@@ -4,7 +4,8 @@
 // function that the module calls a stub that succeeds. The types are the ABI's; no vendor's header is read here.
 //
 // Environment: FAKE_GPUS, how many there are (default 2). FAKE_<call>, a status that this call returns, for calls that
-// ask for it with asked_status. FAKE_CUDNN, what cudnnGetVersion returns. FAKE_STUCK: cudaSetDevice does nothing.
+// ask for it with asked_status. FAKE_CUDNN, what cudnnGetVersion returns. FAKE_STUCK: cudaSetDevice chooses each GPU
+// once, and then does nothing.
 #pragma once
 
 #include <cstddef>

@@ -144,10 +144,10 @@ int main() {
   try {
     check(available_devices().back() == kSecond, "the second GPU is not listed");
     check(parse_device("cuda:1") == kSecond, "cuda:1 is not the second GPU");
+    copy_around();
     const auto first = features_of(kFirst).free_memory(), second = features_of(kSecond).free_memory();
     check(first && second && *second == 2 * *first, "free memory is not each GPU's own");
     features_of(kSecond).check_bf16();
-    copy_around();
     copy_on_threads();
     load();
     train();
