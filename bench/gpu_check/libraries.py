@@ -13,6 +13,7 @@ LIBRARIES = {
     "cuBLAS": r"libcublas\.so\.\d+",
     "cuSOLVER": r"libcusolver\.so\.\d+",
     "cuSPARSE": r"libcusparse\.so\.\d+",
+    "NVRTC": r"libnvrtc\.so\.\d+",
     "nvJitLink": r"libnvJitLink\.so\.\d+",
     "CUDA runtime": r"libcudart\.so\.\d+",
 }

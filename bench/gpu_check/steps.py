@@ -83,7 +83,11 @@ def parity(run):
 def real_device(run):
     need_program(run, "test_cuda_device")
     programs = sorted((run.context.files / "bin").glob("test_cuda_device*"))
-    cases.run_all(run, [(program.name, [program]) for program in programs])
+    suites = [(program.name, [program]) for program in programs]
+    plans = run.context.program("test_cuda_plans")
+    if plans:
+        suites.append(("test_cuda_plans", [plans, "--test-case=cuDNN plans for the GPU of this machine*"]))
+    cases.run_all(run, suites)
 
 
 SANITIZED_PARITY = ["--test-suite=parity"]
