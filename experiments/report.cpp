@@ -1,10 +1,14 @@
 // The table and the figure of finished runs: report [FOLDER or results.jsonl ...] [--out FOLDER] [--no-figure]
+// or a page of them beside the paper: report --runs [FOLDER or results.jsonl ...] --out FOLDER [--watch]
 #include <fmt/format.h>
 
 #include "experiments/report/figure.h"
+#include "experiments/report/page.h"
 #include "experiments/report/summary.h"
+#include "experiments/report/watch.h"
 #include "experiments/sweep/flags.h"
 #include "experiments/sweep/program.h"
+#include "experiments/sweep/version.h"
 #include "experiments/training/console.h"
 
 namespace {
@@ -16,27 +20,59 @@ struct ReportOptions {
   std::vector<fs::path> inputs = {"runs/fashion_mnist"};
   fs::path out;
   bool no_figure = false;
+  std::vector<fs::path> runs;
+  bool watch = false;
 };
+
+constexpr int kWatchSeconds = 10;
 
 // Returns false where --help was given.
 bool parse(ReportOptions& options, int argc, char** argv) {
   Flags flags("report",
               "The table of finished runs, and the figure: test accuracy over the noise rate, as SVG and PNG");
-  flags.add("results", options.inputs, "Folders with a results.jsonl, or such files")
-      .default_text(options.inputs.front().string());
-  flags.add("--out", options.out, "Folder for EXPERIMENT_accuracy.svg and .png")
+  const Flag results = flags.add("results", options.inputs, "Folders with a results.jsonl, or such files")
+                           .default_text(options.inputs.front().string());
+  flags.add("--out", options.out, "Folder for EXPERIMENT_accuracy.svg and .png, or for the page")
       .default_text("that of the first input");
   flags.add("--no-figure", options.no_figure, "Only the table");
+  flags.start_group("A page beside the paper");
+  flags
+      .add("--runs", options.runs,
+           "Such folders or files: writes index.html, report.md with PNGs, and results.csv, with the paper's figures, "
+           "table and values")
+      .excludes(results);
+  flags.add("--watch", options.watch, "Writes the page anew whenever a run finishes or begins, until Ctrl-C");
   if (!flags.parse(argc, argv)) return false;
-  const fs::path& first = options.inputs.front();
+  if (options.watch && options.runs.empty()) usage("--watch needs --runs: it writes the page of these runs anew");
+  if (options.no_figure && !options.runs.empty()) usage("--no-figure does not apply to the page of --runs");
+  const fs::path& first = options.runs.empty() ? options.inputs.front() : options.runs.front();
   if (options.out.empty()) options.out = fs::is_directory(first) ? first : first.parent_path();
   if (options.out.empty()) options.out = ".";
   return true;
 }
 
+// The page of --runs.
+void write_page(const ReportOptions& options) {
+  const LoadedRuns loaded = load_runs(options.runs);
+  for (const std::string& problem : loaded.problems) print_error(fmt::format("report: {}", problem));
+  const PageOptions page{.refresh_seconds = options.watch ? kWatchSeconds : 0, .version = version()};
+  for (const fs::path& file : write_report(loaded, page, options.out)) fmt::print("{}\n", file.string());
+  std::fflush(stdout);
+}
+
+int report_page(const ReportOptions& options) {
+  if (!options.watch) {
+    write_page(options);
+    return 0;
+  }
+  watch(options.runs, kWatchSeconds, [&] { write_page(options); });
+  return 0;
+}
+
 int report(int argc, char** argv) {
   ReportOptions options;
   if (!parse(options, argc, argv)) return 0;
+  if (!options.runs.empty()) return report_page(options);
   std::vector<std::string> warnings;
   const std::vector<Summary> summaries = aggregate(read_all_results(options.inputs, warnings));
   for (const std::string& warning : warnings) print_error(fmt::format("report: {}", warning));

@@ -1,21 +1,14 @@
 #include "experiments/report/figure.h"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cerrno>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 #include <map>
 
 #include "engine/error.h"
 #include "engine/io/file.h"
+#include "experiments/report/gnuplot.h"
 
 namespace cofactor {
 namespace {
@@ -38,18 +31,6 @@ constexpr std::array<Look, 7> kLooks = {{{"#D55E00", 9},
                                          {"#E69F00", 11},
                                          {"#56B4E9", 15},
                                          {"#000000", 3}}};
-
-// A single-quoted gnuplot string, in which nothing is expanded or run. Names come from files, so control characters are
-// removed.
-std::string gnuplot_string(std::string_view text) {
-  std::string result = "'";
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) continue;
-    result += c;
-    if (c == '\'') result += c;
-  }
-  return result + "'";
-}
 
 // A name from a results file as part of a file name that cannot lead out of the folder.
 std::string file_name(std::string name) {
@@ -146,55 +127,6 @@ std::string panel(const std::vector<Summary>& summaries, const std::string& nois
                      gnuplot_string(noise), lowest, 100.0 + 0.02 * span, step, plots);
 }
 
-// A new folder that is removed with its contents at the end of the scope: in the system's temporary folder, or in
-// `otherwise` where that cannot be used (TMPDIR may name none).
-class TemporaryFolder {
- public:
-  explicit TemporaryFolder(const fs::path& otherwise) {
-    std::error_code error;
-    const fs::path usual = fs::temp_directory_path(error);
-    if (!error && make_in(usual)) return;
-    check(make_in(otherwise), "figure: cannot make a folder in {}: {}", otherwise.string(), std::strerror(errno));
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  bool make_in(const fs::path& folder) {
-    std::string name = (folder / "cofactor-figure-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) return false;
-    path_ = name;
-    return true;
-  }
-
-  fs::path path_;
-};
-
-// Runs `gnuplot figure.gp` in a folder, without a shell; its output goes to log.txt there. Returns the wait status.
-int run_gnuplot(const fs::path& folder) {
-  const std::string log = (folder / "log.txt").string();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-  posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
-  std::array<char*, 3> arguments = {const_cast<char*>("gnuplot"), const_cast<char*>("figure.gp"), nullptr};
-  pid_t process = 0;
-  const int error = posix_spawnp(&process, "gnuplot", &actions, nullptr, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  check(error != ENOENT, "figure: gnuplot is not installed (Debian: gnuplot-nox); the results are not affected");
-  check(error == 0, "figure: gnuplot cannot be started: {}", std::strerror(error));
-  int status = 0;
-  while (waitpid(process, &status, 0) < 0)
-    check(errno == EINTR, "figure: waiting for gnuplot failed: {}", std::strerror(errno));
-  return status;
-}
-
 }  // namespace
 
 std::string figure_script(const std::vector<Summary>& summaries) {
@@ -225,16 +157,11 @@ std::string figure_script(const std::vector<Summary>& summaries) {
 }
 
 void draw_figure(const std::vector<Summary>& summaries, const fs::path& stem) {
-  const TemporaryFolder folder(fs::absolute(stem).parent_path());
-  write_file_atomically(folder.path() / "figure.gp", figure_script(summaries));
-  const int status = run_gnuplot(folder.path());
-  check(status == 0, "figure: gnuplot failed (wait status {}): {}", status, read_file(folder.path() / "log.txt"));
-  const std::string svg = read_file(folder.path() / "figure.svg"), png = read_file(folder.path() / "figure.png");
-  check(svg.find("</svg>") != std::string::npos && png.starts_with("\x89PNG"), "figure: gnuplot drew no figure: {}",
-        read_file(folder.path() / "log.txt"));
-  for (const auto& [extension, bytes] : {std::pair{".svg", &svg}, std::pair{".png", &png}}) {
+  std::map<std::string, std::string> files =
+      run_gnuplot(figure_script(summaries), {"figure.svg", "figure.png"}, fs::absolute(stem).parent_path());
+  for (const char* extension : {".svg", ".png"}) {
     fs::path path = stem;
-    write_file_atomically(path += extension, *bytes);
+    write_file_atomically(path += extension, files.at(std::string("figure") + extension));
   }
 }
 
