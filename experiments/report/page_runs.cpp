@@ -114,7 +114,7 @@ std::string run_row(const ReportedRun& run, std::string_view reason, size_t inde
       html(result.experiment), html(result.noise), result.rate, html(result.method), result.seed, result.test_accuracy,
       result.best_epoch + 1, result.epochs, result.skipped_batches, result.batches,
       html(format_duration(std::max(0.0, result.seconds))),
-      html(fmt::format("{}, {}, {} threads", result.device, result.precision, result.threads)), html(result.version),
+      html(fmt::format("{}, {}, threads: {}", result.device, result.precision, result.threads)), html(result.version),
       index, html(result.settings), html(run.source), html(reason.empty() ? "yes" : "no: " + std::string(reason)));
 }
 

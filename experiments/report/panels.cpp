@@ -142,20 +142,18 @@ Plot panel_plot(const PanelResults& results, std::string name) {
 }
 
 std::vector<std::string> missing_of(const PanelResults& results) {
+  if (results.finished() == 0) return {"nothing was run"};
   std::vector<std::string> missing;
   for (const std::string& method : results.panel->methods) {
-    std::vector<std::string> rates;
-    bool has_none = true;
+    std::map<size_t, std::vector<double>> rates;  // by the number of their seeds
     for (const double rate : results.panel->rates) {
       const size_t seeds = results.seeds(method, rate).size();
-      has_none = has_none && seeds == 0;
-      if (seeds == 0) rates.push_back(fmt::format("{:g} (no seed)", rate));
-      if (seeds > 0 && seeds < kPaperSeeds)
-        rates.push_back(fmt::format("{:g} ({} of {} seeds)", rate, seeds, kPaperSeeds));
+      if (seeds < kPaperSeeds) rates[seeds].push_back(rate);
     }
-    if (rates.empty()) continue;
-    missing.push_back(has_none ? fmt::format("{}: nothing was run", method)
-                               : fmt::format("{}: rates {}", method, fmt::join(rates, ", ")));
+    std::vector<std::string> parts;
+    for (const auto& [seeds, list] : rates)
+      parts.push_back(fmt::format("{} of {} seeds at r = {:g}", seeds, kPaperSeeds, fmt::join(list, ", ")));
+    if (!parts.empty()) missing.push_back(fmt::format("{}: {}", method, fmt::join(parts, "; ")));
   }
   return missing;
 }

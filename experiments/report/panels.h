@@ -50,8 +50,8 @@ std::string accuracy_text(const Summary& point);
 // Test accuracy over the noise rate: ours, the paper's, and the majority's.
 Plot panel_plot(const PanelResults& results, std::string name);
 
-// What a full reproduction of the panel lacks: one entry for each method, "dmi: rates 0.1, 0.2 (no seed), 0.5 (2 of 5
-// seeds)". Empty where nothing is missing.
+// What a full reproduction of the panel lacks: "nothing was run", or an entry for each method, "dmi: 0 of 5 seeds at
+// r = 0.8, 0.9; 3 of 5 seeds at r = 0.1". Empty where nothing is missing.
 std::vector<std::string> missing_of(const PanelResults& results);
 
 }  // namespace cofactor
