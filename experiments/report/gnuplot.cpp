@@ -71,6 +71,10 @@ int start_gnuplot(const fs::path& folder) {
 
 std::string gnuplot_string(std::string_view text) {
   std::string result = "'";
+  if (text.starts_with('\'')) {  // gnuplot takes two quotes at the beginning for an empty string
+    result += "’";
+    text.remove_prefix(1);
+  }
   for (const char c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) continue;
     result += c;

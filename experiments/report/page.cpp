@@ -95,7 +95,7 @@ bool has_paper_values(const PanelResults& results) {
                              [&](const PaperValue& value) { return value.experiment == results.panel->experiment; });
 }
 
-std::string legend(const PanelResults& results) {
+std::string panel_legend(const PanelResults& results) {
   const bool has_paper = has_paper_values(results);
   std::string list = "<ul class=\"legend\">";
   for (const std::string& method : results.methods) {
@@ -114,7 +114,7 @@ std::string panel_figure(const PanelResults& results, const std::string& svg, si
   return fmt::format(
       "<figure><figcaption>{}</figcaption>{}{}<p class=\"soft\">{}</p><details id=\"values-{}\"><summary>Values"
       "</summary><div class=\"scroll\">{}</div></details></figure>\n",
-      html(results.panel->title), svg, legend(results), html(notes), index, panel_table(results));
+      html(results.panel->title), svg, panel_legend(results), html(notes), index, panel_table(results));
 }
 
 std::vector<Plot> panel_plots(const PaperResults& results) {

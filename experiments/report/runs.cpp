@@ -112,7 +112,7 @@ void read_folder(ReportedRun& run, const fs::path& folder, std::vector<std::stri
 }
 
 // Adds a run, or lets it replace the one with its key.
-void add(LoadedRuns& all, ReportedRun run) {
+void add_run(LoadedRuns& all, ReportedRun run) {
   const auto old =
       std::ranges::find_if(all.runs, [&](const ReportedRun& other) { return other.result.key() == run.result.key(); });
   if (old == all.runs.end()) {
@@ -135,7 +135,7 @@ void load_file(LoadedRuns& all, const fs::path& file) {
       ReportedRun run = run_from(line);
       run.source = source;
       read_folder(run, file.parent_path(), all.problems);
-      add(all, std::move(run));
+      add_run(all, std::move(run));
     } catch (const Error& error) {
       all.problems.push_back(fmt::format("{}: left out: {}", source, error.what()));
     }

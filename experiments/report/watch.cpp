@@ -20,7 +20,7 @@ std::string stamp(const fs::path& file) {
   return absent ? "absent" : fmt::format("{} {}", size, time);
 }
 
-void wait(double seconds) {
+void pause_for(double seconds) {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::duration<double>(seconds);
   while (Clock::now() < end) {
@@ -56,7 +56,7 @@ void watch(const std::vector<fs::path>& paths, double seconds, const std::functi
         print_error(fmt::format("report: {}", error.what()));
       }
     }
-    wait(seconds);
+    pause_for(seconds);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "experiments/report/figure.h"
+#include "experiments/report/gnuplot.h"
 #include "tests/experiments/process.h"
 #include "tests/fixtures/errors.h"
 
@@ -83,6 +84,7 @@ TEST_SUITE("unit") {
     CHECK(contains(script, "0.8 98 1\n"));
     CHECK(contains(script, "-0.03 90\n0.5 90\n0.5 10\n1.03 10\n"));
     CHECK(contains(script, "set title 'it''s `touch x`system(''touch y'')' noenhanced\n"));
+    CHECK(gnuplot_string("'; system('x')") == "'’; system(''x'')'");
   }
 }
 
