@@ -127,7 +127,7 @@ std::string accuracy_text(const Summary& point) {
 
 Plot panel_plot(const PanelResults& results, std::string name) {
   Plot plot{.name = std::move(name),
-            .title = std::string(results.panel->title) + ": test accuracy over the noise rate",
+            .title = std::string(results.panel->title),
             .x_label = "noise rate r",
             .y_label = "test accuracy (%)",
             .left = -0.03,

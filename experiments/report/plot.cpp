@@ -72,7 +72,7 @@ std::string axes(const Plot& plot, const std::string& prefix) {
   std::string script = fmt::format(
       "reset\nset border 3 linecolor rgb '{0}'\nset tics nomirror out textcolor rgb '{0}'\n"
       "set grid ytics linecolor rgb '{1}' linewidth 1 dashtype 1\nset xrange [{2}:{3}]\n"
-      "set lmargin 9.5\nset rmargin 1\nset tmargin 0.5\nset bmargin 3.2\n"
+      "set lmargin 10.5\nset rmargin 1\nset tmargin 0.5\nset bmargin 3.2\n"
       "set xlabel '{4}' offset 0,0.6 textcolor rgb '{0}'\nset ylabel '{5}' offset 0.5 textcolor rgb '{0}'\n",
       kInk, kGridColor, plot.left, plot.right, plot.x_label, plot.y_label);
   if (plot.is_accuracy || plot.series.empty()) script += fmt::format("set yrange [{}:101]\n", lower_limit(plot));
@@ -128,7 +128,8 @@ std::string png_script(const Plot& plot, size_t index) {
   }
   return fmt::format(
       "set terminal pngcairo noenhanced size 1000,800 font 'DejaVu Sans,13' fontscale 1.5 linewidth 2 pointscale 2\n"
-      "set output '{}.png'\n{}set title {}\nset key below\nunset bmargin\nunset tmargin\nplot {}\nunset output\n",
+      "set output '{}.png'\n{}set title {}\nset key below\nset xlabel offset 0,0\nunset bmargin\nunset tmargin\nplot "
+      "{}\nunset output\n",
       plot.name, axes(plot, prefix), gnuplot_string(plot.title), clauses.empty() ? "NaN notitle" : clauses);
 }
 
