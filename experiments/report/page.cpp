@@ -26,13 +26,13 @@ std::string items(const std::vector<std::string>& texts) {
   return list + "</ul>\n";
 }
 
-struct Counts {
+struct PanelCounts {
   size_t expected = 0, finished = 0, runs = 0;
   double seconds = 0.0;  // of the runs that count
 };
 
-Counts count(const std::vector<PanelResults>& panels) {
-  Counts counts;
+PanelCounts count_runs(const std::vector<PanelResults>& panels) {
+  PanelCounts counts;
   for (const PanelResults& panel : panels) {
     if (panel.runs.empty()) continue;
     counts.expected += panel.expected();
@@ -45,7 +45,7 @@ Counts count(const std::vector<PanelResults>& panels) {
 
 // How much of the panels that were begun is done. The time is an estimate and says from what.
 std::vector<std::string> status_lines(const LoadedRuns& loaded, const PaperResults& results) {
-  const Counts counts = count(results.panels);
+  const PanelCounts counts = count_runs(results.panels);
   std::vector<std::string> lines = {fmt::format(
       "{} finished runs, of which {} count for the paper's figures and table.", loaded.runs.size(), counts.runs)};
   if (counts.expected > 0) {
