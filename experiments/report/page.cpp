@@ -28,18 +28,23 @@ std::string items(const std::vector<std::string>& texts) {
 
 struct PanelCounts {
   size_t expected = 0, finished = 0, runs = 0;
-  double seconds = 0.0;  // of the runs that count
+  double median_seconds = 0.0;  // of the runs that count: some may have been stopped for a while
 };
 
 PanelCounts count_runs(const std::vector<PanelResults>& panels) {
   PanelCounts counts;
+  std::vector<double> seconds;
   for (const PanelResults& panel : panels) {
     if (panel.runs.empty()) continue;
     counts.expected += panel.expected();
     counts.finished += panel.finished();
-    counts.runs += panel.runs.size();
-    for (const ReportedRun* run : panel.runs) counts.seconds += run->result.seconds;
+    for (const ReportedRun* run : panel.runs) seconds.push_back(run->result.seconds);
   }
+  counts.runs = seconds.size();
+  if (seconds.empty()) return counts;
+  const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
+  std::ranges::nth_element(seconds, middle);
+  counts.median_seconds = *middle;
   return counts;
 }
 
@@ -52,13 +57,13 @@ std::vector<std::string> status_lines(const LoadedRuns& loaded, const PaperResul
     lines.push_back(fmt::format("{} of the {} runs that the panels begun here have in the paper, with {} seeds each.",
                                 counts.finished, counts.expected, kPaperSeeds));
   }
-  if (counts.finished > 0 && counts.finished < counts.expected && counts.seconds > 0.0) {
-    const double mean = counts.seconds / static_cast<double>(counts.runs);
-    lines.push_back(fmt::format(
-        "The {} others would take about {} of training one after the other, at the mean of the finished runs, "
-        "{}.",
-        counts.expected - counts.finished,
-        format_duration(mean * static_cast<double>(counts.expected - counts.finished)), format_duration(mean)));
+  if (counts.finished > 0 && counts.finished < counts.expected && counts.median_seconds > 0.0) {
+    const auto left = static_cast<double>(counts.expected - counts.finished);
+    lines.push_back(
+        fmt::format("The {} others would take about {} of training one after the other, at the median of the finished "
+                    "runs, {}.",
+                    counts.expected - counts.finished, format_duration(counts.median_seconds * left),
+                    format_duration(counts.median_seconds)));
   }
   if (!loaded.underway.empty())
     lines.push_back(fmt::format("Under way or interrupted: {}.", fmt::join(loaded.underway, ", ")));
@@ -181,7 +186,7 @@ std::string results_csv(const LoadedRuns& loaded, const PaperResults& results) {
 std::string markdown(std::string_view text) {
   std::string escaped;
   for (const char c : html(text)) {
-    if (std::string_view("\\`*_[]|#").find(c) != std::string_view::npos) escaped += '\\';
+    if (std::string_view("\\`*_[]|").find(c) != std::string_view::npos) escaped += '\\';
     escaped += c;
   }
   return escaped;

@@ -154,6 +154,9 @@ TEST_SUITE("experiment") {
     CHECK(!contains(page, "http-equiv=\"refresh\""));
     CHECK(!std::regex_search(page, std::regex("(src|href)=['\"]https?:")));
     CHECK(contains(files.at("report.md"), "| 0.2 | 98.50 (n = 1) | 98.25 (n = 1) |"));
+    CHECK(contains(files.at("report.md"), "for the paper&#39;s figures"));
+    CHECK(contains(files.at("report.md"), "results.jsonl, line 2: left out"));
+    CHECK(contains(page, "The 98 others would take about 58 min 48 s of training"));
     CHECK(contains(files.at("report.md"), "](fashion_mnist_uniform.png)"));
     CHECK(contains(files.at("results.csv"), "fashion_mnist,clothes-to-bags,0.2,dmi,1,98.25,"));
     CHECK(files.at("fashion_mnist_clothes_to_bags.png").starts_with("\x89PNG"));
