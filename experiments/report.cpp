@@ -1,6 +1,7 @@
 // The table and the figure of finished runs: report [FOLDER or results.jsonl ...] [--out FOLDER] [--no-figure]
 #include <fmt/format.h>
 
+#include "experiments/report/collect.h"
 #include "experiments/report/figure.h"
 #include "experiments/report/summary.h"
 #include "experiments/sweep/flags.h"
@@ -14,7 +15,7 @@ namespace fs = std::filesystem;
 
 struct ReportOptions {
   std::vector<fs::path> inputs = {"runs/fashion_mnist"};
-  fs::path out;
+  fs::path out, collect;
   bool no_figure = false;
 };
 
@@ -26,6 +27,8 @@ bool parse(ReportOptions& options, int argc, char** argv) {
       .default_text(options.inputs.front().string());
   flags.add("--out", options.out, "Folder for EXPERIMENT_accuracy.svg and .png")
       .default_text("that of the first input");
+  flags.add("--collect", options.collect,
+            "Only add the runs, with their metrics and matrices, to this file; a run that it has stays one line");
   flags.add("--no-figure", options.no_figure, "Only the table");
   if (!flags.parse(argc, argv)) return false;
   const fs::path& first = options.inputs.front();
@@ -34,9 +37,18 @@ bool parse(ReportOptions& options, int argc, char** argv) {
   return true;
 }
 
+int collect_runs(const ReportOptions& options) {
+  const Collected collected = collect(options.collect, options.inputs);
+  for (const std::string& problem : collected.problems) print_error(fmt::format("report: {}", problem));
+  fmt::print("{}: {} runs; {} added, {} completed, {} in conflict\n", options.collect.string(), collected.runs,
+             collected.added, collected.completed, collected.conflicts);
+  return collected.conflicts == 0 ? 0 : 1;
+}
+
 int report(int argc, char** argv) {
   ReportOptions options;
   if (!parse(options, argc, argv)) return 0;
+  if (!options.collect.empty()) return collect_runs(options);
   std::vector<std::string> warnings;
   const std::vector<Summary> summaries = aggregate(read_all_results(options.inputs, warnings));
   for (const std::string& warning : warnings) print_error(fmt::format("report: {}", warning));
