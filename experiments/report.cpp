@@ -1,8 +1,11 @@
 // The table and the figure of finished runs: report [FOLDER or results.jsonl ...] [--out FOLDER] [--no-figure]
+// [--collect FILE]
 #include <fmt/format.h>
 
+#include "engine/io/file.h"
 #include "experiments/report/collect.h"
 #include "experiments/report/figure.h"
+#include "experiments/report/paired.h"
 #include "experiments/report/summary.h"
 #include "experiments/sweep/flags.h"
 #include "experiments/sweep/program.h"
@@ -25,7 +28,7 @@ bool parse(ReportOptions& options, int argc, char** argv) {
               "The table of finished runs, and the figure: test accuracy over the noise rate, as SVG and PNG");
   flags.add("results", options.inputs, "Folders with a results.jsonl, or such files")
       .default_text(options.inputs.front().string());
-  flags.add("--out", options.out, "Folder for EXPERIMENT_accuracy.svg and .png")
+  flags.add("--out", options.out, "Folder for EXPERIMENT_accuracy.svg and .png, and paired.csv")
       .default_text("that of the first input");
   flags.add("--collect", options.collect,
             "Only add the runs, with their metrics and matrices, to this file; a run that it has stays one line");
@@ -50,12 +53,19 @@ int report(int argc, char** argv) {
   if (!parse(options, argc, argv)) return 0;
   if (!options.collect.empty()) return collect_runs(options);
   std::vector<std::string> warnings;
-  const std::vector<Summary> summaries = aggregate(read_all_results(options.inputs, warnings));
+  const std::vector<Result> results = read_all_results(options.inputs, warnings);
+  const std::vector<Summary> summaries = aggregate(results);
+  const std::vector<PairedDifference> pairs = paired_differences(results);
   for (const std::string& warning : warnings) print_error(fmt::format("report: {}", warning));
   check(!summaries.empty(), "{}: there is no finished run", options.inputs.front().string());
-  fmt::print("{}\n", format_table(summaries));
+  fmt::print("{}\n", format_table(with_absent(summaries)));
+  if (!pairs.empty()) fmt::print("\n{}\n", format_paired(pairs));
   std::fflush(stdout);
   if (options.no_figure) return 0;
+  ensure_writable_directory(options.out);
+  write_file_atomically(options.out / "paired.csv", paired_csv(pairs));
+  fmt::print("{}\n", (options.out / "paired.csv").string());
+  std::fflush(stdout);
   for (const fs::path& file : draw_figures(summaries, options.out)) fmt::print("{}\n", file.string());
   return 0;
 }

@@ -11,6 +11,7 @@
 #include "experiments/sweep/cell_runner.h"
 #include "experiments/sweep/inputs.h"
 #include "experiments/sweep/jobs.h"
+#include "experiments/sweep/known_runs.h"
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
 #include "experiments/sweep/prior_runs.h"
@@ -45,8 +46,14 @@ void remove_leftovers(const fs::path& directory) {
 class Sweep {
  public:
   Sweep(const Experiment& experiment, const RunOptions& options, const ExperimentData& data)
-      : name_(experiment.table().name), experiment_(experiment), options_(options), data_(data), lock_(options.out) {
+      : name_(experiment.table().name),
+        experiment_(experiment),
+        options_(options),
+        data_(data),
+        lock_(options.out),
+        known_(options.known) {
     remove_leftovers(options.out);
+    for (const std::string& problem : known_.problems()) print_error(fmt::format("{}: {}", name_, problem));
     if (!fs::exists(options.results_file())) return;
     ResultsFile file = read_results(options.results_file());
     if (!file.cut_short.empty()) print_error(fmt::format("{}: {}", name_, file.cut_short));
@@ -57,6 +64,7 @@ class Sweep {
     std::vector<CellRuns> cells = plan_runs(experiment_, options_, data_);
     const std::string settings = cells.front().pretraining.result.settings;  // the inputs in it are those of all runs
     PriorRuns prior(options_, data_, results_);
+    for (const CellRuns& cell : cells) planned_runs_ += cell.methods().size();
     leave_out_finished(cells, prior);
     make_folders(cells, prior, settings);
     ConsoleProgress progress(samples_of(cells));
@@ -70,10 +78,11 @@ class Sweep {
 
  private:
   // Throws Error where a result was made with other settings.
-  static void leave_out_finished(std::vector<CellRuns>& cells, PriorRuns& prior) {
+  void leave_out_finished(std::vector<CellRuns>& cells, PriorRuns& prior) {
+    const auto is_done = [&](const Run& run) { return prior.is_finished(run) || known_.has(run); };
     for (CellRuns& cell : cells) {
-      if (cell.tests_pretraining) cell.tests_pretraining = !prior.is_finished(cell.pretraining);
-      std::erase_if(cell.finetuning, [&](const Run& run) { return prior.is_finished(run); });
+      if (cell.tests_pretraining) cell.tests_pretraining = !is_done(cell.pretraining);
+      std::erase_if(cell.finetuning, is_done);
     }
     std::erase_if(cells, [](const CellRuns& cell) { return cell.empty(); });
   }
@@ -112,6 +121,7 @@ class Sweep {
                                 options_.jobs > trainer.threads ? ": there are more of them than threads" : ""));
     }
     for (const std::string& note : prior.notes()) progress.note(note);
+    for (const std::string& note : known_.notes(planned_runs_)) progress.note(note);
   }
 
   // Returns how many runs failed.
@@ -142,7 +152,9 @@ class Sweep {
 
   // The newest result of each run, without those of other inputs than this sweep's.
   std::vector<Result> comparable_results(Progress& progress, const std::string& settings) const {
-    std::vector<Result> all = newest_of(results_);
+    std::vector<Result> all = known_.found();
+    all.insert(all.end(), results_.begin(), results_.end());
+    all = newest_of(all);
     const auto left_out = std::erase_if(all, [&](const Result& result) {
       const Inputs inputs = compare_inputs(result.settings, settings);
       return result.experiment == name_ && (inputs == Inputs::other || inputs == Inputs::other_test);
@@ -160,7 +172,9 @@ class Sweep {
   const RunOptions& options_;
   const ExperimentData& data_;
   DirectoryLock lock_;
-  std::vector<Result> results_;
+  KnownRuns known_;
+  size_t planned_runs_ = 0;
+  std::vector<Result> results_;  // of the folder
 };
 
 // Loads the data and reads every sample once.
