@@ -1,6 +1,7 @@
 #include "experiments/sweep/protocol.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "engine/cores.h"
 #include "engine/device_features.h"
@@ -64,10 +65,12 @@ class Sweep {
     std::vector<CellRuns> cells = plan_runs(experiment_, options_, data_);
     const std::string settings = cells.front().pretraining.result.settings;  // the inputs in it are those of all runs
     PriorRuns prior(options_, data_, results_);
+    const size_t planned_cells = cells.size();
     for (const CellRuns& cell : cells) planned_runs_ += cell.methods().size();
     leave_out_finished(cells, prior);
     make_folders(cells, prior, settings);
     ConsoleProgress progress(samples_of(cells));
+    progress.expect_cells(planned_cells - cells.size(), planned_cells, options_.jobs);
     greet(progress, prior);
     const int failed = train(cells, command, progress);
     progress.note("");
@@ -133,7 +136,14 @@ class Sweep {
     if (options_.jobs > 1) return run_jobs(options_, cells, data_.inputs, command, lock_, progress, keep);
     CellRunner runner(experiment_, options_, data_, progress, keep);
     int failed = 0;
-    for (const CellRuns& cell : cells) failed += runner.run(cell);
+    for (const CellRuns& cell : cells) {
+      const auto began = std::chrono::steady_clock::now();
+      const int64_t before = progress.samples();
+      const int failed_here = runner.run(cell);
+      failed += failed_here;
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+      if (failed_here == 0) progress.cell_done(took.count(), progress.samples() - before);
+    }
     return failed;
   }
 
