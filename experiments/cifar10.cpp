@@ -2,6 +2,7 @@
 #include "data/sets/cifar10.h"
 
 #include "engine/cores.h"
+#include "experiments/report/full_protocol.h"
 #include "experiments/sweep/image_experiment.h"
 #include "experiments/sweep/protocol.h"
 
@@ -11,7 +12,7 @@ using namespace cofactor;
 
 // From epoch 40 on the rate is a tenth, and from epoch 80 on a hundredth.
 TrainingPlan stepped_plan(double lr) {
-  TrainingPlan plan = sgd_plan(lr, 120);
+  TrainingPlan plan = sgd_plan(lr, full_protocol("cifar10").pretraining_epochs);
   plan.lr_steps = {{40, lr / 10}, {80, lr / 100}};
   return plan;
 }
@@ -27,11 +28,13 @@ ExperimentTable make_table() {
       "  schedule of gce.";
   table.class_names.assign(kCifar10Classes.begin(), kCifar10Classes.end());
   table.noises = {"similar-classes", "uniform", "symmetric"};
-  TrainingPlan lccn = sgd_plan(0.5, 120);
+  TrainingPlan lccn = sgd_plan(0.5, full_protocol(table.name).finetuning_epochs("lccn"));
   lccn.lr_steps = {{40, 0.1}, {80, 0.01}};
   table.pretraining = stepped_plan(0.1);
-  table.finetuning = {
-      {"dmi", sgd_plan(1e-6, 100)}, {"gce", stepped_plan(0.01)}, {"fw", stepped_plan(0.01)}, {"lccn", lccn}};
+  table.finetuning = {{"dmi", sgd_plan(1e-6, full_protocol(table.name).finetuning_epochs("dmi"))},
+                      {"gce", stepped_plan(0.01)},
+                      {"fw", stepped_plan(0.01)},
+                      {"lccn", lccn}};
   table.finetune_others(stepped_plan(0.01));
   table.loss = {{"lccn", {{"warmup_steps", 20000}, {"update_every", 200}}}};
   table.default_data = "cifar10";

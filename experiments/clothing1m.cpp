@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/cores.h"
+#include "experiments/report/full_protocol.h"
 #include "experiments/sweep/image_experiment.h"
 #include "experiments/sweep/protocol.h"
 
@@ -24,7 +25,7 @@ ExperimentTable make_table() {
       "The data: --data is the folder that has annotations/ and images/; its authors provide it on request,\n"
       "  https://github.com/Cysu/noisy_label";
   table.class_names.assign(kClothing1mClasses.begin(), kClothing1mClasses.end());
-  TrainingPlan plan = sgd_plan(0.01, 10);
+  TrainingPlan plan = sgd_plan(0.01, full_protocol(table.name).pretraining_epochs);
   plan.batch_size = 256;
   plan.weight_decay = 1e-3;
   plan.lr_steps = {{5, 1e-3}};

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/cores.h"
+#include "experiments/report/full_protocol.h"
 #include "experiments/sweep/image_experiment.h"
 #include "experiments/sweep/protocol.h"
 
@@ -23,8 +24,8 @@ ExperimentTable make_table() {
       "  https://www.kaggle.com/c/dogs-vs-cats/data";
   table.class_names = {"cat", "dog"};
   table.noises = {"cat-to-dog"};
-  table.pretraining = sgd_plan(1e-4, 50);
-  table.finetuning = {{"dmi", sgd_plan(1e-5, 50)}};
+  table.pretraining = sgd_plan(1e-4, full_protocol(table.name).pretraining_epochs);
+  table.finetuning = {{"dmi", sgd_plan(1e-5, full_protocol(table.name).finetuning_epochs("dmi"))}};
   table.finetune_others(table.pretraining);
   table.loss = {{"lccn", {{"warmup_steps", 1000}, {"update_every", 100}}}};
   table.default_data = "dogs_vs_cats";

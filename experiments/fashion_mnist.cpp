@@ -1,6 +1,7 @@
 // Fashion-MNIST, bags against clothes (paper, section 5.1 and Figure 2).
 #include "data/sets/fashion_mnist.h"
 
+#include "experiments/report/full_protocol.h"
 #include "experiments/sweep/protocol.h"
 #include "models/two_layer_cnn.h"
 
@@ -19,7 +20,10 @@ ExperimentTable make_table() {
       "  code has for its data sets of two classes.";
   table.class_names = {"bag", "clothes"};
   table.noises = {"uniform", "bags-to-clothes", "clothes-to-bags"};
-  table.pretraining = {.optimizer = OptimizerKind::adam, .lr = 1e-4, .epochs = 20, .batch_size = 128};
+  table.pretraining = {.optimizer = OptimizerKind::adam,
+                       .lr = 1e-4,
+                       .epochs = full_protocol(table.name).pretraining_epochs,
+                       .batch_size = 128};
   table.finetune_others(table.pretraining);
   table.loss = {{"lccn", {{"warmup_steps", 1000}, {"update_every", 100}}}};
   table.default_data = fashion_mnist_default_directory();

@@ -3,6 +3,7 @@
 
 #include "data/checksum.h"
 #include "data/text/word_vectors.h"
+#include "experiments/report/full_protocol.h"
 #include "experiments/sweep/protocol.h"
 #include "models/word_cnn.h"
 
@@ -25,7 +26,10 @@ ExperimentTable make_table() {
       "  rt-polaritydata.tar.gz from https://www.cs.cornell.edu/people/pabo/movie-review-data/";
   table.class_names = {"negative", "positive"};
   table.noises = {"positive-to-negative"};
-  const TrainingPlan adam = {.optimizer = OptimizerKind::adam, .lr = 1e-4, .epochs = 50, .batch_size = 128};
+  const TrainingPlan adam = {.optimizer = OptimizerKind::adam,
+                             .lr = 1e-4,
+                             .epochs = full_protocol(table.name).pretraining_epochs,
+                             .batch_size = 128};
   TrainingPlan sgd = adam;
   sgd.optimizer = OptimizerKind::sgd;
   table.pretraining = adam;

@@ -1,9 +1,13 @@
 // The table and the figure of finished runs: report [FOLDER or results.jsonl ...] [--out FOLDER] [--no-figure]
+// [--collect FILE]
 // or a page of them beside the paper: report --runs [FOLDER or results.jsonl ...] --out FOLDER [--watch]
 #include <fmt/format.h>
 
+#include "engine/io/file.h"
+#include "experiments/report/collect.h"
 #include "experiments/report/figure.h"
 #include "experiments/report/page.h"
+#include "experiments/report/paired.h"
 #include "experiments/report/summary.h"
 #include "experiments/report/watch.h"
 #include "experiments/sweep/flags.h"
@@ -18,7 +22,7 @@ namespace fs = std::filesystem;
 
 struct ReportOptions {
   std::vector<fs::path> inputs = {"runs/fashion_mnist"};
-  fs::path out;
+  fs::path out, collect;
   bool no_figure = false;
   std::vector<fs::path> runs;
   bool watch = false;
@@ -32,15 +36,19 @@ bool parse(ReportOptions& options, int argc, char** argv) {
               "The table of finished runs, and the figure: test accuracy over the noise rate, as SVG and PNG");
   const Flag results = flags.add("results", options.inputs, "Folders with a results.jsonl, or such files")
                            .default_text(options.inputs.front().string());
-  flags.add("--out", options.out, "Folder for EXPERIMENT_accuracy.svg and .png, or for the page")
+  flags.add("--out", options.out, "Folder for EXPERIMENT_accuracy.svg and .png, and paired.csv, or for the page")
       .default_text("that of the first input");
+  const Flag collect =
+      flags.add("--collect", options.collect,
+                "Only add the runs, with their metrics and matrices, to this file; a run that it has stays one line");
   flags.add("--no-figure", options.no_figure, "Only the table");
   flags.start_group("A page beside the paper");
   flags
       .add("--runs", options.runs,
            "Such folders or files: writes index.html, report.md with PNGs, and results.csv, with the paper's figures, "
            "table and values")
-      .excludes(results);
+      .excludes(results)
+      .excludes(collect);
   flags.add("--watch", options.watch, "Writes the page anew whenever a run finishes or begins, until Ctrl-C");
   if (!flags.parse(argc, argv)) return false;
   if (options.watch && options.runs.empty()) usage("--watch needs --runs: it writes the page of these runs anew");
@@ -69,17 +77,33 @@ int report_page(const ReportOptions& options) {
   return 0;
 }
 
+int collect_runs(const ReportOptions& options) {
+  const Collected collected = collect(options.collect, options.inputs);
+  for (const std::string& problem : collected.problems) print_error(fmt::format("report: {}", problem));
+  fmt::print("{}: {} runs; {} added, {} completed, {} in conflict\n", options.collect.string(), collected.runs,
+             collected.added, collected.completed, collected.conflicts);
+  return collected.conflicts == 0 ? 0 : 1;
+}
+
 int report(int argc, char** argv) {
   ReportOptions options;
   if (!parse(options, argc, argv)) return 0;
   if (!options.runs.empty()) return report_page(options);
+  if (!options.collect.empty()) return collect_runs(options);
   std::vector<std::string> warnings;
-  const std::vector<Summary> summaries = aggregate(read_all_results(options.inputs, warnings));
+  const std::vector<Result> results = read_all_results(options.inputs, warnings);
+  const std::vector<Summary> summaries = aggregate(results);
+  const std::vector<PairedDifference> pairs = paired_differences(results);
   for (const std::string& warning : warnings) print_error(fmt::format("report: {}", warning));
   check(!summaries.empty(), "{}: there is no finished run", options.inputs.front().string());
-  fmt::print("{}\n", format_table(summaries));
+  fmt::print("{}\n", format_table(with_absent(summaries)));
+  if (!pairs.empty()) fmt::print("\n{}\n", format_paired(pairs));
   std::fflush(stdout);
   if (options.no_figure) return 0;
+  ensure_writable_directory(options.out);
+  write_file_atomically(options.out / "paired.csv", paired_csv(pairs));
+  fmt::print("{}\n", (options.out / "paired.csv").string());
+  std::fflush(stdout);
   for (const fs::path& file : draw_figures(summaries, options.out)) fmt::print("{}\n", file.string());
   return 0;
 }

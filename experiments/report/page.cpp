@@ -38,7 +38,7 @@ PanelCounts count_runs(const std::vector<PanelResults>& panels) {
     if (panel.runs.empty()) continue;
     counts.expected += panel.expected();
     counts.finished += panel.finished();
-    for (const ReportedRun* run : panel.runs) seconds.push_back(run->result.seconds);
+    for (const ReportedRun* run : panel.runs) seconds.push_back(run->result().seconds);
   }
   counts.runs = seconds.size();
   if (seconds.empty()) return counts;
@@ -161,7 +161,7 @@ std::vector<std::string> missing_lines(const PaperResults& results) {
       lines.push_back(fmt::format("{}, {}, {}", panel.panel->figure, panel.panel->title, missing));
   }
   for (const auto& [run, reason] : results.uncounted)
-    lines.push_back(fmt::format("{} does not count: {}", run->result.label(), reason));
+    lines.push_back(fmt::format("{} does not count: {}", run->result().label(), reason));
   return lines;
 }
 
@@ -170,7 +170,7 @@ std::string results_csv(const LoadedRuns& loaded, const PaperResults& results) {
       "experiment,noise,rate,method,seed,test_accuracy,majority_accuracy,epochs,selected_epoch,skipped_batches,batches,"
       "seconds,device,precision,threads,version,counts,source\n";
   for (const ReportedRun& run : loaded.runs) {
-    const Result& r = run.result;
+    const Result& r = run.result();
     const auto uncounted = std::ranges::find(results.uncounted, &run, &UncountedRun::run);
     table += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv_field(r.experiment),
                          csv_field(r.noise), r.rate, csv_field(r.method), r.seed, r.test_accuracy, r.majority_accuracy,

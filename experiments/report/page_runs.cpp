@@ -18,9 +18,9 @@ using EpochValue = double EpochMetrics::*;
 
 // The finite values of a run's epochs, which are counted from 1.
 Series curve(const ReportedRun& run, EpochValue value, LineStyle style, std::string_view what) {
-  const Result& result = run.result;
+  const Result& result = run.result();
   Series series{result.method, std::string(look_of(result.method).color), 0, style, {}, {}};
-  for (const EpochMetrics& epoch : run.history) {
+  for (const EpochMetrics& epoch : run.record.history) {
     if (std::isfinite(epoch.*value)) series.marks.push_back({epoch.epoch + 1.0, epoch.*value, 0.0, {}});
   }
   if (!series.marks.empty()) {
@@ -56,7 +56,7 @@ std::vector<Plot> rate_plots(const Runs& runs, const std::vector<std::string>& m
   for (size_t m = 0; m < methods.size(); ++m) {
     std::vector<Series> losses;
     for (const ReportedRun* run : runs) {
-      if (run->result.method != methods[m]) continue;
+      if (run->result().method != methods[m]) continue;
       losses.push_back(curve(*run, &EpochMetrics::train_loss, LineStyle::curve, "training loss"));
       losses.push_back(curve(*run, &EpochMetrics::valid_loss, LineStyle::dashed, "validation loss"));
     }
@@ -78,7 +78,7 @@ std::vector<CurveGroup> curve_groups(const PaperResults& results) {
     for (const double rate : panel.rates) {
       Runs runs;
       for (const ReportedRun* run : panel.runs) {
-        if (run->result.rate == rate) runs.push_back(run);
+        if (run->result().rate == rate) runs.push_back(run);
       }
       std::vector<Plot> plots = rate_plots(runs, panel.methods, fmt::format("c{}", groups.size()));
       if (plots.empty()) continue;
@@ -105,7 +105,7 @@ std::string heat_table(std::string_view caption, const MatrixRows& rows) {
 }
 
 std::string run_row(const ReportedRun& run, std::string_view reason, size_t index) {
-  const Result& result = run.result;
+  const Result& result = run.result();
   return fmt::format(
       "<tr><td class=\"text\">{}</td><td class=\"text\">{}</td><td>{:g}</td><td class=\"text\">{}</td><td>{}</td>"
       "<td>{:.2f}</td><td>{} / {}</td><td>{} / {}</td><td>{}</td><td class=\"text\">{}</td><td class=\"text\">{}</td>"
@@ -114,8 +114,11 @@ std::string run_row(const ReportedRun& run, std::string_view reason, size_t inde
       html(result.experiment), html(result.noise), result.rate, html(result.method), result.seed, result.test_accuracy,
       result.best_epoch + 1, result.epochs, result.skipped_batches, result.batches,
       html(format_duration(std::max(0.0, result.seconds))),
-      html(fmt::format("{}, {}, threads: {}", result.device, result.precision, result.threads)), html(result.version),
-      index, html(result.settings), html(run.source), html(reason.empty() ? "yes" : "no: " + std::string(reason)));
+      html(fmt::format("{}{}, {}, threads: {}", result.device,
+                       result.processor.empty() ? "" : " (" + result.processor + ")", result.precision,
+                       result.threads)),
+      html(result.version), index, html(result.settings), html(run.source),
+      html(reason.empty() ? "yes" : "no: " + std::string(reason)));
 }
 
 }  // namespace
@@ -155,12 +158,14 @@ std::string matrices_section(const LoadedRuns& loaded) {
       "label is y. T(c, y): the probability of the noisy label y where the true class is c. Rows are c.</p>\n";
   size_t count = 0;
   for (const ReportedRun& run : loaded.runs) {
-    if (run.joint.empty() && run.transition.empty()) continue;
+    if (run.record.matrices.joint.empty() && run.record.matrices.transition.empty()) continue;
     section += fmt::format(
         "<details id=\"matrix-{}\"><summary>{}</summary><div class=\"matrices scroll\">{}{}</div></details>\n", count++,
-        html(run.result.label()),
-        run.joint.empty() ? "<p class=\"absent\">U was not recorded.</p>" : heat_table("U, learned", run.joint),
-        run.transition.empty() ? "<p class=\"absent\">T was not recorded.</p>" : heat_table("T, true", run.transition));
+        html(run.result().label()),
+        run.record.matrices.joint.empty() ? "<p class=\"absent\">U was not recorded.</p>"
+                                          : heat_table("U, learned", run.record.matrices.joint),
+        run.record.matrices.transition.empty() ? "<p class=\"absent\">T was not recorded.</p>"
+                                               : heat_table("T, true", run.record.matrices.transition));
   }
   if (count == 0) section += "<p class=\"absent\">No run here has recorded U or T.</p>\n";
   return section;

@@ -7,6 +7,8 @@
 #include <map>
 #include <set>
 
+#include "experiments/report/full_protocol.h"
+
 namespace cofactor {
 namespace {
 
@@ -24,7 +26,7 @@ std::string upper_case(std::string text) {
 PanelResults collect(const PaperPanel& panel, const std::vector<const ReportedRun*>& runs) {
   PanelResults results{.panel = &panel, .runs = runs, .points = {}, .methods = panel.methods, .rates = panel.rates};
   std::vector<Result> counted;
-  for (const ReportedRun* run : runs) counted.push_back(run->result);
+  for (const ReportedRun* run : runs) counted.push_back(run->result());
   results.points = aggregate(counted);
   for (const Summary& point : results.points) {
     if (std::ranges::find(results.methods, point.method) == results.methods.end())
@@ -82,7 +84,7 @@ const Summary* PanelResults::at(std::string_view method, double rate) const {
 std::vector<uint64_t> PanelResults::seeds(std::string_view method, double rate) const {
   std::set<uint64_t> found;
   for (const ReportedRun* run : runs) {
-    if (run->result.method == method && same_rate(run->result.rate, rate)) found.insert(run->result.seed);
+    if (run->result().method == method && same_rate(run->result().rate, rate)) found.insert(run->result().seed);
   }
   return {found.begin(), found.end()};
 }
@@ -100,8 +102,8 @@ PaperResults sort_runs(const LoadedRuns& loaded) {
   PaperResults sorted;
   std::map<const PaperPanel*, std::vector<const ReportedRun*>> counted;
   for (const ReportedRun& run : loaded.runs) {
-    const PaperPanel* panel = panel_of(run.result);
-    std::string reason = panel == nullptr ? "the paper has no such experiment" : why_not_counted(run.result, *panel);
+    const PaperPanel* panel = panel_of(run.result());
+    std::string reason = panel == nullptr ? "the paper has no such experiment" : missing_from_protocol(run.result());
     if (reason.empty()) {
       counted[panel].push_back(&run);
     } else {

@@ -40,6 +40,18 @@ std::string Result::label() const {
   return fmt::format("{}, {}, rate {:g}, {}, seed {}", experiment, noise, rate, method, seed);
 }
 
+fs::path Result::folder() const {
+  const auto leads_out = [](const std::string& name) {
+    return name.empty() || name.front() == '.' || name.find_first_of(std::string_view("/\0", 2)) != std::string::npos;
+  };
+  if (leads_out(noise) || leads_out(method)) return {};
+  return fs::path(cell_folder(noise, rate, seed)) / method;
+}
+
+std::string cell_folder(const std::string& noise, double rate, uint64_t seed) {
+  return fmt::format("{}-rate{}-seed{}", noise, rate, seed);
+}
+
 namespace {
 
 Json to_json(const std::vector<Candidate>& search) {
@@ -84,6 +96,7 @@ std::string to_json(const Result& result) {
                {"precision", result.precision},
                {"threads", result.threads},
                {"version", result.version}};
+  if (!result.processor.empty()) json["processor"] = result.processor;
   if (!result.search.empty()) json["search"] = to_json(result.search);
   json["settings"] = parse_json(result.settings);
   return write_json(json);
@@ -112,6 +125,7 @@ Result parse_result(const std::string& line) {
     result.precision = field<std::string>(json, "precision");
     result.threads = field<int>(json, "threads");
     result.version = field<std::string>(json, "version");
+    if (json.contains("processor")) result.processor = field<std::string>(json, "processor");
     if (json.contains("search")) result.search = search_from(list_field(json, "search"));
     const Json& settings = any_field(json, "settings");
     check(settings.is_object(), "the field 'settings' is a JSON {}, expected an object", settings.type_name());

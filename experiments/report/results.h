@@ -37,6 +37,7 @@ struct Result {
   int64_t skipped_batches = 0, batches = 0;
   double seconds = 0.0;  // of this method's own training, without pre-training
   std::string device, precision;
+  std::string processor{};  // the model name of the host's; empty where it is not known
   int threads = 0;
   std::string version;
   std::vector<Candidate> search{};  // all that a search trained, one of them chosen; empty without --search
@@ -47,7 +48,13 @@ struct Result {
   auto key() const { return std::tie(experiment, noise, rate, method, seed); }
   // "fashion_mnist, clothes-to-bags, rate 0.8, dmi, seed 1"
   std::string label() const;
+  // Of its metrics and weights, below that of results.jsonl: "clothes-to-bags-rate0.8-seed1/dmi". Empty where a name
+  // would lead out of it.
+  std::filesystem::path folder() const;
 };
+
+// "clothes-to-bags-rate0.8-seed1"
+std::string cell_folder(const std::string& noise, double rate, uint64_t seed);
 
 struct ResultsFile {
   std::vector<Result> results;  // all, including those that newer ones replace

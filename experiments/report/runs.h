@@ -5,18 +5,15 @@
 #include <string>
 #include <vector>
 
-#include "experiments/report/results.h"
-#include "experiments/training/checkpoint.h"
+#include "experiments/report/run_record.h"
 
 namespace cofactor {
 
-using MatrixRows = std::vector<std::vector<double>>;
-
 struct ReportedRun {
-  Result result;
-  std::string source;                 // "runs/fashion_mnist/results.jsonl, line 3"
-  std::vector<EpochMetrics> history;  // empty where it was not recorded
-  MatrixRows joint, transition;       // U(c, y) of the selected weights, and the true T(c, y); empty likewise
+  RunRecord record;
+  std::string source;  // "runs/fashion_mnist/results.jsonl, line 3"
+
+  const Result& result() const { return record.result; }
 };
 
 struct LoadedRuns {
@@ -25,9 +22,7 @@ struct LoadedRuns {
   std::vector<std::string> underway;  // those of runs_underway()
 };
 
-// The runs of results files and of folders that hold results.jsonl and a folder for each run. In a line, "metrics",
-// "joint_matrix" and "transition" may stand beside the fields of a result; otherwise the run's folder is searched for
-// metrics.jsonl and joint_matrix.csv. Throws Error where a path is not there.
+// The runs of files (read_records) and of folders of runs (read_run_folder). Throws Error where a path is not there.
 LoadedRuns load_runs(const std::vector<std::filesystem::path>& paths);
 
 // The runs in the folders among these paths that have a checkpoint, "clothes-to-bags-rate0.2-seed1/dmi", in order.

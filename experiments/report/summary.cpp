@@ -5,6 +5,7 @@
 #include <map>
 
 #include "engine/error.h"
+#include "experiments/report/collect.h"
 #include "experiments/training/run_settings.h"
 
 namespace cofactor {
@@ -81,6 +82,35 @@ std::vector<Summary> aggregate(const std::vector<Result>& results) {
   return summaries;
 }
 
+std::vector<Summary> with_absent(const std::vector<Summary>& summaries) {
+  std::vector<Summary> rows;
+  for (auto row = summaries.begin(); row != summaries.end();) {
+    // The methods of the experiment, in the order of the table.
+    FirstSeen place;
+    std::vector<std::string> methods;
+    for (const Summary& one : summaries) {
+      if (one.experiment == row->experiment && place(one.method) == methods.size()) methods.push_back(one.method);
+    }
+    const Summary first = *row;
+    for (const std::string& method : methods) {
+      const auto found = std::ranges::find_if(summaries, [&](const Summary& one) {
+        return one.experiment == first.experiment && one.noise == first.noise && one.rate == first.rate &&
+               one.method == method;
+      });
+      Summary absent = first;
+      absent.method = method;
+      absent.seeds = 0;
+      absent.mean = absent.deviation = 0.0;
+      rows.push_back(found == summaries.end() ? absent : *found);
+    }
+    while (row != summaries.end() && row->experiment == first.experiment && row->noise == first.noise &&
+           row->rate == first.rate) {
+      ++row;
+    }
+  }
+  return rows;
+}
+
 std::string format_table(const std::vector<Summary>& summaries) {
   if (summaries.empty()) return "no results";
   const size_t experiment = width_of(summaries, &Summary::experiment, "experiment");
@@ -89,8 +119,9 @@ std::string format_table(const std::vector<Summary>& summaries) {
   std::string table = fmt::format("{:<{}}  {:<{}}  {:>5}  {:<{}}  {:>5}  {:>17}  {:>6}", "experiment", experiment,
                                   "noise", noise, "rate", "method", method, "seeds", "test accuracy (%)", "h0 (%)");
   for (const Summary& row : summaries) {
-    const std::string accuracy = row.seeds > 1 ? fmt::format("{:.2f} ± {:5.2f}", row.mean, row.deviation)
-                                               : fmt::format("{:.2f}        ", row.mean);
+    const std::string accuracy = row.seeds > 1    ? fmt::format("{:.2f} ± {:5.2f}", row.mean, row.deviation)
+                                 : row.seeds == 1 ? fmt::format("{:.2f}        ", row.mean)
+                                                  : "absent        ";
     table += fmt::format("\n{:<{}}  {:<{}}  {:>5g}  {:<{}}  {:>5}  {:>17}  {:>6.2f}", row.experiment, experiment,
                          row.noise, noise, row.rate, row.method, method, row.seeds, accuracy, row.majority);
   }
@@ -99,22 +130,21 @@ std::string format_table(const std::vector<Summary>& summaries) {
 }
 
 std::vector<Result> read_all_results(const std::vector<fs::path>& paths, std::vector<std::string>& warnings) {
+  std::vector<RecordLine> lines;
+  for (const RecordLine& line : gather(paths, warnings)) {
+    const auto same = std::ranges::find_if(
+        lines, [&](const RecordLine& other) { return other.record->result.key() == line.record->result.key(); });
+    if (same == lines.end()) {
+      lines.push_back(line);
+    } else if (const std::string why = difference(same->record->result, line.record->result); !why.empty()) {
+      warnings.push_back(fmt::format("{}: {} is also in {}, and {}; the latter is used", line.source,
+                                     line.record->result.label(), same->source, why));
+    }
+  }
   std::vector<Result> all;
-  for (const fs::path& path : paths) {
-    const fs::path file = fs::is_directory(path) ? path / "results.jsonl" : path;
-    ResultsFile results = read_results(file);
-    if (!results.cut_short.empty()) warnings.push_back(results.cut_short);
-    std::vector<Result> newest = newest_of(results.results);
-    if (have_different_inputs(newest)) {
-      warnings.push_back(fmt::format(
-          "{}: its results are of different data or test sets, so their accuracies cannot be compared", file.string()));
-    }
-    for (Result& result : newest) {
-      for (const Result& other : all) {
-        check(other.key() != result.key(), "{}: {} is in another of the files too", file.string(), result.label());
-      }
-      all.push_back(std::move(result));
-    }
+  for (const RecordLine& line : lines) all.push_back(line.record->result);
+  if (have_different_inputs(all)) {
+    warnings.push_back("the results are of different data or test sets, so their accuracies cannot be compared");
   }
   return all;
 }

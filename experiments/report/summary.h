@@ -22,11 +22,15 @@ struct Summary {
 // Ordered by experiment, noise and method in the order in which they first appear, and by rate.
 std::vector<Summary> aggregate(const std::vector<Result>& results);
 
-// A table with one line per summary. Lines end with a newline, except the last.
+// The same with a row of no seeds for each method of the experiment that has no run where others have one.
+std::vector<Summary> with_absent(const std::vector<Summary>& summaries);
+
+// A table with one line per summary; one of no seeds is "absent". Lines end with a newline, except the last.
 std::string format_table(const std::vector<Summary>& summaries);
 
-// The results of several files or folders (which hold results.jsonl). `warnings` gets what was left out and what cannot
-// be compared. Throws Error where a file is missing or malformed, and where two files hold the same run.
+// The results of several files or folders (which hold results.jsonl), one for each run. `warnings` gets, by file and
+// line, what could not be read and what stands in several places with different numbers, of which the first is used,
+// and what cannot be compared. Throws Error where a file cannot be read.
 std::vector<Result> read_all_results(const std::vector<std::filesystem::path>& paths,
                                      std::vector<std::string>& warnings);
 

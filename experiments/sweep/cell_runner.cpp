@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "experiments/report/run_record.h"
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
 #include "experiments/training/duration.h"
 #include "experiments/training/evaluate.h"
 #include "experiments/training/trainer.h"
+#include "losses/dmi.h"
 #include "losses/make_loss.h"
 
 namespace cofactor {
@@ -122,6 +124,7 @@ void CellRunner::finish(const Run& run, const NoisyData& noisy, Module& model, c
   const Confusion test = confusion(predictions);
   Result result = result_of(run, trained.history, test, noisy);
   result.search = trained.candidates;
+  record_matrices(run, noisy, model);
   if (data_.report) {
     data_.report({.result = result,
                   .model = model,
@@ -134,6 +137,22 @@ void CellRunner::finish(const Run& run, const NoisyData& noisy, Module& model, c
   }
   finished_(result);
   announce(result, looks_permuted(test));
+}
+
+// U of the selected weights on the noisy validation set, beside the T that made its labels.
+void CellRunner::record_matrices(const Run& run, const NoisyData& noisy, Module& model) {
+  Loader loader(noisy.validation, {.batch_size = kTestBatch,
+                                   .sampler = SamplerKind::sequential,
+                                   .last_batch = LastBatch::keep,
+                                   .device = options_.trainer.device,
+                                   .workers = options_.trainer.workers});
+  const Predictions predictions = predict(model, loader, "validation");
+  const Tensor joint = joint_matrix(predictions.logits, predictions.batch.labels);
+  RunMatrices matrices{.joint = rows_of(joint.to_vector<double>()), .transition = {}};
+  if (run.cell.noise != kNoNoise) {
+    matrices.transition = rows_of(noise_of(experiment_, options_, run.cell.noise, run.cell.rate).values());
+  }
+  write_matrices(run.phase.folder, matrices);
 }
 
 void CellRunner::announce(const Result& result, bool permuted) {

@@ -93,8 +93,11 @@ class Worker {
   std::string label;          // of the present run
   std::optional<int> failed;  // runs, once it is done
   bool named_failure = false;
+  int64_t samples = 0;  // that it has visited
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
 
  private:
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   Cell cell_;
   pid_t pid_ = 0;
   int output_ = -1;
@@ -212,7 +215,10 @@ class Jobs {
     const std::string& kind = message.begin().key();
     const Json& value = message.begin().value();
     if (kind == "start") worker.label = value.get<std::string>();
-    if (kind == "advance") progress_.advance(value.get<int64_t>());
+    if (kind == "advance") {
+      progress_.advance(value.get<int64_t>());
+      worker.samples += value.get<int64_t>();
+    }
     if (kind == "skip") progress_.skip(value.get<int64_t>());
     if (kind == "note") progress_.note(value.get<std::string>());
     if (kind == "epoch") progress_.epoch_of(worker.label, value.get<std::string>());
@@ -228,6 +234,7 @@ class Jobs {
     const std::string how = worker.wait();
     if (stopping_) return;  // it was asked to
     failed_ += worker.failed.value_or(1);
+    if (worker.failed == 0) progress_.cell_done(worker.seconds(), worker.samples);
     if (worker.failed || worker.named_failure) return;
     progress_.failure(fmt::format("{}: its process ended with {} before it was done", worker.cell().label(), how));
   }

@@ -1,6 +1,7 @@
 #include "experiments/sweep/protocol.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "engine/cores.h"
 #include "engine/device_features.h"
@@ -11,6 +12,7 @@
 #include "experiments/sweep/cell_runner.h"
 #include "experiments/sweep/inputs.h"
 #include "experiments/sweep/jobs.h"
+#include "experiments/sweep/known_runs.h"
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
 #include "experiments/sweep/prior_runs.h"
@@ -45,8 +47,14 @@ void remove_leftovers(const fs::path& directory) {
 class Sweep {
  public:
   Sweep(const Experiment& experiment, const RunOptions& options, const ExperimentData& data)
-      : name_(experiment.table().name), experiment_(experiment), options_(options), data_(data), lock_(options.out) {
+      : name_(experiment.table().name),
+        experiment_(experiment),
+        options_(options),
+        data_(data),
+        lock_(options.out),
+        known_(options.known) {
     remove_leftovers(options.out);
+    for (const std::string& problem : known_.problems()) print_error(fmt::format("{}: {}", name_, problem));
     if (!fs::exists(options.results_file())) return;
     ResultsFile file = read_results(options.results_file());
     if (!file.cut_short.empty()) print_error(fmt::format("{}: {}", name_, file.cut_short));
@@ -57,9 +65,12 @@ class Sweep {
     std::vector<CellRuns> cells = plan_runs(experiment_, options_, data_);
     const std::string settings = cells.front().pretraining.result.settings;  // the inputs in it are those of all runs
     PriorRuns prior(options_, data_, results_);
+    const size_t planned_cells = cells.size();
+    for (const CellRuns& cell : cells) planned_runs_ += cell.methods().size();
     leave_out_finished(cells, prior);
     make_folders(cells, prior, settings);
     ConsoleProgress progress(samples_of(cells));
+    progress.expect_cells(planned_cells - cells.size(), planned_cells, options_.jobs);
     greet(progress, prior);
     const int failed = train(cells, command, progress);
     progress.note("");
@@ -70,10 +81,11 @@ class Sweep {
 
  private:
   // Throws Error where a result was made with other settings.
-  static void leave_out_finished(std::vector<CellRuns>& cells, PriorRuns& prior) {
+  void leave_out_finished(std::vector<CellRuns>& cells, PriorRuns& prior) {
+    const auto is_done = [&](const Run& run) { return prior.is_finished(run) || known_.has(run); };
     for (CellRuns& cell : cells) {
-      if (cell.tests_pretraining) cell.tests_pretraining = !prior.is_finished(cell.pretraining);
-      std::erase_if(cell.finetuning, [&](const Run& run) { return prior.is_finished(run); });
+      if (cell.tests_pretraining) cell.tests_pretraining = !is_done(cell.pretraining);
+      std::erase_if(cell.finetuning, is_done);
     }
     std::erase_if(cells, [](const CellRuns& cell) { return cell.empty(); });
   }
@@ -112,6 +124,7 @@ class Sweep {
                                 options_.jobs > trainer.threads ? ": there are more of them than threads" : ""));
     }
     for (const std::string& note : prior.notes()) progress.note(note);
+    for (const std::string& note : known_.notes(planned_runs_)) progress.note(note);
   }
 
   // Returns how many runs failed.
@@ -123,7 +136,14 @@ class Sweep {
     if (options_.jobs > 1) return run_jobs(options_, cells, data_.inputs, command, lock_, progress, keep);
     CellRunner runner(experiment_, options_, data_, progress, keep);
     int failed = 0;
-    for (const CellRuns& cell : cells) failed += runner.run(cell);
+    for (const CellRuns& cell : cells) {
+      const auto began = std::chrono::steady_clock::now();
+      const int64_t before = progress.samples();
+      const int failed_here = runner.run(cell);
+      failed += failed_here;
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+      if (failed_here == 0) progress.cell_done(took.count(), progress.samples() - before);
+    }
     return failed;
   }
 
@@ -142,7 +162,9 @@ class Sweep {
 
   // The newest result of each run, without those of other inputs than this sweep's.
   std::vector<Result> comparable_results(Progress& progress, const std::string& settings) const {
-    std::vector<Result> all = newest_of(results_);
+    std::vector<Result> all = known_.found();
+    all.insert(all.end(), results_.begin(), results_.end());
+    all = newest_of(all);
     const auto left_out = std::erase_if(all, [&](const Result& result) {
       const Inputs inputs = compare_inputs(result.settings, settings);
       return result.experiment == name_ && (inputs == Inputs::other || inputs == Inputs::other_test);
@@ -160,7 +182,9 @@ class Sweep {
   const RunOptions& options_;
   const ExperimentData& data_;
   DirectoryLock lock_;
-  std::vector<Result> results_;
+  KnownRuns known_;
+  size_t planned_runs_ = 0;
+  std::vector<Result> results_;  // of the folder
 };
 
 // Loads the data and reads every sample once.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "experiments/sweep/noises.h"
+#include "experiments/sweep/processor.h"
 #include "experiments/sweep/settings.h"
 #include "experiments/sweep/version.h"
 
@@ -44,6 +45,7 @@ Run make_run(const Experiment& experiment, const RunOptions& options, const Expe
   run.result.precision = options.precision;
   run.result.threads = options.trainer.threads;
   run.result.version = version();
+  run.result.processor = processor_name();
   run.result.settings = result_settings_of(run.phase.settings, data);
   if (!options.search || run.is_pretraining()) return run;
   for (const Candidate& candidate : candidates_of(*options.search)) {
@@ -59,7 +61,7 @@ std::string Cell::label() const {
 }
 
 std::string Cell::folder() const {
-  return fmt::format("{}-rate{}-seed{}", noise, rate, seed);
+  return cell_folder(noise, rate, seed);
 }
 
 int64_t Run::samples(int64_t training_samples) const {

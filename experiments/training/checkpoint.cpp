@@ -111,12 +111,10 @@ int threads_of(const SafetensorsFile& file, const fs::path& path) {
 }  // namespace
 
 void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
-  Json history = Json::array();
-  for (const EpochMetrics& epoch : checkpoint.history) history.push_back(to_json(epoch));
   SafetensorsFile file;
   file.metadata = {{"settings", checkpoint.settings},
                    {"threads", fmt::format("{}", checkpoint.threads)},
-                   {"history", write_json(history)}};
+                   {"history", write_json(history_json(checkpoint.history))}};
   if (checkpoint.partial) file.metadata["partial"] = write_json(to_json(*checkpoint.partial));
   add(file.tensors, kModel, checkpoint.model);
   add(file.tensors, kBest, checkpoint.best);
@@ -131,9 +129,7 @@ Checkpoint load_checkpoint(const fs::path& path, Device device) {
   checkpoint.settings = metadata_of(file, "settings", path);
   try {
     checkpoint.threads = threads_of(file, path);
-    for (const Json& epoch : json_of(file, "history", path)) {
-      add_epoch(checkpoint.history, epoch, fmt::format("{}: its history", path.string()));
-    }
+    checkpoint.history = history_from(json_of(file, "history", path), fmt::format("{}: its history", path.string()));
     if (file.metadata.contains("partial")) {
       checkpoint.partial = partial_from(json_of(file, "partial", path), path);
     }
@@ -178,6 +174,19 @@ std::vector<EpochMetrics> read_metrics(const fs::path& path) {
     }
     add_epoch(history, json, where);
   }
+  return history;
+}
+
+Json history_json(const std::vector<EpochMetrics>& history) {
+  Json list = Json::array();
+  for (const EpochMetrics& epoch : history) list.push_back(to_json(epoch));
+  return list;
+}
+
+std::vector<EpochMetrics> history_from(const Json& list, const std::string& where) {
+  check(list.is_array(), "{}: a JSON {}, expected a list of epochs", where, list.type_name());
+  std::vector<EpochMetrics> history;
+  for (const Json& epoch : list) add_epoch(history, epoch, where);
   return history;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,5 +62,10 @@ Weights load_weights(const std::filesystem::path& path);
 // 2 and so on.
 void write_metrics(const std::filesystem::path& path, const std::vector<EpochMetrics>& history);
 std::vector<EpochMetrics> read_metrics(const std::filesystem::path& path);
+
+// The same as a list in JSON. history_from throws Error, which `where` begins, unless it holds epochs 0, 1, 2 and so
+// on.
+nlohmann::ordered_json history_json(const std::vector<EpochMetrics>& history);
+std::vector<EpochMetrics> history_from(const nlohmann::ordered_json& list, const std::string& where);
 
 }  // namespace cofactor

@@ -70,6 +70,22 @@ void ConsoleProgress::epoch_of(std::string_view label, std::string_view line) {
   epoch(line);
 }
 
+void ConsoleProgress::expect_cells(size_t done, size_t all, int at_once) {
+  cells_done_ = done;
+  cells_ = all;
+  at_once_ = at_once;
+}
+
+void ConsoleProgress::cell_done(double seconds, int64_t samples) {
+  cells_done_ = std::min(cells_done_ + 1, cells_);
+  if (samples > 0) {
+    cell_seconds_ += seconds;
+    cell_samples_ += samples;
+  }
+  const std::string left = cells_done_ < cells_ ? fmt::format(", {} left", time_left()) : std::string();
+  note(fmt::format("{} of {} cells done{}", cells_done_, cells_, left));
+}
+
 void ConsoleProgress::failure(std::string_view line) {
   clear();
   print_error(line);
@@ -84,15 +100,28 @@ void ConsoleProgress::write(std::string_view text) {
 
 void ConsoleProgress::show() {
   shown_ = Clock::now();
-  const double seconds = std::chrono::duration<double>(shown_ - began_).count();
-  const double rate = seconds > 0.0 ? static_cast<double>(done_) / seconds : 0.0;
-  std::string line =
-      fmt::format("[{:.0f} samples/s, {} left] {}", rate,
-                  rate > 0.0 ? format_duration(static_cast<double>(total_ - done_) / rate) : "?", label_);
+  const double elapsed = seconds();
+  const double rate = elapsed > 0.0 ? static_cast<double>(done_) / elapsed : 0.0;
+  const std::string cells = cells_ > 0 ? fmt::format("{} of {} cells, ", cells_done_, cells_) : std::string();
+  std::string line = fmt::format("[{}{:.0f} samples/s, {} left] {}", cells, rate, time_left(), label_);
   if (!epoch_.empty()) line += "; " + epoch_;
   line.resize(std::min(line.size(), terminal_width(out_) - 1));
   write(fmt::format("\r\x1b[K{}", line));
   visible_ = true;
+}
+
+double ConsoleProgress::seconds() const {
+  return std::chrono::duration<double>(Clock::now() - began_).count();
+}
+
+std::string ConsoleProgress::time_left() const {
+  const auto left = static_cast<double>(std::max<int64_t>(total_ - done_, 0));
+  if (cell_samples_ > 0) {
+    const size_t cells_left = std::max<size_t>(cells_ - cells_done_, 1);
+    const auto at_once = static_cast<double>(std::min(static_cast<size_t>(at_once_), cells_left));
+    return format_duration(left * cell_seconds_ / static_cast<double>(cell_samples_) / at_once);
+  }
+  return done_ > 0 ? format_duration(left * seconds() / static_cast<double>(done_)) : "?";
 }
 
 void ConsoleProgress::clear() {

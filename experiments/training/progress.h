@@ -43,18 +43,31 @@ class ConsoleProgress : public Progress {
   void note(std::string_view line) override;
   void epoch(std::string_view line) override;
   void failure(std::string_view line) override;
+  // The cells of the sweep: those that are done at the start, all, and how many are trained at once.
+  void expect_cells(size_t done, size_t all, int at_once);
+  // A cell has ended well, after this time and so many samples in it: a line with the cells that are done and the time
+  // left. From then on that time is estimated from what finished cells took, with their tests.
+  void cell_done(double seconds, int64_t samples);
+  // Those that were visited so far.
+  int64_t samples() const { return done_; }
   // An epoch of one of several simultaneous runs.
   void epoch_of(std::string_view label, std::string_view line);
 
  private:
   using Clock = std::chrono::steady_clock;
   void show();
+  double seconds() const;  // since the beginning
+  std::string time_left() const;
   void clear();
   void write(std::string_view text);
 
   std::FILE* out_;
   bool terminal_;
   int64_t total_, done_ = 0;
+  size_t cells_done_ = 0, cells_ = 0;
+  int at_once_ = 1;
+  double cell_seconds_ = 0.0;  // of the cells that were finished here
+  int64_t cell_samples_ = 0;   // likewise
   Clock::time_point began_ = Clock::now(), shown_{};
   std::string label_, epoch_;
   bool visible_ = false, silent_ = false;

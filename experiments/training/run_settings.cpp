@@ -65,7 +65,8 @@ Json parse_settings(const std::string& text, std::string_view where) {
   return settings;
 }
 
-void check_same(const Json& there, const Json& here, std::string_view where, bool both_only) {
+void check_same(const Json& there, const Json& here, std::string_view where, bool both_only,
+                std::string_view otherwise) {
   const std::map<std::string, std::string> flat_there = flatten_json(there), flat_here = flatten_json(here);
   std::set<std::string> settings;
   for (const auto& [setting, value] : flat_there) settings.insert(setting);
@@ -80,20 +81,19 @@ void check_same(const Json& there, const Json& here, std::string_view where, boo
     differences += fmt::format("{}{} {} there, {} asked for{}", differences.empty() ? "" : "; ", setting, a, b,
                                flag_of(setting, method));
   }
-  check(
-      differences.empty(),
-      "{} was made with other settings ({}); ask for those again, or give this run a folder of its own with --out DIR",
-      where, differences);
+  check(differences.empty(), "{} was made with other settings ({}); ask for those again, or {}", where, differences,
+        otherwise);
 }
 
 }  // namespace
 
 void check_same_settings(const std::string& found, const std::string& expected, std::string_view where) {
   if (found == expected) return;
-  check_same(parse_settings(found, where), parse_settings(expected, where), where, false);
+  check_same(parse_settings(found, where), parse_settings(expected, where), where, false, kOwnFolder);
 }
 
-void check_same_flags(const std::string& found, const std::string& expected, std::string_view where) {
+void check_same_flags(const std::string& found, const std::string& expected, std::string_view where,
+                      std::string_view otherwise) {
   if (found == expected) return;
   const bool unknown = compare_inputs(found, expected) == Inputs::unknown;
   Json there, here = parse_settings(expected, where);
@@ -107,7 +107,7 @@ void check_same_flags(const std::string& found, const std::string& expected, std
     there.erase(inputs);
     here.erase(inputs);
   }
-  check_same(there, here, where, unknown);
+  check_same(there, here, where, unknown, otherwise);
 }
 
 Inputs compare_inputs(const std::string& found, const std::string& here) {

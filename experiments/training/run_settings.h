@@ -8,11 +8,14 @@
 
 namespace cofactor {
 
+inline constexpr std::string_view kOwnFolder = "give this run a folder of its own with --out DIR";
+
 // Throws Error, naming `where`, each setting that differs and the flag that decides it, unless both are equal.
 void check_same_settings(const std::string& found, const std::string& expected, std::string_view where);
 // Compares everything but the inputs (the sections "data" and "test"). Of settings that an earlier version wrote
-// without inputs, those that both name are compared.
-void check_same_flags(const std::string& found, const std::string& expected, std::string_view where);
+// without inputs, those that both name are compared. `otherwise` is what a person can do beside asking for the same.
+void check_same_flags(const std::string& found, const std::string& expected, std::string_view where,
+                      std::string_view otherwise = kOwnFolder);
 
 // How the inputs of an earlier run relate to those of this one.
 enum class Inputs {

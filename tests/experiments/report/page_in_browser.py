@@ -35,9 +35,10 @@ RUN = {
     "test_accuracy": 98.25, "best_permutation_accuracy": 98.25, "majority_accuracy": 90.0, "valid_loss": 2.5,
     "valid_accuracy": 80.0, "epochs": 20, "best_epoch": 19, "skipped_batches": 0, "batches": 7820, "seconds": 36.0,
     "device": "cpu", "precision": "f32", "threads": 1, "version": "0.1.0",
-    "settings": {"data": {"train": {"samples": 50000}}, "pretraining": {"epochs": 20}},
+    "settings": {"data": {"train": {"samples": 50000}, "validation": {"samples": 10000}}, "pretraining": {"epochs": 20},
+                 "finetuning": {"epochs": 20}, "method": "dmi", "test": {"samples": 10000}},
     "joint_matrix": [[0.1, 0.18], [0.0, 0.72]], "transition": [[1, 0], [0.2, 0.8]],
-    "metrics": [{"epoch": e, "train_loss": 3 / (e + 1), "valid_loss": 3.1 / (e + 1), "valid_accuracy": 80 + e / 4}
+    "metrics": [{"epoch": e, "lr": 1e-4, "batches": 391, "skipped_batches": 0, "seconds": 2.0, "train_loss": 3 / (e + 1), "valid_loss": 3.1 / (e + 1), "valid_accuracy": 80 + e / 4}
                 for e in range(20)],
 }
 HOSTILE = ["<script>owned = true</script>", "</title></svg><img src=x onerror='owned = true'>",

@@ -26,13 +26,13 @@ namespace {
 
 LoadedRuns with_runs(const std::vector<Result>& results) {
   LoadedRuns loaded;
-  for (const Result& result : results) loaded.runs.push_back({result, "results.jsonl, line 1", {}, {}, {}});
+  for (const Result& result : results) loaded.runs.push_back({{result}, "results.jsonl, line 1"});
   return loaded;
 }
 
 std::vector<Result> two_rates() {
-  return {full_run(0.1, "dmi", 1, 98.0), full_run(0.1, "dmi", 2, 99.0), full_run(0.3, "dmi", 1, 97.0),
-          full_run(0.1, "ce", 1, 96.5)};
+  return {full_run("dmi", 1, 98.0, 0.1), full_run("dmi", 2, 99.0, 0.1), full_run("dmi", 1, 97.0, 0.3),
+          full_run("ce", 1, 96.5, 0.1)};
 }
 
 const PanelResults& third_case(const PaperResults& results) {
@@ -83,7 +83,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("page: shortened runs do not count for the figures and are listed with the reason") {
-    Result shortened = full_run(0.1, "dmi", 3, 50.0);
+    Result shortened = full_run("dmi", 3, 50.0, 0.1);
     shortened.epochs = 2;
     std::vector<Result> runs = two_rates();
     runs.push_back(shortened);
@@ -92,7 +92,7 @@ TEST_SUITE("unit") {
     CHECK(third_case(results).at("dmi", 0.1)->seeds == 2);
     REQUIRE(results.uncounted.size() == 1);
     CHECK(results.uncounted[0].run == &loaded.runs[4]);
-    CHECK(results.uncounted[0].reason == "2 of 20 epochs");
+    CHECK(results.uncounted[0].reason == "the result has 2 of 20 epochs");
   }
 }
 
@@ -133,14 +133,15 @@ TEST_SUITE("experiment") {
 
   TEST_CASE("report: --runs writes a page a text with figures and a table") {
     const TemporaryFolder folder;
-    write_in(folder, "results.jsonl",
-             recorded_line(full_run(0.2, "dmi", 1, 98.25)) + "\n{\"broken\n" + to_json(full_run(0.2, "ce", 1, 98.5)));
+    Result dmi = full_run("dmi", 1, 98.25), ce = full_run("ce", 1, 98.5);
+    dmi.seconds = ce.seconds = 36.0;
+    write_in(folder, "results.jsonl", recorded_line(dmi) + "\n{\"broken\n" + to_json(ce));
     const Outcome outcome =
         Process({program("report"), "--runs", folder.path().string(), "--out", (folder / "page").string()},
                 folder.path())
             .wait();
     CHECK(outcome.code == 0);
-    CHECK(contains(outcome.err, "results.jsonl, line 2: left out"));
+    CHECK(contains(outcome.err, "results.jsonl, line 2: "));
     const auto files = files_below(folder / "page");
     CHECK(files.size() == 9);  // index.html, report.md, results.csv and a PNG for each of six panels
     const std::string& page = files.at("index.html");
@@ -150,12 +151,12 @@ TEST_SUITE("experiment") {
     CHECK(contains(page, "U, learned"));
     CHECK(contains(page, "0.720"));
     CHECK(contains(page, "The paper&#39;s values of this panel are not available"));
-    CHECK(contains(page, "results.jsonl, line 2: left out"));
+    CHECK(contains(page, "results.jsonl, line 2: "));
     CHECK(!contains(page, "http-equiv=\"refresh\""));
     CHECK(!std::regex_search(page, std::regex("(src|href)=['\"]https?:")));
     CHECK(contains(files.at("report.md"), "| 0.2 | 98.50 (n = 1) | 98.25 (n = 1) |"));
     CHECK(contains(files.at("report.md"), "for the paper&#39;s figures"));
-    CHECK(contains(files.at("report.md"), "results.jsonl, line 2: left out"));
+    CHECK(contains(files.at("report.md"), "results.jsonl, line 2: "));
     CHECK(contains(page, "The 98 others would take about 58 min 48 s of training"));
     CHECK(contains(files.at("report.md"), "](fashion_mnist_uniform.png)"));
     CHECK(contains(files.at("results.csv"), "fashion_mnist,clothes-to-bags,0.2,dmi,1,98.25,"));
@@ -164,7 +165,7 @@ TEST_SUITE("experiment") {
 
   TEST_CASE("report: without gnuplot no page is left and an older one stays") {
     const TemporaryFolder folder;
-    write_in(folder, "results.jsonl", to_json(full_run(0.2, "dmi", 1, 98.25)) + "\n");
+    write_in(folder, "results.jsonl", to_json(full_run("dmi", 1, 98.25, 0.2)) + "\n");
     std::filesystem::create_directories(folder / "page");
     write_file_atomically(folder / "page" / "index.html", "older");
     const Outcome outcome = Process({"/usr/bin/env", "PATH=/nowhere", program("report"), "--runs",
@@ -186,7 +187,7 @@ TEST_SUITE("experiment") {
 
   TEST_CASE("report: --watch writes the page until a signal and the browser loads it anew") {
     const TemporaryFolder folder;
-    write_in(folder, "results.jsonl", to_json(full_run(0.2, "dmi", 1, 98.25)) + "\n");
+    write_in(folder, "results.jsonl", to_json(full_run("dmi", 1, 98.25, 0.2)) + "\n");
     Process watching(
         {program("report"), "--runs", folder.path().string(), "--out", (folder / "page").string(), "--watch"},
         folder.path());

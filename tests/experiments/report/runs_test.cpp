@@ -18,70 +18,34 @@ using cofactor::testing::write_in;
 TEST_SUITE("unit") {
   TEST_CASE("runs: what is wrong is told of by file and line and the rest is read") {
     const TemporaryFolder folder;
-    Result beyond = full_run(1.5, "ce", 1, 50.0);
     const auto file = write_in(folder, "results.jsonl",
-                               to_json(full_run(0.2, "ce", 1, 98.0)) + "\n{\"broken\n\n" +
-                                   to_json(full_run(0.2, "ce", 1, 97.0)) + "\n" + to_json(beyond) + "\n" +
-                                   to_json(full_run(0.4, "ce", 1, 96.0)) + "\n{\"experiment\":\"fash");
+                               to_json(full_run("ce", 1, 98.0)) + "\n{\"broken\n\n" + to_json(full_run("ce", 1, 97.0)) +
+                                   "\n" + to_json(full_run("ce", 1, 50.0, 1.5)) + "\n" +
+                                   recorded_line(full_run("dmi", 1, 96.0)) + "\n{\"experiment\":\"fash");
     const LoadedRuns loaded = load_runs({folder.path()});
     REQUIRE(loaded.runs.size() == 2);
-    CHECK(loaded.runs[0].result.test_accuracy == 97.0);  // the later line
+    CHECK(loaded.runs[0].result().test_accuracy == 97.0);  // the later line
     CHECK(loaded.runs[0].source == file.string() + ", line 4");
-    REQUIRE(loaded.problems.size() == 4);
-    CHECK(contains(loaded.problems[0], "results.jsonl, line 2: left out"));
-    CHECK(contains(loaded.problems[1], "results.jsonl, line 4: fashion_mnist"));
-    CHECK(contains(loaded.problems[1], "line 1; the later one counts"));
-    CHECK(contains(loaded.problems[2], "line 5: left out: the rate is 1.5"));
-    CHECK(contains(loaded.problems[3], "line 7: left out"));
+    CHECK(loaded.runs[1].record.matrices.transition == MatrixRows{{1.0, 0.0}, {0.2, 0.8}});
+    std::string problems;
+    for (const std::string& problem : loaded.problems) problems += problem + "\n";
+    CHECK(loaded.problems.size() == 4);
+    CHECK(contains(problems, "results.jsonl, line 2: "));
+    CHECK(contains(problems, "line 4: fashion_mnist, clothes-to-bags, rate 0.2, ce, seed 1 is also in"));
+    CAPTURE(problems);
+    CHECK(contains(problems, "line 5: not a result: the rate is 1.5, expected 0 to 1"));
+    CHECK(contains(problems, "line 7: the last line is cut short"));
   }
 
-  TEST_CASE("runs: metrics U and T come from the line or from the run's folder") {
+  TEST_CASE("runs: of a run in two files the later counts and is told of") {
     const TemporaryFolder folder;
-    write_in(folder, "results.jsonl",
-             recorded_line(full_run(0.2, "dmi", 1, 98.0)) + "\n" + to_json(full_run(0.2, "ce", 1, 98.0)) + "\n");
-    const auto own = folder / "clothes-to-bags-rate0.2-seed1" / "ce";
-    std::filesystem::create_directories(own);
-    write_metrics(own / "metrics.jsonl", {{.epoch = 0, .valid_accuracy = 75.0}});
-    write_file_atomically(own / "joint_matrix.csv", "predicted \\ given,\"a,b\",c\n\"a,b\",0.25,0.125\nc,0.5,0.125\n");
-    const LoadedRuns loaded = load_runs({folder.path()});
-    CHECK(loaded.problems.empty());
-    REQUIRE(loaded.runs.size() == 2);
-    CHECK(loaded.runs[0].transition == MatrixRows{{1.0, 0.0}, {0.2, 0.8}});
-    REQUIRE(loaded.runs[0].history.size() == 2);
-    CHECK(loaded.runs[0].history[1].valid_accuracy == 80.5);
-    REQUIRE(loaded.runs[1].history.size() == 1);
-    CHECK(loaded.runs[1].history[0].valid_accuracy == 75.0);
-    CHECK(loaded.runs[1].joint == MatrixRows{{0.25, 0.125}, {0.5, 0.125}});
-    CHECK(loaded.runs[1].transition.empty());
-  }
-
-  TEST_CASE("runs: damaged records are told of and the run stays") {
-    const TemporaryFolder folder;
-    write_in(folder, "results.jsonl", to_json(full_run(0.2, "ce", 1, 98.0)) + "\n");
-    const auto own = folder / "clothes-to-bags-rate0.2-seed1" / "ce";
-    std::filesystem::create_directories(own);
-    write_file_atomically(own / "metrics.jsonl", "{\"epoch\":7}\n");
-    write_file_atomically(own / "joint_matrix.csv", "x,a,b\na,0.5,oops\nb,1\n");
-    const LoadedRuns loaded = load_runs({folder.path()});
+    const auto one = write_in(folder, "one.jsonl", to_json(full_run("ce", 1, 98.0)) + "\n");
+    const auto two = write_in(folder, "two.jsonl", to_json(full_run("ce", 1, 97.0)) + "\n");
+    const LoadedRuns loaded = load_runs({one, two});
     REQUIRE(loaded.runs.size() == 1);
-    CHECK(loaded.runs[0].history.empty());
-    CHECK(loaded.runs[0].joint.empty());
-    REQUIRE(loaded.problems.size() == 2);
-    CHECK(contains(loaded.problems[0], "metrics.jsonl"));
-    CHECK(contains(loaded.problems[1], "'oops' is not a number"));
-  }
-
-  TEST_CASE("runs: a name that leads out of the folder reads no file there") {
-    const TemporaryFolder folder;
-    Result outside = full_run(0.2, "ce", 1, 98.0);
-    outside.method = "../../secret";
-    std::filesystem::create_directories(folder / "runs");
-    std::filesystem::create_directories(folder / "secret");
-    write_metrics(folder / "secret" / "metrics.jsonl", {{.epoch = 0}});
-    write_file_atomically(folder / "runs" / "results.jsonl", to_json(outside) + "\n");
-    const LoadedRuns loaded = load_runs({folder / "runs"});
-    REQUIRE(loaded.runs.size() == 1);
-    CHECK(loaded.runs[0].history.empty());
+    CHECK(loaded.runs[0].result().test_accuracy == 97.0);
+    REQUIRE(loaded.problems.size() == 1);
+    CHECK(contains(loaded.problems[0], "one.jsonl, line 1; the later one counts"));
   }
 
   TEST_CASE("runs: a folder without results is told of and a path that is not there is an error") {

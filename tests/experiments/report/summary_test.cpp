@@ -63,16 +63,42 @@ TEST_SUITE("unit") {
     CHECK(format_table({}) == "no results");
   }
 
-  TEST_CASE("report: the same run in two files is an error") {
+  TEST_CASE("report: the same run in two files counts once and with other numbers it is told of") {
     const TemporaryFolder folder;
-    write_in(folder, "one.jsonl", to_json(three_seeds()[0]) + "\n");
-    write_in(folder, "two.jsonl", to_json(three_seeds()[1]) + "\n");
+    const auto one = write_in(folder, "one.jsonl", to_json(three_seeds()[0]) + "\n");
+    const auto same = write_in(folder, "same.jsonl", to_json(three_seeds()[0]) + "\n");
+    Result changed = three_seeds()[0];
+    changed.test_accuracy = 50.0;
+    const auto other = write_in(folder, "other.jsonl", to_json(changed) + "\n");
     std::vector<std::string> warnings;
-    CHECK(read_all_results({folder.path() / "one.jsonl", folder.path() / "two.jsonl"}, warnings).size() == 2);
-    CHECK(contains(error_of([&] {
-                     read_all_results({folder.path() / "one.jsonl", folder.path() / "one.jsonl"}, warnings);
-                   }),
-                   "is in another"));
+    CHECK(read_all_results({one, same}, warnings).size() == 1);
+    CHECK(warnings.empty());
+    const std::vector<Result> results = read_all_results({one, other}, warnings);
+    REQUIRE(results.size() == 1);
+    CHECK(results[0].test_accuracy == 98.0);
+    REQUIRE(warnings.size() == 1);
+    CHECK(contains(warnings[0], "other.jsonl, line 1: fashion_mnist, b, rate 0.8, dmi, seed 1 is also in"));
+    CHECK(contains(warnings[0], "one.jsonl, line 1, and the test accuracy is 98 and 50; the latter is used"));
+  }
+
+  TEST_CASE("report: a damaged line is told of and the others count") {
+    const TemporaryFolder folder;
+    const auto path = write_in(folder, "results.jsonl", "{}\n" + to_json(three_seeds()[0]) + "\n");
+    std::vector<std::string> warnings;
+    CHECK(read_all_results({path}, warnings).size() == 1);
+    REQUIRE(warnings.size() == 1);
+    CHECK(contains(warnings[0], "results.jsonl, line 1: not a result"));
+  }
+
+  TEST_CASE("report: what no seed has is absent in the table") {
+    const std::vector<Summary> rows = with_absent(aggregate(three_seeds()));
+    REQUIRE(rows.size() == 6);
+    CHECK(rows[1].method == "ce");
+    CHECK(rows[1].rate == 0.2);
+    CHECK(rows[1].seeds == 0);
+    const std::string table = format_table(rows);
+    CHECK(contains(table, "ce          0     absent"));
+    CHECK(contains(table, "98.00 ±  1.00"));
   }
 
   TEST_CASE("figure: the script holds each method's points h0 in steps and names only as inert strings") {
@@ -135,13 +161,15 @@ TEST_SUITE("experiment") {
     const std::vector<Result> results = read_all_results({path}, warnings);
     REQUIRE(results.size() == 2);
     CHECK(results[0].test_accuracy == 50.0);
-    REQUIRE(warnings.size() == 1);
-    CHECK(contains(warnings[0], "its results are of different data or test sets"));
+    REQUIRE(warnings.size() == 2);
+    CHECK(contains(warnings[0], "results.jsonl, line 3"));
+    CHECK(contains(warnings[0], "the later line counts"));
+    CHECK(contains(warnings[1], "the results are of different data or test sets"));
     second.settings = anew.settings;
     append_result(path, second);
     warnings.clear();
     CHECK(read_all_results({path}, warnings).size() == 2);
-    CHECK(warnings.empty());
+    CHECK(warnings.size() == 2);  // two lines that others replace
   }
 
   TEST_CASE("report: without gnuplot the table stays the reason is given and no file is left") {

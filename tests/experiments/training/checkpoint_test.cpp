@@ -139,7 +139,7 @@ TEST_SUITE("unit") {
         {"threads", "99999999999", ": its threads are '99999999999', expected a number from 1 on"},
         {"threads", "0", ": its threads are '0', expected a number from 1 on"},
         {"history", "[", ": its history: not valid JSON at byte 2: "},
-        {"history", "3", ": its history: not the metrics of an epoch: a JSON number, expected an object"},
+        {"history", "3", ": its history: a JSON number, expected a list of epochs"},
         {"history", "[{\"epoch\":0}]", ": its history: not the metrics of an epoch: there is no field 'lr'"},
         {"history", history.substr(0, history.find("},{")) + "}," + history.substr(1),
          ": its history: epoch 0, expected 1"},

@@ -41,6 +41,28 @@ TEST_SUITE("unit") {
     CHECK(std::ranges::count(text, '\n') == 1);
   }
 
+  TEST_CASE("progress: cells done and the time left from what finished cells took") {
+    const cofactor::testing::TemporaryFolder folder;
+    const auto path = folder.path() / "shown.txt";
+    std::FILE* file = std::fopen(path.c_str(), "w");
+    REQUIRE(file != nullptr);
+    {
+      ConsoleProgress progress(file, false, 1000);
+      progress.expect_cells(6, 10, 2);
+      progress.advance(250);
+      progress.cell_done(50.0, 250);  // 0.2 s per sample, 750 samples left, two cells at once
+      progress.advance(500);
+      progress.cell_done(0.0, 0);  // one whose weights were there and were only tested
+      progress.cell_done(100.0, 500);
+      progress.skip(250);
+      progress.cell_done(0.0, 0);
+    }
+    std::fclose(file);
+    CHECK(read_file(path) ==
+          "7 of 10 cells done, 1 min 15 s left\n8 of 10 cells done, 25 s left\n9 of 10 cells done, 50 s left\n"
+          "10 of 10 cells done\n");
+  }
+
   TEST_CASE("progress: durations") {
     CHECK(format_duration(0.2) == "0 s");
     CHECK(format_duration(59.4) == "59 s");

@@ -1,0 +1,91 @@
+#include "experiments/report/collect.h"
+
+#include <map>
+
+#include "engine/error.h"
+#include "engine/io/file.h"
+#include "engine/io/json.h"
+#include "experiments/training/run_settings.h"
+
+namespace cofactor {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Gives `old` what it lacks and `more` has; whether there was anything.
+bool complete(RunRecord& old, const RunRecord& more) {
+  const auto take = [](auto& mine, const auto& other) {
+    if (!mine.empty() || other.empty()) return false;
+    mine = other;
+    return true;
+  };
+  const bool processor = take(old.result.processor, more.result.processor);
+  const bool history = take(old.history, more.history);
+  const bool joint = take(old.matrices.joint, more.matrices.joint);
+  return take(old.matrices.transition, more.matrices.transition) || processor || history || joint;
+}
+
+}  // namespace
+
+std::string difference(const Result& a, const Result& b) {
+  if (!is_same_json(parse_json(a.settings), parse_json(b.settings))) return "their settings differ";
+  if (a.test_accuracy != b.test_accuracy)
+    return fmt::format("the test accuracy is {} and {}", a.test_accuracy, b.test_accuracy);
+  if (a.valid_loss != b.valid_loss) return fmt::format("the validation loss is {} and {}", a.valid_loss, b.valid_loss);
+  if (a.best_epoch != b.best_epoch) return fmt::format("the best epoch is {} and {}", a.best_epoch, b.best_epoch);
+  return {};
+}
+
+std::vector<RecordLine> gather(const std::vector<fs::path>& sources, std::vector<std::string>& problems) {
+  std::vector<RecordLine> all;
+  for (const fs::path& source : sources) {
+    const RecordsFile file = fs::is_directory(source) ? read_run_folder(source) : read_records(source);
+    problems.insert(problems.end(), file.problems.begin(), file.problems.end());
+    for (const RecordLine* line : file.newest()) all.push_back(*line);
+  }
+  return all;
+}
+
+Collected collect(const fs::path& file, const std::vector<fs::path>& sources) {
+  Collected outcome;
+  std::vector<RecordLine> found = gather(sources, outcome.problems);
+  RecordsFile kept;
+  if (fs::exists(file)) kept = read_records(file);
+  outcome.problems.insert(outcome.problems.end(), kept.problems.begin(), kept.problems.end());
+  std::map<decltype(Result().key()), size_t> places;
+  const std::vector<RecordLine>& lines = kept.lines;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (lines[i].record) places.insert_or_assign(lines[i].record->result.key(), i);
+  }
+  std::vector<RecordLine> merged = kept.lines;
+  merged.reserve(merged.size() + found.size());  // the keys refer to the records
+  for (RecordLine& line : found) {
+    const auto place = places.find(line.record->result.key());
+    if (place == places.end()) {
+      line.text = to_json(*line.record);
+      merged.push_back(line);
+      places.emplace(merged.back().record->result.key(), merged.size() - 1);
+      ++outcome.added;
+      continue;
+    }
+    RecordLine& old = merged[place->second];
+    if (const std::string why = difference(old.record->result, line.record->result); !why.empty()) {
+      ++outcome.conflicts;
+      outcome.problems.push_back(fmt::format("{}: {} is also in {}, and {}; the latter is kept", line.source,
+                                             line.record->result.label(), old.source, why));
+    } else if (complete(*old.record, *line.record)) {
+      old.text = to_json(*old.record);
+      ++outcome.completed;
+    }
+  }
+  outcome.runs = static_cast<int>(places.size());
+  std::string text;
+  for (const RecordLine& line : merged) text += line.text + "\n";
+  if (outcome.added + outcome.completed > 0) {
+    if (file.has_parent_path()) ensure_writable_directory(file.parent_path());
+    write_file_atomically(file, text);
+  }
+  return outcome;
+}
+
+}  // namespace cofactor
