@@ -9,6 +9,7 @@
 #include "experiments/report/csv_field.h"
 #include "experiments/report/html.h"
 #include "experiments/report/page_runs.h"
+#include "experiments/report/paired.h"
 #include "experiments/report/panels.h"
 #include "experiments/report/texts.h"
 #include "experiments/training/duration.h"
@@ -154,6 +155,33 @@ std::string figures_section(const PaperResults& results, const fs::path& folder)
          "number of seeds. Lines join neighbouring rates only; a rate without a run has no mark.</p>\n";
 }
 
+std::string paired_row(const PairedDifference& pair, std::string_view title) {
+  const std::string mean = pair.seeds > 0 ? fmt::format("{:+.2f}", pair.mean) : "absent";
+  const std::string error = pair.seeds > 1 ? fmt::format("{:.2f}", pair.standard_error) : "absent";
+  return fmt::format(
+      "<tr><td class=\"text\">{}</td><td>{:g}</td><td class=\"text\">{} - {}</td><td>{}</td><td>{}</td>"
+      "<td>{}</td></tr>\n",
+      html(title), pair.rate, html(pair.method), html(pair.other), pair.seeds, mean, error);
+}
+
+// Differences of methods over the seeds that both have, of the runs that count.
+std::string paired_section(const PaperResults& results) {
+  std::string rows;
+  for (const PanelResults& panel : results.panels) {
+    std::vector<Result> counted;
+    for (const ReportedRun* run : panel.runs) counted.push_back(run->result());
+    for (const PairedDifference& pair : paired_differences(counted)) rows += paired_row(pair, panel.panel->title);
+  }
+  if (rows.empty()) return "";
+  return "<h2>Paired differences</h2>\n<p>Mean difference of test accuracies over the seeds that both methods have, "
+         "and its "
+         "standard error.</p>\n<details id=\"paired\"><summary>All pairs of methods</summary><div "
+         "class=\"scroll\"><table>"
+         "<tr><th class=\"text\">panel</th><th>rate</th><th class=\"text\">methods</th><th>seeds</th><th>mean "
+         "difference</th><th>standard error</th></tr>\n" +
+         rows + "</table></div></details>\n";
+}
+
 std::vector<std::string> missing_lines(const PaperResults& results) {
   std::vector<std::string> lines;
   for (const PanelResults& panel : results.panels) {
@@ -244,6 +272,7 @@ std::string render_page(const LoadedRuns& loaded, const PageOptions& options, co
       {{"refresh", refresh},
        {"status", items(status_lines(loaded, results))},
        {"figures", figures_section(results, folder)},
+       {"paired", paired_section(results)},
        {"curves", curves_section(results, folder)},
        {"matrices", matrices_section(loaded)},
        {"runs", runs_section(loaded, results)},

@@ -148,6 +148,7 @@ TEST_SUITE("experiment") {
     CHECK(contains(page, "DMI, r = 0.2: 98.25 (n = 1)"));
     CHECK(contains(page, "paper 72.46"));
     CHECK(contains(page, "<span class=\"absent\">absent</span>"));
+    CHECK(contains(page, "<td class=\"text\">ce - dmi</td><td>1</td><td>+0.25</td><td>absent</td>"));
     CHECK(contains(page, "U, learned"));
     CHECK(contains(page, "0.720"));
     CHECK(contains(page, "The paper&#39;s values of this panel are not available"));
