@@ -76,8 +76,9 @@ std::string cell(const PanelResults& results, const std::string& method, double 
   const auto paper = paper_value(*results.panel, method, rate);
   const std::string beside = paper ? fmt::format("<small>paper {:g}</small>", *paper) : "";
   if (ours == nullptr) return fmt::format("<td><span class=\"absent\">absent</span>{}</td>", beside);
-  return fmt::format("<td title=\"seeds {}\">{}{}</td>", fmt::join(results.seeds(method, rate), ", "),
-                     html(accuracy_text(*ours)), beside);
+  const std::string spread = ours->seeds > 1 ? fmt::format(" ± {:.2f}", ours->deviation) : "";
+  return fmt::format("<td title=\"seeds {}\">{:.2f}{}<small>n = {}</small>{}</td>",
+                     fmt::join(results.seeds(method, rate), ", "), ours->mean, spread, ours->seeds, beside);
 }
 
 std::string heads(const std::vector<std::string>& methods) {

@@ -146,6 +146,7 @@ TEST_SUITE("experiment") {
     CHECK(files.size() == 9);  // index.html, report.md, results.csv and a PNG for each of six panels
     const std::string& page = files.at("index.html");
     CHECK(contains(page, "DMI, r = 0.2: 98.25 (n = 1)"));
+    CHECK(contains(page, "<td title=\"seeds 1\">98.25<small>n = 1</small></td>"));
     CHECK(contains(page, "paper 72.46"));
     CHECK(contains(page, "<span class=\"absent\">absent</span>"));
     CHECK(contains(page, "<td class=\"text\">ce - dmi</td><td>1</td><td>+0.25</td><td>absent</td>"));
