@@ -19,7 +19,9 @@ bool complete(RunRecord& old, const RunRecord& more) {
     mine = other;
     return true;
   };
-  const bool processor = take(old.result.processor, more.result.processor);
+  // A run that was only tested again, by another version, may have been trained on another machine.
+  const bool same_version = old.result.version == more.result.version;
+  const bool processor = same_version && take(old.result.processor, more.result.processor);
   const bool history = take(old.history, more.history);
   const bool joint = take(old.matrices.joint, more.matrices.joint);
   return take(old.matrices.transition, more.matrices.transition) || processor || history || joint;
