@@ -41,7 +41,7 @@ std::string difference(const Result& a, const Result& b) {
 std::vector<RecordLine> gather(const std::vector<fs::path>& sources, std::vector<std::string>& problems) {
   std::vector<RecordLine> all;
   for (const fs::path& source : sources) {
-    const RecordsFile file = fs::is_directory(source) ? read_run_folder(source) : read_records(source);
+    const RecordsFile file = read_runs(source);
     problems.insert(problems.end(), file.problems.begin(), file.problems.end());
     for (const RecordLine* line : file.newest()) all.push_back(*line);
   }

@@ -168,8 +168,14 @@ RecordsFile read_records(const fs::path& path) {
   return file;
 }
 
-RecordsFile read_run_folder(const fs::path& folder) {
-  RecordsFile file = read_records(folder / "results.jsonl");
+RecordsFile read_runs(const fs::path& folder_or_file) {
+  if (!fs::is_directory(folder_or_file)) return read_records(folder_or_file);
+  const fs::path& folder = folder_or_file;
+  const fs::path results = folder / "results.jsonl";
+  if (!fs::exists(results)) {
+    return {.lines = {}, .problems = {fmt::format("{}: no run has finished here", results.string())}};
+  }
+  RecordsFile file = read_records(results);
   for (const RecordLine* newest : file.newest()) {
     RunRecord& record = *file.lines[static_cast<size_t>(newest - file.lines.data())].record;
     const fs::path own = record.result.folder();

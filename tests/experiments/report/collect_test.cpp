@@ -118,13 +118,24 @@ TEST_SUITE("unit") {
     CHECK(contains(read_file(file), whole.substr(0, 40) + "\n"));
   }
 
+  TEST_CASE("collect: a folder where no run has finished is told of and the others are used") {
+    const TemporaryFolder folder;
+    const auto runs = write_runs(folder), empty = folder.path() / "empty", file = folder.path() / "kept.jsonl";
+    std::filesystem::create_directory(empty);
+    const Collected merged = collect(file, {empty, runs});
+    CHECK(merged.added == 2);
+    REQUIRE(merged.problems.size() == 1);
+    CHECK(contains(merged.problems[0], "results.jsonl: no run has finished here"));
+    CHECK(contains(error_of([&] { collect(file, {folder.path() / "none"}); }), "none"));
+  }
+
   TEST_CASE("collect: metrics of a run that has been started again do not count") {
     const TemporaryFolder folder;
     const auto runs = write_runs(folder);
     auto history = metrics_of(full_run("ce", 1, 99.0));
     history.pop_back();
     write_metrics(runs / full_run("ce", 1, 99.0).folder() / "metrics.jsonl", history);
-    const RecordsFile records = read_run_folder(runs);
+    const RecordsFile records = read_runs(runs);
     CHECK(records.lines[0].record->history.empty());
     REQUIRE(records.problems.size() == 1);
     CHECK(contains(records.problems[0], "these are not the metrics of the finished run"));
