@@ -19,7 +19,9 @@ bool complete(RunRecord& old, const RunRecord& more) {
     mine = other;
     return true;
   };
-  const bool processor = take(old.result.processor, more.result.processor);
+  // A run that was only tested again, by another version, may have been trained on another machine.
+  const bool same_version = old.result.version == more.result.version;
+  const bool processor = same_version && take(old.result.processor, more.result.processor);
   const bool history = take(old.history, more.history);
   const bool joint = take(old.matrices.joint, more.matrices.joint);
   return take(old.matrices.transition, more.matrices.transition) || processor || history || joint;
@@ -39,7 +41,7 @@ std::string difference(const Result& a, const Result& b) {
 std::vector<RecordLine> gather(const std::vector<fs::path>& sources, std::vector<std::string>& problems) {
   std::vector<RecordLine> all;
   for (const fs::path& source : sources) {
-    const RecordsFile file = fs::is_directory(source) ? read_run_folder(source) : read_records(source);
+    const RecordsFile file = read_runs(source);
     problems.insert(problems.end(), file.problems.begin(), file.problems.end());
     for (const RecordLine* line : file.newest()) all.push_back(*line);
   }

@@ -39,7 +39,7 @@ RunMatrices matrices_from(const Json& json) {
   return matrices;
 }
 
-void check_range(const Result& result) {
+void check_plausible(const Result& result) {
   check(result.rate >= 0.0 && result.rate <= 1.0, "the rate is {}, expected 0 to 1", result.rate);
   check(result.test_accuracy >= 0.0 && result.test_accuracy <= 100.0, "the test accuracy is {}, expected 0 to 100",
         result.test_accuracy);
@@ -83,7 +83,7 @@ std::string to_json(const RunRecord& record) {
 RunRecord parse_run_record(const std::string& line) {
   RunRecord record{.result = parse_result(line)};
   try {
-    check_range(record.result);
+    check_plausible(record.result);
     const Json json = parse_json(line);
     if (json.contains("metrics")) record.history = history_from(json.at("metrics"), "the field 'metrics'");
     record.matrices = matrices_from(json);
@@ -169,8 +169,14 @@ RecordsFile read_records(const fs::path& path) {
   return file;
 }
 
-RecordsFile read_run_folder(const fs::path& folder) {
-  RecordsFile file = read_records(folder / "results.jsonl");
+RecordsFile read_runs(const fs::path& folder_or_file) {
+  if (!fs::is_directory(folder_or_file)) return read_records(folder_or_file);
+  const fs::path& folder = folder_or_file;
+  const fs::path results = folder / "results.jsonl";
+  if (!fs::exists(results)) {
+    return {.lines = {}, .problems = {fmt::format("{}: no run has finished here", results.string())}};
+  }
+  RecordsFile file = read_records(results);
   for (const RecordLine* newest : file.newest()) {
     RunRecord& record = *file.lines[static_cast<size_t>(newest - file.lines.data())].record;
     const fs::path own = record.result.folder();

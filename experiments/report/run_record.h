@@ -55,8 +55,9 @@ struct RecordsFile {
 // Error where the file cannot be read.
 RecordsFile read_records(const std::filesystem::path& path);
 
-// The same of a folder of runs: its results.jsonl, with the metrics and matrices that the runs' folders hold. A file in
-// them that does not belong to the result is among the problems and left out.
-RecordsFile read_run_folder(const std::filesystem::path& folder);
+// The same of a folder of runs or of a file. Of a folder it reads results.jsonl, with the metrics and matrices that the
+// runs' folders hold. A file in them that does not belong to the result is among the problems and left out, and so is a
+// folder where no run has finished.
+RecordsFile read_runs(const std::filesystem::path& folder_or_file);
 
 }  // namespace cofactor

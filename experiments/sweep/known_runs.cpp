@@ -8,7 +8,7 @@ namespace cofactor {
 
 KnownRuns::KnownRuns(const std::vector<std::filesystem::path>& files) {
   for (const std::filesystem::path& path : files) {
-    const RecordsFile records = read_records(path);
+    const RecordsFile records = read_runs(path);
     problems_.insert(problems_.end(), records.problems.begin(), records.problems.end());
     File& file = files_.emplace_back(File{.path = path.string(), .lines = {}});
     for (const RecordLine* line : records.newest()) file.lines.push_back(*line);

@@ -120,7 +120,8 @@ void add_machine_flags(Flags& flags, const ExperimentTable& table, RawOptions& r
   flags.add("--data", raw.run.data, "Folder of the data set");
   flags.add("--out", raw.run.out, "Folder for results, metrics and weights");
   flags.add("--known", raw.run.known,
-            "Files of finished runs, such as docs/results/*.jsonl: a run with the same settings and data is not run "
+            "Files of finished runs, such as docs/results/*.jsonl, or folders of runs: a run with the same settings "
+            "and data is not run "
             "again");
   flags.add("--device", raw.device, "auto, cpu, cuda, cuda:N (the GPU number N, from 0) or reference");
   flags.add("--precision", raw.run.precision, "f32, or bf16; tf32 where the device has it");

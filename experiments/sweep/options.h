@@ -18,7 +18,7 @@ namespace cofactor {
 
 struct RunOptions {
   std::filesystem::path data, out;
-  std::vector<std::filesystem::path> known{};  // files of finished runs that are not run again
+  std::vector<std::filesystem::path> known{};  // files or folders of runs that are not run again
   std::vector<std::string> class_names;        // the experiment's, or those found in the folder of data
   // What to run: every combination of noise, rate and seed is a cell; each cell is trained with every method.
   std::vector<std::string> noises, methods;

@@ -7,8 +7,8 @@
 // labels; test data never reaches selection.
 //
 //   OUT/results.jsonl                            one line per finished run (results.h)
-//   OUT/<noise>-rate<r>-seed<s>/<method>/        metrics.jsonl and weights.safetensors; while the run is trained
-//                                                checkpoint.safetensors
+//   OUT/<noise>-rate<r>-seed<s>/<method>/        metrics.jsonl, weights.safetensors and matrices.json (run_record.h);
+//                                                while the run is trained checkpoint.safetensors
 //   .../<method>.previous-<n>/                   the same of an earlier run whose inputs differ
 //   .../<method>/search-lr<rate>-batch<size>/    the same of each candidate of --search
 //   OUT/inputs/<checksum>.csv                    the files that runs were trained and tested on (input_record.h)
@@ -20,9 +20,10 @@
 namespace cofactor {
 
 // Runs what the command line asks for and prints the table of the results: plans the runs, skips those that are
-// finished, and trains the others cell by cell. All samples are read once before. Runs whose inputs have changed start
-// again beside the old ones (prior_runs.h); where only the test set has changed they are tested again. Returns the exit
-// code: 0, or 1 where a run failed (the others are finished first). Throws UsageError and Error.
+// finished here or known from elsewhere (known_runs.h), and trains the others cell by cell. All samples are read once
+// before. Runs whose inputs have changed start again beside the old ones (prior_runs.h); where only the test set has
+// changed they are tested again. Returns the exit code: 0, or 1 where a run failed (the others are finished first).
+// Throws UsageError and Error.
 int run_experiment(Experiment& experiment, int argc, const char* const* argv);
 
 // Refuses what can be judged before any data is read: a noise that does not fit the classes, noise under which the

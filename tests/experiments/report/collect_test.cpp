@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
+#include <sstream>
+
 #include "tests/experiments/process.h"
 #include "tests/experiments/report/example_runs.h"
 #include "tests/fixtures/errors.h"
@@ -73,6 +76,17 @@ TEST_SUITE("unit") {
     CHECK(read_records(file).lines[0].record->matrices == kMatrices);
   }
 
+  TEST_CASE("collect: the processor of a run that another version only tested again is not taken over") {
+    const TemporaryFolder folder;
+    Result tested = full_run("ce", 1, 99.0);
+    tested.version = "later";
+    tested.processor = "another";
+    const auto file = write_in(folder, "kept.jsonl", to_json(full_run("ce", 1, 99.0)) + "\n");
+    const auto more = write_in(folder, "more.jsonl", to_json(tested) + "\n");
+    CHECK(collect(file, {more}).completed == 0);
+    CHECK(read_records(file).lines[0].record->result.processor.empty());
+  }
+
   TEST_CASE("collect: another outcome or other settings are a conflict and the file keeps its own") {
     const TemporaryFolder folder;
     const auto runs = write_runs(folder);
@@ -104,13 +118,24 @@ TEST_SUITE("unit") {
     CHECK(contains(read_file(file), whole.substr(0, 40) + "\n"));
   }
 
+  TEST_CASE("collect: a folder where no run has finished is told of and the others are used") {
+    const TemporaryFolder folder;
+    const auto runs = write_runs(folder), empty = folder.path() / "empty", file = folder.path() / "kept.jsonl";
+    std::filesystem::create_directory(empty);
+    const Collected merged = collect(file, {empty, runs});
+    CHECK(merged.added == 2);
+    REQUIRE(merged.problems.size() == 1);
+    CHECK(contains(merged.problems[0], "results.jsonl: no run has finished here"));
+    CHECK(contains(error_of([&] { collect(file, {folder.path() / "none"}); }), "none"));
+  }
+
   TEST_CASE("collect: metrics of a run that has been started again do not count") {
     const TemporaryFolder folder;
     const auto runs = write_runs(folder);
     auto history = metrics_of(full_run("ce", 1, 99.0));
     history.pop_back();
     write_metrics(runs / full_run("ce", 1, 99.0).folder() / "metrics.jsonl", history);
-    const RecordsFile records = read_run_folder(runs);
+    const RecordsFile records = read_runs(runs);
     CHECK(records.lines[0].record->history.empty());
     REQUIRE(records.problems.size() == 1);
     CHECK(contains(records.problems[0], "these are not the metrics of the finished run"));
@@ -131,7 +156,9 @@ TEST_SUITE("unit") {
 TEST_SUITE("experiment") {
   TEST_CASE("collect: report gathers what fashion_mnist leaves and a sweep takes it as known") {
     const Workplace place;
-    REQUIRE(place.run().code == 0);
+    const Outcome sweep = place.run();
+    REQUIRE(sweep.code == 0);
+    CHECK(contains(sweep.out, "\n1 of 1 cells done\n"));
     const auto kept = place.path() / "kept.jsonl";
     const Outcome report =
         Process({program("report"), place.out().string(), "--collect", kept.string()}, place.path()).wait();
@@ -140,6 +167,10 @@ TEST_SUITE("experiment") {
     REQUIRE(records.lines.size() == 2);
     for (const RecordLine& line : records.lines) {
       CHECK(line.record->history.size() == 2);
+      std::ostringstream system;
+      system << std::ifstream("/proc/cpuinfo").rdbuf();
+      CHECK(contains(system.str(), line.record->result.processor));
+      CHECK(line.record->result.processor.empty() == !contains(system.str(), "\nmodel name"));
       CHECK(line.record->matrices.transition == MatrixRows{{1.0, 0.0}, {0.2, 0.8}});
       double sum = 0.0;
       for (const auto& row : line.record->matrices.joint) sum += row[0] + row[1];

@@ -58,6 +58,8 @@ TEST_SUITE("experiment") {
     REQUIRE(Process(place.command_in(alone, sweep({})), place.path()).wait().code == 0);
     const Outcome outcome = place.run(sweep({"--jobs", "2"}));
     CAPTURE(outcome.err);
+    CHECK(outcome.out.find("\n1 of 3 cells done, ") != std::string::npos);
+    CHECK(outcome.out.find("\n3 of 3 cells done\n") != std::string::npos);
     REQUIRE(outcome.code == 0);
     CHECK(outcome_in(place.out()) == outcome_in(alone));
     CHECK(outcome_in(place.out()).size() == 12);
