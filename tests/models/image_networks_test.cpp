@@ -189,6 +189,22 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("image networks: weights cast together and one by one give the same bits") {
+    Initializer init(Device::reference, 3);
+    ResNet resnet(init, {.blocks = {1, 1}, .classes = 3, .stem = ResNetStem::cifar, .width = 8});
+    resnet.eval();
+    resnet.compute_in_bf16();
+    const Tensor x = colour_images({2, 8, 8, 3}, Device::reference);
+    const std::vector<float> together = resnet(x).to_vector<float>();
+    CHECK(together == resnet.forward(x).to_vector<float>());
+    // A copy is made anew by each forward.
+    Tensor weight = resnet.parameters().front().tensor;
+    weight.copy_from(Tensor::full(weight.shape(), 0.5, DType::f32, Device::reference));
+    const std::vector<float> changed = resnet(x).to_vector<float>();
+    CHECK(changed != together);
+    CHECK(changed == resnet.forward(x).to_vector<float>());
+  }
+
   TEST_CASE("networks by name: each has its name and the options that it uses") {
     Initializer init(Device::reference);
     const NetworkOptions published{
