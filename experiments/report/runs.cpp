@@ -33,13 +33,7 @@ LoadedRuns load_runs(const std::vector<fs::path>& paths) {
   LoadedRuns all;
   for (const fs::path& path : paths) {
     check(fs::exists(path), "{}: there is no such file or folder", path.string());
-    const bool is_folder = fs::is_directory(path);
-    const fs::path file = is_folder ? path / "results.jsonl" : path;
-    if (fs::exists(file)) {
-      add_file(all, is_folder ? read_run_folder(path) : read_records(path));
-    } else {
-      all.problems.push_back(fmt::format("{}: no run has finished here", path.string()));
-    }
+    add_file(all, read_runs(path));
   }
   all.underway = runs_underway(paths);
   return all;
