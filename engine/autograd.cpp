@@ -77,8 +77,11 @@ class InputSums : public GradientSums {
  public:
   InputSums(const Node& node, Gradients& grads) : node_(node), grads_(grads) {}
   Tensor unshared(size_t i) override {
-    const auto found = grads_.find(node_.inputs[i].get());
-    return found != grads_.end() && found->second.owns_storage() ? found->second : Tensor();
+    const Node* input = node_.inputs[i].get();
+    const auto found = grads_.find(input);
+    // The first gradient of an f32 leaf may be bf16: sums are f32.
+    const bool fit = found != grads_.end() && found->second.dtype() == input->dtype && found->second.owns_storage();
+    return fit ? found->second : Tensor();
   }
   void added(size_t i) override { grads_.erase(node_.inputs[i].get()); }
 
@@ -127,6 +130,13 @@ Tensor record_inputs(Tensor output, std::string_view op, std::span<const Tensor>
   return output;
 }
 
+// A vjp that knows no sums.
+Tensor record_plain(Tensor output, std::string_view op, std::span<const Tensor> inputs, Vjp vjp) {
+  if (!any_tracked(inputs)) return output;
+  return record_inputs(std::move(output), op, inputs,
+                       [vjp = std::move(vjp)](const Tensor& grad, GradientSums&) { return vjp(grad); });
+}
+
 }  // namespace
 
 Node::~Node() {
@@ -142,13 +152,11 @@ Node::~Node() {
 }
 
 Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> inputs, Vjp vjp) {
-  return record(std::move(output), op, std::vector<Tensor>(inputs), std::move(vjp));
+  return record_plain(std::move(output), op, {inputs.begin(), inputs.size()}, std::move(vjp));
 }
 
 Tensor record(Tensor output, std::string_view op, const std::vector<Tensor>& inputs, Vjp vjp) {
-  if (!any_tracked(inputs)) return output;
-  return record_inputs(std::move(output), op, inputs,
-                       [vjp = std::move(vjp)](const Tensor& grad, GradientSums&) { return vjp(grad); });
+  return record_plain(std::move(output), op, inputs, std::move(vjp));
 }
 
 Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> inputs, AddingVjp vjp) {
