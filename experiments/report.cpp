@@ -1,10 +1,12 @@
 // The table and the figure of finished runs: report [FOLDER or results.jsonl ...] [--out FOLDER] [--no-figure]
-// [--collect FILE]
+// [--collect FILE-OR-FOLDER]
+// or the documentation's figures and tables: report --docs FOLDER
 // or a page of them beside the paper: report --runs [FOLDER or results.jsonl ...] --out FOLDER [--watch]
 #include <fmt/format.h>
 
 #include "engine/io/file.h"
 #include "experiments/report/collect.h"
+#include "experiments/report/documents.h"
 #include "experiments/report/figure.h"
 #include "experiments/report/page.h"
 #include "experiments/report/paired.h"
@@ -22,7 +24,7 @@ namespace fs = std::filesystem;
 
 struct ReportOptions {
   std::vector<fs::path> inputs = {"runs/fashion_mnist"};
-  fs::path out, collect;
+  fs::path out, collect, docs;
   bool no_figure = false;
   std::vector<fs::path> runs;
   bool watch = false;
@@ -40,7 +42,14 @@ bool parse(ReportOptions& options, int argc, char** argv) {
       .default_text("that of the first input");
   const Flag collect =
       flags.add("--collect", options.collect,
-                "Only add the runs, with their metrics and matrices, to this file; a run that it has stays one line");
+                "Only add the runs, with their metrics and matrices, to this file; a run that it has stays one line. "
+                "Where it is a folder: to EXPERIMENT.jsonl in it");
+  const Flag docs = flags
+                        .add("--docs", options.docs,
+                             "Only make the figures and tables of this repository's documentation anew, from the runs "
+                             "in its docs/results")
+                        .excludes(results)
+                        .excludes(collect);
   flags.add("--no-figure", options.no_figure, "Only the table");
   flags.start_group("A page beside the paper");
   flags
@@ -48,7 +57,8 @@ bool parse(ReportOptions& options, int argc, char** argv) {
            "Such folders or files: writes index.html, report.md with PNGs, and results.csv, with the paper's figures, "
            "table and values")
       .excludes(results)
-      .excludes(collect);
+      .excludes(collect)
+      .excludes(docs);
   flags.add("--watch", options.watch, "Writes the page anew whenever a run finishes or begins, until Ctrl-C");
   if (!flags.parse(argc, argv)) return false;
   if (options.watch && options.runs.empty()) usage("--watch needs --runs: it writes the page of these runs anew");
@@ -78,20 +88,32 @@ int report_page(const ReportOptions& options) {
 }
 
 int collect_runs(const ReportOptions& options) {
-  const Collected collected = collect(options.collect, options.inputs);
+  const bool is_folder = fs::is_directory(options.collect);
+  const Collected collected =
+      is_folder ? collect_by_experiment(options.collect, options.inputs) : collect(options.collect, options.inputs);
   for (const std::string& problem : collected.problems) print_error(fmt::format("report: {}", problem));
   fmt::print("{}: {} runs; {} added, {} completed, {} in conflict\n", options.collect.string(), collected.runs,
              collected.added, collected.completed, collected.conflicts);
   return collected.conflicts == 0 ? 0 : 1;
 }
 
+int refresh_docs(const ReportOptions& options) {
+  const std::vector<std::string> files = refresh_documents(options.docs);
+  for (const std::string& file : files) fmt::print("{}\n", file);
+  if (files.empty()) fmt::print("{}: all figures and tables are current\n", options.docs.string());
+  return 0;
+}
+
 int report(int argc, char** argv) {
   ReportOptions options;
   if (!parse(options, argc, argv)) return 0;
   if (!options.runs.empty()) return report_page(options);
+  if (!options.docs.empty()) return refresh_docs(options);
   if (!options.collect.empty()) return collect_runs(options);
   std::vector<std::string> warnings;
-  const std::vector<Result> results = read_all_results(options.inputs, warnings);
+  std::vector<Result> results = read_all_results(options.inputs, warnings);
+  const std::vector<std::string> partial = drop_partial(results);
+  warnings.insert(warnings.end(), partial.begin(), partial.end());
   const std::vector<Summary> summaries = aggregate(results);
   const std::vector<PairedDifference> pairs = paired_differences(results);
   for (const std::string& warning : warnings) print_error(fmt::format("report: {}", warning));

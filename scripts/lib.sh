@@ -26,6 +26,8 @@ file /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz dataset-fashio
 test_needs="$run_needs
 program python3 python3
 header doctest/doctest.h doctest-dev"
+browser_needs='
+program chromium chromium'
 tidy_needs="$test_needs
 program clang-tidy clang-tidy"
 fuzz_needs="$build_needs
@@ -115,6 +117,16 @@ ensure() {
   install_packages
   find_unmet "$1"
   ((${#unmet[@]} == 0)) || die "still missing after the installation: ${unmet[*]}"
+}
+
+# The same for what its user can do without, and where the packages have other names or none: on Debian only, and what
+# cannot be installed is said.
+ensure_optional() {
+  local unmet packages
+  find_unmet "$1"
+  # shellcheck source=/dev/null
+  if ((${#unmet[@]} == 0)) || ! can_install || ! (. /etc/os-release && [[ ${ID:-} == debian ]]); then return; fi
+  (install_packages) || say "Going on without: ${unmet[*]}"
 }
 
 # configure PRESET [cmake arguments]: prints only which backends the build has.

@@ -12,6 +12,9 @@ std::string_view trimmed(std::string_view text);
 // The text with A to Z in lower case.
 std::string lower_case(std::string_view text);
 
+// The text with a to z in upper case.
+std::string upper_case(std::string_view text);
+
 // Takes the first line off `text`: returns it without its line feed, and removes both from `text`.
 std::string_view take_line(std::string_view& text);
 

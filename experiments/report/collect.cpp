@@ -1,10 +1,12 @@
 #include "experiments/report/collect.h"
 
+#include <algorithm>
 #include <map>
 
 #include "engine/error.h"
 #include "engine/io/file.h"
 #include "engine/io/json.h"
+#include "experiments/report/full_protocol.h"
 #include "experiments/training/run_settings.h"
 
 namespace cofactor {
@@ -24,7 +26,8 @@ bool complete(RunRecord& old, const RunRecord& more) {
   const bool processor = same_version && take(old.result.processor, more.result.processor);
   const bool history = take(old.history, more.history);
   const bool joint = take(old.matrices.joint, more.matrices.joint);
-  return take(old.matrices.transition, more.matrices.transition) || processor || history || joint;
+  const bool counts = take(old.matrices.counts, more.matrices.counts);
+  return take(old.matrices.transition, more.matrices.transition) || processor || history || joint || counts;
 }
 
 }  // namespace
@@ -48,9 +51,10 @@ std::vector<RecordLine> gather(const std::vector<fs::path>& sources, std::vector
   return all;
 }
 
-Collected collect(const fs::path& file, const std::vector<fs::path>& sources) {
+namespace {
+
+Collected add_lines(const fs::path& file, const std::vector<RecordLine>& found) {
   Collected outcome;
-  std::vector<RecordLine> found = gather(sources, outcome.problems);
   RecordsFile kept;
   if (fs::exists(file)) kept = read_records(file);
   outcome.problems.insert(outcome.problems.end(), kept.problems.begin(), kept.problems.end());
@@ -61,11 +65,11 @@ Collected collect(const fs::path& file, const std::vector<fs::path>& sources) {
   }
   std::vector<RecordLine> merged = kept.lines;
   merged.reserve(merged.size() + found.size());  // the keys refer to the records
-  for (RecordLine& line : found) {
+  for (const RecordLine& line : found) {
     const auto place = places.find(line.record->result.key());
     if (place == places.end()) {
-      line.text = to_json(*line.record);
       merged.push_back(line);
+      merged.back().text = to_json(*line.record);
       places.emplace(merged.back().record->result.key(), merged.size() - 1);
       ++outcome.added;
       continue;
@@ -87,6 +91,40 @@ Collected collect(const fs::path& file, const std::vector<fs::path>& sources) {
     if (file.has_parent_path()) ensure_writable_directory(file.parent_path());
     write_file_atomically(file, text);
   }
+  return outcome;
+}
+
+void add_to(Collected& all, Collected&& part) {
+  all.runs += part.runs;
+  all.added += part.added;
+  all.completed += part.completed;
+  all.conflicts += part.conflicts;
+  all.problems.insert(all.problems.end(), part.problems.begin(), part.problems.end());
+}
+
+}  // namespace
+
+Collected collect(const fs::path& file, const std::vector<fs::path>& sources) {
+  Collected outcome;
+  const std::vector<RecordLine> found = gather(sources, outcome.problems);
+  add_to(outcome, add_lines(file, found));
+  return outcome;
+}
+
+Collected collect_by_experiment(const fs::path& folder, const std::vector<fs::path>& sources) {
+  Collected outcome;
+  std::map<std::string, std::vector<RecordLine>> by_experiment;
+  for (const RecordLine& line : gather(sources, outcome.problems)) {
+    const Result& result = line.record->result;
+    if (std::ranges::find(full_protocols(), result.experiment, &FullProtocol::experiment) == full_protocols().end()) {
+      outcome.problems.push_back(
+          fmt::format("{}: {} is not an experiment of the paper; left out", line.source, result.experiment));
+    } else {
+      by_experiment[result.experiment].push_back(line);
+    }
+  }
+  for (const auto& [experiment, lines] : by_experiment)
+    add_to(outcome, add_lines(folder / (experiment + ".jsonl"), lines));
   return outcome;
 }
 

@@ -24,6 +24,9 @@ std::vector<RecordLine> gather(const std::vector<std::filesystem::path>& sources
 // where a source cannot be read or the file cannot be written.
 Collected collect(const std::filesystem::path& file, const std::vector<std::filesystem::path>& sources);
 
+// The same into `folder`, a file for each experiment of the paper: EXPERIMENT.jsonl. The counts are sums.
+Collected collect_by_experiment(const std::filesystem::path& folder, const std::vector<std::filesystem::path>& sources);
+
 // What makes two results of one key different: "test accuracy 98.3 and 98.4"; empty where they are of the same run.
 std::string difference(const Result& a, const Result& b);
 

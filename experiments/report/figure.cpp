@@ -6,8 +6,10 @@
 #include <cmath>
 #include <map>
 
+#include "data/checksum.h"
 #include "engine/error.h"
 #include "engine/io/file.h"
+#include "engine/io/text.h"
 #include "experiments/report/gnuplot.h"
 
 namespace cofactor {
@@ -67,7 +69,7 @@ std::string majority_block(const std::vector<Summary>& points, double left, doub
   for (size_t i = 0; i < levels.size(); ++i) {
     const double from = i == 0 ? left : (levels[i - 1].first + levels[i].first) / 2.0;
     const double to = i + 1 == levels.size() ? right : (levels[i].first + levels[i + 1].first) / 2.0;
-    block += fmt::format("{} {}\n{} {}\n", from, levels[i].second, to, levels[i].second);
+    block += fmt::format("{0:.4f} {2:.4f}\n{1:.4f} {2:.4f}\n", from, to, levels[i].second);
   }
   return block;
 }
@@ -94,9 +96,7 @@ constexpr std::string_view kMajorityStyle = "with lines linewidth 2 dashtype 2 l
 std::string legend(const std::vector<std::string>& methods) {
   std::string entries;
   for (size_t m = 0; m < methods.size(); ++m) {
-    std::string title = methods[m];
-    std::ranges::transform(title, title.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-    entries += fmt::format("keyentry {} title {} noenhanced, ", style_of(m), gnuplot_string(title));
+    entries += fmt::format("keyentry {} title {} noenhanced, ", style_of(m), gnuplot_string(upper_case(methods[m])));
   }
   return fmt::format(
       "set lmargin at screen 0\nset rmargin at screen 1\nset bmargin at screen 0\nset tmargin at screen 0.14\n"
@@ -118,13 +118,16 @@ std::string panel(const std::vector<Summary>& summaries, const std::string& nois
     const std::vector<Summary> points = select(summaries, noise, methods[m]);
     if (points.empty()) continue;
     blocks += fmt::format("{}{} << EOD\n", name, m);
-    for (const Summary& point : points) blocks += fmt::format("{} {} {}\n", point.rate, point.mean, point.deviation);
+    for (const Summary& point : points)
+      blocks += fmt::format("{} {:.4f} {:.4f}\n", point.rate, point.mean, point.deviation);
     blocks += "EOD\n";
     plots += fmt::format(", {}{} using 1:2:3 {} notitle", name, m, style_of(m));
   }
   const int step = span > 60.0 ? 20 : span > 25.0 ? 10 : 5;
+  const bool is_full = std::ranges::all_of(here, &Summary::is_full);
+  const std::string title = noise + (is_full ? "" : " (fewer epochs or data than in the paper)");
   return fmt::format("{}set title {} noenhanced\nset yrange [{}:{}]\nset ytics {}\nplot {}\n", blocks,
-                     gnuplot_string(noise), lowest, 100.0 + 0.02 * span, step, plots);
+                     gnuplot_string(title), lowest, 100.0 + 0.02 * span, step, plots);
 }
 
 }  // namespace
@@ -156,9 +159,22 @@ std::string figure_script(const std::vector<Summary>& summaries) {
       width, kFigureHeight, 2 * width, 2 * kFigureHeight, draw);
 }
 
+std::string drawn_from(const std::string& script) {
+  return fmt::format("<!-- drawn from {} -->", checksum_text(checksum_of(script)));
+}
+
+std::map<std::string, std::string> draw_script(const std::string& script, const fs::path& otherwise) {
+  std::map<std::string, std::string> files = run_gnuplot(script, {"figure.svg", "figure.png"}, otherwise);
+  std::string& svg = files.at("figure.svg");
+  const size_t end = svg.rfind("</svg>");
+  check(end != std::string::npos, "gnuplot drew an SVG without an end");
+  svg.insert(end, drawn_from(script) + "\n");
+  return files;
+}
+
 void draw_figure(const std::vector<Summary>& summaries, const fs::path& stem) {
-  std::map<std::string, std::string> files =
-      run_gnuplot(figure_script(summaries), {"figure.svg", "figure.png"}, fs::absolute(stem).parent_path());
+  const std::map<std::string, std::string> files =
+      draw_script(figure_script(summaries), fs::absolute(stem).parent_path());
   for (const char* extension : {".svg", ".png"}) {
     fs::path path = stem;
     write_file_atomically(path += extension, files.at(std::string("figure") + extension));

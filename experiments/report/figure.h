@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,13 @@ namespace cofactor {
 // deviation over seeds, and, dashed, the accuracy of always predicting the majority class (h0). It writes figure.svg
 // and figure.png into the folder it runs in. `summaries` are of one experiment and not empty.
 std::string figure_script(const std::vector<Summary>& summaries);
+
+// What a figure's SVG holds of the script it was drawn from: its checksum, as a comment. It tells whether a figure is
+// current, whichever version of gnuplot drew it.
+std::string drawn_from(const std::string& script);
+
+// Runs such a script: the bytes of figure.svg and figure.png. `otherwise` and errors are those of run_gnuplot.
+std::map<std::string, std::string> draw_script(const std::string& script, const std::filesystem::path& otherwise);
 
 // Draws `stem`.svg and `stem`.png, each whole or not at all. Throws Error, with gnuplot's own text, where it is not
 // installed or fails; then no file is left.

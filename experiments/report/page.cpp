@@ -66,6 +66,7 @@ std::vector<std::string> status_lines(const LoadedRuns& loaded, const PaperResul
                     counts.expected - counts.finished, format_duration(counts.median_seconds * left),
                     format_duration(counts.median_seconds)));
   }
+  lines.insert(lines.end(), loaded.sweeps.begin(), loaded.sweeps.end());
   if (!loaded.underway.empty())
     lines.push_back(fmt::format("Under way or interrupted: {}.", fmt::join(loaded.underway, ", ")));
   return lines;

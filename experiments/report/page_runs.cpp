@@ -104,6 +104,18 @@ std::string heat_table(std::string_view caption, const MatrixRows& rows) {
   return table + "</table>";
 }
 
+std::string counts_table(const MatrixRows& counts) {
+  if (counts.empty()) return "<p class=\"absent\">The test's counts were not recorded.</p>";
+  std::string table =
+      fmt::format("<table><caption>Test samples, balanced accuracy {:.2f}%</caption>", balanced_accuracy(counts));
+  for (const auto& row : counts) {
+    table += "<tr>";
+    for (const double count : row) table += fmt::format("<td>{:g}</td>", count);
+    table += "</tr>";
+  }
+  return table + "</table>";
+}
+
 std::string run_row(const ReportedRun& run, std::string_view reason, size_t index) {
   const Result& result = run.result();
   return fmt::format(
@@ -155,17 +167,20 @@ std::string matrices_section(const LoadedRuns& loaded) {
   std::string section =
       "<h2>Joint matrices</h2>\n<p>U(c, y): the mean over held-out samples of the probability of class c where the "
       "given "
-      "label is y. T(c, y): the probability of the noisy label y where the true class is c. Rows are c.</p>\n";
+      "label is y. T(c, y): the probability of the noisy label y where the true class is c. Rows are c. Test samples "
+      "are counted by true class (row) and predicted class (column); "
+      "balanced accuracy is the mean of the classes' accuracies.</p>\n";
   size_t count = 0;
   for (const ReportedRun& run : loaded.runs) {
     if (run.record.matrices.joint.empty() && run.record.matrices.transition.empty()) continue;
     section += fmt::format(
-        "<details id=\"matrix-{}\"><summary>{}</summary><div class=\"matrices scroll\">{}{}</div></details>\n", count++,
-        html(run.result().label()),
+        "<details id=\"matrix-{}\"><summary>{}</summary><div class=\"matrices scroll\">{}{}{}</div></details>\n",
+        count++, html(run.result().label()),
         run.record.matrices.joint.empty() ? "<p class=\"absent\">U was not recorded.</p>"
                                           : heat_table("U, learned", run.record.matrices.joint),
         run.record.matrices.transition.empty() ? "<p class=\"absent\">T was not recorded.</p>"
-                                               : heat_table("T, true", run.record.matrices.transition));
+                                               : heat_table("T, true", run.record.matrices.transition),
+        counts_table(run.record.matrices.counts));
   }
   if (count == 0) section += "<p class=\"absent\">No run here has recorded U or T.</p>\n";
   return section;

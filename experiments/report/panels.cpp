@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "engine/io/text.h"
 #include "experiments/report/full_protocol.h"
 
 namespace cofactor {
@@ -14,13 +15,6 @@ namespace {
 
 bool same_rate(double a, double b) {
   return std::abs(a - b) < 1e-9;
-}
-
-std::string upper_case(std::string text) {
-  for (char& c : text) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return text;
 }
 
 PanelResults collect(const PaperPanel& panel, const std::vector<const ReportedRun*>& runs) {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include "engine/error.h"
 #include "engine/io/file.h"
@@ -30,12 +31,14 @@ MatrixRows matrix_from(const Json& json, std::string_view name) {
 void add_matrices(Json& json, const RunMatrices& matrices) {
   if (!matrices.joint.empty()) json["joint_matrix"] = matrices.joint;
   if (!matrices.transition.empty()) json["transition"] = matrices.transition;
+  if (!matrices.counts.empty()) json["test_counts"] = matrices.counts;
 }
 
 RunMatrices matrices_from(const Json& json) {
   RunMatrices matrices;
   if (json.contains("joint_matrix")) matrices.joint = matrix_from(json, "joint_matrix");
   if (json.contains("transition")) matrices.transition = matrix_from(json, "transition");
+  if (json.contains("test_counts")) matrices.counts = matrix_from(json, "test_counts");
   return matrices;
 }
 
@@ -91,6 +94,14 @@ RunRecord parse_run_record(const std::string& line) {
   } catch (const Error& error) {
     fail("not a result: {}", error.what());
   }
+}
+
+double balanced_accuracy(const MatrixRows& counts) {
+  double sum = 0.0;
+  for (size_t c = 0; c < counts.size(); ++c) {
+    sum += counts[c][c] / std::accumulate(counts[c].begin(), counts[c].end(), 0.0);
+  }
+  return 100.0 * sum / static_cast<double>(counts.size());
 }
 
 MatrixRows rows_of(const std::vector<double>& values) {

@@ -1,5 +1,5 @@
 // A finished run with all that was recorded of it, as one line of JSON: the fields of a result (results.h), and
-// "metrics", "joint_matrix" and "transition" where they are known.
+// "metrics", "joint_matrix", "transition" and "test_counts" where they are known.
 #pragma once
 
 #include <filesystem>
@@ -17,6 +17,7 @@ using MatrixRows = std::vector<std::vector<double>>;
 struct RunMatrices {
   MatrixRows joint;       // U(c, y), of the selected weights on the noisy validation set
   MatrixRows transition;  // the true T(c, y); empty where the noise is the labels' own
+  MatrixRows counts{};    // of test samples, by true class (row) and predicted class (column)
 
   bool operator==(const RunMatrices&) const = default;
 };
@@ -30,6 +31,10 @@ struct RunRecord {
 std::string to_json(const RunRecord& record);
 // Throws Error where a field is missing or wrong.
 RunRecord parse_run_record(const std::string& line);
+
+// The mean over classes of the percentage of a class's test samples that are predicted right, whatever the classes'
+// sizes. NaN where `counts` is empty or a class has no sample.
+double balanced_accuracy(const MatrixRows& counts);
 
 // The rows of a square matrix.
 MatrixRows rows_of(const std::vector<double>& values);

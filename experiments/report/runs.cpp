@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/error.h"
+#include "experiments/report/sweep_state.h"
 
 namespace cofactor {
 namespace {
@@ -27,6 +28,16 @@ void add_file(LoadedRuns& all, const RecordsFile& file) {
   for (const RecordLine* line : file.newest()) add_run(all, {*line->record, line->source});
 }
 
+void add_sweep(LoadedRuns& all, const fs::path& path) {
+  if (!fs::is_directory(path)) return;
+  try {
+    if (const auto state = read_sweep_state(path))
+      all.sweeps.push_back(fmt::format("{}: {}", path.string(), to_text(*state)));
+  } catch (const Error& error) {
+    all.problems.push_back(fmt::format("{}; left out", error.what()));
+  }
+}
+
 }  // namespace
 
 LoadedRuns load_runs(const std::vector<fs::path>& paths) {
@@ -34,6 +45,7 @@ LoadedRuns load_runs(const std::vector<fs::path>& paths) {
   for (const fs::path& path : paths) {
     check(fs::exists(path), "{}: there is no such file or folder", path.string());
     add_file(all, read_runs(path));
+    add_sweep(all, path);
   }
   all.underway = runs_underway(paths);
   return all;

@@ -20,6 +20,7 @@ struct LoadedRuns {
   std::vector<ReportedRun> runs;      // one for each key, the newest
   std::vector<std::string> problems;  // what was left out or replaced, by file and line
   std::vector<std::string> underway;  // those of runs_underway()
+  std::vector<std::string> sweeps;    // how far each folder has come: "runs/first: 12 of 60 cells done"
 };
 
 // The runs of files (read_records) and of folders of runs (read_run_folder). Throws Error where a path is not there.

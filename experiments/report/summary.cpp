@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "engine/error.h"
 #include "experiments/report/collect.h"
+#include "experiments/report/full_protocol.h"
+#include "experiments/report/paper.h"
 #include "experiments/training/run_settings.h"
 
 namespace cofactor {
@@ -27,9 +30,15 @@ class FirstSeen {
   std::vector<std::string> names_;
 };
 
+// Experiments that the paper does not have lack nothing of it.
+std::string missing_from_paper(const Result& result) {
+  return panel_of(result) == nullptr ? "" : missing_from_protocol(result);
+}
+
 struct Group {
   std::vector<double> accuracies;
   double majority_sum = 0.0;
+  bool is_full = true;
   const Result* first = nullptr;
 };
 
@@ -40,6 +49,7 @@ Summary summarize(const Group& group) {
                   .rate = group.first->rate,
                   .method = group.first->method,
                   .seeds = static_cast<int>(group.accuracies.size()),
+                  .is_full = group.is_full,
                   .majority = group.majority_sum / count};
   for (const double accuracy : group.accuracies) summary.mean += accuracy / count;
   double squares = 0.0;
@@ -68,6 +78,21 @@ size_t width_of(const std::vector<Summary>& summaries, const std::string Summary
 
 }  // namespace
 
+std::vector<std::string> drop_partial(std::vector<Result>& results) {
+  std::set<std::string> with_full;
+  for (const Result& result : results) {
+    if (missing_from_paper(result).empty()) with_full.insert(result.experiment);
+  }
+  std::vector<std::string> dropped;
+  std::erase_if(results, [&](const Result& result) {
+    const std::string missing = missing_from_paper(result);
+    if (missing.empty() || !with_full.contains(result.experiment)) return false;
+    dropped.push_back(fmt::format("{}: {}; left out", result.label(), missing));
+    return true;
+  });
+  return dropped;
+}
+
 std::vector<Summary> aggregate(const std::vector<Result>& results) {
   FirstSeen experiments, noises, methods;
   std::map<std::tuple<size_t, size_t, double, size_t>, Group> groups;
@@ -76,6 +101,7 @@ std::vector<Summary> aggregate(const std::vector<Result>& results) {
     if (group.first == nullptr) group.first = &result;
     group.accuracies.push_back(result.test_accuracy);
     group.majority_sum += result.majority_accuracy;
+    group.is_full = group.is_full && missing_from_paper(result).empty();
   }
   std::vector<Summary> summaries;
   for (const auto& [key, group] : groups) summaries.push_back(summarize(group));

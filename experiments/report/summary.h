@@ -16,8 +16,13 @@ struct Summary {
   int seeds = 0;
   double mean = 0.0;       // of the test accuracy
   double deviation = 0.0;  // over seeds, with n - 1 in the denominator; 0 for a single seed
+  bool is_full = true;     // whether all runs of an experiment of the paper have its epochs and data (full_protocol.h)
   double majority = 0.0;   // mean accuracy of always predicting the most frequent noisy label (h0)
 };
+
+// Only runs with the paper's epochs and data count for its figures: of an experiment that has such, removes the others
+// and says why, a line for each.
+std::vector<std::string> drop_partial(std::vector<Result>& results);
 
 // Ordered by experiment, noise and method in the order in which they first appear, and by rate.
 std::vector<Summary> aggregate(const std::vector<Result>& results);

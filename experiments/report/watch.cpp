@@ -38,6 +38,7 @@ std::string state_of(const std::vector<fs::path>& paths) {
     std::error_code error;
     const bool is_folder = fs::is_directory(path, error);
     state += stamp(is_folder ? path / "results.jsonl" : path) + "\n";
+    if (is_folder) state += stamp(path / "progress.json") + "\n";
   }
   for (const std::string& run : runs_underway(paths)) state += run + "\n";
   return state;

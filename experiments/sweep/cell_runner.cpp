@@ -124,7 +124,7 @@ void CellRunner::finish(const Run& run, const NoisyData& noisy, Module& model, c
   const Confusion test = confusion(predictions);
   Result result = result_of(run, trained.history, test, noisy);
   result.search = trained.candidates;
-  record_matrices(run, noisy, model);
+  record_matrices(run, noisy, model, test);
   if (data_.report) {
     data_.report({.result = result,
                   .model = model,
@@ -139,8 +139,8 @@ void CellRunner::finish(const Run& run, const NoisyData& noisy, Module& model, c
   announce(result, looks_permuted(test));
 }
 
-// U of the selected weights on the noisy validation set, beside the T that made its labels.
-void CellRunner::record_matrices(const Run& run, const NoisyData& noisy, Module& model) {
+// U of the selected weights on the noisy validation set, the T that made its labels, and what the test found.
+void CellRunner::record_matrices(const Run& run, const NoisyData& noisy, Module& model, const Confusion& test) {
   Loader loader(noisy.validation, {.batch_size = kTestBatch,
                                    .sampler = SamplerKind::sequential,
                                    .last_batch = LastBatch::keep,
@@ -149,6 +149,11 @@ void CellRunner::record_matrices(const Run& run, const NoisyData& noisy, Module&
   const Predictions predictions = predict(model, loader, "validation");
   const Tensor joint = joint_matrix(predictions.logits, predictions.batch.labels);
   RunMatrices matrices{.joint = rows_of(joint.to_vector<double>()), .transition = {}};
+  for (int64_t label = 0; label < test.classes; ++label) {
+    std::vector<double>& row = matrices.counts.emplace_back();
+    for (int64_t predicted = 0; predicted < test.classes; ++predicted)
+      row.push_back(static_cast<double>(test.at(predicted, label)));
+  }
   if (run.cell.noise != kNoNoise) {
     matrices.transition = rows_of(noise_of(experiment_, options_, run.cell.noise, run.cell.rate).values());
   }

@@ -39,7 +39,7 @@ class CellRunner {
   Trained train(const Run& run, const Phase& phase, const NoisyData& noisy, Module& model);
   Trained search(const Run& run, const NoisyData& noisy, Module& model, const std::vector<NamedTensor>& pretrained);
   void finish(const Run& run, const NoisyData& noisy, Module& model, const Trained& trained);
-  void record_matrices(const Run& run, const NoisyData& noisy, Module& model);
+  void record_matrices(const Run& run, const NoisyData& noisy, Module& model, const Confusion& test);
   void announce(const Result& result, bool permuted);
   void report_failure(const Error& error);
 

@@ -8,6 +8,7 @@
 #include "experiments/report/figure.h"
 #include "experiments/report/results.h"
 #include "experiments/report/summary.h"
+#include "experiments/report/sweep_state.h"
 #include "experiments/sweep/batch_check.h"
 #include "experiments/sweep/cell_runner.h"
 #include "experiments/sweep/inputs.h"
@@ -70,7 +71,8 @@ class Sweep {
     leave_out_finished(cells, prior);
     make_folders(cells, prior, settings);
     ConsoleProgress progress(samples_of(cells));
-    progress.expect_cells(planned_cells - cells.size(), planned_cells, options_.jobs);
+    progress.expect_cells(planned_cells - cells.size(), planned_cells, options_.jobs,
+                          [this](size_t done, size_t all, double left) { keep_state(done, all, left); });
     greet(progress, prior);
     const int failed = train(cells, command, progress);
     progress.note("");
@@ -125,6 +127,17 @@ class Sweep {
     }
     for (const std::string& note : prior.notes()) progress.note(note);
     for (const std::string& note : known_.notes(planned_runs_)) progress.note(note);
+  }
+
+  // For the report's page, without which training goes on.
+  void keep_state(size_t done, size_t all, double seconds_left) {
+    if (state_failed_) return;
+    try {
+      write_sweep_state(options_.out, {done, all, seconds_left, time_of_day()});
+    } catch (const Error& error) {
+      state_failed_ = true;
+      print_error(fmt::format("{}: warning: {}", name_, error.what()));
+    }
   }
 
   // Returns how many runs failed.
@@ -184,6 +197,7 @@ class Sweep {
   DirectoryLock lock_;
   KnownRuns known_;
   size_t planned_runs_ = 0;
+  bool state_failed_ = false;
   std::vector<Result> results_;  // of the folder
 };
 

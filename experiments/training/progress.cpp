@@ -70,10 +70,12 @@ void ConsoleProgress::epoch_of(std::string_view label, std::string_view line) {
   epoch(line);
 }
 
-void ConsoleProgress::expect_cells(size_t done, size_t all, int at_once) {
+void ConsoleProgress::expect_cells(size_t done, size_t all, int at_once, CellsChanged changed) {
   cells_done_ = done;
   cells_ = all;
   at_once_ = at_once;
+  cells_changed_ = std::move(changed);
+  if (cells_changed_) cells_changed_(cells_done_, cells_, seconds_left());
 }
 
 void ConsoleProgress::cell_done(double seconds, int64_t samples) {
@@ -84,6 +86,7 @@ void ConsoleProgress::cell_done(double seconds, int64_t samples) {
   }
   const std::string left = cells_done_ < cells_ ? fmt::format(", {} left", time_left()) : std::string();
   note(fmt::format("{} of {} cells done{}", cells_done_, cells_, left));
+  if (cells_changed_) cells_changed_(cells_done_, cells_, seconds_left());
 }
 
 void ConsoleProgress::failure(std::string_view line) {
@@ -114,14 +117,19 @@ double ConsoleProgress::seconds() const {
   return std::chrono::duration<double>(Clock::now() - began_).count();
 }
 
-std::string ConsoleProgress::time_left() const {
+double ConsoleProgress::seconds_left() const {
   const auto left = static_cast<double>(std::max<int64_t>(total_ - done_, 0));
   if (cell_samples_ > 0) {
     const size_t cells_left = std::max<size_t>(cells_ - cells_done_, 1);
     const auto at_once = static_cast<double>(std::min(static_cast<size_t>(at_once_), cells_left));
-    return format_duration(left * cell_seconds_ / static_cast<double>(cell_samples_) / at_once);
+    return left * cell_seconds_ / static_cast<double>(cell_samples_) / at_once;
   }
-  return done_ > 0 ? format_duration(left * seconds() / static_cast<double>(done_)) : "?";
+  return done_ > 0 ? left * seconds() / static_cast<double>(done_) : -1.0;
+}
+
+std::string ConsoleProgress::time_left() const {
+  const double left = seconds_left();
+  return left < 0.0 ? "?" : format_duration(left);
 }
 
 void ConsoleProgress::clear() {

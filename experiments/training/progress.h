@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -43,8 +44,10 @@ class ConsoleProgress : public Progress {
   void note(std::string_view line) override;
   void epoch(std::string_view line) override;
   void failure(std::string_view line) override;
-  // The cells of the sweep: those that are done at the start, all, and how many are trained at once.
-  void expect_cells(size_t done, size_t all, int at_once);
+  // The cells of the sweep: those that are done at the start, all, and how many are trained at once. `changed` is
+  // called now and whenever a cell is done, with the seconds left, which are negative where nothing is known yet.
+  using CellsChanged = std::function<void(size_t done, size_t all, double seconds_left)>;
+  void expect_cells(size_t done, size_t all, int at_once, CellsChanged changed = {});
   // A cell has ended well, after this time and so many samples in it: a line with the cells that are done and the time
   // left. From then on that time is estimated from what finished cells took, with their tests.
   void cell_done(double seconds, int64_t samples);
@@ -57,6 +60,7 @@ class ConsoleProgress : public Progress {
   using Clock = std::chrono::steady_clock;
   void show();
   double seconds() const;  // since the beginning
+  double seconds_left() const;
   std::string time_left() const;
   void clear();
   void write(std::string_view text);
@@ -66,6 +70,7 @@ class ConsoleProgress : public Progress {
   int64_t total_, done_ = 0;
   size_t cells_done_ = 0, cells_ = 0;
   int at_once_ = 1;
+  CellsChanged cells_changed_;
   double cell_seconds_ = 0.0;  // of the cells that were finished here
   int64_t cell_samples_ = 0;   // likewise
   Clock::time_point began_ = Clock::now(), shown_{};

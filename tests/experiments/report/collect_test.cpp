@@ -20,7 +20,8 @@ std::vector<EpochMetrics> metrics_of(const Result& result) {
   return history;
 }
 
-const RunMatrices kMatrices = {.joint = {{0.5, 0.25}, {0.125, 0.125}}, .transition = {{1.0, 0.0}, {0.25, 0.75}}};
+const RunMatrices kMatrices = {
+    .joint = {{0.5, 0.25}, {0.125, 0.125}}, .transition = {{1.0, 0.0}, {0.25, 0.75}}, .counts = {{90, 10}, {1, 4}}};
 
 // A folder with two finished runs, of which the first has its metrics and matrices.
 std::filesystem::path write_runs(const TemporaryFolder& folder) {
@@ -47,6 +48,12 @@ TEST_SUITE("unit") {
     CHECK(back.result.processor == "a processor");
     CHECK(to_json(back) == to_json(record));
     CHECK(to_json(parse_result(to_json(record))) == to_json(result));
+  }
+
+  TEST_CASE("collect: balanced accuracy weighs classes alike") {
+    CHECK(balanced_accuracy(kMatrices.counts) == doctest::Approx(100.0 * (0.9 + 0.8) / 2.0));
+    CHECK(std::isnan(balanced_accuracy({{0, 0}, {1, 3}})));
+    CHECK(std::isnan(balanced_accuracy({})));
   }
 
   TEST_CASE("collect: gathers folders into a file and the same once more changes nothing") {
@@ -129,6 +136,30 @@ TEST_SUITE("unit") {
     CHECK(contains(error_of([&] { collect(file, {folder.path() / "none"}); }), "none"));
   }
 
+  TEST_CASE("collect: into a folder there is a file for each experiment of the paper") {
+    const TemporaryFolder folder;
+    Result review = full_run("ce", 1, 70.0), other = review;
+    review.experiment = "movie_reviews";
+    other.experiment = "../train";
+    const auto source = write_in(folder, "mixed.jsonl",
+                                 to_json(full_run("ce", 1, 99.0)) + "\n" + to_json(review) + "\n" + to_json(other) +
+                                     "\n" + to_json(full_run("dmi", 1, 98.0)) + "\n");
+    const auto kept = folder.path() / "kept";
+    std::filesystem::create_directory(kept);
+    const Collected first = collect_by_experiment(kept, {source});
+    CHECK(first.added == 3);
+    CHECK(first.runs == 3);
+    REQUIRE(first.problems.size() == 1);
+    CHECK(contains(first.problems[0], "mixed.jsonl, line 3: ../train is not an experiment of the paper"));
+    CHECK(read_records(kept / "fashion_mnist.jsonl").lines.size() == 2);
+    CHECK(read_records(kept / "movie_reviews.jsonl").lines.size() == 1);
+    CHECK(collect_by_experiment(kept, {source}).added == 0);
+    const Outcome report =
+        Process({program("report"), source.string(), "--collect", kept.string()}, folder.path()).wait();
+    CHECK(report.code == 0);
+    CHECK(contains(report.out, "3 runs; 0 added"));
+  }
+
   TEST_CASE("collect: metrics of a run that has been started again do not count") {
     const TemporaryFolder folder;
     const auto runs = write_runs(folder);
@@ -172,6 +203,10 @@ TEST_SUITE("experiment") {
       CHECK(contains(system.str(), line.record->result.processor));
       CHECK(line.record->result.processor.empty() == !contains(system.str(), "\nmodel name"));
       CHECK(line.record->matrices.transition == MatrixRows{{1.0, 0.0}, {0.2, 0.8}});
+      const MatrixRows& counts = line.record->matrices.counts;
+      REQUIRE(counts.size() == 2);
+      CHECK(100.0 * (counts[0][0] + counts[1][1]) / (counts[0][0] + counts[0][1] + counts[1][0] + counts[1][1]) ==
+            doctest::Approx(line.record->result.test_accuracy));
       double sum = 0.0;
       for (const auto& row : line.record->matrices.joint) sum += row[0] + row[1];
       CHECK(sum == doctest::Approx(1.0));

@@ -4,7 +4,7 @@
 usage: page_in_browser.py REPORT
 
 The results hold hostile names. Fails where the console shows an error, a script of theirs runs, the page is wider than
-the window, or a mark does not tell its numbers. Exits with 77 where Chromium is not installed.
+the window, or a mark does not tell its numbers. Exits with 77 where Chromium is not installed or does not start.
 """
 
 import html
@@ -53,13 +53,17 @@ def runs():
         yield RUN | {"experiment": text, "settings": {text: text}, "seed": number}
 
 
+def dump(browser, folder, address, *flags):
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--enable-logging=stderr",
+               f"--user-data-dir={folder / 'profile'}", *flags, "--dump-dom", address]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
 def look(browser, page, width, dark):
     frame = page.parent / "frame.html"
     frame.write_text(FRAME.replace("{width}", str(width)))
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-               "--window-size=1500,1000", f"--blink-settings=preferredColorScheme={0 if dark else 1}",
-               f"--user-data-dir={page.parent / 'profile'}", "--virtual-time-budget=2000", "--dump-dom", frame.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = dump(browser, page.parent, frame.as_uri(), "--window-size=1500,1000", "--virtual-time-budget=2000",
+                f"--blink-settings=preferredColorScheme={0 if dark else 1}")
     shown = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     found = re.search(r'<pre id="probe">(.+?)</pre>', done.stdout, re.DOTALL)
     if done.returncode != 0 or not found:
@@ -75,6 +79,10 @@ def main():
     wrong = []
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
+        start = dump(browser, folder, "about:blank")
+        if start.returncode != 0:
+            print(f"skipped: Chromium does not start here ({start.returncode}): {start.stderr[-500:]}")
+            sys.exit(77)
         (folder / "results.jsonl").write_text("".join(json.dumps(run) + "\n" for run in runs()) + "{\"<b>broken\n")
         subprocess.run([str(pathlib.Path(sys.argv[1]).resolve()), "--runs", name, "--out", name], check=True, capture_output=True, cwd=name)
         if (folder / "owned").exists():

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "experiments/report/sweep_state.h"
 #include "experiments/report/watch.h"
 #include "tests/experiments/process.h"
 #include "tests/experiments/report/finished_lines.h"
@@ -55,6 +56,26 @@ TEST_SUITE("unit") {
     REQUIRE(loaded.problems.size() == 1);
     CHECK(contains(loaded.problems[0], "no run has finished here"));
     CHECK(throws_saying("there is no such file or folder", [&] { load_runs({folder / "none"}); }));
+  }
+
+  TEST_CASE("runs: how far a folder's sweep has come") {
+    const TemporaryFolder folder;
+    write_in(folder, "results.jsonl", to_json(full_run("ce", 1, 98.0)) + "\n");
+    CHECK(load_runs({folder.path()}).sweeps.empty());
+    write_sweep_state(folder.path(), {2, 8, 754.6, "2026-05-01 13:40"});
+    const std::string name = folder.path().string();
+    CHECK(load_runs({folder.path()}).sweeps ==
+          std::vector<std::string>{name + ": 2 of 8 cells done, about 12 min 35 s left (2026-05-01 13:40)"});
+    CHECK(to_text({0, 8, -1.0, "now"}) == "0 of 8 cells done (now)");
+    CHECK(to_text({8, 8, 0.0, "now"}) == "8 of 8 cells done (now)");
+    for (const std::string text : {"{}", "[]", "{\"cells_done\":3,\"cells\":2,\"seconds_left\":1,\"time\":\"\"}"}) {
+      write_in(folder, "progress.json", text);
+      const LoadedRuns broken = load_runs({folder.path()});
+      CHECK(broken.sweeps.empty());
+      CHECK(broken.runs.size() == 1);
+      REQUIRE(broken.problems.size() == 1);
+      CHECK(contains(broken.problems[0], "progress.json: "));
+    }
   }
 
   TEST_CASE("watch: the state changes when a run begins and when one finishes") {

@@ -7,11 +7,13 @@
 #include "experiments/report/figure.h"
 #include "experiments/report/gnuplot.h"
 #include "tests/experiments/process.h"
+#include "tests/experiments/report/example_runs.h"
 #include "tests/fixtures/errors.h"
 
 using namespace cofactor;
 using cofactor::testing::contains;
 using cofactor::testing::error_of;
+using cofactor::testing::full_run;
 using cofactor::testing::Outcome;
 using cofactor::testing::Process;
 using cofactor::testing::program;
@@ -107,14 +109,36 @@ TEST_SUITE("unit") {
       if (one.noise == "a") one.noise = "it's `touch x`\nsystem('touch y')";
     }
     const std::string script = figure_script(aggregate(results));
-    CHECK(contains(script, "0.8 98 1\n"));
-    CHECK(contains(script, "-0.03 90\n0.5 90\n0.5 10\n1.03 10\n"));
+    CHECK(contains(script, "0.8 98.0000 1.0000\n"));
+    CHECK(contains(script, "-0.0300 90.0000\n0.5000 90.0000\n0.5000 10.0000\n1.0300 10.0000\n"));
     CHECK(contains(script, "set title 'it''s `touch x`system(''touch y'')' noenhanced\n"));
     CHECK(gnuplot_string("'; system('x')") == "'’; system(''x'')'");
   }
 }
 
 TEST_SUITE("unit") {
+  TEST_CASE("report: beside runs of the full protocol the others are left out and alone they are marked") {
+    Result partial = full_run("dmi", 2, 50.0);
+    partial.epochs = 3;
+    Result own = full_run("dmi", 2, 60.0);
+    own.experiment = "train";
+    own.epochs = 3;
+    std::vector<Result> results = {full_run("ce", 1, 99.0), partial, own};
+    CHECK(drop_partial(results) ==
+          std::vector<std::string>{
+              "fashion_mnist, clothes-to-bags, rate 0.2, dmi, seed 2: the result has 3 of 20 epochs; left out"});
+    REQUIRE(results.size() == 2);
+    CHECK(aggregate(results)[0].is_full);
+    CHECK(aggregate(results)[1].is_full);  // the paper has no such experiment
+    CHECK_FALSE(contains(figure_script({aggregate(results)[0]}), "in the paper"));
+
+    results = {partial};
+    CHECK(drop_partial(results).empty());
+    REQUIRE(results.size() == 1);
+    CHECK_FALSE(aggregate(results)[0].is_full);
+    CHECK(contains(figure_script(aggregate(results)), "clothes-to-bags (fewer epochs or data than in the paper)"));
+  }
+
   TEST_CASE("figure: ten methods have ten looks") {
     std::vector<Result> results;
     for (int method = 0; method < 10; ++method)

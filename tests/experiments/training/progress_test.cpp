@@ -46,9 +46,12 @@ TEST_SUITE("unit") {
     const auto path = folder.path() / "shown.txt";
     std::FILE* file = std::fopen(path.c_str(), "w");
     REQUIRE(file != nullptr);
+    std::string states;
     {
       ConsoleProgress progress(file, false, 1000);
-      progress.expect_cells(6, 10, 2);
+      progress.expect_cells(6, 10, 2, [&](size_t done, size_t all, double left) {
+        states += fmt::format("{} of {}, {:g} s; ", done, all, left);
+      });
       progress.advance(250);
       progress.cell_done(50.0, 250);  // 0.2 s per sample, 750 samples left, two cells at once
       progress.advance(500);
@@ -61,6 +64,7 @@ TEST_SUITE("unit") {
     CHECK(read_file(path) ==
           "7 of 10 cells done, 1 min 15 s left\n8 of 10 cells done, 25 s left\n9 of 10 cells done, 50 s left\n"
           "10 of 10 cells done\n");
+    CHECK(states == "6 of 10, -1 s; 7 of 10, 75 s; 8 of 10, 25 s; 9 of 10, 50 s; 10 of 10, 0 s; ");
   }
 
   TEST_CASE("progress: durations") {
