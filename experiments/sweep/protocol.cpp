@@ -129,9 +129,10 @@ class Sweep {
     for (const std::string& note : known_.notes(planned_runs_)) progress.note(note);
   }
 
-  // For the report's page, without which training goes on.
+  // For the report's page, without which training goes on. Where nothing is left to do, nothing is written.
   void keep_state(size_t done, size_t all, double seconds_left) {
-    if (state_failed_) return;
+    if (done < all) has_trained_ = true;
+    if (state_failed_ || !has_trained_) return;
     try {
       write_sweep_state(options_.out, {done, all, seconds_left, time_of_day()});
     } catch (const Error& error) {
@@ -197,7 +198,7 @@ class Sweep {
   DirectoryLock lock_;
   KnownRuns known_;
   size_t planned_runs_ = 0;
-  bool state_failed_ = false;
+  bool has_trained_ = false, state_failed_ = false;
   std::vector<Result> results_;  // of the folder
 };
 
