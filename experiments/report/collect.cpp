@@ -14,7 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Gives `old` what it lacks and `more` has; whether there was anything.
+}  // namespace
+
 bool complete(RunRecord& old, const RunRecord& more) {
   const auto take = [](auto& mine, const auto& other) {
     if (!mine.empty() || other.empty()) return false;
@@ -29,8 +30,6 @@ bool complete(RunRecord& old, const RunRecord& more) {
   const bool counts = take(old.matrices.counts, more.matrices.counts);
   return take(old.matrices.transition, more.matrices.transition) || processor || history || joint || counts;
 }
-
-}  // namespace
 
 std::string difference(const Result& a, const Result& b) {
   if (!is_same_json(parse_json(a.settings), parse_json(b.settings))) return "their settings differ";

@@ -27,6 +27,9 @@ Collected collect(const std::filesystem::path& file, const std::vector<std::file
 // The same into `folder`, a file for each experiment of the paper: EXPERIMENT.jsonl. The counts are sums.
 Collected collect_by_experiment(const std::filesystem::path& folder, const std::vector<std::filesystem::path>& sources);
 
+// Gives `old` what it lacks and another record of the same run has; whether there was anything.
+bool complete(RunRecord& old, const RunRecord& more);
+
 // What makes two results of one key different: "test accuracy 98.3 and 98.4"; empty where they are of the same run.
 std::string difference(const Result& a, const Result& b);
 

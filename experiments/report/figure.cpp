@@ -11,6 +11,7 @@
 #include "engine/io/file.h"
 #include "engine/io/text.h"
 #include "experiments/report/gnuplot.h"
+#include "experiments/report/plot.h"
 
 namespace cofactor {
 namespace {
@@ -21,18 +22,12 @@ namespace fs = std::filesystem;
 constexpr size_t kAxisWidth = 95, kPanelWidth = 420, kLonePanelWidth = 560, kGap = 60, kFigureHeight = 430;
 constexpr double kLeft = -0.03, kRight = 1.03;  // of the axis of rates
 
-// Okabe and Ito's colours, which colour-blind readers distinguish too; each method also has its own point type.
-struct Look {
+// Of methods that the paper does not have; with other dashes each time that they are used up.
+struct OtherLook {
   std::string_view color;
   int point;
 };
-constexpr std::array<Look, 7> kLooks = {{{"#D55E00", 9},
-                                         {"#0072B2", 7},
-                                         {"#009E73", 5},
-                                         {"#CC79A7", 13},
-                                         {"#E69F00", 11},
-                                         {"#56B4E9", 15},
-                                         {"#000000", 3}}};
+constexpr std::array<OtherLook, 2> kOtherLooks = {{{"#56B4E9", 15}, {"#000000", 3}}};
 
 // A name from a results file as part of a file name that cannot lead out of the folder.
 std::string file_name(std::string name) {
@@ -83,20 +78,34 @@ double lower_limit(const std::vector<Summary>& summaries) {
   return std::clamp(std::floor((lowest - 2.0) / 5.0) * 5.0, 0.0, 90.0);
 }
 
-std::string style_of(size_t method) {
-  const Look& look = kLooks[method % kLooks.size()];
-  const size_t dashes = 1 + method / kLooks.size();  // solid, and other dashes each time that the colours are used up
-  return fmt::format("with yerrorlines linewidth 2.2 dashtype {} pointsize 1.1 pointtype {} linecolor rgb '{}'", dashes,
-                     look.point, look.color);
+// The methods of a figure, each with its look.
+struct Styles {
+  std::vector<std::string> methods, styles;
+};
+
+Styles styles_of(const std::vector<std::string>& methods) {
+  Styles all{methods, {}};
+  size_t others = 0;
+  for (const std::string& method : methods) {
+    const MethodLook& look = look_of(method);
+    const bool is_other = look.method.empty();
+    const OtherLook shown = is_other ? kOtherLooks[others % kOtherLooks.size()] : OtherLook{look.color, look.filled};
+    const size_t dashes = is_other ? 1 + others++ / kOtherLooks.size() : 1;
+    all.styles.push_back(
+        fmt::format("with yerrorlines linewidth 2.2 dashtype {} pointsize 1.1 pointtype {} linecolor rgb '{}'", dashes,
+                    shown.point, shown.color));
+  }
+  return all;
 }
 
 constexpr std::string_view kMajorityStyle = "with lines linewidth 2 dashtype 2 linecolor rgb '#666666'";
 
 // The legend of all panels: an empty plot over the whole width, below them.
-std::string legend(const std::vector<std::string>& methods) {
+std::string legend(const Styles& styles) {
   std::string entries;
-  for (size_t m = 0; m < methods.size(); ++m) {
-    entries += fmt::format("keyentry {} title {} noenhanced, ", style_of(m), gnuplot_string(upper_case(methods[m])));
+  for (size_t m = 0; m < styles.methods.size(); ++m) {
+    entries += fmt::format("keyentry {} title {} noenhanced, ", styles.styles[m],
+                           gnuplot_string(upper_case(styles.methods[m])));
   }
   return fmt::format(
       "set lmargin at screen 0\nset rmargin at screen 1\nset bmargin at screen 0\nset tmargin at screen 0.14\n"
@@ -107,21 +116,20 @@ std::string legend(const std::vector<std::string>& methods) {
 }
 
 // The data of a panel and its plot command.
-std::string panel(const std::vector<Summary>& summaries, const std::string& noise, size_t index,
-                  const std::vector<std::string>& methods) {
+std::string panel(const std::vector<Summary>& summaries, const std::string& noise, size_t index, const Styles& styles) {
   const std::vector<Summary> here = select(summaries, noise, "");
   const double lowest = lower_limit(here), span = 100.0 - lowest;
   const std::string name = fmt::format("$panel{}_", index);
   std::string blocks = fmt::format("{}h0 << EOD\n{}EOD\n", name, majority_block(here, kLeft, kRight));
   std::string plots = fmt::format("{}h0 {} notitle", name, kMajorityStyle);
-  for (size_t m = 0; m < methods.size(); ++m) {
-    const std::vector<Summary> points = select(summaries, noise, methods[m]);
+  for (size_t m = 0; m < styles.methods.size(); ++m) {
+    const std::vector<Summary> points = select(summaries, noise, styles.methods[m]);
     if (points.empty()) continue;
     blocks += fmt::format("{}{} << EOD\n", name, m);
     for (const Summary& point : points)
       blocks += fmt::format("{} {:.4f} {:.4f}\n", point.rate, point.mean, point.deviation);
     blocks += "EOD\n";
-    plots += fmt::format(", {}{} using 1:2:3 {} notitle", name, m, style_of(m));
+    plots += fmt::format(", {}{} using 1:2:3 {} notitle", name, m, styles.styles[m]);
   }
   const int step = span > 60.0 ? 20 : span > 25.0 ? 10 : 5;
   const bool is_full = std::ranges::all_of(here, &Summary::is_full);
@@ -134,7 +142,7 @@ std::string panel(const std::vector<Summary>& summaries, const std::string& nois
 
 std::string figure_script(const std::vector<Summary>& summaries) {
   const std::vector<std::string> noises = distinct(summaries, &Summary::noise);
-  const std::vector<std::string> methods = distinct(summaries, &Summary::method);
+  const Styles styles = styles_of(distinct(summaries, &Summary::method));
   const size_t panel_width = noises.size() == 1 ? kLonePanelWidth : kPanelWidth;
   const size_t width = kAxisWidth + panel_width * noises.size();
   const auto screen = [width](size_t points) { return static_cast<double>(points) / static_cast<double>(width); };
@@ -148,9 +156,9 @@ std::string figure_script(const std::vector<Summary>& summaries) {
   for (size_t i = 0; i < noises.size(); ++i) {
     const size_t left = kAxisWidth + i * panel_width;
     draw += fmt::format("set lmargin at screen {:.4f}\nset rmargin at screen {:.4f}\n{}unset ylabel\n", screen(left),
-                        screen(left + panel_width - kGap), panel(summaries, noises[i], i, methods));
+                        screen(left + panel_width - kGap), panel(summaries, noises[i], i, styles));
   }
-  draw += legend(methods);
+  draw += legend(styles);
   draw += "unset multiplot\nunset output\n";
   return fmt::format(
       "set terminal svg size {0},{1} font 'DejaVu Sans,13' background '#ffffff'\nset output 'figure.svg'\n{4}reset\n"

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/error.h"
+#include "experiments/report/collect.h"
 #include "experiments/report/sweep_state.h"
 
 namespace cofactor {
@@ -10,12 +11,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Adds a run, or lets it replace the one with its key.
+// Adds a run, or lets it complete or replace the one with its key.
 void add_run(LoadedRuns& all, ReportedRun run) {
   const auto old = std::ranges::find_if(
       all.runs, [&](const ReportedRun& other) { return other.result().key() == run.result().key(); });
   if (old == all.runs.end()) {
     all.runs.push_back(std::move(run));
+    return;
+  }
+  if (difference(old->result(), run.result()).empty()) {  // the same run, collected
+    complete(old->record, run.record);
     return;
   }
   all.problems.push_back(

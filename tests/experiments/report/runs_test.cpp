@@ -49,6 +49,18 @@ TEST_SUITE("unit") {
     CHECK(contains(loaded.problems[0], "one.jsonl, line 1; the later one counts"));
   }
 
+  TEST_CASE("runs: the same run in two places is one and has what either recorded") {
+    const TemporaryFolder folder;
+    const auto one = write_in(folder, "one.jsonl", to_json(full_run("ce", 1, 98.0)) + "\n");
+    const auto two = write_in(folder, "two.jsonl", recorded_line(full_run("ce", 1, 98.0)) + "\n");
+    for (const auto& order : {std::vector{one, two}, std::vector{two, one}}) {
+      const LoadedRuns loaded = load_runs(order);
+      REQUIRE(loaded.runs.size() == 1);
+      CHECK(loaded.problems.empty());
+      CHECK_FALSE(loaded.runs[0].record.matrices.joint.empty());
+    }
+  }
+
   TEST_CASE("runs: a folder without results is told of and a path that is not there is an error") {
     const TemporaryFolder folder;
     const LoadedRuns loaded = load_runs({folder.path()});
