@@ -17,7 +17,7 @@ int main() {
   for (int32_t i = 0; i < 1000; ++i) classes.push_back(i % 10);
   const Tensor labels = Tensor::from(classes, {1000}, kHost);
   const Tensor noise = Tensor::randn({1000, 10}, {.seed = 1}, DType::f64, kHost);
-  for (const double margin : {6.0, 0.5}) {
+  for (const double margin : {6.0, 0.5, 0.05}) {
     const Tensor u = joint_matrix(margin * one_hot(labels, 10, DType::f64) + noise, labels);
     double exact = 1.0;
     for (const DType dtype : {DType::f64, DType::f32, DType::bf16}) {
@@ -27,7 +27,7 @@ int main() {
       backward(loss);
       const double first = rounded.grad().to_vector<double>()[0];
       if (dtype == DType::f64) exact = first;
-      fmt::print("margin {:.1f}  U in {:4}  loss {:.4f}  dloss/dU_00 {:.4f}  relative error {:.0e}\n", margin,
+      fmt::print("margin {:.2f}  U in {:4}  loss {:.4f}  dloss/dU_00 {:.4f}  relative error {:.0e}\n", margin,
                  name_of(dtype), loss.item(), first, std::abs(first / exact - 1.0));
     }
   }

@@ -1,4 +1,4 @@
-// Exercise 11: label noise up to and beyond det T = 0.
+// Exercise 11: label noise up to and beyond det T = 0. Theorem 4.1 of the paper has the shift of the loss.
 #include <fmt/format.h>
 
 #include <cmath>
