@@ -13,8 +13,8 @@ using namespace cofactor;
 
 int main() {
   // 1000 samples in 10 classes: a classifier that favours the right class by `margin` in the logits.
-  std::vector<int32_t> classes;
-  for (int32_t i = 0; i < 1000; ++i) classes.push_back(i % 10);
+  std::vector<int32_t> classes(1000);
+  for (size_t i = 0; i < classes.size(); ++i) classes[i] = static_cast<int32_t>(i % 10);
   const Tensor labels = Tensor::from(classes, {1000}, kHost);
   const Tensor noise = Tensor::randn({1000, 10}, {.seed = 1}, DType::f64, kHost);
   for (const double margin : {6.0, 0.5, 0.05}) {

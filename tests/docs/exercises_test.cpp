@@ -159,10 +159,11 @@ TEST_SUITE("unit") {
         if (name.empty()) continue;
         if (page.path == kExercises) shown.insert(name);
         const std::string wrong = difference(shown_output(block), output_of(name));
-        if (!wrong.empty())
+        if (!wrong.empty()) {
           FAIL_CHECK(
               fmt::format("{}:{}: {}: {}\nCOFACTOR_UPDATE_DOCS=1 build/release/bin/test_docs shows the new output",
                           page.path, block[0].number, name, wrong));
+        }
       }
     }
     std::multiset<std::string> exercises;
