@@ -17,7 +17,7 @@ void descend(double lr) {
   for (int step = 0; step <= 4; ++step) {
     const Tensor loss = 0.5 * sum(curvature * w * w);
     const std::vector<double> at = w.to_vector<double>();
-    fmt::print("lr {:4.2f}  step {}  w ({:.4f}, {:.4f})  loss {:.4f}\n", lr, step, at[0], at[1], loss.item());
+    fmt::print("lr {:4.2f}  step {}  w ({:.4f}, {:.4f})  loss {:.6g}\n", lr, step, at[0], at[1], loss.item());
     optimizer.zero_grad();
     backward(loss);
     optimizer.step();
