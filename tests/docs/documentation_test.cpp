@@ -11,59 +11,13 @@
 #include <vector>
 
 #include "engine/io/file.h"
+#include "tests/docs/pages.h"
 
 namespace {
 
 namespace fs = std::filesystem;
+using namespace cofactor::testing;
 using cofactor::read_file;
-
-const fs::path kRoot = COFACTOR_SOURCE_DIR;
-
-struct Line {
-  int number = 0;
-  std::string text;
-};
-
-// A page of Markdown, its lines parted by kind.
-struct Page {
-  std::string path;  // from the root
-  std::vector<Line> prose{};
-  std::vector<std::vector<Line>> blocks{};  // fenced; the first line of each is the fence, with its language
-};
-
-Page parse_page(const std::string& path, const std::string& text) {
-  Page page{.path = path};
-  std::istringstream lines(text);
-  std::string line;
-  bool fenced = false;
-  for (int number = 1; std::getline(lines, line); ++number) {
-    const bool fence = line.starts_with("```");
-    if (fence && !fenced) page.blocks.emplace_back();
-    if (fenced && fence) {
-      fenced = false;
-      continue;
-    }
-    fenced = fenced || fence;
-    (fenced ? page.blocks.back() : page.prose).push_back({number, line});
-  }
-  REQUIRE_MESSAGE(!fenced, path << ": a fenced block has no end");
-  return page;
-}
-
-Page load_page(const std::string& path) {
-  return parse_page(path, read_file(kRoot / path));
-}
-
-// Every page of the repository: those at its top, in docs/ and in docs/gpu/.
-std::vector<Page> load_pages() {
-  std::vector<Page> pages;
-  for (const fs::path& folder : {kRoot, kRoot / "docs", kRoot / "docs/gpu"}) {
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      if (entry.path().extension() == ".md") pages.push_back(load_page(fs::relative(entry.path(), kRoot).string()));
-    }
-  }
-  return pages;
-}
 
 // The anchor that GitHub gives a heading: lower case, spaces as hyphens, of other characters only letters, digits, _
 // and -.
@@ -88,14 +42,6 @@ std::set<std::string> anchors_of(const Page& page) {
   return anchors;
 }
 
-std::vector<std::string> matches(const std::string& text, const std::regex& pattern) {
-  std::vector<std::string> found;
-  for (std::sregex_iterator match(text.begin(), text.end(), pattern), end; match != end; ++match) {
-    found.push_back((*match)[1]);
-  }
-  return found;
-}
-
 // Every link to a file or heading of the repository that leads nowhere, as "page:line: target".
 std::vector<std::string> broken_links(const Page& page) {
   static const std::regex link(R"(\]\(([^)\s]+)\))");
@@ -107,7 +53,8 @@ std::vector<std::string> broken_links(const Page& page) {
       const std::string file = target.substr(0, hash);
       const fs::path path = file.empty() ? kRoot / page.path : (kRoot / page.path).parent_path() / file;
       bool good = file.empty() || fs::exists(path);
-      if (good && hash != std::string::npos) {
+      // Links to lines of a source: line_links_test.cpp.
+      if (good && hash != std::string::npos && (file.empty() || file.ends_with(".md"))) {
         const auto anchors = anchors_of(file.empty() ? page : load_page(fs::relative(path, kRoot).string()));
         good = anchors.contains(target.substr(hash + 1));
       }
@@ -185,9 +132,10 @@ std::vector<std::string> unknown_flags(const Page& page) {
   return unknown;
 }
 
-// What is wrong with a command of a fenced block; empty where it starts no script or a right one.
-std::string judge_command(const std::string& command) {
-  std::istringstream words(command);
+// What is wrong with a command of a fenced block; empty where it starts no script or a right one. "$ " comes before
+// commands whose output follows.
+std::string judge_command(const std::string& line) {
+  std::istringstream words(line.starts_with("$ ") ? line.substr(2) : line);
   std::string script, name;
   words >> script >> name;
   if (!script.starts_with("scripts/")) return {};
@@ -196,10 +144,10 @@ std::string judge_command(const std::string& command) {
     return script + " cannot be executed";
   if (script != "scripts/run" || name.empty() || name.starts_with('-') || name.starts_with('#')) return {};
   if (name == "paper") return {};
-  for (const char* folder : {"experiments", "examples"}) {
+  for (const char* folder : {"experiments", "examples", "examples/exercises"}) {
     if (fs::exists(kRoot / folder / (name + ".cpp"))) return {};
   }
-  return fmt::format("scripts/run {}: there is no such experiment or example", name);
+  return fmt::format("scripts/run {}: there is no such experiment, example or exercise", name);
 }
 
 // The lines between "// README: begin" and "// README: end", without the indentation that all of them share.
@@ -211,12 +159,6 @@ std::string quoted_part(const std::string& source) {
   std::istringstream lines(source.substr(from + begin.size(), to - from - begin.size()));
   std::string line, text;
   while (std::getline(lines, line)) text += (line.starts_with("  ") ? line.substr(2) : line) + '\n';
-  return text;
-}
-
-std::string text_of(const std::vector<Line>& block) {
-  std::string text;
-  for (size_t i = 1; i < block.size(); ++i) text += block[i].text + '\n';
   return text;
 }
 
@@ -281,6 +223,8 @@ TEST_SUITE("unit") {
     REQUIRE(page.blocks.size() == 1);
     CHECK(page.blocks[0].size() == 2);
     CHECK(judge_command("scripts/run").empty());
+    CHECK(judge_command("$ scripts/run zero_grad").empty());
+    CHECK(judge_command("$ scripts/run no_such_exercise").find("no_such_exercise") != std::string::npos);
     CHECK(judge_command("scripts/run fashion_mnist --rate 0.4").empty());
     CHECK(judge_command("scripts/run no_such_experiment").find("no_such_experiment") != std::string::npos);
     CHECK(judge_command("scripts/absent").find("no scripts/absent") != std::string::npos);
