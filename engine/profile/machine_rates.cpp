@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <functional>
 #include <thread>
 #include <vector>
@@ -13,7 +14,8 @@ namespace cofactor {
 
 namespace {
 
-constexpr int kRuns = 5;
+constexpr int kRuns = 5;              // at least
+constexpr double kEnough = 0.3;       // seconds of runs: a busy machine leaves some of them alone
 constexpr double kLongEnough = 0.02;  // seconds: the product grows until it takes as long
 constexpr int64_t kSmallest = 128, kLargest = 8192;
 constexpr size_t kCopied = size_t{128} << 20;  // bytes; caches hold less
@@ -25,8 +27,12 @@ double seconds_of(const std::function<void()>& work) {
 }
 
 double best_of_runs(const std::function<void()>& work) {
-  double best = seconds_of(work);
-  for (int i = 1; i < kRuns; ++i) best = std::min(best, seconds_of(work));
+  double best = INFINITY, sum = 0.0;
+  for (int i = 0; i < kRuns || sum < kEnough; ++i) {
+    const double seconds = seconds_of(work);
+    best = std::min(best, seconds);
+    sum += seconds;
+  }
   return best;
 }
 
@@ -65,10 +71,6 @@ double copy_rate(Device device) {
 }
 
 }  // namespace
-
-double MachineRates::least_seconds(const Cost& cost) const {
-  return std::max(cost.flops / flops, cost.bytes / bytes);
-}
 
 MachineRates measure_machine(Device device, DType dtype) {
   return {product_rate(device, dtype), copy_rate(device)};

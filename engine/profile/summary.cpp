@@ -113,6 +113,13 @@ std::string rate(double amount, double seconds) {
   return amount > 0.0 && seconds > 0.0 ? fmt::format("{:.1f}", 1e-9 * amount / seconds) : "-";
 }
 
+// What bounds an op's time from below.
+std::string_view limit_of(const ProfileRow& row, const MachineRates& rates) {
+  constexpr double kSmall = 1e-6;  // seconds of work per call: calling a kernel takes as long
+  if (rates.least_seconds(row.cost) < kSmall * row.calls) return "call";
+  return rates.memory_bound(row.cost) ? "memory" : "arithmetic";
+}
+
 std::string line(std::string_view name, std::string_view calls, double seconds, double share) {
   return fmt::format("{:<28} {:>6} {:>9.3f} {:>6.1f}%", name, calls, 1e3 * seconds, 100.0 * share);
 }
@@ -133,8 +140,7 @@ std::string format_summary(const ProfileSummary& summary, const MachineRates& ra
     text += line(row.name, fmt::format("{:g}", row.calls), row.seconds, row.seconds / summary.seconds);
     text += fmt::format(" {:>9} {:>8}", rate(row.cost.flops, row.seconds), rate(row.cost.bytes, row.seconds));
     if (row.cost.bytes > 0.0 && row.seconds > 0.0) {
-      text += fmt::format(" {:>9.0f}%  {}", 100.0 * rates.least_seconds(row.cost) / row.seconds,
-                          rates.memory_bound(row.cost) ? "memory" : "arithmetic");
+      text += fmt::format(" {:>9.0f}%  {}", 100.0 * rates.least_seconds(row.cost) / row.seconds, limit_of(row, rates));
     }
     text += '\n';
   }
