@@ -31,7 +31,7 @@ struct Recorder {
   int threads = 0;
   std::atomic<bool> lives = false;
   std::atomic<uint64_t> generation = 0;  // of recordings
-  ProfileClock::time_point began;
+  int64_t began = 0;                     // by now()
   // Used by the thread that trains.
   Device device = kHost;
   std::unique_ptr<DeviceClock> clock;
@@ -43,8 +43,9 @@ Recorder& recorder() {
   return only;
 }
 
+// Nanoseconds since some moment before the process.
 int64_t now() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(ProfileClock::now() - recorder().began).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(ProfileClock::now().time_since_epoch()).count();
 }
 
 // What a thread has recorded since its last op.
@@ -61,8 +62,11 @@ struct ThreadState {
   }
 };
 
+thread_local ThreadState last_state;
+
+// Of the present recording.
 ThreadState& this_thread() {
-  thread_local ThreadState state;
+  ThreadState& state = last_state;
   const uint64_t generation = recorder().generation;
   if (state.generation != generation) {
     state = {};
@@ -95,6 +99,7 @@ void ProfileSpan::begin() {
 }
 
 void ProfileSpan::end() {
+  if (last_state.generation != recorder().generation) return;  // it began in an earlier recording
   Recorded recorded{{.kind = kind_, .name = name_, .begin = begin_, .end = now()}};
   ThreadState& state = this_thread();
   if (kind_ == EventKind::backward_op) {
@@ -123,7 +128,8 @@ KernelBegin kernel_begins(Device device) {
   Recorder& all = recorder();
   ThreadState& state = this_thread();
   KernelBegin begin;
-  if (all.clock && device == all.device) begin.mark = static_cast<int64_t>(all.clock->mark());
+  if (all.clock && device == all.device && state.number == kTrainingThread)
+    begin.mark = static_cast<int64_t>(all.clock->mark());
   begin.host = now();
   if (state.first_kernel < 0) state.first_kernel = begin.host;
   return begin;
@@ -147,10 +153,10 @@ ProfileRecording::ProfileRecording(Device device) {
     const std::scoped_lock lock(all.mutex);
     all.recorded.clear();
     all.threads = 0;
-    all.began = ProfileClock::now();
+    all.began = now();
     ++all.generation;
   }
-  this_thread();  // number 1
+  this_thread();  // takes number 1
   all.device = device;
   all.clock = features_of(device).clock();
   if (all.clock) {
@@ -197,13 +203,15 @@ std::vector<ProfileEvent> ProfileRecording::events() const {
   std::vector<double> times;
   if (all.clock) times = all.clock->times();
   const auto on_host = [&](int64_t mark) {
-    return all.clock_began + std::llround(1e9 * times.at(static_cast<size_t>(mark)));
+    return all.clock_began - all.began + std::llround(1e9 * times.at(static_cast<size_t>(mark)));
   };
   std::vector<ProfileEvent> events;
   {
     const std::scoped_lock lock(all.mutex);
     for (const Recorded& recorded : all.recorded) {
       ProfileEvent& event = events.emplace_back(recorded.event);
+      event.begin -= all.began;
+      event.end -= all.began;
       if (recorded.begin_mark < 0 || recorded.end_mark < 0) continue;
       event.device_begin = on_host(recorded.begin_mark);
       event.device_end = on_host(recorded.end_mark);

@@ -19,10 +19,12 @@ namespace cofactor {
 // mostly by another thread.
 enum class EventKind { step, phase, op, backward_op, kernel, reading };
 
+inline constexpr int kTrainingThread = 1;
+
 struct ProfileEvent {
   EventKind kind = EventKind::kernel;
   std::string_view name, detail{};             // string literals; detail: which unary op, say
-  int thread = 1;                              // 1 is the thread that trains
+  int thread = kTrainingThread;                // others are numbered from 2
   int64_t begin = 0, end = 0;                  // nanoseconds since the recording began, on the host
   int64_t device_begin = -1, device_end = -1;  // of a kernel that ran beside the host, on the same scale; else -1
   Cost cost{};                                 // of a kernel; of an op the sum of its kernels

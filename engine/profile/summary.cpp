@@ -9,8 +9,6 @@ namespace cofactor {
 
 namespace {
 
-constexpr int kTrainingThread = 1;
-
 double seconds_between(int64_t begin, int64_t end) {
   return 1e-9 * static_cast<double>(end - begin);
 }

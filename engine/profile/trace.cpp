@@ -83,7 +83,8 @@ Json trace_of(const std::vector<ProfileEvent>& events, const Json& about) {
   }
   if (on_device) list.push_back(metadata("thread_name", kDeviceTrack, "device"));
   for (int thread = 1; thread <= threads; ++thread)
-    list.push_back(metadata("thread_name", thread, thread == 1 ? "training" : fmt::format("loader {}", thread - 1)));
+    list.push_back(
+        metadata("thread_name", thread, thread == kTrainingThread ? "training" : fmt::format("loader {}", thread - 1)));
   for (const ProfileEvent& event : events) {
     list.push_back(complete_event(event, event.begin, event.end, event.thread));
     if (event.device_begin >= 0)

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <fstream>
+
 #include "engine/io/file.h"
 #include "engine/io/json.h"
 #include "engine/profile/summary.h"
@@ -9,16 +11,29 @@
 
 namespace cofactor {
 
+namespace {
+
+bool is_empty_or_trace(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string start(kTraceBegins.size(), ' ');
+  stream.read(start.data(), static_cast<std::streamsize>(start.size()));
+  return stream.gcount() == 0 ? stream.eof() : start == kTraceBegins;
+}
+
+}  // namespace
+
 void check_profile_file(const std::filesystem::path& file) {
   namespace fs = std::filesystem;
-  check(file.has_filename() && !fs::is_directory(file), "it is a folder, expected a file");
-  if (fs::exists(file)) {
-    check(fs::is_regular_file(file), "it is not a file");
-    const std::string text = read_file(file);
-    check(text.empty() || text.starts_with(kTraceBegins),
+  std::error_code none;
+  const fs::file_status status = fs::status(file, none);
+  check(file.has_filename() && !fs::is_directory(status), "it is a folder, expected the name of a file");
+  if (fs::exists(status)) {
+    check(fs::is_regular_file(status), "it is not a file");
+    check(is_empty_or_trace(file),
           "there is a file of that name that is no profile; it would be lost: remove it, or name another");
   }
-  ensure_writable_directory(fs::absolute(file).parent_path());
+  const fs::path folder = file.parent_path();
+  ensure_writable_directory(folder.empty() ? "." : folder);
 }
 
 void StepProfile::begin(std::string_view label, Device device) {

@@ -134,7 +134,8 @@ TEST_SUITE("experiment") {
       CHECK(files_below(place.out()).empty());
       CHECK(!fs::exists(trace));
     };
-    refused({"--profile", folder.string()}, "it is a folder, expected a file");
+    refused({"--profile", folder.string()}, "it is a folder, expected the name of a file");
+    refused({"--profile", ""}, "it is a folder, expected the name of a file");
     refused({"--profile", notes.string()}, "there is a file of that name that is no profile");
     refused({"--profile", "/dev/null"}, "it is not a file");
     refused({"--profile", (notes / "trace.json").string()}, "cannot be created: Not a directory");
