@@ -14,9 +14,10 @@ namespace cofactor {
 
 namespace {
 
-constexpr int kRuns = 5;              // at least
-constexpr double kEnough = 0.3;       // seconds of runs: a busy machine leaves some of them alone
-constexpr double kLongEnough = 0.02;  // seconds: the product grows until it takes as long
+// On a busy machine most runs are disturbed: the best of this many seconds of runs counts, and of this many at least.
+constexpr double kEnough = 0.4;
+constexpr int kRuns = 3;
+constexpr double kLongEnough = 0.005;  // seconds: the product grows until it takes as long
 constexpr int64_t kSmallest = 128, kLargest = 8192;
 constexpr size_t kCopied = size_t{128} << 20;  // bytes; caches hold less
 
@@ -26,9 +27,9 @@ double seconds_of(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-double best_of_runs(const std::function<void()>& work) {
+double best_of_runs(const std::function<void()>& work, double enough) {
   double best = INFINITY, sum = 0.0;
-  for (int i = 0; i < kRuns || sum < kEnough; ++i) {
+  for (int i = 0; i < kRuns || sum < enough; ++i) {
     const double seconds = seconds_of(work);
     best = std::min(best, seconds);
     sum += seconds;
@@ -44,8 +45,8 @@ double product_rate(Device device, DType dtype) {
       a.backend().synchronize();
     };
     multiply();  // a library plans its first product of a shape
-    if (n < kLargest && seconds_of(multiply) < kLongEnough) continue;
-    return cost::matmul(a, false, a, true, {}, y).flops / best_of_runs(multiply);
+    if (n < kLargest && best_of_runs(multiply, 0.0) < kLongEnough) continue;
+    return cost::matmul(a, false, a, true, {}, y).flops / best_of_runs(multiply, kEnough);
   }
 }
 
@@ -59,15 +60,15 @@ double copy_rate(Device device) {
     to.push_back(Tensor::full(from.back().shape(), 0.0, DType::f32, device));
   }
   Backend& backend = from.front().backend();
-  const double seconds = best_of_runs([&] {
+  const auto copy = [&] {
     std::vector<std::jthread> threads;
     for (size_t i = 1; i < from.size(); ++i)
       threads.emplace_back([&, i] { backend.copy(to[i].raw_data(), from[i].raw_data(), part); });
     backend.copy(to[0].raw_data(), from[0].raw_data(), part);
     threads.clear();
     backend.synchronize();
-  });
-  return cost::copy(part * static_cast<size_t>(parts)).bytes / seconds;
+  };
+  return cost::copy(part * static_cast<size_t>(parts)).bytes / best_of_runs(copy, kEnough);
 }
 
 }  // namespace
