@@ -325,7 +325,7 @@ int main_with(int argc, char** argv) {
   flags.add("--steps", options.steps, "Timed steps").positive();
   flags.add("--batch-size", options.batch_size, "Samples per step; 0: the workload's").non_negative();
   ProfileFlags profile;
-  profile.add(flags, "the workload");
+  profile.add(flags, "steps after the timed ones, each beside one that is not recorded");
   if (!flags.parse(argc, argv)) return 0;
   if (list) {
     print_names(table);

@@ -138,7 +138,8 @@ void add_machine_flags(Flags& flags, const ExperimentTable& table, RawOptions& r
   flags.add("--checkpoint-every", raw.checkpoint_every,
             "How often a checkpoint is written within an epoch, such as 30s, 5m or 1h; 0: only after each epoch");
   flags.add("--workers", raw.run.trainer.workers, "Threads that read batches ahead; 0: none");
-  raw.profile.add(flags, "the first run that is trained");
+  raw.profile.add(flags,
+                  fmt::format("steps of the first run that is trained, after its first {}", ProfileOptions{}.warm_up));
 }
 
 void resolve_noises(const ExperimentTable& table, RawOptions& raw) {

@@ -9,17 +9,15 @@
 namespace cofactor {
 namespace {
 
-constexpr int kMostSteps = 1000;  // a trace of more is too large for its viewers
+constexpr int kMostSteps = 100;  // their events are kept in memory until the trace is written
 
 }  // namespace
 
-void ProfileFlags::add(Flags& flags, std::string_view of_what) {
-  const ProfileOptions defaults;
+void ProfileFlags::add(Flags& flags, std::string_view steps) {
   flags.add("--profile", file_,
-            fmt::format("Record steps of {} after {} others: print where their time goes, and write a trace for "
-                        "Perfetto to this file",
-                        of_what, defaults.warm_up));
-  flags.add("--profile-steps", steps_, "Steps that --profile records").default_text(fmt::format("{}", defaults.steps));
+            fmt::format("Record {}: print where their time goes, and write a trace for Perfetto to this file", steps));
+  flags.add("--profile-steps", steps_, "How many steps --profile records")
+      .default_text(fmt::format("{}", ProfileOptions{}.steps));
 }
 
 std::optional<ProfileOptions> ProfileFlags::resolve(std::string_view precision) const {

@@ -13,8 +13,8 @@ namespace cofactor {
 // Must live until the command line is parsed.
 class ProfileFlags {
  public:
-  // `of_what` completes the sentence for --help: whose steps are recorded.
-  void add(Flags& flags, std::string_view of_what);
+  // `steps` says in --help which steps are recorded.
+  void add(Flags& flags, std::string_view steps);
   // Nothing where no profile is asked for. Throws UsageError for a file that cannot take one, and for a number of steps
   // out of range or without a file. `precision` is that of the command line.
   std::optional<ProfileOptions> resolve(std::string_view precision) const;

@@ -140,8 +140,8 @@ TEST_SUITE("experiment") {
     refused({"--profile", "/dev/null"}, "it is not a file");
     refused({"--profile", (notes / "trace.json").string()}, "cannot be created: Not a directory");
     refused({"--profile-steps", "3"}, "--profile-steps 3: it is for --profile FILE");
-    refused(profiled({"--profile-steps", "0"}, trace), "--profile-steps 0: expected 1 to 1000");
-    refused(profiled({"--profile-steps", "1001"}, trace), "expected 1 to 1000");
+    refused(profiled({"--profile-steps", "0"}, trace), "--profile-steps 0: expected 1 to 100");
+    refused(profiled({"--profile-steps", "101"}, trace), "expected 1 to 100");
     refused(profiled({"--jobs", "2"}, trace), "with --jobs 2 the steps of several processes share the cores");
     CHECK(read_file(notes) == "not a trace");
   }
