@@ -2,18 +2,9 @@
 #include "engine/cost.h"
 
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 
 #include "engine/elementwise_ops.h"
-
-namespace doctest {
-template <>
-struct StringMaker<cofactor::Cost> {
-  static String convert(const cofactor::Cost& cost) {
-    return fmt::format("{} flops, {} bytes", cost.flops, cost.bytes).c_str();
-  }
-};
-}  // namespace doctest
+#include "tests/engine/cost_text.h"
 
 namespace cofactor::testing {
 

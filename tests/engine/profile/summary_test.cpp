@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/engine/cost_text.h"
 #include "tests/engine/profile/small_step.h"
 #include "tests/fixtures/errors.h"
 
