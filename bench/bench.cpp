@@ -24,7 +24,9 @@
 #include "engine/ops/reduce.h"
 #include "engine/optim/adam.h"
 #include "engine/optim/sgd.h"
+#include "engine/profile/recorder.h"
 #include "experiments/sweep/flags.h"
+#include "experiments/sweep/profile_flags.h"
 #include "experiments/sweep/program.h"
 #include "experiments/training/step_runner.h"
 #include "losses/cross_entropy.h"
@@ -127,6 +129,7 @@ struct Options {
   int threads = usable_cores(), workers = 1;
   int warmup = 20, steps = 100;
   int64_t batch_size = 0;
+  std::optional<ProfileOptions> profile{};
 };
 
 // Endless batches, one epoch after the other; all are of the full size.
@@ -150,6 +153,11 @@ class Batches {
   int epoch_ = 0;
 };
 
+Batch next_of(Batches& batches) {
+  const ProfileSpan span(EventKind::phase, "load");
+  return batches.next();
+}
+
 // Everything that training does with a batch, including waiting for it.
 class TrainingStep {
  public:
@@ -161,7 +169,7 @@ class TrainingStep {
   }
   TrainingStep(const TrainingStep&) = delete;
   TrainingStep& operator=(const TrainingStep&) = delete;
-  double operator()() { return runner_.run(batches_.next(), kSeed, step_++).item(); }
+  double operator()() { return runner_.run(next_of(batches_), kSeed, step_++).item(); }
 
  private:
   Batches& batches_;
@@ -177,7 +185,7 @@ class EvaluationStep {
   EvaluationStep(Batches& batches, Module& model) : batches_(batches), model_(model) { model_.eval(); }
   double operator()() {
     const NoGrad no_grad;
-    const Batch batch = batches_.next();
+    const Batch batch = next_of(batches_);
     const Tensor logits = model_(batch.inputs);
     const double loss = cross_entropy(logits, batch.labels).item();
     const std::vector<int32_t> predicted = argmax(logits).to_vector<int32_t>();
@@ -210,27 +218,59 @@ std::string memory_text(Device device) {
 struct Measured {
   std::vector<double> times;  // of each timed step, in milliseconds
   std::string memory;
+  double profile_overhead = 0.0;
+  std::string profile{};  // the table; empty where none was asked for
 };
-
-// Runs the warm-up and the timed steps. Memory is read while the step still holds its own.
-template <class Step>
-Measured measure(Step&& step, const Options& options, Device device) {
-  using Clock = std::chrono::steady_clock;
-  for (int i = 0; i < options.warmup; ++i) step();
-  std::vector<double> times;
-  for (int i = 0; i < options.steps; ++i) {
-    const auto start = Clock::now();
-    const double loss = step();
-    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
-    check(std::isfinite(loss), "bench: the loss is {} at timed step {}", loss, i);
-  }
-  return {std::move(times), memory_text(device)};
-}
 
 double median(std::vector<double> values) {
   std::ranges::sort(values);
   const size_t middle = values.size() / 2;
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+double milliseconds_of(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Steps that are recorded, each beside one that is not, in turn before and after it. The overhead is the median ratio
+// of such pairs, which says little of how busy the machine is.
+template <class Step>
+void profile_steps(Step&& step, const Options& options, Device device, Measured& measured) {
+  StepProfile profile(*options.profile);
+  profile.begin(options.workload, device);
+  std::vector<double> ratios;
+  const auto plain = [&] { return milliseconds_of([&] { step(); }); };
+  const auto recorded = [&] {
+    return milliseconds_of([&] {
+      StepProfile::Step recording(&profile);
+      step();
+      recording.keep();
+    });
+  };
+  while (measured.profile.empty()) {
+    const bool recorded_first = ratios.size() % 2 == 1;
+    const double first = recorded_first ? recorded() : plain(), second = recorded_first ? plain() : recorded();
+    ratios.push_back(recorded_first ? first / second : second / first);
+    measured.profile = profile.report().value_or("");
+  }
+  measured.profile_overhead = median(ratios);
+}
+
+// Runs the warm-up, the timed steps and those that are recorded. Memory is read while the step still holds its own.
+template <class Step>
+Measured measure(Step&& step, const Options& options, Device device) {
+  for (int i = 0; i < options.warmup; ++i) step();
+  Measured measured;
+  for (int i = 0; i < options.steps; ++i) {
+    double loss = 0.0;
+    measured.times.push_back(milliseconds_of([&] { loss = step(); }));
+    check(std::isfinite(loss), "bench: the loss is {} at timed step {}", loss, i);
+  }
+  measured.memory = memory_text(device);
+  if (options.profile) profile_steps(step, options, device, measured);
+  return measured;
 }
 
 void run(const Workload& workload, const Options& options) {
@@ -249,17 +289,19 @@ void run(const Workload& workload, const Options& options) {
   Batches batches(workload.make_data(std::max(workload.samples, 10 * loader.batch_size)), loader);
   const std::unique_ptr<Module> model = workload.make_model(device);
   model->compute_in_bf16(bf16);
-  const auto [times, memory] =
+  const Measured measured =
       workload.training ? measure(TrainingStep(batches, *model, workload, options.graph == "on"), options, device)
                         : measure(EvaluationStep(batches, *model), options, device);
+  const std::vector<double>& times = measured.times;
   const double step_ms = median(times);
   const double mean_ms = std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size());
   fmt::print(
       "workload={} device={} precision={} graph={} threads={} batch_size={} samples_per_second={:.1f} "
-      "steps_per_second={:.2f} median_step_ms={:.4f} mean_step_ms={:.4f} {} cpu_variant={}\n",
+      "steps_per_second={:.2f} median_step_ms={:.4f} mean_step_ms={:.4f} {} cpu_variant={}{}\n",
       workload.name, device, options.precision, options.graph, options.threads, loader.batch_size,
-      1000.0 * static_cast<double>(loader.batch_size) / step_ms, 1000.0 / step_ms, step_ms, mean_ms, memory,
-      cpu_variant());
+      1000.0 * static_cast<double>(loader.batch_size) / step_ms, 1000.0 / step_ms, step_ms, mean_ms, measured.memory,
+      cpu_variant(), options.profile ? fmt::format(" profile_overhead={:.4f}", measured.profile_overhead) : "");
+  if (options.profile) fmt::print("{}\n", measured.profile);
 }
 
 void print_names(const std::vector<Workload>& table) {
@@ -282,6 +324,8 @@ int main_with(int argc, char** argv) {
   flags.add("--warmup", options.warmup, "Steps before the timed ones").non_negative();
   flags.add("--steps", options.steps, "Timed steps").positive();
   flags.add("--batch-size", options.batch_size, "Samples per step; 0: the workload's").non_negative();
+  ProfileFlags profile;
+  profile.add(flags, "steps after the timed ones, each beside one that is not recorded");
   if (!flags.parse(argc, argv)) return 0;
   if (list) {
     print_names(table);
@@ -290,6 +334,11 @@ int main_with(int argc, char** argv) {
   if (options.workload.empty()) usage("--workload is missing; --list names them");
   const auto found = std::ranges::find(table, options.workload, &Workload::name);
   if (found == table.end()) usage("--workload {}: there is no such workload; --list names them", options.workload);
+  options.profile = profile.resolve(options.precision);
+  if (options.profile) {
+    options.profile->warm_up = 0;  // the timed steps have run
+    options.graph = "off";         // the kernels of a replayed step cannot be told apart
+  }
   run(*found, options);
   return 0;
 }

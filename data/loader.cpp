@@ -14,6 +14,7 @@
 #include "data/image_array.h"
 #include "engine/device_features.h"
 #include "engine/ops/images.h"
+#include "engine/profile/recorder.h"
 
 namespace cofactor {
 
@@ -256,6 +257,7 @@ void Loader::Impl::work(const std::stop_token& stop) {
 }
 
 Loader::Impl::Prepared Loader::Impl::prepare(const Epoch& epoch, size_t number) const {
+  const ProfileSpan span(EventKind::reading, "read a batch");
   const std::vector<int64_t>& positions = epoch.batches[number];
   Prepared prepared;
   Batch& batch = prepared.batch;

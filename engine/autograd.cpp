@@ -6,6 +6,7 @@
 
 #include "engine/elementwise_ops.h"
 #include "engine/ops/checks.h"
+#include "engine/profile/recorder.h"
 
 namespace cofactor {
 
@@ -114,6 +115,12 @@ void deposit(const Node& node, const Tensor& grad) {
   leaf.set_grad(total);
 }
 
+// A profile's names of ops come from here, tracked or not.
+void note_op(std::string_view op, const Tensor& output, std::span<const Tensor> inputs) {
+  if (profiling()) [[unlikely]]
+    profile::op_done(op, output, inputs);
+}
+
 bool any_tracked(std::span<const Tensor> inputs) {
   return tracking && std::ranges::any_of(inputs, &Tensor::requires_grad);
 }
@@ -132,6 +139,7 @@ Tensor record_inputs(Tensor output, std::string_view op, std::span<const Tensor>
 
 // A vjp that knows no sums.
 Tensor record_plain(Tensor output, std::string_view op, std::span<const Tensor> inputs, Vjp vjp) {
+  note_op(op, output, inputs);
   if (!any_tracked(inputs)) return output;
   return record_inputs(std::move(output), op, inputs,
                        [vjp = std::move(vjp)](const Tensor& grad, GradientSums&) { return vjp(grad); });
@@ -160,6 +168,7 @@ Tensor record(Tensor output, std::string_view op, const std::vector<Tensor>& inp
 }
 
 Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> inputs, AddingVjp vjp) {
+  note_op(op, output, {inputs.begin(), inputs.size()});
   if (!any_tracked({inputs.begin(), inputs.size()})) return output;
   return record_inputs(std::move(output), op, {inputs.begin(), inputs.size()}, std::move(vjp));
 }
@@ -185,6 +194,7 @@ void backward(const Tensor& output, const Tensor& seed) {
       continue;
     }
     check(!node.freed, "backward of {}: an earlier backward has freed this part of the graph", node.op);
+    const ProfileSpan span(EventKind::backward_op, node.op);
     if (grad.defined()) propagate(node, grad, grads);
     node.freed = true;
     node.vjp = nullptr;

@@ -44,7 +44,7 @@ struct Node {
 };
 
 // Records `output` as made by `op` from `inputs`, if gradient tracking is on and one of the inputs tracks it.
-// Every op ends in this call. Returns `output`.
+// Every op ends in this call, which also names it in a profile (engine/profile/recorder.h). Returns `output`.
 Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> inputs, Vjp vjp);
 Tensor record(Tensor output, std::string_view op, const std::vector<Tensor>& inputs, Vjp vjp);
 Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> inputs, AddingVjp vjp);

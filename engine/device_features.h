@@ -9,6 +9,7 @@
 
 #include "engine/captured_step.h"
 #include "engine/device.h"
+#include "engine/device_clock.h"
 #include "engine/upload.h"
 
 namespace cofactor {
@@ -35,6 +36,9 @@ class DeviceFeatures {
   // Memory for `bytes` values that the host fills and the device copies (engine/upload.h). Called by any thread. On a
   // device that uses the host's memory, the host fills the tensor's own memory. Throws OutOfMemory.
   virtual std::unique_ptr<Upload> upload(size_t bytes) = 0;
+
+  // A clock of the device's own, where kernels run beside the host; null where a kernel is done when its call returns.
+  virtual std::unique_ptr<DeviceClock> clock() { return nullptr; }
 
   // Records one training step, to be replayed as a whole. Calls `step`, whose kernels are recorded and do not run;
   // returns null, without a call, where the device cannot record. Within `step` nothing may wait for the device or copy

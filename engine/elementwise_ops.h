@@ -75,7 +75,8 @@ struct Interval {
 // dx = vjp(x, y, g, a), where g = dL/dy.
 struct UnaryDefaults {
   static constexpr bool kVjpReadsX = false, kVjpReadsY = false;  // what it does not read is not kept, and passed as 0
-  static constexpr int kCost = 1, kVjpCost = 1;                  // per element, relative to an addition
+  static constexpr int kCost = 1, kVjpCost = 1;                  // time per element, relative to an addition
+  static constexpr int kFlops = 1, kVjpFlops = 1;                // operations per element (engine/cost.h)
   static constexpr Interval kDomain{-5.0, 5.0};                  // tests draw x from here: finite and differentiable
   static constexpr std::array kArguments{0.0};                   // and try these for a
 };
@@ -158,6 +159,7 @@ struct SqrtOp : UnaryDefaults {
   static constexpr std::string_view kName = "sqrt";
   static constexpr bool kVjpReadsY = true;
   static constexpr Interval kDomain{0.2, 3.0};
+  static constexpr int kVjpFlops = 2;
   template <class T>
   COFACTOR_HD static T forward(T x, T) {
     using std::sqrt;
@@ -211,6 +213,7 @@ struct TanhOp : UnaryDefaults {
   static constexpr std::string_view kName = "tanh";
   static constexpr bool kVjpReadsY = true;
   static constexpr int kCost = 16;
+  static constexpr int kVjpFlops = 3;
   template <class T>
   COFACTOR_HD static T forward(T x, T) {
     using std::tanh;
@@ -230,6 +233,7 @@ struct SigmoidOp : UnaryDefaults {
   static constexpr std::string_view kName = "sigmoid";
   static constexpr bool kVjpReadsY = true;
   static constexpr int kCost = 16;
+  static constexpr int kFlops = 4, kVjpFlops = 3;
   template <class T>
   COFACTOR_HD static T forward(T x, T) {
     using std::exp;
@@ -247,6 +251,7 @@ inline Tensor sigmoid(const Tensor& x) {
 struct AddScalarOp : UnaryDefaults {
   static constexpr std::string_view kName = "add_scalar";
   static constexpr std::array kArguments{0.3, -1.5};
+  static constexpr int kVjpFlops = 0;
   template <class T>
   COFACTOR_HD static T forward(T x, T a) {
     return x + a;
@@ -283,6 +288,7 @@ struct PowOp : UnaryDefaults {
   static constexpr int kCost = 16, kVjpCost = 16;
   static constexpr Interval kDomain{0.2, 3.0};
   static constexpr std::array kArguments{2.0, -1.5, 0.3, 0.0};
+  static constexpr int kVjpFlops = 4;
   template <class T>
   COFACTOR_HD static T forward(T x, T a) {
     using std::pow;

@@ -2,6 +2,7 @@
 
 #include "engine/autograd.h"
 #include "engine/backend.h"
+#include "engine/profile/recorder.h"
 #include "engine/random.h"
 
 namespace cofactor {
@@ -98,10 +99,13 @@ DType Tensor::dtype() const {
   return impl().dtype;
 }
 Backend& Tensor::backend() const {
-  return impl().storage->backend();
+  Backend& backend = impl().storage->backend();
+  if (profiling()) [[unlikely]]
+    return profile::timed(backend);
+  return backend;
 }
 Device Tensor::device() const {
-  return backend().device();
+  return impl().storage->backend().device();
 }
 void* Tensor::raw_data() const {
   return static_cast<std::byte*>(impl().storage->data()) + impl().offset;

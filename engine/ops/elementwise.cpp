@@ -1,6 +1,7 @@
 #include "engine/ops/elementwise.h"
 
 #include "engine/ops/checks.h"
+#include "engine/profile/recorder.h"
 
 namespace cofactor {
 
@@ -44,6 +45,8 @@ Tensor apply(BinaryOp op, const Tensor& a, const Tensor& b) {
       const BinaryContext context{keep(a, (reads & Op::kA) != 0), keep(b, (reads & Op::kB) != 0),
                                   keep(y, (reads & Op::kY) != 0), wants_a, wants_b};
       y = record(y, Op::kName, {a, b}, [context](const Tensor& grad) { return Op::vjp(context, grad); });
+    } else {
+      profile_op(Op::kName, y);
     }
   });
   return y;
@@ -54,7 +57,10 @@ Tensor cast(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;
   const Tensor y = Tensor::empty(x.shape(), dtype, x.device());
   x.backend().cast(x, y);
-  if (!is_floating(dtype)) return y;
+  if (!is_floating(dtype)) {
+    profile_op("cast", y);
+    return y;
+  }
   return record(y, "cast", {x},
                 [from = x.dtype()](const Tensor& grad) -> std::vector<Tensor> { return {cast(grad, from)}; });
 }

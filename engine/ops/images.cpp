@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/ops/checks.h"
+#include "engine/profile/recorder.h"
 
 namespace cofactor {
 
@@ -25,6 +26,7 @@ Tensor images_from_bytes(const Tensor& bytes, const Tensor& windows, const Tenso
   check(height >= 1 && width >= 1, "{}: the window is {} x {} pixels, expected at least 1 x 1", kOp, height, width);
   const Tensor y = Tensor::empty({windows.dim(0), height, width, bytes.dim(3)}, DType::f32, bytes.device());
   bytes.backend().images_from_bytes(bytes, windows, scale, shift, y);
+  profile_op(kOp, y);
   return y;
 }
 

@@ -1,6 +1,7 @@
 #include "engine/ops/multinomial.h"
 
 #include "engine/ops/checks.h"
+#include "engine/profile/recorder.h"
 
 namespace cofactor {
 
@@ -10,6 +11,7 @@ Tensor multinomial(const Tensor& weights, const RandomKey& key) {
   check(weights.dim(1) > 0, "multinomial: the rows of weights, shape {}, hold no classes", weights.shape());
   const Tensor y = Tensor::empty({weights.dim(0)}, DType::i32, weights.device());
   weights.backend().multinomial(weights, key, y);
+  profile_op("multinomial", y);
   return y;
 }
 

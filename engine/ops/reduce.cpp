@@ -5,6 +5,7 @@
 #include "engine/ops/checks.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/layout.h"
+#include "engine/profile/recorder.h"
 
 namespace cofactor {
 
@@ -86,6 +87,7 @@ Tensor argmax(const Tensor& x) {
   check(x.dim(1) > 0, "argmax: the rows of x, shape {}, hold no values", x.shape());
   const Tensor y = Tensor::empty({x.dim(0)}, DType::i32, x.device());
   x.backend().argmax(x, y);
+  profile_op("argmax", y);
   return y;
 }
 

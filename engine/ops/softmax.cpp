@@ -1,6 +1,7 @@
 #include "engine/ops/softmax.h"
 
 #include "engine/ops/checks.h"
+#include "engine/profile/recorder.h"
 
 namespace cofactor {
 
@@ -52,6 +53,7 @@ Tensor one_hot(const Tensor& labels, int64_t classes, DType dtype) {
   // One-hot rows are the gradient of picking a label's entry: a one at the label.
   const Tensor y = Tensor::empty({labels.dim(0), classes}, dtype, labels.device());
   y.backend().gather_vjp(Tensor::full(labels.shape(), 1.0, dtype, labels.device()), labels, y);
+  profile_op("one_hot", y);
   return y;
 }
 

@@ -46,7 +46,7 @@ int CellRunner::run(const CellRuns& cell) {
   model->compute_in_bf16(options_.precision == "bf16");
   std::vector<NamedTensor> pretrained;
   try {
-    const Trained trained = train(cell.pretraining, cell.pretraining.phase, noisy, *model);
+    const Trained trained = train(cell.pretraining, cell.pretraining.phase, noisy, *model, cell.tests_pretraining);
     pretrained = model->state();
     if (cell.tests_pretraining) finish(cell.pretraining, noisy, *model, trained);
   } catch (const RunFailed& error) {
@@ -72,10 +72,13 @@ void CellRunner::report_failure(const Error& error) {
   progress_.failure(fmt::format("{}: {}", experiment_.table().name, error.what()));
 }
 
-CellRunner::Trained CellRunner::train(const Run& run, const Phase& phase, const NoisyData& noisy, Module& model) {
+CellRunner::Trained CellRunner::train(const Run& run, const Phase& phase, const NoisyData& noisy, Module& model,
+                                      bool asked) {
   const auto loss = make_loss(run.method(), options_of(options_.loss, run.method()));
   check_informative(*loss, noisy, options_.class_names, phase.label);
-  return {train_phase(phase, options_.trainer, noisy, model, *loss, progress_)};
+  TrainerOptions trainer = options_.trainer;
+  if (!asked) trainer.profile = nullptr;
+  return {train_phase(phase, trainer, noisy, model, *loss, progress_)};
 }
 
 // Trains each candidate from the pre-trained weights, in a folder of its own, and leaves the weights and metrics of the

@@ -36,7 +36,8 @@ class CellRunner {
     std::vector<EpochMetrics> history;
     std::vector<Candidate> candidates{};  // of a search
   };
-  Trained train(const Run& run, const Phase& phase, const NoisyData& noisy, Module& model);
+  // `asked` false: a pre-training that is only fine-tuned from, and not profiled.
+  Trained train(const Run& run, const Phase& phase, const NoisyData& noisy, Module& model, bool asked = true);
   Trained search(const Run& run, const NoisyData& noisy, Module& model, const std::vector<NamedTensor>& pretrained);
   void finish(const Run& run, const NoisyData& noisy, Module& model, const Trained& trained);
   void record_matrices(const Run& run, const NoisyData& noisy, Module& model, const Confusion& test);

@@ -12,6 +12,7 @@
 #include "experiments/sweep/jobs.h"
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
+#include "experiments/sweep/profile_flags.h"
 #include "experiments/training/activity.h"
 #include "experiments/training/duration.h"
 
@@ -45,6 +46,7 @@ struct RawOptions {
   bool search = false;
   std::string device = "auto", sampler = "shuffled", cuda_graph = "on", checkpoint_every = "5m";
   std::optional<int> threads;  // all cores
+  ProfileFlags profile;
 };
 
 std::string describe(const TrainingPlan& plan) {
@@ -136,6 +138,8 @@ void add_machine_flags(Flags& flags, const ExperimentTable& table, RawOptions& r
   flags.add("--checkpoint-every", raw.checkpoint_every,
             "How often a checkpoint is written within an epoch, such as 30s, 5m or 1h; 0: only after each epoch");
   flags.add("--workers", raw.run.trainer.workers, "Threads that read batches ahead; 0: none");
+  raw.profile.add(flags,
+                  fmt::format("steps of the first run that is trained, after its first {}", ProfileOptions{}.warm_up));
 }
 
 void resolve_noises(const ExperimentTable& table, RawOptions& raw) {
@@ -246,6 +250,11 @@ void validate(const ExperimentTable& table, RawOptions& raw) {
   run.trainer.device = as_usage("--device", run.worker.empty() ? raw.device : worker_device(run), parse_device);
   run.trainer.cuda_graph = raw.cuda_graph == "on";
   resolve_precision(run);
+  run.profile = raw.profile.resolve(run.precision);
+  if (run.profile && run.jobs > 1) {
+    usage("--profile {}: with --jobs {} the steps of several processes share the cores; leave out --jobs",
+          run.profile->file.string(), run.jobs);
+  }
 }
 
 }  // namespace

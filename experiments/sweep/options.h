@@ -11,6 +11,7 @@
 #include "experiments/report/results.h"
 #include "experiments/sweep/experiment.h"
 #include "experiments/sweep/program.h"
+#include "experiments/training/step_profile.h"
 #include "experiments/training/trainer_options.h"
 #include "losses/make_loss.h"
 
@@ -35,10 +36,11 @@ struct RunOptions {
   std::optional<int64_t> validation_limit;  // the first N validation samples
   std::string precision = "f32";
   TrainerOptions trainer;
-  int jobs = 1;                          // cells at once, each in a process of its own with its share of the threads
-  MethodOptions loss;                    // the experiment's, with what the command line replaces
-  std::optional<Transition> transition;  // in the file of --transition
-  std::string worker{};                  // what the process that started this one wants trained (jobs.h); else empty
+  int jobs = 1;                             // cells at once, each in a process of its own with its share of the threads
+  std::optional<ProfileOptions> profile{};  // of a step
+  MethodOptions loss;                       // the experiment's, with what the command line replaces
+  std::optional<Transition> transition;     // in the file of --transition
+  std::string worker{};                     // what the process that started this one wants trained (jobs.h); else empty
 
   std::filesystem::path results_file() const { return out / "results.jsonl"; }
 };

@@ -214,7 +214,7 @@ ExperimentData load_data(const Experiment& experiment, const RunOptions& options
 }  // namespace
 
 int run_experiment(Experiment& experiment, int argc, const char* const* argv) {
-  const auto options = parse_options(experiment, argc, argv);
+  auto options = parse_options(experiment, argc, argv);
   if (!options) return 0;
   const bool is_worker = !options->worker.empty();
   if (is_worker) end_with_parent(*options);
@@ -223,7 +223,14 @@ int run_experiment(Experiment& experiment, int argc, const char* const* argv) {
   const ExperimentData data = load_data(experiment, *options);
   if (is_worker) return run_worker(experiment, *options, data);
   check_lone_samples(experiment, *options, data);
-  return Sweep(experiment, *options, data).run({argv, argv + argc});
+  if (!options->profile) return Sweep(experiment, *options, data).run({argv, argv + argc});
+  StepProfile profile(*options->profile);
+  options->trainer.profile = &profile;
+  const int code = Sweep(experiment, *options, data).run({argv, argv + argc});
+  if (profile.written()) return code;
+  print_error(fmt::format("{}: --profile {}: no profile was written: {}", experiment.table().name,
+                          options->profile->file.string(), profile.missing()));
+  return std::max(code, 1);
 }
 
 void check_feasible(const Experiment& experiment, const RunOptions& options) {

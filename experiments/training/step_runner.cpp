@@ -4,6 +4,7 @@
 
 #include "engine/autograd.h"
 #include "engine/device_features.h"
+#include "engine/profile/recorder.h"
 
 namespace cofactor {
 namespace {
@@ -23,10 +24,21 @@ std::vector<std::pair<Tensor, Tensor>> host_buffers(const Module& model) {
 }  // namespace
 
 Tensor StepRunner::run_once(const Batch& batch) {
-  logits_ = model_(batch.inputs);
-  const Tensor loss = loss_(logits_, batch);
-  optimizer_.zero_grad();
-  backward(loss);
+  {
+    const ProfileSpan span(EventKind::phase, "forward");
+    logits_ = model_(batch.inputs);
+  }
+  Tensor loss;
+  {
+    const ProfileSpan span(EventKind::phase, "loss");
+    loss = loss_(logits_, batch);
+  }
+  {
+    const ProfileSpan span(EventKind::phase, "backward");
+    optimizer_.zero_grad();
+    backward(loss);
+  }
+  const ProfileSpan span(EventKind::phase, "optimizer");
   optimizer_.step();
   return loss.detach();
 }

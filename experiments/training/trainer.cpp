@@ -6,11 +6,13 @@
 
 #include "data/loader.h"
 #include "engine/autograd.h"
+#include "engine/profile/recorder.h"
 #include "experiments/training/activity.h"
 #include "experiments/training/evaluate.h"
 #include "experiments/training/loss_sum.h"
 #include "experiments/training/phase_checks.h"
 #include "experiments/training/phase_files.h"
+#include "experiments/training/step_profile.h"
 #include "experiments/training/step_runner.h"
 #include "experiments/training/stop.h"
 
@@ -101,7 +103,9 @@ class Trainer {
   }
 
   void run_epochs() {
-    runner_.emplace(model_, loss_, *optimizer_, options_.cuda_graph);
+    // The kernels of a replayed step cannot be told apart.
+    runner_.emplace(model_, loss_, *optimizer_, options_.cuda_graph && !options_.profile);
+    if (options_.profile) options_.profile->begin(phase_.label, options_.device);
     files_.start_clock();
     try {
       while (static_cast<int>(state_.history.size()) < phase_.plan.epochs) {
@@ -109,6 +113,7 @@ class Trainer {
         run_epoch();
         save();
       }
+      report_profile(true);
     } catch (const Interrupted& stop) {
       save_before_end(stop);
       throw;
@@ -140,19 +145,42 @@ class Trainer {
 
   // The remaining batches of the epoch. Between two of them everything may be saved.
   void run_batches() {
-    while (const auto batch = train_.next()) {
-      if (loss_.skips(*batch, data_.train.data->classes())) {
-        ++state_.partial.skipped_batches;
-      } else {
-        train_step(*batch);
-      }
+    while (const int64_t samples = next_step()) {
       ++state_.partial.batches;
-      progress_.advance(batch->size());
+      progress_.advance(samples);
+      report_profile(false);
       StopSignals::check();
       if (files_.is_due()) save();
     }
     losses_.read();
     checks_.some_batch_trained();
+  }
+
+  // Trains on the next batch, unless the loss skips it. Returns its number of samples; 0 at the end of the epoch.
+  int64_t next_step() {
+    StepProfile::Step step(options_.profile);
+    const auto batch = [&] {
+      const ProfileSpan span(EventKind::phase, "load");
+      return train_.next();
+    }();
+    if (!batch) return 0;
+    if (loss_.skips(*batch, data_.train.data->classes())) {
+      ++state_.partial.skipped_batches;
+    } else {
+      train_step(*batch);
+      step.keep();
+    }
+    return batch->size();
+  }
+
+  // A profile that cannot be written does not end the run.
+  void report_profile(bool no_more) {
+    if (!options_.profile) return;
+    try {
+      if (const auto text = options_.profile->report(no_more)) progress_.note(*text);
+    } catch (const Error& error) {
+      progress_.failure(fmt::format("{}: no profile: {}", phase_.label, error.what()));
+    }
   }
 
   // Forward, loss, backward and update (StepRunner), then the loss's own work after the step.
@@ -172,6 +200,7 @@ class Trainer {
       losses_.add(value);
     }
     try {
+      const ProfileSpan span(EventKind::phase, "after the step");
       loss_.step_done(batch);
     } catch (const OutOfMemory&) {
       throw;

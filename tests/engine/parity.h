@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <optional>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "engine/backend.h"
+#include "engine/profile/recorder.h"
 #include "engine/random.h"
 
 namespace cofactor::parity {
@@ -91,7 +93,11 @@ class Run {
   Run(Device device, DType dtype, DType inputs, double unwritten)
       : device_(device), dtype_(dtype), inputs_(inputs), unwritten_(unwritten) {}
 
-  Backend& backend() const { return backend_of(device_); }
+  // With the environment variable COFACTOR_TEST_TIMED by way of the backend that times its calls, as in a profile.
+  Backend& backend() const {
+    static const bool timed = std::getenv("COFACTOR_TEST_TIMED") != nullptr;
+    return timed ? profile::timed(backend_of(device_)) : backend_of(device_);
+  }
 
   // Uniform in [low, high).
   Tensor random(const Shape& shape, double low = -1.0, double high = 1.0) {

@@ -26,6 +26,7 @@ class CudaBackend : public Backend, public DeviceFeatures {
   std::optional<size_t> free_memory() const override;
   std::optional<size_t> used_memory() const override;
   std::unique_ptr<Upload> upload(size_t bytes) override;
+  std::unique_ptr<DeviceClock> clock() override;
   std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) override;
 
   void* allocate(size_t bytes) override;

@@ -41,6 +41,12 @@ inline Event make_event() {
   return Event(event);
 }
 
+inline Event make_timing_event() {
+  cudaEvent_t event = nullptr;
+  check_cuda(cudaEventCreateWithFlags(&event, cudaEventDefault), "cudaEventCreateWithFlags");
+  return Event(event);
+}
+
 inline CudnnHandle make_cudnn(cudaStream_t stream) {
   cudnnHandle_t handle = nullptr;
   check_cudnn(cudnnCreate(&handle), "cudnnCreate");

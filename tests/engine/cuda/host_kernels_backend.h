@@ -3,6 +3,8 @@
 // the reference.
 #pragma once
 
+#include <chrono>
+
 #include "engine/backends/capture_pools.h"
 #include "engine/backends/cuda/kernels/batch_norm.h"
 #include "engine/backends/cuda/kernels/batch_norm_vjp.h"
@@ -46,6 +48,22 @@ class HostArenaMemory : public MemorySource {
   std::unique_ptr<MemorySource> host_ = host_memory();
 };
 
+class HostClock : public DeviceClock {
+ public:
+  size_t mark() override {
+    marks_.push_back(std::chrono::steady_clock::now());
+    return marks_.size() - 1;
+  }
+  std::vector<double> times() override {
+    std::vector<double> seconds;
+    for (const auto& mark : marks_) seconds.push_back(std::chrono::duration<double>(mark - marks_.front()).count());
+    return seconds;
+  }
+
+ private:
+  std::vector<std::chrono::steady_clock::time_point> marks_;
+};
+
 class HostKernelsBackend : public ReferenceBackend {
  public:
   HostKernelsBackend(Device device, int group_size) : device_(device), group_size_(group_size) {}
@@ -72,6 +90,9 @@ class HostKernelsBackend : public ReferenceBackend {
       ReferenceBackend::copy(to, from, bytes);
     });
   }
+
+  // Its kernels run when they are called, so that its clock is the host's.
+  std::unique_ptr<DeviceClock> clock() override { return std::make_unique<HostClock>(); }
 
   void synchronize() override { pools_.gate().refuse("waiting for the device"); }
   std::unique_ptr<Upload> upload(size_t bytes) override {
