@@ -79,17 +79,38 @@ void check_regular(const LossPoint& point, const Joint& joint) {
       why_singular(point));
 }
 
-// How far an entry of U may move until det U, which is linear in it, is 0.
-double distance_to_singular(const Joint& joint, int64_t at) {
-  const double slope = std::abs(joint.cofactors[at]);
-  return slope == 0.0 ? std::numeric_limits<double>::infinity() : std::abs(joint.determinant) / slope;
+// How far something may move until det U is 0, which it changes with these slopes: |.| has its corner there.
+std::function<double(int64_t i)> distance_to_singular(const Joint& joint, Numbers slopes) {
+  return [determinant = std::abs(joint.determinant), slopes = std::move(slopes)](int64_t i) {
+    const double slope = std::abs(slopes[i]);
+    return slope == 0.0 ? std::numeric_limits<double>::infinity() : determinant / slope;
+  };
+}
+
+// From the derivatives of a function of U with respect to its entries: those with respect to the outputs (N, C), and to
+// the logits.
+Numbers by_outputs(const LossPoint& point, const Joint& joint, const Numbers& by_u) {
+  Numbers by_o(point.p.shape);
+  for (int64_t i = 0; i < point.samples(); ++i)
+    for (int64_t c = 0; c < point.classes(); ++c) by_o.at(i, c) = by_u.at(c, point.example.label(i)) / joint.divisor;
+  return by_o;
+}
+
+Numbers by_logits(const LossPoint& point, const Numbers& by_o) {
+  Numbers by_z(point.p.shape);
+  for (int64_t i = 0; i < point.samples(); ++i) {
+    double mean = 0.0;
+    for (int64_t c = 0; c < point.classes(); ++c) mean += point.p.at(i, c) * by_o.at(i, c);
+    for (int64_t c = 0; c < point.classes(); ++c) by_z.at(i, c) = point.p.at(i, c) * (by_o.at(i, c) - mean);
+  }
+  return by_z;
 }
 
 void remark_on_condition(const LossPoint& point, const Joint& joint, Walk& walk) {
   if (joint.determinant == 0.0 || joint.condition >= kSingular) {
     walk.remark(
         fmt::format("U is singular: {}. The loss is the constant -log epsilon there, |.| has a corner, and the "
-                    "engine takes the slope 0; where an entry alone changes det U, there is no difference.",
+                    "engine takes the slope 0; there is no difference for what changes det U.",
                     why_singular(point)));
   } else if (joint.condition >= kNearlySingular) {
     walk.remark(
@@ -141,18 +162,11 @@ void walk_gradients(const LossPoint& point, const Joint& joint, Walk& walk) {
                                                "\\varepsilon}"},
                 by_u, [&](const Tensor& u) { return dmi_from_joint(u, joint.epsilon); }, joint.u.tensor(),
                 {.step = std::min(0.05, 0.2 / steepest),
-                 .smooth_within = [&](int64_t i) { return distance_to_singular(joint, i); },
+                 .smooth_within = distance_to_singular(joint, joint.cofactors),
                  .condition = joint.condition});
 
-  Numbers by_o(point.p.shape), by_z(point.p.shape);
-  for (int64_t i = 0; i < point.samples(); ++i) {
-    double mean = 0.0;
-    for (int64_t c = 0; c < point.classes(); ++c) {
-      by_o.at(i, c) = by_u.at(c, point.example.label(i)) / joint.divisor;
-      mean += point.p.at(i, c) * by_o.at(i, c);
-    }
-    for (int64_t c = 0; c < point.classes(); ++c) by_z.at(i, c) = point.p.at(i, c) * (by_o.at(i, c) - mean);
-  }
+  const Numbers by_o = by_outputs(point, joint, by_u), by_z = by_logits(point, by_o);
+  const Numbers slopes = by_outputs(point, joint, joint.cofactors);
   const bool divided = point.flag("normalize");
   walk.gradient(
       "Gradient with respect to the outputs", {"g = dL/dO", "g = \\partial L / \\partial O"},
@@ -160,13 +174,16 @@ void walk_gradients(const LossPoint& point, const Joint& joint, Walk& walk) {
                         "g_{ic} = \\frac1N \\Big(\\frac{\\partial L}{\\partial U}\\Big)_{c, y_i}"}
               : Formula{"g_ic = (dL/dU)_{c, y_i}", "g_{ic} = \\Big(\\frac{\\partial L}{\\partial U}\\Big)_{c, y_i}"},
       by_o, from_outputs(point, joint), point.p.tensor(),
-      {.step = std::min(0.05, 0.2 * joint.divisor / steepest), .condition = joint.condition});
+      {.step = std::min(0.05, 0.2 * joint.divisor / steepest),
+       .smooth_within = distance_to_singular(joint, slopes),
+       .condition = joint.condition});
   walk.gradient("Gradient with respect to the logits", {"dL/dz", "\\partial L / \\partial z"},
                 {"dL/dz_ic = O_ic (g_ic - sum_k O_ik g_ik)",
                  "\\frac{\\partial L}{\\partial z_{ic}} = O_{ic} \\Big(g_{ic} - \\sum_k O_{ik} g_{ik}\\Big)"},
                 by_z, [&](const Tensor& logits) { return (*point.loss)(logits, point.batch); }, point.logits,
                 {.scale = largest(by_o.values),
                  .step = std::min(0.05, 0.4 * joint.divisor / steepest),
+                 .smooth_within = distance_to_singular(joint, by_logits(point, slopes)),
                  .condition = joint.condition});
 }
 

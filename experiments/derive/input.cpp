@@ -76,7 +76,8 @@ LabelledNumbers read_labelled(const fs::path& path) {
   const std::optional<size_t> column = table.find("label");
   check(column.has_value(), "{}: there is no column 'label' beside the logits", printable(path.string()));
   const auto classes = static_cast<int64_t>(table.columns.size()) - 1;
-  check(classes >= 2, "{}: {} columns of logits, one for each class; a loss needs at least 2 classes",
+  check(classes >= 2,
+        "{}: columns of logits beside the labels: {}, one for each class; a loss needs at least 2 classes",
         printable(path.string()), classes);
   LabelledNumbers result{.numbers = numbers_but(path, table, column), .labels = {}};
   for (int64_t row = 0; row < table.rows(); ++row) {

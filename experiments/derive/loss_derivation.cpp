@@ -130,6 +130,7 @@ class LossDerivation : public Derivation {
   }
 
   void add_notes(const LossPoint& point, Walk& walk) const {
+    walk.note(point.example.source);
     std::vector<std::string> settings;
     for (const LossOption& option : loss_options(loss_.method)) {
       const OptionValue value = value_of(loss_.method, option, point.options);

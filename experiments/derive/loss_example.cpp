@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "data/noise/synthetic.h"
+#include "engine/io/utf8.h"
 #include "experiments/derive/derivation.h"
 #include "experiments/derive/input.h"
 #include "experiments/sweep/program.h"
@@ -109,8 +110,10 @@ LossExample ExampleFlags::make() const {
   LossExample example;
   if (input_.empty()) {
     example = drawn();
+    example.source = fmt::format("Logits and labels drawn with seed {}.", seed_);
   } else {
     LabelledNumbers read = read_labelled(input_);
+    example.source = fmt::format("Logits and labels of '{}'.", printable(input_.string()));
     example.logits = std::move(read.numbers);
     example.labels = std::move(read.labels);
     check(example.classes() * example.classes() <= kMostNumbers,

@@ -14,6 +14,7 @@ namespace cofactor {
 
 struct LossExample {
   uint64_t seed = 0;
+  std::string source;               // a sentence: where the samples come from
   Numbers logits;                   // (N, C)
   std::vector<int32_t> clean;       // the true labels, where noise was added
   std::vector<int32_t> labels;      // as the loss gets them

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "engine/io/utf8.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/reduce.h"
 #include "experiments/sweep/program.h"
@@ -29,6 +30,8 @@ Numbers OpDerivation::drawn(const Shape& shape, uint32_t index) const {
 }
 
 Numbers OpDerivation::walk_loss(Walk& walk, const Numbers& y_by_formula, const Tensor& y) const {
+  walk.note(has_input() ? fmt::format("x of '{}'; what is drawn has seed {}.", printable(input_.string()), seed_)
+                        : fmt::format("Drawn with seed {}.", seed_));
   Numbers g = drawn(y_by_formula.shape, kGradientIndex);
   walk.given("Gradient that arrives at y", {"g", "g"}, g);
   double loss = 0.0, size = 0.0;
