@@ -18,6 +18,7 @@ using namespace cofactor;
 struct OutputOptions {
   std::string format = "text";
   std::filesystem::path graph;
+  std::vector<int64_t> steps;
 };
 
 // What derive does beside walks, by its name.
@@ -73,10 +74,12 @@ int derive_subject(const Subject& subject, int argc, char** argv) {
   flags.start_group("Output");
   flags.add("--format", options.format, "markdown has formulas in LaTeX; latex is a whole document")
       .one_of({"text", "markdown", "latex"});
+  flags.add("--steps", options.steps, "Numbers of the steps to print; without it all");
   flags.add("--graph", options.graph, "SVG file for a drawing of the tape, by Graphviz; or .dot, for its source");
   if (!flags.parse(argc, argv)) return 0;
   check_graph(options);
-  const Walk walk = derivation->walk();
+  Walk walk = derivation->walk();
+  if (!options.steps.empty()) walk.show_only(options.steps);
   print(formatted(walk, options.format));
   if (!options.graph.empty()) write_graph(options.graph, tape_dot(walk.output(), walk.names()));
   for (const Step& step : walk.steps())

@@ -55,10 +55,10 @@ std::string displays_of(const Step& step) {
   const NumberStyle style(step);
   std::string text;
   for (const Column& column : columns_of(step)) {
-    const std::string name = column.name.empty() ? "" : fmt::format("_{{\\text{{{}}}}}", column.name);
+    const std::string name = column.name.empty() ? "" : fmt::format("\\text{{{}:}} \\quad ", column.name);
     for (int64_t first = 0; first < grid.rows; first += kMostRows) {
       const int64_t last = std::min(first + kMostRows, grid.rows);
-      const std::string part = first == 0 ? fmt::format("{{{}}}{} =", step.symbol.latex, name) : "\\ldots";
+      const std::string part = first == 0 ? fmt::format("{}{} =", name, step.symbol.latex) : "\\ldots";
       const std::string numbers =
           count == 1 ? style.text(column.values->front()) : array_of(column, style, grid.columns, first, last);
       text += fmt::format("\\[ {} {} \\]\n", part, numbers);
@@ -82,9 +82,9 @@ std::string as_latex(const Walk& walk) {
       "\\section*{{{}}}\n",
       escaped(walk.title()));
   for (const std::string& note : walk.notes()) text += escaped(note) + "\n\n";
-  int number = 0;
   for (const Step& step : walk.steps()) {
-    text += fmt::format("\n\\subsection*{{{}. {}}}\n", ++number, escaped(step.heading));
+    if (!step.shown) continue;
+    text += fmt::format("\n\\subsection*{{{}. {}}}\n", step.number, escaped(step.heading));
     if (!step.formula.latex.empty()) text += fmt::format("\\[ {} \\]\n", step.formula.latex);
     text += displays_of(step);
     if (step.kind != Step::Kind::given) text += escaped(agreement_of(step)) + "\n\n";

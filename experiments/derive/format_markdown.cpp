@@ -38,9 +38,9 @@ std::string table_of(const Step& step) {
 std::string as_markdown(const Walk& walk) {
   std::string text = fmt::format("## {}\n", walk.title());
   for (const std::string& note : walk.notes()) text += fmt::format("\n{}\n", note);
-  int number = 0;
   for (const Step& step : walk.steps()) {
-    text += fmt::format("\n**{}. {}**\n", ++number, step.heading);
+    if (!step.shown) continue;
+    text += fmt::format("\n**{}. {}**\n", step.number, step.heading);
     if (!step.formula.latex.empty()) text += fmt::format("\n```math\n{}\n```\n", step.formula.latex);
     text += '\n' + table_of(step);
     std::string sentences = agreement_of(step);

@@ -98,9 +98,9 @@ std::string paragraph(std::string_view sentence, size_t indent) {
 std::string as_text(const Walk& walk) {
   std::string text = walk.title() + '\n';
   for (const std::string& note : walk.notes()) text += paragraph(note, 0);
-  int number = 0;
   for (const Step& step : walk.steps()) {
-    text += fmt::format("\n{}. {}: {}\n", ++number, step.heading, step.symbol.text);
+    if (!step.shown) continue;
+    text += fmt::format("\n{}. {}: {}\n", step.number, step.heading, step.symbol.text);
     if (!step.formula.text.empty()) text += fmt::format("    {}\n", step.formula.text);
     const Grid grid = grid_of(step.numbers.shape);
     const NumberStyle style(step);

@@ -8,20 +8,24 @@
 
 #include "engine/autograd.h"
 #include "experiments/derive/differences.h"
+#include "experiments/sweep/program.h"
 
 namespace cofactor {
 namespace {
+
+// Nearer to a kink, rounding would be most of a difference.
+constexpr double kKink = 1e-6;
 
 // Rounding errors are a few units in the last place, times the condition number.
 double rounding(double condition, double factor) {
   return factor * condition * std::numeric_limits<double>::epsilon();
 }
 
-// The largest difference of two lists, relative to `scale`; entries of `b` that are NaN do not count.
+// The largest difference of two lists, relative to `scale`; infinity where it is NaN.
 double relative_error(const std::vector<double>& a, const std::vector<double>& b, double scale) {
   double error = 0.0;
   for (size_t i = 0; i < a.size(); ++i) {
-    if (std::isnan(b[i]) || a[i] == b[i]) continue;
+    if (a[i] == b[i]) continue;
     const double difference = std::abs(a[i] - b[i]) / scale;
     error = std::isnan(difference) ? std::numeric_limits<double>::infinity() : std::max(error, difference);
   }
@@ -44,8 +48,7 @@ std::vector<double> differences_at(const LossFunction& f, const Tensor& at, cons
   std::vector<double> result;
   for (int64_t i = 0; i < at.numel(); ++i) {
     const double free = options.smooth_within ? options.smooth_within(i) : std::numeric_limits<double>::infinity();
-    // Nearer than this, rounding would be most of a difference.
-    if (free < 1e-6) {
+    if (free < kKink) {
       result.push_back(std::numeric_limits<double>::quiet_NaN());
       continue;
     }
@@ -54,7 +57,9 @@ std::vector<double> differences_at(const LossFunction& f, const Tensor& at, cons
       values[static_cast<size_t>(i)] += by;
       return f(Tensor::from(values, at.shape(), at.device())).item();
     };
-    result.push_back(central_difference(moved, std::min(options.step, 0.5 * free)));
+    const double difference = central_difference(moved, std::min(options.step, 0.5 * free));
+    // NaN stands for a kink alone.
+    result.push_back(std::isnan(difference) ? std::numeric_limits<double>::infinity() : difference);
   }
   return result;
 }
@@ -75,7 +80,7 @@ void Walk::given(const std::string& heading, const Formula& symbol, Numbers numb
   step.heading = heading;
   step.symbol = symbol;
   step.numbers = std::move(numbers);
-  steps_.push_back(std::move(step));
+  add(std::move(step));
 }
 
 void Walk::value(const std::string& heading, const Formula& symbol, const Formula& formula, Numbers by_formula,
@@ -90,7 +95,7 @@ void Walk::value(const std::string& heading, const Formula& symbol, const Formul
   step.formula_tolerance = std::max(kFormulaTolerance, rounding(condition, 16.0));
   step.formula_error = relative_error(step.engine, by_formula.values, std::max(largest(step.engine), 1e-300));
   step.numbers = std::move(by_formula);
-  steps_.push_back(std::move(step));
+  add(std::move(step));
 }
 
 void Walk::gradient(const std::string& heading, const Formula& symbol, const Formula& formula, Numbers by_formula,
@@ -107,15 +112,33 @@ void Walk::gradient(const std::string& heading, const Formula& symbol, const For
   step.difference_tolerance = std::max(kDifferenceTolerance, rounding(options.condition, 1e4));
   const double scale = std::max({largest(step.engine), options.scale, 1e-300});
   step.formula_error = relative_error(step.engine, by_formula.values, scale);
-  // A difference also has the rounding error of the loss, whose size its gradient does not know.
-  step.difference_error = relative_error(step.engine, step.differences, std::max(scale, 1e-4));
+  // Where there is no difference, none is to be found. A difference also has the rounding error of the loss, whose size
+  // its gradient does not know.
+  const std::vector<double>& differences = step.differences;
+  std::vector<double> comparable = step.engine;
+  for (size_t i = 0; i < comparable.size(); ++i)
+    if (!std::isnan(differences[i])) comparable[i] = differences[i];
+  step.difference_error = relative_error(step.engine, comparable, std::max(scale, 1e-4));
   step.numbers = std::move(by_formula);
   if (std::ranges::any_of(step.differences, [](double value) { return std::isnan(value); }))
     step.remarks.push_back(
-        "\"-\": the function has a kink at this very number. Its slopes from the left and from the right differ, so "
-        "there "
-        "is no derivative to compare with; the engine takes one of the slopes between them.");
+        "\"-\": within 1e-6 of this number the function has a kink, where its slopes from the left and from the right "
+        "differ, so there is no difference to compare with. At the kink itself the engine takes one of the slopes "
+        "between "
+        "them.");
+  add(std::move(step));
+}
+
+void Walk::add(Step step) {
+  step.number = static_cast<int>(steps_.size()) + 1;
   steps_.push_back(std::move(step));
+}
+
+void Walk::show_only(const std::vector<int64_t>& numbers) {
+  const auto count = static_cast<int64_t>(steps_.size());
+  for (const int64_t number : numbers)
+    if (number < 1 || number > count) usage("--steps {}: the walk has steps 1 to {}", number, count);
+  for (Step& step : steps_) step.shown = std::ranges::find(numbers, step.number) != numbers.end();
 }
 
 void Walk::remark(std::string sentence) {

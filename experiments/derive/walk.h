@@ -34,6 +34,8 @@ struct Step {
   std::vector<double> engine;        // by the engine's ops, or by autograd
   std::vector<double> differences;   // NaN where the function has a kink at the point itself
   std::vector<std::string> remarks;  // sentences
+  int number = 0;                    // in the walk, from 1
+  bool shown = true;                 // whether it is printed
 
   // The largest differences from the engine's numbers, relative to the largest number of the step or to `scale`, and
   // how large they may be.
@@ -76,6 +78,8 @@ class Walk {
                 const LossFunction& f, const Tensor& at, const GradientOptions& options = {});
   // A sentence at the last step.
   void remark(std::string sentence);
+  // Prints these steps alone, by their numbers. Throws UsageError for a number that no step has.
+  void show_only(const std::vector<int64_t>& numbers);
   // What --graph draws: a tensor, and the names of its leaves.
   void draw(const Tensor& output, const std::map<const Node*, std::string>& names);
 
@@ -86,6 +90,8 @@ class Walk {
   const std::map<const Node*, std::string>& names() const { return names_; }
 
  private:
+  void add(Step step);
+
   std::string title_;
   std::vector<std::string> notes_;
   std::vector<Step> steps_;
