@@ -68,7 +68,7 @@ std::string formatted(const Walk& walk, const std::string& format) {
 
 int derive_subject(const Subject& subject, int argc, char** argv) {
   OutputOptions options;
-  Flags flags("derive " + subject.name, fmt::format("Walks through {} step by step", subject.what));
+  Flags flags("derive " + subject.name, subject.what + ", step by step");
   const std::unique_ptr<Derivation> derivation = subject.make();
   derivation->add_flags(flags);
   flags.start_group("Output");

@@ -32,6 +32,6 @@ std::vector<Subject> loss_subjects();
 std::vector<Subject> layer_subjects();
 
 // Walks print every number and move each of them for its central differences: no tensor has more elements.
-inline constexpr int64_t kMostNumbers = 1000;
+inline constexpr int64_t kMostNumbers = 400;
 
 }  // namespace cofactor

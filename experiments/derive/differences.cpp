@@ -24,6 +24,8 @@ double central_difference(const std::function<double(double)>& f, double step) {
       least = change;
       best = tableau[i][k];
     }
+    // From here on rounding grows.
+    if (i > 0 && std::abs(tableau[i][i] - tableau[i - 1][i - 1]) >= 2.0 * least) break;
   }
   return best;
 }

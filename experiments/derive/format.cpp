@@ -10,9 +10,10 @@ constexpr int kMostDecimals = 6;
 
 // The fewest decimals that show all of the numbers exactly, or else kMostDecimals.
 int decimals_for(const std::vector<double>& values) {
+  const double rounding = 1e-9 * std::min(1.0, largest(values));
   for (int decimals = 0; decimals < kMostDecimals; ++decimals) {
     const double unit = std::pow(10.0, decimals);
-    const auto fits = [unit](double value) { return std::abs(value * unit - std::round(value * unit)) < 1e-9; };
+    const auto fits = [=](double value) { return std::abs(value * unit - std::round(value * unit)) <= rounding; };
     if (std::ranges::all_of(values, fits)) return decimals;
   }
   return kMostDecimals;

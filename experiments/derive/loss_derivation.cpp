@@ -16,21 +16,21 @@ namespace {
 using MakeFormulas = SampleLoss (*)(const LossPoint& point, Walk& walk);
 
 struct KnownLoss {
-  std::string_view method, what;
+  std::string_view method, title;
   MakeFormulas formulas;  // null for L_DMI, which is no mean over samples
 };
 
 constexpr KnownLoss kKnownLosses[] = {
     {"dmi", "L_DMI, the determinant based mutual information loss", nullptr},
-    {"ce", "cross entropy", cross_entropy_formulas},
-    {"gce", "generalised cross entropy", gce_formulas},
-    {"fw", "forward correction", forward_correction_formulas},
-    {"bw", "backward correction", backward_correction_formulas},
+    {"ce", "Cross entropy", cross_entropy_formulas},
+    {"gce", "Generalised cross entropy", gce_formulas},
+    {"fw", "Forward correction", forward_correction_formulas},
+    {"bw", "Backward correction", backward_correction_formulas},
     {"lccn", "LCCN, latent class-conditional noise", lccn_formulas},
-    {"mae", "mean absolute error", mae_formulas},
-    {"sce", "symmetric cross entropy", sce_formulas},
-    {"bootstrap-soft", "bootstrapping with soft targets", soft_bootstrap_formulas},
-    {"bootstrap-hard", "bootstrapping with hard targets", hard_bootstrap_formulas},
+    {"mae", "Mean absolute error", mae_formulas},
+    {"sce", "Symmetric cross entropy", sce_formulas},
+    {"bootstrap-soft", "Bootstrapping with soft targets", soft_bootstrap_formulas},
+    {"bootstrap-hard", "Bootstrapping with hard targets", hard_bootstrap_formulas},
 };
 
 const LossOption* find_option(std::string_view method, std::string_view name) {
@@ -90,7 +90,8 @@ class LossDerivation : public Derivation {
 
   Walk walk() override {
     const LossPoint point = make_point();
-    Walk walk(fmt::format("{}: {} samples, {} classes", loss_.what, point.samples(), point.classes()));
+    Walk walk(
+        fmt::format("{} ({}): {} samples, {} classes", loss_.title, loss_.method, point.samples(), point.classes()));
     add_notes(point, walk);
     walk_example(walk, point.example);
     if (loss_.formulas)
@@ -186,8 +187,8 @@ bool LossPoint::flag(std::string_view option) const {
 std::vector<Subject> loss_subjects() {
   std::vector<Subject> subjects;
   for (const KnownLoss& loss : kKnownLosses)
-    subjects.push_back(
-        {std::string(loss.method), std::string(loss.what), [&loss] { return std::make_unique<LossDerivation>(loss); }});
+    subjects.push_back({std::string(loss.method), std::string(loss.title),
+                        [&loss] { return std::make_unique<LossDerivation>(loss); }});
   return subjects;
 }
 

@@ -58,13 +58,17 @@ ExampleFlags::ExampleFlags(Flags& flags, double default_rate) : default_rate_(de
       .default_text(fmt::format("{:g}", default_rate));
   flags.add("--noise-kind", kind_, "uniform: T = (1 - r) I + r / C; symmetric: r / (C - 1) off the diagonal")
       .one_of({std::string(kUniform), std::string(kSymmetric)});
-  flags
-      .add("--input", input_,
-           "CSV file with your own samples: a header row, then one row per sample; a column for each class with its "
-           "logits, in the order of the classes, and a column 'label' with the number of the class, from 0. The labels "
-           "are taken as they are, unless --noise is given")
+  flags.add("--input", input_, "CSV file with your own samples, as described below")
       .excludes(classes)
       .excludes(samples);
+  flags.footer(
+      "The file of --input:\n"
+      "  a header row; then a row for each sample, of numbers from -10000 to 10000.\n"
+      "  A column for each class has its logits, in the order of the classes. The column 'label'\n"
+      "  has the number of the class, from 0. Labels are taken as they are, unless --noise is given.\n"
+      "      cat,dog,label\n"
+      "      2.5,0.3,0\n"
+      "      -1,0.25,1");
 }
 
 void ExampleFlags::check_sizes() const {

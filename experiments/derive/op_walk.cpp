@@ -16,9 +16,10 @@ constexpr uint32_t kGradientIndex = 9;  // of the random stream of g; inputs and
 
 void OpDerivation::add_common(Flags& flags, const std::string& rows_and_columns, const std::vector<Flag>& sizes) {
   flags.add("--seed", seed_, "Decides the inputs, the parameters and the gradient that arrives");
-  Flag input =
-      flags.add("--input", input_, fmt::format("CSV file with your own x: a header row, then {}", rows_and_columns));
+  Flag input = flags.add("--input", input_, "CSV file with your own x, as described below");
   for (const Flag& size : sizes) input.excludes(size);
+  flags.footer(fmt::format("The file of --input:\n  a header row; then {},\n  of numbers from -10000 to 10000.",
+                           rows_and_columns));
 }
 
 Numbers OpDerivation::drawn(const Shape& shape, uint32_t index) const {
@@ -75,11 +76,11 @@ std::map<const Node*, std::string> name_leaves(std::initializer_list<std::pair<T
 }
 
 std::vector<Subject> layer_subjects() {
-  return {{"linear", "a linear layer, y = x w^T + b", make_linear_derivation},
-          {"conv2d", "a 2-D convolution", make_conv2d_derivation},
-          {"batch_norm", "batch normalisation, in training", make_batch_norm_derivation},
-          {"softmax", "softmax and log softmax", make_softmax_derivation},
-          {"max_pool", "max pooling", make_max_pool_derivation}};
+  return {{"linear", "A linear layer, y = x w^T + b", make_linear_derivation},
+          {"conv2d", "A 2-D convolution", make_conv2d_derivation},
+          {"batch_norm", "Batch normalisation, in training", make_batch_norm_derivation},
+          {"softmax", "Softmax and log softmax", make_softmax_derivation},
+          {"max_pool", "Max pooling", make_max_pool_derivation}};
 }
 
 }  // namespace cofactor

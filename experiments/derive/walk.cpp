@@ -16,6 +16,9 @@ namespace {
 // Nearer to a kink, rounding would be most of a difference.
 constexpr double kKink = 1e-6;
 
+// What differences are at least relative to: the rounding error of a loss, divided by the step, is about 1e-14.
+constexpr double kLeastScale = 1e-4;
+
 // Rounding errors are a few units in the last place, times the condition number.
 double rounding(double condition, double factor) {
   return factor * condition * std::numeric_limits<double>::epsilon();
@@ -112,14 +115,19 @@ void Walk::gradient(const std::string& heading, const Formula& symbol, const For
   step.difference_tolerance = std::max(kDifferenceTolerance, rounding(options.condition, 1e4));
   const double scale = std::max({largest(step.engine), options.scale, 1e-300});
   step.formula_error = relative_error(step.engine, by_formula.values, scale);
-  // Where there is no difference, none is to be found. A difference also has the rounding error of the loss, whose size
-  // its gradient does not know.
+  // Where there is no difference, none is to be found.
   const std::vector<double>& differences = step.differences;
   std::vector<double> comparable = step.engine;
   for (size_t i = 0; i < comparable.size(); ++i)
     if (!std::isnan(differences[i])) comparable[i] = differences[i];
-  step.difference_error = relative_error(step.engine, comparable, std::max(scale, 1e-4));
+  step.difference_error = relative_error(step.engine, comparable, std::max(scale, kLeastScale));
   step.numbers = std::move(by_formula);
+  if (const double most = largest(step.engine); scale < kLeastScale && most > 0.0)
+    step.remarks.push_back(
+        fmt::format("The gradient is so small, at most {:.1e}, that the loss's own rounding errors hide it from "
+                    "differences: they are "
+                    "compared relative to 1e-4.",
+                    most));
   if (std::ranges::any_of(step.differences, [](double value) { return std::isnan(value); }))
     step.remarks.push_back(
         "\"-\": within 1e-6 of this number the function has a kink, where its slopes from the left and from the right "
