@@ -25,12 +25,14 @@ Tensor state_of(const Loss& loss, std::string_view name) {
   return {};
 }
 
-Transition transition_of(const std::string& method, const Numbers& t) {
-  return Transition::from_tensor(method, t.tensor());
-}
+// T by the formula and as the loss has it, both (C, C).
+struct TransitionPair {
+  Numbers formula;
+  Tensor engine;
+};
 
-// T as the loss has it; a step of the walk, unless the labels were drawn through it.
-Numbers walk_transition(const LossPoint& point, Walk& walk) {
+// T; a step of the walk, unless the labels were drawn through it.
+TransitionPair walk_transition(const LossPoint& point, Walk& walk) {
   if (const Tensor estimated = state_of(*point.loss, "transition"); estimated.defined()) {
     Numbers t({point.classes(), point.classes()});
     for (int64_t c = 0; c < point.classes(); ++c) {
@@ -42,25 +44,34 @@ Numbers walk_transition(const LossPoint& point, Walk& walk) {
     walk.value("Transition matrix, estimated: row c is the output of the sample with the largest p_c", {"T", "T"},
                {"T_cy = p_iy for i = argmax_j p_jc", "T_{cy} = p_{iy} \\text{ for } i = \\mathrm{argmax}_j \\, p_{jc}"},
                t, estimated);
-    return t;
+    return {t, estimated};
   }
   const auto& given = std::get<Transition>(point.options.at("transition"));
   if (!point.example.noise || *point.example.noise != given)
     walk.given("Transition matrix: row c has the probabilities of the labels of class c", {"T", "T"},
                Numbers::of(given.tensor()));
-  return Numbers::of(given.tensor());
+  return {Numbers::of(given.tensor()), given.tensor()};
 }
 
-// log T(c, y); for a label that no class gives, the log of the smallest normal number for all c (losses/
-// forward_correction.h).
-Numbers log_of_transition(const Numbers& t) {
-  Numbers log_t = t;
+bool is_given_by_no_class(const Numbers& t, int64_t label) {
+  for (int64_t c = 0; c < t.rows(); ++c)
+    if (t.at(c, label) > 0.0) return false;
+  return true;
+}
+
+// T with the smallest normal number in the column of a label that no class gives (losses/forward_correction.h).
+Numbers without_empty_columns(Numbers t) {
   for (int64_t y = 0; y < t.columns(); ++y) {
-    double total = 0.0;
-    for (int64_t c = 0; c < t.rows(); ++c) total += t.at(c, y);
+    const bool empty = is_given_by_no_class(t, y);
     for (int64_t c = 0; c < t.rows(); ++c)
-      log_t.at(c, y) = std::log(total > 0.0 ? t.at(c, y) : std::numeric_limits<double>::min());
+      if (empty) t.at(c, y) = std::numeric_limits<double>::min();
   }
+  return t;
+}
+
+Numbers log_of_transition(const Numbers& t) {
+  Numbers log_t = without_empty_columns(t);
+  for (double& value : log_t.values) value = std::log(value);
   return log_t;
 }
 
@@ -84,79 +95,16 @@ Posterior posterior_of(const LossPoint& point, const Numbers& log_t) {
 }
 
 // Row i: log T(c, y_i) for all c, by the engine.
-Tensor log_rows(const LossPoint& point, const Numbers& log_t) {
-  return embedding(transpose(log_t.tensor()), point.batch.labels);
+Tensor log_rows(const LossPoint& point, const Tensor& t) {
+  return log(embedding(transpose(without_empty_columns(Numbers::of(t)).tensor()), point.batch.labels));
 }
 
-Posterior walk_posterior(const LossPoint& point, const Numbers& log_t, Walk& walk) {
-  Posterior posterior = posterior_of(point, log_t);
+Posterior walk_posterior(const LossPoint& point, const TransitionPair& t, Walk& walk) {
+  Posterior posterior = posterior_of(point, log_of_transition(t.formula));
   walk.value("Posterior of the true class, given the output and the label (Bayes)", {"w", "w"}, kPosterior, posterior.w,
-             softmax(log_softmax(point.logits) + log_rows(point, log_t)));
+             softmax(log_softmax(point.logits) + log_rows(point, t.engine)));
   return posterior;
 }
-
-}  // namespace
-
-SampleLoss forward_correction_formulas(const LossPoint& point, Walk& walk) {
-  const Numbers t = walk_transition(point, walk), log_t = log_of_transition(t);
-  const Posterior posterior = walk_posterior(point, log_t, walk);
-  SampleLoss loss;
-  loss.value = {"-log sum_c p_c T_cy", "-\\log \\sum_c p_c T_{cy}"};
-  loss.by_log_p = {"-w_c", "-w_c"};
-  loss.by_logits = {"p_c - w_c", "p_c - w_c"};
-  loss.value_of = [posterior](int64_t i) { return -posterior.log_sum[i]; };
-  loss.by_log_p_of = [posterior](int64_t i, int64_t c) { return -posterior.w.at(i, c); };
-  loss.by_logits_of = [posterior, &point](int64_t i, int64_t c) { return point.p.at(i, c) - posterior.w.at(i, c); };
-  loss.from_log_p = [rows = log_rows(point, log_t)](const Tensor& log_p) {
-    const Tensor joint = log_p + rows;
-    const Tensor most = [&] {
-      const NoGrad no_grad;
-      return max(joint, {1}, true);
-    }();
-    return -sum(log(sum(exp(joint - most), {1}, true)) + most, {1});
-  };
-  for (int64_t y = 0; y < t.columns(); ++y) {
-    double total = 0.0;
-    for (int64_t c = 0; c < t.rows(); ++c) total += t.at(c, y);
-    const bool occurs = std::ranges::find(point.example.labels, y) != point.example.labels.end();
-    if (total > 0.0 || !occurs) continue;
-    loss.remarks.push_back(fmt::format(
-        "By T no class has the label {}: its samples count 708.4, minus the log of the smallest normal f64, "
-        "and have no gradient.",
-        y));
-  }
-  return loss;
-}
-
-SampleLoss backward_correction_formulas(const LossPoint& point, Walk& walk) {
-  const Numbers t = walk_transition(point, walk), inverse = inverse_of(t);
-  // The loss has checked that the inverse amplifies by 1e6 at most.
-  const std::vector<double> by_engine = transition_of("bw", t).inverse("bw", std::numeric_limits<double>::max());
-  const double condition = condition_of(t);
-  walk.value("Inverse of the transition matrix", {"V", "V"}, {"V = T^-1", "V = T^{-1}"}, inverse,
-             Numbers(t.shape, by_engine).tensor(), condition);
-  SampleLoss loss;
-  loss.value = {"-sum_j V_yj log p_j", "-\\sum_j V_{yj} \\log p_j"};
-  loss.by_log_p = {"-V_yc", "-V_{yc}"};
-  loss.by_logits = {"p_c - V_yc", "p_c - V_{yc}"};
-  loss.value_of = [&point, inverse](int64_t i) {
-    double value = 0.0;
-    for (int64_t c = 0; c < point.classes(); ++c) value -= inverse.at(point.example.label(i), c) * point.log_p.at(i, c);
-    return value;
-  };
-  loss.by_log_p_of = [&point, inverse](int64_t i, int64_t c) { return -inverse.at(point.example.label(i), c); };
-  loss.by_logits_of = [&point, inverse](int64_t i, int64_t c) {
-    return point.p.at(i, c) - inverse.at(point.example.label(i), c);
-  };
-  loss.from_log_p = [rows = embedding(Numbers(t.shape, by_engine).tensor(), point.batch.labels)](const Tensor& log_p) {
-    return -sum(rows * log_p, {1});
-  };
-  loss.scale = largest(inverse.values);
-  loss.condition = condition;
-  return loss;
-}
-
-namespace {
 
 // T from the network that fine-tuning starts from.
 Numbers soft_transition(const LossPoint& point, double alpha) {
@@ -212,6 +160,65 @@ std::vector<int32_t> drawn_at(const LossPoint& point) {
 
 }  // namespace
 
+SampleLoss forward_correction_formulas(const LossPoint& point, Walk& walk) {
+  const TransitionPair t = walk_transition(point, walk);
+  const Posterior posterior = walk_posterior(point, t, walk);
+  SampleLoss loss;
+  loss.value = {"-log sum_c p_c T_cy", "-\\log \\sum_c p_c T_{cy}"};
+  loss.by_log_p = {"-w_c", "-w_c"};
+  loss.by_logits = {"p_c - w_c", "p_c - w_c"};
+  loss.value_of = [posterior](int64_t i) { return -posterior.log_sum[i]; };
+  loss.by_log_p_of = [posterior](int64_t i, int64_t c) { return -posterior.w.at(i, c); };
+  loss.by_logits_of = [posterior, &point](int64_t i, int64_t c) { return point.p.at(i, c) - posterior.w.at(i, c); };
+  loss.from_log_p = [rows = log_rows(point, t.engine)](const Tensor& log_p) {
+    const Tensor joint = log_p + rows;
+    const Tensor most = [&] {
+      const NoGrad no_grad;
+      return max(joint, {1}, true);
+    }();
+    return -sum(log(sum(exp(joint - most), {1}, true)) + most, {1});
+  };
+  for (int64_t y = 0; y < point.classes(); ++y) {
+    const bool occurs = std::ranges::find(point.example.labels, y) != point.example.labels.end();
+    if (!occurs || !is_given_by_no_class(t.formula, y)) continue;
+    loss.remarks.push_back(fmt::format(
+        "By T no class has the label {}: its samples count 708.4, minus the log of the smallest normal f64, "
+        "and have no gradient.",
+        y));
+  }
+  return loss;
+}
+
+SampleLoss backward_correction_formulas(const LossPoint& point, Walk& walk) {
+  const TransitionPair t = walk_transition(point, walk);
+  const Numbers inverse = inverse_of(t.formula);
+  const double condition = condition_of(t.formula);
+  // The loss has checked that the inverse amplifies by 1e6 at most.
+  const Transition transition = Transition::from_tensor("bw", t.engine);
+  const Tensor by_engine =
+      Numbers(inverse.shape, transition.inverse("bw", std::numeric_limits<double>::max())).tensor();
+  walk.value("Inverse of the transition matrix", {"V", "V"}, {"V = T^-1", "V = T^{-1}"}, inverse, by_engine, condition);
+  SampleLoss loss;
+  loss.value = {"-sum_j V_yj log p_j", "-\\sum_j V_{yj} \\log p_j"};
+  loss.by_log_p = {"-V_yc", "-V_{yc}"};
+  loss.by_logits = {"p_c - V_yc", "p_c - V_{yc}"};
+  loss.value_of = [&point, inverse](int64_t i) {
+    double value = 0.0;
+    for (int64_t c = 0; c < point.classes(); ++c) value -= inverse.at(point.example.label(i), c) * point.log_p.at(i, c);
+    return value;
+  };
+  loss.by_log_p_of = [&point, inverse](int64_t i, int64_t c) { return -inverse.at(point.example.label(i), c); };
+  loss.by_logits_of = [&point, inverse](int64_t i, int64_t c) {
+    return point.p.at(i, c) - inverse.at(point.example.label(i), c);
+  };
+  loss.from_log_p = [rows = embedding(by_engine, point.batch.labels)](const Tensor& log_p) {
+    return -sum(rows * log_p, {1});
+  };
+  loss.scale = largest(inverse.values);
+  loss.condition = condition;
+  return loss;
+}
+
 SampleLoss lccn_formulas(const LossPoint& point, Walk& walk) {
   const Numbers t = soft_transition(point, point.number("alpha"));
   walk.value(
@@ -219,7 +226,7 @@ SampleLoss lccn_formulas(const LossPoint& point, Walk& walk) {
       {"T_cy = (n_cy + alpha) / sum_k (n_ck + alpha) with n_cy = sum of p_ic over the samples with label y",
        "T_{cy} = \\frac{n_{cy} + \\alpha}{\\sum_k (n_{ck} + \\alpha)}, \\quad n_{cy} = \\sum_{i : y_i = y} p_{ic}"},
       t, state_of(*point.loss, "transition"));
-  const Posterior posterior = walk_posterior(point, log_of_transition(t), walk);
+  const Posterior posterior = walk_posterior(point, {t, state_of(*point.loss, "transition")}, walk);
   const Numbers u = draws_of(point);
   walk.given("Random numbers of this step, uniform in [0, 1)", {"u", "u"}, u);
   const std::vector<int32_t> latent = latent_of(point, posterior.w, u);
@@ -250,7 +257,7 @@ void walk_lccn_end(const LossPoint& point, Walk& walk) {
   const Posterior posterior = posterior_of(point, log_of_transition(t));
   Numbers mean = point.p;
   for (size_t k = 0; k < mean.values.size(); ++k) mean.values[k] = (mean.values[k] - posterior.w.values[k]) / count;
-  const Transition by_engine = transition_of("lccn", Numbers::of(state_of(*point.loss, "transition")));
+  const Transition by_engine = Transition::from_tensor("lccn", state_of(*point.loss, "transition"));
   walk.gradient("Mean gradient over the draws: that of forward correction",
                 {"E dL/dz", "\\mathrm E \\, \\partial L / \\partial z"},
                 {"E dL/dz_ic = (p_ic - w_ic) / N",

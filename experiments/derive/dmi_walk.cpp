@@ -160,7 +160,8 @@ void walk_gradients(const LossPoint& point, const Joint& joint, Walk& walk) {
                                                "\\frac{\\partial L}{\\partial U} = -\\frac{\\mathrm{sign}(\\det U) \\, "
                                                "\\mathrm{cof}(U)}{|\\det U| + "
                                                "\\varepsilon}"},
-                by_u, [&](const Tensor& u) { return dmi_from_joint(u, joint.epsilon); }, joint.u.tensor(),
+                by_u, [&](const Tensor& u) { return dmi_from_joint(u, joint.epsilon); },
+                joint_matrix(point.logits, point.batch.labels, point.flag("normalize")),
                 {.step = std::min(0.05, 0.2 / steepest),
                  .smooth_within = distance_to_singular(joint, joint.cofactors),
                  .condition = joint.condition});
@@ -173,7 +174,7 @@ void walk_gradients(const LossPoint& point, const Joint& joint, Walk& walk) {
       divided ? Formula{"g_ic = (dL/dU)_{c, y_i} / N",
                         "g_{ic} = \\frac1N \\Big(\\frac{\\partial L}{\\partial U}\\Big)_{c, y_i}"}
               : Formula{"g_ic = (dL/dU)_{c, y_i}", "g_{ic} = \\Big(\\frac{\\partial L}{\\partial U}\\Big)_{c, y_i}"},
-      by_o, from_outputs(point, joint), point.p.tensor(),
+      by_o, from_outputs(point, joint), softmax(point.logits),
       {.step = std::min(0.05, 0.2 * joint.divisor / steepest),
        .smooth_within = distance_to_singular(joint, slopes),
        .condition = joint.condition});

@@ -60,7 +60,7 @@ void walk_gradients_of(const LossPoint& point, const SampleLoss& loss, Walk& wal
   walk.gradient("Gradient with respect to log p", {"dL/dlog p", "\\partial L / \\partial \\log p"},
                 {fmt::format("N dL/dlog p_c = {}", loss.by_log_p.text),
                  fmt::format("N \\frac{{\\partial L}}{{\\partial \\log p_c}} = {}", loss.by_log_p.latex)},
-                by_log_p, [&](const Tensor& log_p) { return mean(loss.from_log_p(log_p)); }, point.log_p.tensor(),
+                by_log_p, [&](const Tensor& log_p) { return mean(loss.from_log_p(log_p)); }, log_softmax(point.logits),
                 {.scale = loss.scale / count, .smooth_within = loss.log_p_smooth_within, .condition = loss.condition});
   walk.gradient("Gradient with respect to the logits", {"dL/dz", "\\partial L / \\partial z"},
                 {fmt::format("N dL/dz_c = {}", loss.by_logits.text),
