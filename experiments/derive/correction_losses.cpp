@@ -106,17 +106,22 @@ Posterior walk_posterior(const LossPoint& point, const TransitionPair& t, Walk& 
   return posterior;
 }
 
+// (n + alpha), each row divided by its sum.
+Numbers normalised_rows(Numbers n, double alpha) {
+  for (int64_t c = 0; c < n.rows(); ++c) {
+    double total = 0.0;
+    for (int64_t y = 0; y < n.columns(); ++y) total += n.at(c, y) + alpha;
+    for (int64_t y = 0; y < n.columns(); ++y) n.at(c, y) = (n.at(c, y) + alpha) / total;
+  }
+  return n;
+}
+
 // T from the network that fine-tuning starts from.
 Numbers soft_transition(const LossPoint& point, double alpha) {
   Numbers t({point.classes(), point.classes()});
   for (int64_t i = 0; i < point.samples(); ++i)
     for (int64_t c = 0; c < point.classes(); ++c) t.at(c, point.example.label(i)) += point.p.at(i, c);
-  for (int64_t c = 0; c < point.classes(); ++c) {
-    double total = 0.0;
-    for (int64_t y = 0; y < point.classes(); ++y) total += t.at(c, y) + alpha;
-    for (int64_t y = 0; y < point.classes(); ++y) t.at(c, y) = (t.at(c, y) + alpha) / total;
-  }
-  return t;
+  return normalised_rows(std::move(t), alpha);
 }
 
 // A loss like the point's that has made its first training step.
@@ -265,25 +270,19 @@ void walk_lccn_end(const LossPoint& point, Walk& walk) {
                 mean, [&](const Tensor& logits) { return forward_correction(logits, point.batch.labels, by_engine); },
                 point.logits, {.scale = 1.0 / count});
 
-  const auto warmup = static_cast<int64_t>(point.number("warmup_steps"));
-  const auto every = static_cast<int64_t>(point.number("update_every"));
-  const Tensor after = state_of(*stepped(point), "transition");
-  if (warmup > 1 || (1 - warmup) % every != 0) return;
+  // The loss counts its steps from the end of the warm-up.
+  const int64_t counted = 1 - point.whole("warmup_steps");
+  if (counted < 0 || counted % point.whole("update_every") != 0) return;
   Numbers counts({point.classes(), point.classes()});
   const std::vector<int32_t> latent = drawn_at(point);
   for (int64_t i = 0; i < point.samples(); ++i)
     counts.at(latent[static_cast<size_t>(i)], point.example.label(i)) += 1.0;
-  for (int64_t c = 0; c < point.classes(); ++c) {
-    double total = 0.0;
-    for (int64_t y = 0; y < point.classes(); ++y) total += counts.at(c, y) + alpha;
-    for (int64_t y = 0; y < point.classes(); ++y) counts.at(c, y) = (counts.at(c, y) + alpha) / total;
-  }
   walk.value(
       "Transition matrix after the step, from counts of the latent labels", {"T'", "T'"},
       {"T'_cy = (m_cy + alpha) / sum_k (m_ck + alpha) with m_cy samples of latent label c and label y",
        "T'_{cy} = \\frac{m_{cy} + \\alpha}{\\sum_k (m_{ck} + \\alpha)}, \\quad m_{cy} = |\\{ i : h_i = c, y_i = y "
        "\\}|"},
-      counts, after);
+      normalised_rows(counts, alpha), state_of(*stepped(point), "transition"));
 }
 
 }  // namespace cofactor

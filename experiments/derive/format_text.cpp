@@ -5,7 +5,7 @@
 namespace cofactor {
 namespace {
 
-constexpr size_t kWidth = 110, kGap = 4;
+constexpr size_t kTextWidth = 110, kTextGap = 4;
 
 // The lines of one list of numbers, its name above them.
 std::vector<std::string> block_of(const Column& column, const Grid& grid, const NumberStyle& style, size_t width) {
@@ -41,16 +41,16 @@ std::string matrices(const std::vector<Column>& columns, const Grid& grid, const
     for (const std::string& line : blocks.back()) needed = std::max(needed, line.size());
     width = std::max(width, needed);
   }
-  total += columns.size() * (width + kGap);
+  total += columns.size() * (width + kTextGap);
   std::string text;
-  const size_t beside = total <= kWidth ? columns.size() : 1;
+  const size_t beside = total <= kTextWidth ? columns.size() : 1;
   for (size_t first = 0; first < blocks.size(); first += beside) {
     const bool named = !columns[first].name.empty();
     for (size_t line = 0; line < blocks[first].size(); ++line) {
       const bool heading = named && line == 0;
       std::string row = fmt::format("    {:>{}}", heading ? "" : grid.labels[line - (named ? 1 : 0)], label);
       for (size_t k = first; k < std::min(first + beside, blocks.size()); ++k)
-        row += fmt::format("{:{}}{:>{}}", "", kGap, blocks[k][line], width);
+        row += fmt::format("{:{}}{:>{}}", "", kTextGap, blocks[k][line], width);
       text += row + '\n';
     }
   }
@@ -66,7 +66,7 @@ std::string lists(const std::vector<Column>& columns, const NumberStyle& style) 
   for (const Column& column : columns) {
     std::string line = fmt::format("    {:<{}}", column.name, name);
     for (const double value : *column.values) {
-      if (line.size() + 2 + number > kWidth) {
+      if (line.size() + 2 + number > kTextWidth) {
         text += line + '\n';
         line = fmt::format("    {:<{}}", "", name);
       }
@@ -82,7 +82,7 @@ std::string paragraph(std::string_view sentence, size_t indent) {
   std::string text, line(indent, ' ');
   while (!sentence.empty()) {
     const size_t end = std::min(sentence.find(' '), sentence.size());
-    if (line.size() > indent && line.size() + 1 + end > kWidth) {
+    if (line.size() > indent && line.size() + 1 + end > kTextWidth) {
       text += line + '\n';
       line.assign(indent, ' ');
     }

@@ -39,6 +39,12 @@ const LossOption* find_option(std::string_view method, std::string_view name) {
   return nullptr;
 }
 
+OptionValue option_of(const LossPoint& point, std::string_view name) {
+  const LossOption* found = find_option(point.method, name);
+  check(found, "derive: {} has no option {}", point.method, name);
+  return value_of(point.method, *found, point.options);
+}
+
 void walk_losses(const LossPoint& point, const SampleLoss& loss, Walk& walk) {
   Numbers losses(Shape{point.samples()});
   for (int64_t i = 0; i < point.samples(); ++i) losses[i] = loss.value_of(i);
@@ -171,17 +177,13 @@ class LossDerivation : public Derivation {
 }  // namespace
 
 double LossPoint::number(std::string_view option) const {
-  const LossOption* found = find_option(method, option);
-  check(found, "derive: {} has no option {}", method, option);
-  const OptionValue value = value_of(method, *found, options);
-  if (const auto* whole = std::get_if<int64_t>(&value)) return static_cast<double>(*whole);
-  return std::get<double>(value);
+  return std::get<double>(option_of(*this, option));
 }
-
+int64_t LossPoint::whole(std::string_view option) const {
+  return std::get<int64_t>(option_of(*this, option));
+}
 bool LossPoint::flag(std::string_view option) const {
-  const LossOption* found = find_option(method, option);
-  check(found, "derive: {} has no option {}", method, option);
-  return std::get<bool>(value_of(method, *found, options));
+  return std::get<bool>(option_of(*this, option));
 }
 
 std::vector<Subject> loss_subjects() {

@@ -11,7 +11,7 @@
 namespace cofactor {
 namespace {
 
-constexpr std::string_view kUniform = "uniform", kSymmetric = "symmetric";
+constexpr std::string_view kUniformKind = "uniform", kSymmetricKind = "symmetric";
 
 // Rounded to two decimals, so that the printed logits are all that a calculation by hand needs.
 double rounded(double value) {
@@ -19,7 +19,7 @@ double rounded(double value) {
 }
 
 Formula noise_formula(const std::string& kind) {
-  if (kind == kUniform) return {"T = (1 - r) I + r / C", "T = (1 - r) I + r / C"};
+  if (kind == kUniformKind) return {"T = (1 - r) I + r / C", "T = (1 - r) I + r / C"};
   return {"T_cc = 1 - r, T_cy = r / (C - 1) elsewhere",
           "T_{cc} = 1 - r, \\quad T_{cy} = r / (C - 1) \\text{ elsewhere}"};
 }
@@ -29,7 +29,7 @@ Numbers noise_numbers(const std::string& kind, int64_t classes, double rate) {
   Numbers t({classes, classes});
   for (int64_t c = 0; c < classes; ++c) {
     for (int64_t y = 0; y < classes; ++y) {
-      if (kind == kUniform)
+      if (kind == kUniformKind)
         t.at(c, y) = (c == y ? 1.0 - rate : 0.0) + rate / count;
       else
         t.at(c, y) = c == y ? 1.0 - rate : rate / (count - 1.0);
@@ -57,7 +57,7 @@ ExampleFlags::ExampleFlags(Flags& flags, double default_rate) : default_rate_(de
   flags.add("--noise", rate_, "Rate of the noise through which the labels are drawn, in [0, 1]")
       .default_text(fmt::format("{:g}", default_rate));
   flags.add("--noise-kind", kind_, "uniform: T = (1 - r) I + r / C; symmetric: r / (C - 1) off the diagonal")
-      .one_of({std::string(kUniform), std::string(kSymmetric)});
+      .one_of({std::string(kUniformKind), std::string(kSymmetricKind)});
   flags.add("--input", input_, "CSV file with your own samples, as described below")
       .excludes(classes)
       .excludes(samples);
@@ -104,7 +104,8 @@ void ExampleFlags::add_noise(LossExample& example) const {
   if (rate == 0.0) return;
   example.kind = kind_;
   example.rate = rate;
-  example.noise = kind_ == kUniform ? uniform_noise(example.classes(), rate) : symmetric_noise(example.classes(), rate);
+  example.noise =
+      kind_ == kUniformKind ? uniform_noise(example.classes(), rate) : symmetric_noise(example.classes(), rate);
   example.clean = example.labels;
   example.labels =
       example.noise->draw_labels(example.clean, example.batch().indices, {.seed = seed_, .purpose = Purpose::labels});

@@ -22,6 +22,7 @@ struct LossPoint {
   int64_t classes() const { return example.classes(); }
   // The value of an option, given or by default.
   double number(std::string_view option) const;
+  int64_t whole(std::string_view option) const;
   bool flag(std::string_view option) const;
 };
 

@@ -122,18 +122,18 @@ void Walk::gradient(const std::string& heading, const Formula& symbol, const For
     if (!std::isnan(differences[i])) comparable[i] = differences[i];
   step.difference_error = relative_error(step.engine, comparable, std::max(scale, kLeastScale));
   step.numbers = std::move(by_formula);
-  if (const double most = largest(step.engine); scale < kLeastScale && most > 0.0)
+  if (const double most = largest(step.engine); scale < kLeastScale && most > 0.0) {
     step.remarks.push_back(
         fmt::format("The gradient is so small, at most {:.1e}, that the loss's own rounding errors hide it from "
-                    "differences: they are "
-                    "compared relative to 1e-4.",
+                    "differences: they are compared relative to 1e-4.",
                     most));
-  if (std::ranges::any_of(step.differences, [](double value) { return std::isnan(value); }))
+  }
+  if (std::ranges::any_of(step.differences, [](double value) { return std::isnan(value); })) {
     step.remarks.push_back(
         "\"-\": within 1e-6 of this number the function has a kink, where its slopes from the left and from the right "
         "differ, so there is no difference to compare with. At the kink itself the engine takes one of the slopes "
-        "between "
-        "them.");
+        "between them.");
+  }
   add(std::move(step));
 }
 
