@@ -140,7 +140,7 @@ void walk_example(Walk& walk, const LossExample& example) {
   walk.value(fmt::format("Noise of rate r = {:g}: the probability of label y for class c", example.rate), {"T", "T"},
              noise_formula(example.kind), noise_numbers(example.kind, example.classes(), example.rate),
              example.noise->tensor());
-  walk.given("Labels, each drawn from row y* of T", {"y", "y"}, label_numbers(example.labels));
+  walk.given("Labels, each drawn from the row of T that belongs to the true label", {"y", "y"}, label_numbers(example.labels));
 }
 
 Numbers label_numbers(const std::vector<int32_t>& labels) {
