@@ -4,6 +4,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <optional>
 
 #include "experiments/derive/derivation.h"
 #include "experiments/derive/format.h"
@@ -17,7 +19,7 @@ using namespace cofactor;
 
 struct OutputOptions {
   std::string format = "text";
-  std::filesystem::path graph;
+  std::optional<std::string> graph;
   std::vector<int64_t> steps;
 };
 
@@ -33,7 +35,7 @@ const std::vector<Command>& commands() {
 }
 
 void print(const std::string& text) {
-  check(write_text(stdout, text), "standard output cannot be written to: {}", std::strerror(errno));
+  if (!write_text(stdout, text)) fail("standard output cannot be written to: {}", std::strerror(errno));
 }
 
 std::string help() {
@@ -54,10 +56,10 @@ std::string names() {
 }
 
 void check_graph(const OutputOptions& options) {
-  if (options.graph.empty()) return;
-  const std::string extension = options.graph.extension().string();
+  if (!options.graph) return;
+  const std::string extension = std::filesystem::path(*options.graph).extension().string();
   if (extension != ".svg" && extension != ".dot")
-    usage("--graph {}: expected a name that ends in .svg, or in .dot for Graphviz's source", options.graph.string());
+    usage("--graph {}: expected a name that ends in .svg, or in .dot for Graphviz's source", *options.graph);
 }
 
 std::string formatted(const Walk& walk, const std::string& format) {
@@ -81,7 +83,7 @@ int derive_subject(const Subject& subject, int argc, char** argv) {
   Walk walk = derivation->walk();
   if (!options.steps.empty()) walk.show_only(options.steps);
   print(formatted(walk, options.format));
-  if (!options.graph.empty()) write_graph(options.graph, tape_dot(walk.output(), walk.names()));
+  if (options.graph) write_graph(*options.graph, tape_dot(walk.output(), walk.names()));
   for (const Step& step : walk.steps())
     check(step.agrees(), "the step '{}' does not agree: {}", step.heading, agreement_of(step));
   return 0;

@@ -94,12 +94,12 @@ class Conv2dDerivation : public ImageOpDerivation {
   }
 
   Numbers weight(int64_t channels) const {
-    if (weight_.empty()) {
+    if (!weight_) {
       check_count("w", {filters_, kernel_, kernel_, channels});
       return drawn({filters_, kernel_, kernel_, channels}, 1);
     }
-    if (channels != 1) usage("--weight {}: its filter has one channel, the image has {}", weight_.string(), channels);
-    Numbers read = read_numbers(weight_);
+    if (channels != 1) usage("--weight {}: its filter has one channel, the image has {}", *weight_, channels);
+    Numbers read = read_numbers(*weight_);
     read.shape = {1, read.rows(), read.columns(), 1};
     return read;
   }
@@ -120,7 +120,7 @@ class Conv2dDerivation : public ImageOpDerivation {
   Walk walk_of(const Numbers& x, const Numbers& w, const Numbers& b) const;
 
   int64_t filters_ = 1, kernel_ = 3, stride_ = 1, pad_ = 0, dilation_ = 1;
-  std::filesystem::path weight_;
+  std::optional<std::string> weight_;  // a file
 };
 
 Walk Conv2dDerivation::walk_of(const Numbers& x, const Numbers& w, const Numbers& b) const {

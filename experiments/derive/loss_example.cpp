@@ -99,7 +99,7 @@ LossExample ExampleFlags::drawn() const {
 }
 
 void ExampleFlags::add_noise(LossExample& example) const {
-  const double rate = rate_.value_or(input_.empty() ? default_rate_ : 0.0);
+  const double rate = rate_.value_or(input_ ? 0.0 : default_rate_);
   if (!(rate >= 0.0 && rate <= 1.0)) usage("--noise {}: expected a rate in [0, 1]", rate);
   if (rate == 0.0) return;
   example.kind = kind_;
@@ -113,16 +113,16 @@ void ExampleFlags::add_noise(LossExample& example) const {
 
 LossExample ExampleFlags::make() const {
   LossExample example;
-  if (input_.empty()) {
+  if (!input_) {
     example = drawn();
     example.source = fmt::format("Logits and labels drawn with seed {}.", seed_);
   } else {
-    LabelledNumbers read = read_labelled(input_);
-    example.source = fmt::format("Logits and labels of '{}'.", printable(input_.string()));
+    LabelledNumbers read = read_labelled(*input_);
+    example.source = fmt::format("Logits and labels of '{}'.", printable(*input_));
     example.logits = std::move(read.numbers);
     example.labels = std::move(read.labels);
     check(example.classes() * example.classes() <= kMostNumbers,
-          "{}: {} classes; a walk prints every number of a C x C matrix, which may have at most {}", input_.string(),
+          "{}: {} classes; a walk prints every number of a C x C matrix, which may have at most {}", printable(*input_),
           example.classes(), kMostNumbers);
   }
   example.seed = seed_;
@@ -140,7 +140,8 @@ void walk_example(Walk& walk, const LossExample& example) {
   walk.value(fmt::format("Noise of rate r = {:g}: the probability of label y for class c", example.rate), {"T", "T"},
              noise_formula(example.kind), noise_numbers(example.kind, example.classes(), example.rate),
              example.noise->tensor());
-  walk.given("Labels, each drawn from the row of T that belongs to the true label", {"y", "y"}, label_numbers(example.labels));
+  walk.given("Labels, each drawn from the row of T that belongs to the true label", {"y", "y"},
+             label_numbers(example.labels));
 }
 
 Numbers label_numbers(const std::vector<int32_t>& labels) {

@@ -46,7 +46,7 @@ class ExampleFlags {
   std::optional<double> rate_;
   double default_rate_;
   std::string kind_ = "uniform";
-  std::filesystem::path input_;
+  std::optional<std::string> input_;  // a file
 };
 
 // The walk's first steps: logits, labels, and the noise if there is any.

@@ -28,8 +28,8 @@ class LinearDerivation : public OpDerivation {
       check_extent(extent);
     check_count("x", {samples_, features_});
     const Numbers x = has_input() ? read_numbers(input()) : drawn({samples_, features_}, 0);
-    if (weight_.empty()) check_count("w", {outputs_, x.columns()});
-    const Numbers w = weight_.empty() ? drawn({outputs_, x.columns()}, 1) : read_numbers(weight_);
+    if (!weight_) check_count("w", {outputs_, x.columns()});
+    const Numbers w = !weight_ ? drawn({outputs_, x.columns()}, 1) : read_numbers(*weight_);
     check(w.columns() == x.columns(), "linear: w has {} columns, x has {}: each row of w weights the columns of x",
           w.columns(), x.columns());
     check_count("y", {x.rows(), w.rows()});
@@ -40,7 +40,7 @@ class LinearDerivation : public OpDerivation {
   Walk walk_of(const Numbers& x, const Numbers& w, const Numbers& b) const;
 
   int64_t samples_ = 4, features_ = 3, outputs_ = 2;
-  std::filesystem::path weight_;
+  std::optional<std::string> weight_;  // a file
 };
 
 Walk LinearDerivation::walk_of(const Numbers& x, const Numbers& w, const Numbers& b) const {

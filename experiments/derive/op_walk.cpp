@@ -31,7 +31,7 @@ Numbers OpDerivation::drawn(const Shape& shape, uint32_t index) const {
 }
 
 Numbers OpDerivation::walk_loss(Walk& walk, const Numbers& y_by_formula, const Tensor& y) const {
-  walk.note(has_input() ? fmt::format("x of '{}'; what is drawn has seed {}.", printable(input_.string()), seed_)
+  walk.note(has_input() ? fmt::format("x of '{}'; what is drawn has seed {}.", printable(*input_), seed_)
                         : fmt::format("Drawn with seed {}.", seed_));
   Numbers g = drawn(y_by_formula.shape, kGradientIndex);
   walk.given("Gradient that arrives at y", {"g", "g"}, g);

@@ -16,15 +16,15 @@ class OpDerivation : public Derivation {
 
   // Normal numbers, rounded to two decimals; tensors with different indices are independent.
   Numbers drawn(const Shape& shape, uint32_t index) const;
-  bool has_input() const { return !input_.empty(); }
-  const std::filesystem::path& input() const { return input_; }
+  bool has_input() const { return input_.has_value(); }
+  const std::string& input() const { return *input_; }
 
   // The last given step, g, and L. Returns g.
   Numbers walk_loss(Walk& walk, const Numbers& y_by_formula, const Tensor& y) const;
 
  private:
   uint64_t seed_ = 1;
-  std::filesystem::path input_;
+  std::optional<std::string> input_;  // a file
 };
 
 // A flag of an extent and its value.

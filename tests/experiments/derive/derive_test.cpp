@@ -140,10 +140,20 @@ TEST_SUITE("experiment") {
     refused("a,b,label\n1,2,0\n1,2,1\n", {"fw"}, {"transition matrix", "--transition", "--noise"});
     refused("a,b\n1,2\n", {"batch_norm"}, {"1 row"});
     expect_refusal(derive.run({"ce", "--input", "absent.csv"}), 1, {"absent.csv"});
+    expect_refusal(derive.run({"ce", "--input", ""}), 1, {"''"});
+    expect_refusal(derive.run({"linear", "--weight", ""}), 1, {"''"});
+    expect_refusal(derive.run({"ce", "--graph", ""}), 2, {"--graph"});
     expect_refusal(derive.run({"ce", "--input", "."}), 1, {"'.'"});
     expect_refusal(derive.run({"bw", "--noise", "1"}), 1, {"singular"});
     write_file_atomically(derive.path() / "w.csv", "a\n1\n");
     refused("a,b\n1,2\n", {"linear", "--weight", (derive.path() / "w.csv").string()}, {"columns"});
+  }
+
+  TEST_CASE("derive: a full disk is an error with its reason") {
+    const Derive derive;
+    const Outcome outcome = Process({"bash", "-c", program("derive") + " ce >/dev/full"}, derive.path()).wait();
+    CHECK(outcome.code == 1);
+    CHECK(outcome.err == "derive: standard output cannot be written to: No space left on device\n");
   }
 
   TEST_CASE("derive: one's own numbers") {
