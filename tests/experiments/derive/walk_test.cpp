@@ -6,7 +6,6 @@
 
 #include <cmath>
 
-#include "engine/autograd.h"
 #include "engine/io/file.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/reduce.h"
@@ -223,22 +222,5 @@ TEST_SUITE("unit") {
         for (const double value : step.engine) CHECK(std::isfinite(value));
       }
     }
-  }
-
-  TEST_CASE("tape_of: every node after its inputs and nothing where no gradient is tracked") {
-    Tensor x = Tensor::from({1.0, 2.0}, {2}, kHost);
-    CHECK(tape_of(x).empty());
-    x.set_requires_grad(true);
-    const Tensor y = sum(x * x + x);
-    const auto tape = tape_of(y);
-    REQUIRE(tape.size() == 4);
-    CHECK(tape.front()->is_leaf);
-    CHECK(tape.back() == y.node());
-    for (size_t i = 0; i < tape.size(); ++i)
-      for (const auto& input : tape[i]->inputs)
-        CHECK(std::find(tape.begin(), tape.begin() + static_cast<std::ptrdiff_t>(i), input) !=
-              tape.begin() + static_cast<std::ptrdiff_t>(i));
-    backward(y);  // has not been disturbed
-    CHECK(x.grad().to_vector<double>() == std::vector<double>{3.0, 5.0});
   }
 }
