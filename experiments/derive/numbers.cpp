@@ -98,10 +98,12 @@ Numbers inverse_of(const Numbers& m) {
   }
   const bool singular = eliminate(wide, rows, width) == 0.0L;
   Numbers inverse(m.shape);
-  for (size_t r = 0; r < rows; ++r)
-    for (size_t c = 0; c < rows; ++c)
-      inverse.values[r * rows + c] =
-          singular ? std::numeric_limits<double>::infinity() : static_cast<double>(wide[r * width + rows + c]);
+  for (size_t r = 0; r < rows; ++r) {
+    for (size_t c = 0; c < rows; ++c) {
+      const auto value = static_cast<double>(wide[r * width + rows + c]);
+      inverse.values[r * rows + c] = singular ? std::numeric_limits<double>::infinity() : value;
+    }
+  }
   return inverse;
 }
 
