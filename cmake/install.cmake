@@ -51,7 +51,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${PROJECT_BINARY_DIR}/lib)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "gnuplot-nox")                         # figures
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "gnuplot-nox, graphviz")                # figures
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "cmake, libfmt-dev, nlohmann-json3-dev")  # building against it
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
 "Tensors, automatic differentiation and training, and the losses of the paper

@@ -202,6 +202,11 @@ void backward(const Tensor& output, const Tensor& seed) {
   }
 }
 
+std::vector<std::shared_ptr<Node>> tape_of(const Tensor& output) {
+  if (!output.requires_grad()) return {};
+  return topological_order(output.node());
+}
+
 bool grad_enabled() {
   return tracking;
 }

@@ -54,6 +54,10 @@ Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> 
 // With `seed` (the shape of `output`), computes the gradient of sum(output * seed) for an output of any shape.
 void backward(const Tensor& output, const Tensor& seed = {});
 
+// The nodes that a tensor was made from and its own, which is last, each after its inputs: to draw or print the tape.
+// Empty where the tensor tracks no gradient. backward() takes the tape apart, so ask before it.
+std::vector<std::shared_ptr<Node>> tape_of(const Tensor& output);
+
 // Whether this thread records ops.
 bool grad_enabled();
 

@@ -23,7 +23,11 @@ header xxhash.h libxxhash-dev'
 run_needs="$build_needs
 program gnuplot gnuplot-nox
 file /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz dataset-fashion-mnist"
+tool_needs="$build_needs
+program gnuplot gnuplot-nox
+program dot graphviz"
 test_needs="$run_needs
+program dot graphviz
 program python3 python3
 header doctest/doctest.h doctest-dev"
 browser_needs='
@@ -36,6 +40,10 @@ runtime fuzzer,address,undefined libclang-rt-dev
 runtime fuzzer,memory libclang-rt-dev"
 format_needs='
 program clang-format clang-format'
+
+# The programs of experiments/: those that train call run_experiment and take --out; the others are tools.
+experiment_names() { grep -l 'run_experiment(' "$root"/experiments/*.cpp | xargs basename -as .cpp; }
+tool_names() { grep -L 'run_experiment(' "$root"/experiments/*.cpp | xargs basename -as .cpp; }
 
 say() { printf '%s\n' "$*"; }
 die() {

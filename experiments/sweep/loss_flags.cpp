@@ -23,22 +23,35 @@ struct Overloaded : Cases... {
 std::vector<std::string> LossFlags::LossFlag::reader_names() const {
   std::vector<std::string> names;
   for (const Reader& reader : readers) names.push_back(reader.method);
-  if (readers.front().option->flag == kTransitionFlag) names.push_back(kGivenNoiseFlag);
+  if (noise_reads) names.push_back(kGivenNoiseFlag);
   return names;
 }
 
 LossFlags::LossFlags(Flags& flags, MethodOptions& options) : options_(options) {
-  for (const auto& [method, values] : options) make_loss(method, values);  // throws for names that do not exist
   for (const std::string& method : loss_names()) {
     for (const LossOption& option : loss_options(method)) collect(method, option);
   }
+  for (LossFlag& flag : flags_) flag.noise_reads = flag.readers.front().option->flag == kTransitionFlag;
+  add(flags);
+}
+
+LossFlags::LossFlags(Flags& flags, MethodOptions& options, const std::vector<std::string>& methods)
+    : options_(options) {
+  for (const std::string& method : methods) {
+    for (const LossOption& option : loss_options(method)) collect(method, option);
+  }
+  add(flags);
+}
+
+void LossFlags::add(Flags& flags) {
+  for (const auto& [method, values] : options_) make_loss(method, values);  // throws for names that do not exist
   flags.start_group("Losses");
   for (LossFlag& flag : flags_) {
     const auto& [method, option] = flag.readers.front();
     const std::string help = fmt::format("{}: {}", fmt::join(flag.reader_names(), ", "), option->help);
     const std::string name(option->flag);
     flag.flag = std::visit([&](auto& value) { return flags.add(name, value, help); }, flag.value);
-    const bool is_default = value_of(method, *option, options_of(options, method)) == option->fallback;
+    const bool is_default = value_of(method, *option, options_of(options_, method)) == option->fallback;
     if (is_default && !option->default_text.empty()) flag.flag->default_text(std::string(option->default_text));
   }
 }

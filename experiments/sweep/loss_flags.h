@@ -24,6 +24,8 @@ inline constexpr std::string_view kTransitionFlag = "--transition";
 class LossFlags {
  public:
   LossFlags(Flags& flags, MethodOptions& options);
+  // The flags of these methods only, of a program without the noise "transition".
+  LossFlags(Flags& flags, MethodOptions& options, const std::vector<std::string>& methods);
 
   // Completes `options` once all is parsed, and returns the matrix in the file of --transition where there is one.
   // Throws UsageError for a flag that none of the methods reads, for a value that its loss does not take, for a file
@@ -41,11 +43,13 @@ class LossFlags {
   struct LossFlag {
     std::vector<Reader> readers;
     Value value;
+    bool noise_reads = false;  // --noise NAME too
     std::optional<Flag> flag = {};
     std::vector<std::string> reader_names() const;  // a noise stands as "--noise NAME"
   };
 
   void collect(const std::string& method, const LossOption& option);
+  void add(Flags& flags);
   void check_read(const std::vector<std::string>& readers) const;
   static OptionValue parsed(const LossFlag& flag, int64_t classes);
   void check_values(const std::string& method) const;

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <thread>
@@ -300,6 +301,20 @@ TEST_SUITE("unit") {
     }
     backward(y);
     CHECK(x.grad().item() == 5.0);
+  }
+
+  TEST_CASE("autograd: the tape of a tensor has every node after its inputs and is left as it is") {
+    const Tensor x = leaf({1.0, 2.0});
+    CHECK(tape_of(x.detach()).empty());
+    const Tensor y = sum(x * x + x);
+    const auto tape = tape_of(y);
+    REQUIRE(tape.size() == 4);  // x, mul, add, sum
+    CHECK(tape.front() == x.node());
+    CHECK(tape.back() == y.node());
+    for (auto node = tape.begin(); node != tape.end(); ++node)
+      for (const auto& input : (*node)->inputs) CHECK(std::find(tape.begin(), node, input) != node);
+    backward(y);
+    CHECK(x.grad().to_vector<double>() == Doubles{3.0, 5.0});
   }
 }
 
