@@ -19,17 +19,17 @@ namespace fs = std::filesystem;
 constexpr size_t kAxisWidth = 95, kPanelWidth = 420, kLonePanelWidth = 560, kGap = 60, kFigureHeight = 430;
 constexpr double kLeft = -0.03, kRight = 1.03;  // of the axis of rates
 
-// Okabe and Ito's colours, which colour-blind readers distinguish too; each method also has its own point type.
+// Each method has a colour and a point type of its own.
 struct Look {
   std::string_view color;
   int point;
 };
-constexpr std::array<Look, 7> kLooks = {{{"#D55E00", 9},
-                                         {"#0072B2", 7},
-                                         {"#009E73", 5},
-                                         {"#CC79A7", 13},
-                                         {"#E69F00", 11},
-                                         {"#56B4E9", 15},
+constexpr std::array<Look, 7> kLooks = {{{kOkabeIto[0], 9},
+                                         {kOkabeIto[1], 7},
+                                         {kOkabeIto[2], 5},
+                                         {kOkabeIto[3], 13},
+                                         {kOkabeIto[4], 11},
+                                         {kOkabeIto[5], 15},
                                          {"#000000", 3}}};
 
 // A name from a results file as part of a file name that cannot lead out of the folder.

@@ -1,0 +1,52 @@
+// What `derive theorem` prints and stores: sections of tables, and one table of all numbers.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cofactor::theorem {
+
+struct NumberTable {
+  std::vector<std::string> head;
+  std::vector<std::vector<std::string>> rows;
+};
+
+// A statement with the largest difference that was found between its two sides.
+struct Holds {
+  std::string statement;
+  double difference, limit;
+
+  // False for NaN too.
+  bool holds() const { return difference <= limit; }
+};
+
+struct Section {
+  std::string title;
+  std::string see;  // one sentence: what to see
+  std::vector<NumberTable> tables;
+  std::vector<Holds> checks;
+};
+
+// "holds: largest difference 3.1e-15, limit 1e-09: STATEMENT", or "does not hold: ...".
+std::string check_line(const Holds& check);
+
+// Tables as columns of text, or as Markdown; a blank line ends the section.
+std::string format_section(const Section& section, bool markdown);
+
+// A number for a table: four significant digits.
+std::string number(double value);
+
+// theorem.csv: one number a line.
+class NumbersCsv {
+ public:
+  // part: of the theorem ("noise"); noise: its name, or empty; item: which classifier, sample size or batch size.
+  void add(std::string_view part, std::string_view noise, std::string_view item, std::string_view quantity,
+           double value);
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_ = "part,noise,item,quantity,value\n";
+};
+
+}  // namespace cofactor::theorem
