@@ -146,7 +146,7 @@ BatchResult draw_batches(const World& world, const NamedNoise& noise, const std:
           .absent = 0,
           .log_abs_det = {},
           .predicted = bias / static_cast<double>(size),
-          .probability = 1.0 - every[static_cast<size_t>(size)]};
+          .probability = std::max(0.0, 1.0 - every[static_cast<size_t>(size)])};
     std::vector<double> values;
     for (int64_t b = 0; b < batches; ++b) {
       const uint64_t step = static_cast<uint64_t>(size) << 32 | static_cast<uint64_t>(b);

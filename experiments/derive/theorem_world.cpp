@@ -78,11 +78,11 @@ Tensor informative_logits(const World& world, double margin, uint64_t seed, uint
 }
 
 Tensor with_merged_classes(const World& world, const Tensor& logits, double distance) {
-  const Tensor first = slice(logits, 0, 0, kKindsPerClass);
-  const Tensor second = slice(logits, 0, kKindsPerClass, kKindsPerClass);
-  std::vector<Tensor> parts = {first, first + (second - first) * distance};
-  const int64_t rest = world.kinds() - 2 * kKindsPerClass;
-  if (rest > 0) parts.push_back(slice(logits, 0, 2 * kKindsPerClass, rest));
+  constexpr int64_t kMerged = 2 * kKindsPerClass;
+  const Tensor merged = slice(logits, 0, 0, kMerged), center = mean(merged, {0}, true);
+  std::vector<Tensor> parts = {center + (merged - center) * distance};
+  const int64_t rest = world.kinds() - kMerged;
+  if (rest > 0) parts.push_back(slice(logits, 0, kMerged, rest));
   return concatenate(parts, 0);
 }
 

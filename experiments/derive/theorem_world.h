@@ -48,8 +48,8 @@ inline constexpr std::array<std::string_view, 4> kFamilies = {"informative", "pe
 
 // Logits margin * 1[c = true class] + a standard normal draw, which `index` decides.
 Tensor informative_logits(const World& world, double margin, uint64_t seed, uint64_t index);
-// The kinds of class 1 get nearly the outputs of the kinds of class 0: their logits move to 1 - distance of the way.
-// At distance 0 the outputs do not tell the two classes apart, and U is singular.
+// The logits of the kinds of classes 0 and 1 move towards their common mean, to `distance` times as far from it. At
+// distance 0 the outputs do not tell the two classes apart, and U is singular.
 Tensor with_merged_classes(const World& world, const Tensor& logits, double distance);
 
 // Classifier `index` of `count`: of each family in turn, with margins that rise from 0 (random) to 8 (nearly perfect).
