@@ -172,10 +172,11 @@ Section batch_section(const BatchResult& result) {
                    "exact probability"},
                   {}}},
       .checks = {
-          {fmt::format("bias against the predicted one, in standard errors (where that is at most {:g})", kFirstOrder),
-           0.0, kStandardErrors},
-          {"share of batches without a class against the exact probability, in standard errors", 0.0,
-           kStandardErrors}}};
+          {fmt::format("bias against the predicted one, in standard errors, for the sizes whose predicted bias is "
+                       "at most {:g}",
+                       kFirstOrder),
+           kStandardErrors},
+          {"share of batches without a class against the exact probability, in standard errors", kStandardErrors}}};
   NumberTable& table = section.tables[0];
   for (const BatchResult::AtSize& at : result.sizes) {
     const bool some = at.log_abs_det.count > 0, spread = at.log_abs_det.count > 1;
@@ -186,8 +187,8 @@ Section batch_section(const BatchResult& result) {
                           fmt::format("{:.4f}", static_cast<double>(at.absent) / static_cast<double>(at.batches)),
                           fmt::format("{:.4f}", at.probability)});
     if (spread && std::abs(at.predicted) <= kFirstOrder)
-      raise(section.checks[0].difference, std::abs(bias - at.predicted) / at.log_abs_det.standard_error());
-    raise(section.checks[1].difference, standard_errors(at.absent, at.batches, at.probability));
+      section.checks[0].compare(std::abs(bias - at.predicted) / at.log_abs_det.standard_error());
+    section.checks[1].compare(standard_errors(at.absent, at.batches, at.probability));
   }
   table.rows.push_back({"whole set", number(result.log_abs_det), "0", "", "", "", ""});
   return section;

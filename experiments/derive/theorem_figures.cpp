@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "engine/io/file.h"
@@ -44,7 +45,7 @@ struct Figure {
 };
 
 // Points of the SVG; the PNG has twice as many pixels.
-constexpr double kWidth = 960.0, kHeight = 540.0, kLetter = 6.9, kKeyLine = 17.0;
+constexpr double kWidth = 960.0, kHeight = 540.0, kLetter = 7.8, kKeyLine = 19.0;
 
 // A panel's title and axes. Settings of an axis (a logarithm, a range, its marks) come after it.
 std::string panel(std::string_view title, std::string_view x, std::string_view y) {
@@ -59,10 +60,10 @@ std::string logarithmic(char axis) {
   return fmt::format("set logscale {0}\nset format {0} '10^{{%T}}'\n", axis);
 }
 
-// Five marks at most from 0 to `largest`, at multiples of 1, 2 or 5 times a power of ten.
+// Six marks at most from 0 to `largest`, at multiples of 1, 2 or 5 times a power of ten.
 std::string few_marks(char axis, double largest) {
   if (!(largest > 0.0)) return {};
-  const double power = std::pow(10.0, std::floor(std::log10(largest / 4.0))), least = largest / 4.0 / power;
+  const double power = std::pow(10.0, std::floor(std::log10(largest / 5.0))), least = largest / 5.0 / power;
   const double step = power * (least <= 1.0 ? 1.0 : least <= 2.0 ? 2.0 : least <= 5.0 ? 5.0 : 10.0);
   return fmt::format("set {0}tics 0,{1}\nset {0}range [0:{2}]\n", axis, step, largest * 1.03);
 }
@@ -98,7 +99,7 @@ class DataBlock {
 int key_columns(const std::vector<KeyEntry>& entries) {
   size_t longest = 0;
   for (const KeyEntry& entry : entries) longest = std::max(longest, entry.title.size());
-  const auto fitting = static_cast<int>(kWidth / (kLetter * static_cast<double>(longest) + 45.0));
+  const auto fitting = static_cast<int>(kWidth / (kLetter * static_cast<double>(longest) + 50.0));
   return std::clamp(fitting, 1, static_cast<int>(entries.size()));
 }
 
@@ -117,15 +118,15 @@ std::string draw_key(const std::vector<KeyEntry>& entries) {
       "unset title\nunset border\nunset tics\nunset xlabel\nunset ylabel\nunset logscale\nset xrange [0:1]\n"
       "set yrange [0:1]\nset key at screen 0.5, screen {} center center horizontal Left reverse samplen 2 width -1 "
       "maxcols {}\nplot {}NaN notitle\n",
-      (key_lines(entries) * kKeyLine / 2.0 + 5.0) / kHeight, key_columns(entries), plot);
+      (key_lines(entries) * kKeyLine / 2.0 + 6.0) / kHeight, key_columns(entries), plot);
 }
 
 std::string draw(const Figure& figure) {
-  const double bottom = (key_lines(figure.key) * kKeyLine + 60.0) / kHeight;
+  const double bottom = (key_lines(figure.key) * kKeyLine + 72.0) / kHeight;
   const std::string body = fmt::format(
       "reset\nset encoding utf8\nset border 3 linecolor rgb '#444444'\nset tics nomirror out\nunset key\n"
       "set grid linecolor rgb '#dddddd' linewidth 1 dashtype 1\n"
-      "set multiplot layout {},{} title {} noenhanced font ',15' margins 0.085,0.98,{},0.85 spacing {},0.2\n{}{}"
+      "set multiplot layout {},{} title {} noenhanced font ',15' margins 0.1,0.975,{},0.85 spacing {},0.2\n{}{}"
       "unset multiplot\nunset output\n",
       figure.rows, figure.columns, gnuplot_string(figure.title), bottom, figure.columns > 2 ? 0.075 : 0.1,
       figure.panels, draw_key(figure.key));
@@ -175,8 +176,9 @@ Figure order_figure(const OrderResult& result) {
     for (const OrderResult::UnderNoise& noisy : result.noisy) flips += noisy.flips[which];
     const bool in_nats = which == kInformation || which == kCrossEntropy;
     const std::string name(kMeasureNames[which]);
-    figure.panels += order_panel(result, which, fmt::format("{}: {} of {} pairs reversed", name, flips, pairs),
-                                 in_nats ? name + " (nats)" : name);
+    std::string title = fmt::format("{}: {} of {} pairs reversed", name, flips, pairs);
+    title[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(title[0])));
+    figure.panels += order_panel(result, which, title, in_nats ? name + " (nats)" : name);
   }
   for (size_t n = 0; n < result.noisy.size(); ++n) {
     const OrderResult::UnderNoise& noisy = result.noisy[n];
@@ -292,7 +294,9 @@ Figure gradient_figure(const GradientResult& result) {
           .title = "The gradient of L_DMI grows without bound near a singular U; smoothing bounds it",
           .columns = 1,
           .rows = 1,
-          .panels = fmt::format("{}{}{}{}plot {}\n", panel("", "smallest singular value s of U", "norm of dL/dU"),
+          .panels = fmt::format("{}{}{}{}plot {}\n",
+                                panel("The outputs for two classes become alike, from right to left",
+                                      "smallest singular value s of U", "norm of dL/dU"),
                                 logarithmic('x'), logarithmic('y'), blocks, plots),
           .key = std::move(key)};
 }

@@ -85,9 +85,9 @@ Section order_section(const OrderResult& result) {
       .tables = {{{"noise", "diagonal dominates", "|det T|", "slope of DMI", "-log|det T|", "least loss shift",
                    "largest"},
                   {}}},
-      .checks = {{"DMI(noisy) = |det T| DMI(clean), relative, over all classifiers and noises", 0.0, kRounding},
-                 {"loss(noisy) = loss(clean) - log|det T|, over all classifiers and noises", 0.0, kRounding},
-                 {"pairs of classifiers whose order by DMI is reversed", 0.0, 0.0}}};
+      .checks = {{"DMI(noisy) = |det T| DMI(clean), relative, over all classifiers and noises", kRounding},
+                 {"loss(noisy) = loss(clean) - log|det T|, over all classifiers and noises", kRounding},
+                 {"pairs of classifiers whose order by DMI is reversed", 0.0}}};
   NumberTable flips{{fmt::format("reversed, of {} pairs", result.pairs())}, {}};
   for (const std::string_view name : kMeasureNames) flips.head.emplace_back(name);
   for (const OrderResult::UnderNoise& noisy : result.noisy) {
@@ -97,10 +97,10 @@ Section order_section(const OrderResult& result) {
     std::vector<std::string>& row = flips.rows.emplace_back();
     row.push_back(noisy.name);
     for (const int64_t count : noisy.flips) row.push_back(fmt::format("{}", count));
-    raise(section.checks[0].difference, noisy.largest_difference);
-    raise(section.checks[1].difference, std::abs(noisy.least_shift + noisy.log_abs_det));
-    raise(section.checks[1].difference, std::abs(noisy.largest_shift + noisy.log_abs_det));
-    raise(section.checks[2].difference, static_cast<double>(noisy.flips[kDmi]));
+    section.checks[0].compare(noisy.largest_difference);
+    section.checks[1].compare(std::abs(noisy.least_shift + noisy.log_abs_det));
+    section.checks[1].compare(std::abs(noisy.largest_shift + noisy.log_abs_det));
+    section.checks[2].compare(static_cast<double>(noisy.flips[kDmi]));
   }
   section.tables.push_back(std::move(flips));
   return section;

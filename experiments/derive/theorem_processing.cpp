@@ -54,8 +54,9 @@ Section processing_section(const ProcessingResult& result) {
           "Processing the output multiplies DMI by |det R|, so it never rises, nor does mutual information; cross "
           "entropy and accuracy can improve by noise added to the output.",
       .tables = {{{"measure", "improved", "of", "mean before", "mean after"}, {}}},
-      .checks = {{"DMI(h') = |det R| DMI(h), relative", result.largest_difference(), 1e-9},
-                 {"classifiers whose DMI rose", static_cast<double>(result.improved(kDmi)), 0.0}}};
+      .checks = {{"DMI(h') = |det R| DMI(h), relative", 1e-9}, {"classifiers whose DMI rose", 0.0}}};
+  section.checks[0].compare(result.largest_difference());
+  section.checks[1].compare(static_cast<double>(result.improved(kDmi)));
   for (const Measure which : {kDmi, kInformation, kCrossEntropy, kAccuracy}) {
     std::vector<double> before, after;
     for (const ProcessingResult::Processed& one : result.classifiers) {

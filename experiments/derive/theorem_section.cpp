@@ -50,16 +50,22 @@ std::string markdown_table(const NumberTable& table) {
 
 }  // namespace
 
-std::string check_line(const Holds& check) {
-  return fmt::format("{}: largest difference {:.2g}, limit {:.2g}: {}", check.holds() ? "holds" : "does not hold",
-                     check.difference, check.limit, check.statement);
+void Holds::compare(double difference) {
+  compared_ = true;
+  if (!(difference <= largest_)) largest_ = difference;
+}
+
+std::string Holds::line() const {
+  if (!compared_) return "not checked: " + statement_;
+  return fmt::format("{}: largest difference {:.2g}, limit {:.2g}: {}", largest_ <= limit_ ? "holds" : "does not hold",
+                     largest_, limit_, statement_);
 }
 
 std::string format_section(const Section& section, bool markdown) {
   std::string text = markdown ? fmt::format("## {}\n\n{}\n\n", section.title, section.see)
                               : fmt::format("{}\n  {}\n\n", section.title, section.see);
   for (const NumberTable& table : section.tables) text += (markdown ? markdown_table(table) : text_table(table)) + '\n';
-  for (const Holds& check : section.checks) text += (markdown ? "- " : "  ") + check_line(check) + '\n';
+  for (const Holds& check : section.checks) text += (markdown ? "- " : "  ") + check.line() + '\n';
   return text + '\n';
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace cofactor::theorem {
@@ -13,12 +14,19 @@ struct NumberTable {
 };
 
 // A statement with the largest difference that was found between its two sides.
-struct Holds {
-  std::string statement;
-  double difference, limit;
+class Holds {
+ public:
+  Holds(std::string statement, double limit) : statement_(std::move(statement)), limit_(limit) {}
+  // Keeps the larger; NaN counts as the largest.
+  void compare(double difference);
+  // "holds: largest difference 3.1e-15, limit 1e-09: STATEMENT", or "does not hold: ..."; "not checked: STATEMENT"
+  // where nothing was compared.
+  std::string line() const;
 
-  // False for NaN too.
-  bool holds() const { return difference <= limit; }
+ private:
+  std::string statement_;
+  double limit_, largest_ = 0.0;
+  bool compared_ = false;
 };
 
 struct Section {
@@ -27,9 +35,6 @@ struct Section {
   std::vector<NumberTable> tables;
   std::vector<Holds> checks;
 };
-
-// "holds: largest difference 3.1e-15, limit 1e-09: STATEMENT", or "does not hold: ...".
-std::string check_line(const Holds& check);
 
 // Tables as columns of text, or as Markdown; a blank line ends the section.
 std::string format_section(const Section& section, bool markdown);
