@@ -46,13 +46,15 @@ const std::map<std::string, Folders> kMayInclude = {
     {"experiments/report", with(kData, {"engine", "layers", "losses", "models", "experiments/training"})},
     {"experiments/sweep",
      with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report"})},
+    {"experiments/derive", with(kData, {"engine", "layers", "losses", "models", "experiments/training",
+                                        "experiments/report", "experiments/sweep"})},
     {"experiments", with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
-                                 "experiments/sweep"})},
+                                 "experiments/sweep", "experiments/derive"})},
     {"bench", with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
                            "experiments/sweep"})},
     {"examples", with(kData, {"engine", "layers", "losses", "models"})},
     {"tests", with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
-                           "experiments/sweep", "bench"})},
+                           "experiments/sweep", "experiments/derive", "bench"})},
 };
 
 // Conditions outside of the backends that have to be there.
