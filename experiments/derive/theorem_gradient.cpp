@@ -16,35 +16,39 @@ constexpr double kMargin = 3.0;
 constexpr int kHalfDecades = 16;
 constexpr double kTolerance = 1e-6;  // an inverse loses as many digits as U's condition number has
 
-double norm_of(const Tensor& gradient) {
-  double squares = 0.0;
-  for (const double value : gradient.to_vector<double>()) squares += value * value;
-  return std::sqrt(squares);
+// Euclid's norm. Entries may be as small as 1e-200, whose squares are 0 in a double.
+double norm_of(const std::vector<double>& values) {
+  double largest = 0.0, squares = 0.0;
+  for (const double value : values) raise(largest, std::abs(value));
+  if (largest == 0.0) return 0.0;
+  for (const double value : values) squares += (value / largest) * (value / largest);
+  return largest * std::sqrt(squares);
 }
 
 double norm_of_gradient(const Tensor& u, double epsilon) {
   Tensor leaf = u.clone();
   leaf.set_requires_grad(true);
   backward(dmi_from_joint(leaf, epsilon));
-  return norm_of(leaf.grad());
+  return norm_of(leaf.grad().to_vector<double>());
 }
 
 double exact_formula(const std::vector<double>& s) {
-  double squares = 0.0;
-  for (const double value : s) squares += 1.0 / (value * value);
-  return std::sqrt(squares);
+  std::vector<double> inverse;
+  for (const double value : s) inverse.push_back(1.0 / value);
+  return norm_of(inverse);
 }
 
 double smoothed_formula(const std::vector<double>& s, double epsilon) {
-  double squares = 0.0, det = 1.0;
+  std::vector<double> cofactors;
+  double det = 1.0;
   for (size_t k = 0; k < s.size(); ++k) {
     double others = 1.0;
     for (size_t j = 0; j < s.size(); ++j)
       if (j != k) others *= s[j];
-    squares += others * others;
+    cofactors.push_back(others);
     det *= s[k];
   }
-  return std::sqrt(squares) / (det + epsilon);
+  return norm_of(cofactors) / (det + epsilon);
 }
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
@@ -118,7 +122,7 @@ GradientResult approach_singular(const World& world, const std::vector<double>& 
             .log_abs_det = -value,
             .exact = {norm_of_gradient(u, 0.0), exact_formula(s)},
             .smoothed = {},
-            .logits = norm_of(logits.grad())};
+            .logits = norm_of(logits.grad().to_vector<double>())};
     for (const double epsilon : epsilons)
       step.smoothed.push_back({norm_of_gradient(u, epsilon), smoothed_formula(s, epsilon)});
   }

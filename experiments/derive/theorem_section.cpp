@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "experiments/report/csv_field.h"
 
@@ -50,9 +51,13 @@ std::string markdown_table(const NumberTable& table) {
 
 }  // namespace
 
+void raise(double& largest, double value) {
+  if (std::isnan(value) || value > largest) largest = value;
+}
+
 void Holds::compare(double difference) {
   compared_ = true;
-  if (!(difference <= largest_)) largest_ = difference;
+  raise(largest_, difference);
 }
 
 std::string Holds::line() const {

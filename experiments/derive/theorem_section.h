@@ -8,6 +8,9 @@
 
 namespace cofactor::theorem {
 
+// largest = max(largest, value), where NaN counts as the largest.
+void raise(double& largest, double value);
+
 struct NumberTable {
   std::vector<std::string> head;
   std::vector<std::vector<std::string>> rows;
@@ -17,7 +20,7 @@ struct NumberTable {
 class Holds {
  public:
   Holds(std::string statement, double limit) : statement_(std::move(statement)), limit_(limit) {}
-  // Keeps the larger; NaN counts as the largest.
+  // Keeps the largest, as raise does.
   void compare(double difference);
   // "holds: largest difference 3.1e-15, limit 1e-09: STATEMENT", or "does not hold: ..."; "not checked: STATEMENT"
   // where nothing was compared.

@@ -133,10 +133,6 @@ double Spread::standard_error() const {
   return deviation / std::sqrt(static_cast<double>(std::max<int64_t>(count, 1)));
 }
 
-void raise(double& largest, double value) {
-  if (!(value <= largest)) largest = value;
-}
-
 Spread spread_of(const std::vector<double>& values) {
   Spread spread{.count = static_cast<int64_t>(values.size())};
   if (values.empty()) return spread;

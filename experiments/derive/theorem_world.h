@@ -77,8 +77,6 @@ Measures measure(const Tensor& logits, const Tensor& weights);
 
 // Whether two values are equal up to rounding: 1e-9 of the larger.
 bool is_tie(double a, double b);
-// largest = max(largest, value), where NaN counts as the largest.
-void raise(double& largest, double value);
 
 // The mean and the standard deviation (of a sample) of some values; the deviation of fewer than two is 0.
 struct Spread {

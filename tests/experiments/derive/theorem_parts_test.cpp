@@ -168,6 +168,13 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("derive theorem gradient: norms whose squares are too small for a double are right") {
+    const GradientResult result = approach_singular(make_world(kMostClasses, 1), {1e-3}, 1);
+    CHECK(result.steps.back().smoothed[0].value < 1e-150);
+    CHECK(result.steps.back().smoothed[0].value > 0.0);
+    CHECK(result.largest_difference() < 1e-6);
+  }
+
   TEST_CASE("derive theorem gradient: a wrong norm is seen") {
     GradientResult result = approach_singular(make_world(2, 4), {1e-3}, 4);
     CHECK(gradient_section(result).checks[0].line().starts_with("holds"));
