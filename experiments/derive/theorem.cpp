@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 using namespace theorem;
 
 constexpr int64_t kMostSamples = 100'000'000, kMostClassifiers = 5'000, kMostRepetitions = 1'000, kMostBatches = 10'000;
+constexpr size_t kMostNoises = 12;  // that the figures' key has room for
 
 struct TheoremOptions {
   int64_t classes = 3;
@@ -24,7 +25,7 @@ struct TheoremOptions {
   std::vector<std::string> noises = {"uniform", "flip"};
   std::vector<double> rates = {0.4, 0.8};
   std::optional<std::string> transition;
-  int64_t classifiers = 120;
+  int64_t classifiers = 80;
   std::vector<int64_t> samples = {10, 100, 1'000, 10'000, 100'000, 1'000'000};
   int64_t repetitions = 20;
   std::vector<double> epsilons = {1e-3, 1e-6};
@@ -110,6 +111,8 @@ std::vector<NamedNoise> noises_of(const TheoremOptions& options) {
       if (std::ranges::find(noises, noise.name, &NamedNoise::name) == noises.end()) noises.push_back(std::move(noise));
     }
   }
+  if (noises.size() > kMostNoises)
+    usage("--noise and --rate: {} combinations, expected at most {}", noises.size(), kMostNoises);
   return noises;
 }
 

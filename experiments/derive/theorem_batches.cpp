@@ -167,7 +167,7 @@ Section batch_section(const BatchResult& result) {
       .title = fmt::format("5. log|det U| on batches from {} samples ({})", result.samples, result.noise),
       .see =
           "A batch's U is right on average, but the logarithm of its determinant is too low on average, by a bias "
-          "that falls like 1 / size; a small batch often lacks a class, and its U is singular.",
+          "that falls like 1 / size; a batch that lacks a class has a singular U and does not count in the mean.",
       .tables = {{{"batch size", "mean log|det U|", "bias", "standard error", "predicted bias", "without a class",
                    "exact probability"},
                   {}}},

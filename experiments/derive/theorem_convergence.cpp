@@ -155,7 +155,7 @@ Section convergence_section(const ConvergenceResult& result) {
       .title = fmt::format("2. Finite samples: {} repetitions of each size", result.repetitions),
       .see =
           "With more samples N the estimates of DMI and of the constant log|det T| approach the exact values, and "
-          "their standard deviation falls like 1/sqrt(N).",
+          "their standard deviation falls like 1/sqrt(N); repetitions whose U is singular have no constant.",
       .tables = {},
       .checks = {{fmt::format("slope of log deviation over log N against -1/2, in standard errors, over the N whose "
                               "predicted deviation is at most {:g}",
@@ -165,10 +165,10 @@ Section convergence_section(const ConvergenceResult& result) {
                               "predicted deviation is at most {:g}",
                               kFirstOrder),
                   kStandardErrors}}};
-  NumberTable slopes{{"noise", "slope", "its standard error"}, {}};
+  NumberTable slopes{{"noise", "slope of the deviation", "its standard error"}, {}};
   for (const ConvergenceResult::UnderNoise& noisy : result.noisy) {
-    NumberTable table{{fmt::format("{}: N", noisy.name), "DMI: mean", "deviation", "constant: mean", "deviation",
-                       "predicted", "singular"},
+    NumberTable table{{fmt::format("{}: N", noisy.name), "DMI: mean", "DMI: deviation", "constant: mean",
+                       "constant: deviation", "predicted deviation", "singular"},
                       {}};
     for (const ConvergenceResult::AtSize& at : noisy.sizes) {
       table.rows.push_back({fmt::format("{}", at.samples), number(at.dmi.mean), number(at.dmi.deviation),

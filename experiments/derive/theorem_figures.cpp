@@ -20,9 +20,9 @@ std::string color(size_t k) {
   return fmt::format("linecolor rgb '{}'", kOkabeIto[k % kOkabeIto.size()]);
 }
 
-// Colour and mark of noise or series number k.
+// Colour and mark of noise or series number k: once the colours are used up, each comes with another mark.
 std::string look(size_t k) {
-  return fmt::format("pointtype {} {}", kPoints[k % std::size(kPoints)], color(k));
+  return fmt::format("pointtype {} {}", kPoints[(k + k / kOkabeIto.size()) % std::size(kPoints)], color(k));
 }
 
 constexpr std::string_view kDashed = "with lines linewidth 1.5 dashtype 2", kGrayColor = "linecolor rgb '#777777'";
@@ -66,6 +66,18 @@ std::string few_marks(char axis, double largest) {
   const double power = std::pow(10.0, std::floor(std::log10(largest / 5.0))), least = largest / 5.0 / power;
   const double step = power * (least <= 1.0 ? 1.0 : least <= 2.0 ? 2.0 : least <= 5.0 ? 5.0 : 10.0);
   return fmt::format("set {0}tics 0,{1}\nset {0}range [0:{2}]\n", axis, step, largest * 1.03);
+}
+
+// What values of a linear axis up to `largest` are divided by, so that its marks are short, and how its label says so.
+struct Unit {
+  double size = 1.0;
+  std::string text{};
+};
+
+Unit unit_for(double largest) {
+  if (!(largest > 0.0) || largest >= 1e-3) return {};
+  const double exponent = std::floor(std::log10(largest));
+  return {std::pow(10.0, exponent), fmt::format(" / 1e{}", exponent)};
 }
 
 // A logarithmic axis of sizes that are marked themselves, at most seven of them.
@@ -142,14 +154,15 @@ std::string draw(const Figure& figure) {
 std::string order_panel(const OrderResult& result, Measure which, const std::string& title, const std::string& axis) {
   std::string script, plots;
   double largest_clean = 0.0, largest_noisy = 0.0;
+  for (const Measures& clean : result.clean) largest_clean = std::max(largest_clean, clean.values[which]);
+  const Unit unit = unit_for(largest_clean);
   for (size_t n = 0; n < result.noisy.size(); ++n) {
     const OrderResult::UnderNoise& noisy = result.noisy[n];
     DataBlock block(fmt::format("order_{}_{}", static_cast<int>(which), n));
     for (size_t i = 0; i < result.clean.size(); ++i) {
-      const double x = result.clean[i].values[which], y = noisy.measures[i].values[which];
+      const double x = result.clean[i].values[which] / unit.size, y = noisy.measures[i].values[which] / unit.size;
       if (!std::isfinite(x) || !std::isfinite(y)) continue;
       block.add({x, y});
-      largest_clean = std::max(largest_clean, x);
       largest_noisy = std::max(largest_noisy, y);
     }
     script += block.text();
@@ -158,9 +171,9 @@ std::string order_panel(const OrderResult& result, Measure which, const std::str
       plots += fmt::format(", {} * x with lines linewidth 1 dashtype 2 {}", std::exp(noisy.log_abs_det), color(n));
   }
   // The cross entropies of good classifiers lie close to 0.
-  const std::string x = which == kCrossEntropy ? logarithmic('x') : few_marks('x', largest_clean);
-  return fmt::format("{}{}{}{}plot {}\n", panel(title, axis + ", clean labels", "noisy labels"), x,
-                     few_marks('y', largest_noisy), script, plots);
+  const std::string x = which == kCrossEntropy ? logarithmic('x') : few_marks('x', largest_clean / unit.size);
+  return fmt::format("{}{}{}{}plot {}\n", panel(title, axis + unit.text + ", clean labels", "noisy labels" + unit.text),
+                     x, few_marks('y', largest_noisy), script, plots);
 }
 
 Figure order_figure(const OrderResult& result) {
@@ -249,22 +262,26 @@ Figure samples_figure(const ConvergenceResult& result) {
 Figure processing_figure(const ProcessingResult& result) {
   DataBlock dmi("processed"), ratio("ratio");
   double largest = 0.0;
+  for (const ProcessingResult::Processed& one : result.classifiers)
+    largest = std::max(largest, one.before.values[kDmi]);
+  const Unit unit = unit_for(largest);
+  largest /= unit.size;
   for (const ProcessingResult::Processed& one : result.classifiers) {
     const double before = one.before.values[kDmi], after = one.after.values[kDmi];
-    dmi.add({before, after});
+    dmi.add({before / unit.size, after / unit.size});
     if (before > 0.0) ratio.add({one.abs_det, after / before});
-    largest = std::max(largest, before);
   }
   const std::string points = "with points pointsize 0.8 " + look(1), line = gray_line();
   return {.name = "theorem_processing",
           .title = "Processing the output by a random stochastic matrix R never raises DMI",
           .columns = 2,
           .rows = 1,
-          .panels = fmt::format("{}{}{}{}{}plot x {}, {} using 1:2 {}\n{}{}{}plot x {}, {} using 1:2 {}\n", dmi.text(),
-                                ratio.text(), panel("No point lies above the line", "DMI before", "DMI after"),
-                                few_marks('x', largest), few_marks('y', largest), line, dmi.name(), points,
-                                panel("The ratio is |det R|", "|det R|", "DMI after / DMI before"), few_marks('x', 1.0),
-                                few_marks('y', 1.0), line, ratio.name(), points),
+          .panels = fmt::format(
+              "{}{}{}{}{}plot x {}, {} using 1:2 {}\n{}{}{}plot x {}, {} using 1:2 {}\n", dmi.text(), ratio.text(),
+              panel("No point lies above the line", "DMI before" + unit.text, "DMI after" + unit.text),
+              few_marks('x', largest), few_marks('y', largest), line, dmi.name(), points,
+              panel("The ratio is |det R|", "|det R|", "DMI after / DMI before"), few_marks('x', 1.0),
+              few_marks('y', 1.0), line, ratio.name(), points),
           .key = {{"one classifier each", points}, {"y = x", line}}};
 }
 

@@ -80,8 +80,8 @@ Section order_section(const OrderResult& result) {
   Section section{
       .title = fmt::format("1. {} classifiers with clean and with noisy labels", result.clean.size()),
       .see =
-          "Noise multiplies the DMI of every classifier by |det T|, so loss(noisy) = loss(clean) - log|det T|, and "
-          "no two classifiers change places; mutual information, cross entropy and accuracy reverse pairs.",
+          "Noise multiplies the DMI of every classifier by |det T|, so that loss(noisy) = loss(clean) - log|det T| and "
+          "no two classifiers change places; the second table counts the pairs that other measures reverse.",
       .tables = {{{"noise", "diagonal dominates", "|det T|", "slope of DMI", "-log|det T|", "least loss shift",
                    "largest"},
                   {}}},

@@ -170,6 +170,8 @@ TEST_SUITE("experiment") {
     expect_refused({"--noise", "loud"}, 2, {"--noise loud", "uniform, symmetric, flip, cyclic, random"});
     expect_refused({"--noise", "uniform", "--rate", "1"}, 2,
                    {"Theorem 4.1 needs det T != 0", "uniform 1", "rows 0 and 1"});
+    expect_refused({"--noise", "uniform,flip,random", "--rate", "0.1,0.2,0.3,0.4,0.5"}, 2,
+                   {"15 combinations, expected at most 12"});
     expect_refused({"--samples", "0"}, 2, {"--samples 0", "from 1 to"});
     expect_refused({"--samples", "10,-5"}, 2, {"--samples -5"});
     expect_refused({"--samples", "1000000000000"}, 2, {"--samples 1000000000000", "100000000"});
