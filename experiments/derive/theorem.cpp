@@ -10,11 +10,10 @@
 #include "experiments/sweep/flags.h"
 #include "experiments/sweep/program.h"
 
-namespace cofactor {
+namespace cofactor::theorem {
 namespace {
 
 namespace fs = std::filesystem;
-using namespace theorem;
 
 constexpr int64_t kMostSamples = 100'000'000, kMostClassifiers = 5'000, kMostRepetitions = 1'000, kMostBatches = 10'000;
 constexpr size_t kMostNoises = 12;  // that the figures' key has room for
@@ -117,13 +116,19 @@ std::vector<NamedNoise> noises_of(const TheoremOptions& options) {
 }
 
 }  // namespace
+}  // namespace cofactor::theorem
+
+namespace cofactor {
 
 int derive_theorem(int argc, char** argv) {
+  using namespace theorem;
   TheoremOptions options;
   if (!parse_theorem(options, argc, argv)) return 0;
   const std::vector<NamedNoise> noises = noises_of(options);
   if (!options.out.empty()) ensure_writable_directory(options.out);
   const World world = make_world(options.classes, options.seed);
+  // Before the others are printed, since it refuses noise whose labels are too rare.
+  BatchResult batches = draw_batches(world, noises.front(), options.batch_sizes, options.batches, options.seed);
   NumbersCsv csv;
   TheoremResults results;
   const auto print = [&](const Section& section) {
@@ -140,13 +145,12 @@ int derive_theorem(int argc, char** argv) {
          convergence_section);
   finish(results.processing, process_classifiers(world, options.classifiers, options.seed), processing_section);
   finish(results.gradient, approach_singular(world, options.epsilons, options.seed), gradient_section);
-  finish(results.batches, draw_batches(world, noises.front(), options.batch_sizes, options.batches, options.seed),
-         batch_section);
+  finish(results.batches, std::move(batches), batch_section);
   if (options.out.empty()) return 0;
   write_file_atomically(options.out / "theorem.csv", csv.text());
   fmt::print("{}\n", (options.out / "theorem.csv").string());
   std::fflush(stdout);
-  for (const fs::path& file : draw_theorem(results, options.out)) fmt::print("{}\n", file.string());
+  for (const std::filesystem::path& file : draw_theorem(results, options.out)) fmt::print("{}\n", file.string());
   return 0;
 }
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/autograd.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/layout.h"
 #include "engine/ops/log_abs_det.h"
@@ -15,10 +14,9 @@
 namespace cofactor::theorem {
 namespace {
 
-constexpr double kMargin = 2.0;       // of the classifier
-constexpr int64_t kAtOnce = 1 << 14;  // samples
-constexpr double kFirstOrder = 0.2;   // a predicted deviation up to which the first order is a good description
-constexpr double kStandardErrors = 4.0;
+constexpr double kSamplesMargin = 2.0;  // of the classifier
+constexpr int64_t kAtOnce = 1 << 14;    // samples
+constexpr double kMostDeviation = 0.2;  // a predicted deviation up to which the first order is a good description
 
 // How often each kind of input came with each label.
 struct Counts {
@@ -60,7 +58,7 @@ double log_abs_det_of(const Tensor& outputs, const std::vector<double>& counts, 
 void fit_slope(ConvergenceResult::UnderNoise& noisy, int64_t repetitions) {
   std::vector<double> x, y;
   for (const ConvergenceResult::AtSize& size : noisy.sizes) {
-    if (size.singular > 0 || size.predicted > kFirstOrder || size.constant.deviation <= 0.0) continue;
+    if (size.singular > 0 || size.predicted > kMostDeviation || size.constant.deviation <= 0.0) continue;
     x.push_back(std::log10(static_cast<double>(size.samples)));
     y.push_back(std::log10(size.constant.deviation));
   }
@@ -80,14 +78,6 @@ void fit_slope(ConvergenceResult::UnderNoise& noisy, int64_t repetitions) {
 struct Estimates {
   std::vector<double> dmi, constant;
 };
-
-// Q^-T, as the gradient of log|det Q|.
-Tensor inverse_transposed(const Tensor& q) {
-  Tensor leaf = q.clone();
-  leaf.set_requires_grad(true);
-  backward(log_abs_det(leaf));
-  return leaf.grad();
-}
 
 }  // namespace
 
@@ -112,7 +102,7 @@ double first_order_deviation(const World& world, const Tensor& logits, const Tra
 
 ConvergenceResult estimate_constants(const World& world, const std::vector<NamedNoise>& noises,
                                      const std::vector<int64_t>& sizes, int64_t repetitions, uint64_t seed) {
-  const Tensor logits = informative_logits(world, kMargin, seed, 1u << 20), outputs = transpose(softmax(logits));
+  const Tensor logits = informative_logits(world, kSamplesMargin, seed, 1u << 20), outputs = transpose(softmax(logits));
   std::vector<std::vector<Estimates>> estimates(noises.size(), std::vector<Estimates>(sizes.size()));
   for (int64_t repetition = 0; repetition < repetitions; ++repetition) {
     const std::vector<double> none(static_cast<size_t>(world.kinds() * world.classes), 0.0);
@@ -159,12 +149,12 @@ Section convergence_section(const ConvergenceResult& result) {
       .tables = {},
       .checks = {{fmt::format("slope of log deviation over log N against -1/2, in standard errors, over the N whose "
                               "predicted deviation is at most {:g}",
-                              kFirstOrder),
-                  kStandardErrors},
+                              kMostDeviation),
+                  kMostStandardErrors},
                  {fmt::format("mean of the constant against log|det T| at the largest N, in standard errors, where the "
                               "predicted deviation is at most {:g}",
-                              kFirstOrder),
-                  kStandardErrors}}};
+                              kMostDeviation),
+                  kMostStandardErrors}}};
   NumberTable slopes{{"noise", "slope of the deviation", "its standard error"}, {}};
   for (const ConvergenceResult::UnderNoise& noisy : result.noisy) {
     NumberTable table{{fmt::format("{}: N", noisy.name), "DMI: mean", "DMI: deviation", "constant: mean",
@@ -182,7 +172,7 @@ Section convergence_section(const ConvergenceResult& result) {
         {noisy.name, noisy.slope ? number(*noisy.slope) : "none", noisy.slope ? number(noisy.slope_error) : "none"});
     if (noisy.slope) section.checks[0].compare(std::abs(*noisy.slope + 0.5) / noisy.slope_error);
     const ConvergenceResult::AtSize& last = noisy.sizes.back();
-    if (last.predicted > 0.0 && last.predicted <= kFirstOrder) {
+    if (last.predicted > 0.0 && last.predicted <= kMostDeviation) {
       const double standard_error = last.predicted / std::sqrt(static_cast<double>(last.constant.count));
       section.checks[1].compare(std::abs(last.constant.mean - noisy.constant) / standard_error);
     }

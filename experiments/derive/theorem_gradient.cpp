@@ -12,7 +12,7 @@
 namespace cofactor::theorem {
 namespace {
 
-constexpr double kMargin = 3.0;
+constexpr double kFarMargin = 3.0;
 constexpr int kHalfDecades = 16;
 constexpr double kTolerance = 1e-6;  // an inverse loses as many digits as U's condition number has
 
@@ -106,7 +106,7 @@ double GradientResult::largest_difference() const {
 GradientResult approach_singular(const World& world, const std::vector<double>& epsilons, uint64_t seed) {
   GradientResult result{.epsilons = epsilons, .steps = {}};
   const Tensor weights = label_weights(world, Transition::identity(world.classes));
-  const Tensor far = informative_logits(world, kMargin, seed, 1u << 21);
+  const Tensor far = informative_logits(world, kFarMargin, seed, 1u << 21);
   for (int k = 0; k <= kHalfDecades; ++k) {
     const double distance = std::pow(10.0, -0.5 * k);
     Tensor logits = with_merged_classes(world, far, distance).clone();

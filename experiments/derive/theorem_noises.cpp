@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "data/noise/file.h"
 #include "data/noise/synthetic.h"
@@ -13,18 +14,30 @@
 namespace cofactor::theorem {
 namespace {
 
-constexpr double kMostAmplification = 1e6;
+constexpr double kMostAmplification = 1e4;
+
+double largest_row_sum(const std::vector<double>& values, size_t classes) {
+  double largest = 0.0;
+  for (size_t row = 0; row < values.size(); row += classes) {
+    double sum = 0.0;
+    for (size_t c = 0; c < classes; ++c) sum += std::abs(values[row + c]);
+    largest = std::max(largest, sum);
+  }
+  return largest;
+}
 
 NamedNoise checked(std::string name, Transition transition) {
+  std::vector<double> inverse;
   try {
-    static_cast<void>(transition.inverse(name, kMostAmplification));
+    inverse = transition.inverse(name, kMostAmplification);
   } catch (const OutOfMemory&) {
     throw;
   } catch (const Error& error) {
     usage("Theorem 4.1 needs det T != 0. {}", error.what());
   }
   const double log_abs = log_abs_det(transition.tensor()).item();
-  return {std::move(name), std::move(transition), log_abs};
+  const auto classes = static_cast<size_t>(transition.classes());
+  return {std::move(name), std::move(transition), log_abs, largest_row_sum(inverse, classes)};
 }
 
 Transition transition_of(const std::string& kind, double rate, int64_t classes, uint64_t seed) {

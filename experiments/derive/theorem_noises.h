@@ -12,7 +12,8 @@ namespace cofactor::theorem {
 struct NamedNoise {
   std::string name;  // "flip 0.4"
   Transition transition;
-  double log_abs_det;  // log|det T|
+  double log_abs_det;    // log|det T|
+  double amplification;  // of an error by T's inverse: its largest sum of a row's absolute values
 
   // Whether the true class is the most frequent label of each class.
   bool is_dominant() const;

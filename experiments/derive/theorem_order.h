@@ -11,7 +11,7 @@ namespace cofactor::theorem {
 struct OrderResult {
   struct UnderNoise {
     std::string name;
-    double log_abs_det = 0.0;
+    double log_abs_det = 0.0, amplification = 0.0;  // of NamedNoise
     bool dominant = true;
     std::vector<Measures> measures;                 // of each classifier, with noisy labels
     double slope = 0.0;                             // of noisy DMI over clean DMI: least squares through 0

@@ -8,6 +8,10 @@
 
 namespace cofactor::theorem {
 
+// Up to how many standard errors a measured value may lie from the true one. A right value is further off once in
+// 16,000 times.
+inline constexpr double kMostStandardErrors = 4.0;
+
 // largest = max(largest, value), where NaN counts as the largest.
 void raise(double& largest, double value);
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/autograd.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/layout.h"
+#include "engine/ops/log_abs_det.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/softmax.h"
@@ -112,6 +114,13 @@ Transition random_stochastic(int64_t n, double strength, const RandomKey& key) {
 
 Tensor joint(const Tensor& logits, const Tensor& weights) {
   return matmul(transpose(softmax(logits)), weights);
+}
+
+Tensor inverse_transposed(const Tensor& u) {
+  Tensor leaf = u.clone();
+  leaf.set_requires_grad(true);
+  backward(log_abs_det(leaf));
+  return leaf.grad();
 }
 
 Measures measure(const Tensor& logits, const Tensor& weights) {

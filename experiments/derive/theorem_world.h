@@ -61,6 +61,9 @@ Transition random_stochastic(int64_t n, double strength, const RandomKey& key);
 // U (C, C), exact: Pr[h(X) = c, label = c~], for label_weights.
 Tensor joint(const Tensor& logits, const Tensor& weights);
 
+// U^-T (C, C), as the gradient of log|det U| gives it.
+Tensor inverse_transposed(const Tensor& u);
+
 enum Measure { kDmi, kInformation, kCrossEntropy, kAccuracy, kMeasures };
 inline constexpr std::array<std::string_view, kMeasures> kMeasureNames = {"DMI", "mutual information", "cross entropy",
                                                                           "accuracy"};

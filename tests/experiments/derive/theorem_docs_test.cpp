@@ -10,10 +10,10 @@
 #include "engine/io/text.h"
 #include "tests/experiments/process.h"
 
-using namespace cofactor;
-using namespace cofactor::testing;
-
+namespace cofactor::theorem {
 namespace {
+
+using namespace testing;
 
 using Row = std::vector<std::string>;
 struct MarkdownTable {
@@ -142,3 +142,4 @@ TEST_SUITE("experiment") {
 }
 
 }  // namespace
+}  // namespace cofactor::theorem

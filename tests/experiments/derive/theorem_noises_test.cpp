@@ -10,11 +10,10 @@
 #include "tests/fixtures/errors.h"
 #include "tests/fixtures/temporary_folder.h"
 
-using namespace cofactor;
-using namespace cofactor::theorem;
-using namespace cofactor::testing;
-
+namespace cofactor::theorem {
 namespace {
+
+using namespace testing;
 
 double determinant_of(const std::string& kind, double rate, int64_t classes) {
   return std::exp(make_noise(kind, rate, classes, 1).log_abs_det);
@@ -71,6 +70,7 @@ TEST_SUITE("unit") {
     const NamedNoise noise = noise_from_file(folder / "good.txt", 2);
     CHECK(noise.name == "transition");
     CHECK(noise.log_abs_det == doctest::Approx(std::log(0.6)));
+    CHECK(noise.amplification == doctest::Approx(1.2 / 0.6));  // of [[0.7 -0.1] [-0.3 0.9]] / 0.6
     write_file_atomically(folder / "singular.txt", "0.5 0.5\n0.5 0.5\n");
     CHECK(throws_saying("needs det T != 0", [&] { noise_from_file(folder / "singular.txt", 2); }));
     CHECK(throws_saying("expected one for each of the 3 classes", [&] { noise_from_file(folder / "good.txt", 3); }));
@@ -79,3 +79,4 @@ TEST_SUITE("unit") {
 }
 
 }  // namespace
+}  // namespace cofactor::theorem

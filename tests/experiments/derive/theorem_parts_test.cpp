@@ -11,11 +11,10 @@
 #include "tests/losses/helpers.h"
 #include "tests/losses/matrices.h"
 
-using namespace cofactor;
-using namespace cofactor::theorem;
-using namespace cofactor::testing;
-
+namespace cofactor::theorem {
 namespace {
+
+using namespace testing;
 
 std::vector<NamedNoise> two_noises(int64_t classes) {
   return {make_noise("flip", 0.8, classes, 1), make_noise("uniform", 0.4, classes, 1)};
@@ -186,3 +185,4 @@ TEST_SUITE("unit") {
 }
 
 }  // namespace
+}  // namespace cofactor::theorem

@@ -6,11 +6,10 @@
 #include "tests/fixtures/errors.h"
 #include "tests/losses/matrices.h"
 
-using namespace cofactor;
-using namespace cofactor::theorem;
-using namespace cofactor::testing;
-
+namespace cofactor::theorem {
 namespace {
+
+using namespace testing;
 
 // The probability that n draws meet every class, by inclusion and exclusion over the sets of classes that are missed.
 double by_inclusion_exclusion(const std::vector<double>& shares, int64_t n) {
@@ -72,7 +71,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("derive theorem batches: a label that no sample has is an error") {
     const World world = make_world(2, 8);
-    NamedNoise noise{"transition", Transition(2, {1.0, 0.0, 1.0, 0.0}), 0.0};
+    NamedNoise noise{"transition", Transition(2, {1.0, 0.0, 1.0, 0.0}), 0.0, 1.0};
     CHECK(throws_saying("label 1 does not occur among 20000 samples", [&] { draw_batches(world, noise, {8}, 2, 1); }));
   }
 
@@ -136,3 +135,4 @@ TEST_SUITE("unit") {
 }
 
 }  // namespace
+}  // namespace cofactor::theorem

@@ -5,10 +5,10 @@
 
 #include "tests/fixtures/numbers.h"
 
-using namespace cofactor::theorem;
-using namespace cofactor::testing;
-
+namespace cofactor::theorem {
 namespace {
+
+using namespace testing;
 
 Holds compared(std::initializer_list<double> differences) {
   Holds check("a = b", 1e-9);
@@ -50,3 +50,4 @@ TEST_SUITE("unit") {
 }
 
 }  // namespace
+}  // namespace cofactor::theorem

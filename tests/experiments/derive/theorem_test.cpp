@@ -6,10 +6,10 @@
 
 #include "tests/experiments/process.h"
 
-using namespace cofactor;
-using namespace cofactor::testing;
-
+namespace cofactor::theorem {
 namespace {
+
+using namespace testing;
 
 // The program with small settings; flags of `extra` come in place of these.
 Outcome run_theorem(const TemporaryFolder& folder, const std::vector<std::string>& extra) {
@@ -160,6 +160,24 @@ TEST_SUITE("experiment") {
     CHECK(!has(many.out, " nan"));
   }
 
+  TEST_CASE("derive theorem: nearly singular noise and labels too rare for the samples") {
+    const TemporaryFolder folder;
+    const Outcome near = run_theorem(folder, {"--noise", "uniform,flip", "--rate", "0.9995", "--classifiers", "200"});
+    CHECK(near.code == 0);
+    CHECK(!has(near.out, "does not hold"));
+    write_file_atomically(folder / "rare.txt", "0.0000001 0.9999999 0\n0 1 0\n0 0 1\n");
+    write_file_atomically(folder / "rarer.txt", "0.9999 0.0001 0\n0.9999 0 0.0001\n0.9999 0.00005 0.00005\n");
+    for (const char* name : {"rare.txt", "rarer.txt"}) {
+      const std::filesystem::path out = folder / "out";
+      const Outcome outcome = run_theorem(folder, {"--transition", (folder / name).string(), "--out", out.string()});
+      CAPTURE(outcome.err);
+      CHECK(outcome.code == 2);
+      CHECK(outcome.out.empty());
+      CHECK(has(outcome.err, "needs det T != 0"));
+      CHECK(files_below(out).empty());
+    }
+  }
+
   TEST_CASE("derive theorem: bad input is one sentence") {
     expect_refused({"--classes", "1"}, 2, {"--classes 1: expected at least 2", "says nothing"});
     expect_refused({"--classes", "0"}, 2, {"--classes 0: expected a number from 2 to 64"});
@@ -211,3 +229,4 @@ TEST_SUITE("experiment") {
 }
 
 }  // namespace
+}  // namespace cofactor::theorem

@@ -11,11 +11,10 @@
 #include "tests/losses/helpers.h"
 #include "tests/losses/matrices.h"
 
-using namespace cofactor;
-using namespace cofactor::theorem;
-using namespace cofactor::testing;
-
+namespace cofactor::theorem {
 namespace {
+
+using namespace testing;
 
 double entropy(const std::vector<double>& distribution) {
   double total = 0.0;
@@ -165,3 +164,4 @@ TEST_SUITE("unit") {
 }
 
 }  // namespace
+}  // namespace cofactor::theorem
