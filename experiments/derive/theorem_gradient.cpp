@@ -34,6 +34,7 @@ double norm_of_gradient(const Tensor& u, double epsilon) {
 
 double exact_formula(const std::vector<double>& s) {
   std::vector<double> inverse;
+  inverse.reserve(s.size());
   for (const double value : s) inverse.push_back(1.0 / value);
   return norm_of(inverse);
 }
@@ -89,6 +90,7 @@ std::vector<double> singular_values(const Tensor& u) {
       for (size_t q = p + 1; q < n; ++q) turned = orthogonalise(rows[p], rows[q]) || turned;
   }
   std::vector<double> s;
+  s.reserve(n);
   for (const std::vector<double>& row : rows) s.push_back(std::sqrt(dot(row, row)));
   std::ranges::sort(s, std::greater());
   return s;

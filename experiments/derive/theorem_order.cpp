@@ -13,6 +13,7 @@ constexpr double kRounding = 1e-10;  // of a determinant, relative, before T's i
 
 std::vector<double> column(const std::vector<Measures>& measures, size_t which) {
   std::vector<double> values;
+  values.reserve(measures.size());
   for (const Measures& one : measures) values.push_back(one.values[which]);
   return values;
 }

@@ -24,13 +24,14 @@ double sum_of(const Tensor& x) {
 // An order of the classes that is not the usual one.
 std::vector<int64_t> other_order(int64_t classes, const RandomKey& key) {
   std::vector<int64_t> order = random_permutation(key, classes);
-  if (std::ranges::is_sorted(order)) std::ranges::rotate(order, order.begin() + 1);
+  if (std::ranges::is_sorted(order)) std::rotate(order.begin(), order.begin() + 1, order.end());
   return order;
 }
 
 // Column c of the result is column order[c] of x (K, C).
 Tensor with_columns(const Tensor& x, const std::vector<int64_t>& order) {
   std::vector<Tensor> columns;
+  columns.reserve(order.size());
   for (const int64_t column : order) columns.push_back(slice(x, 1, column, 1));
   return concatenate(columns, 1);
 }

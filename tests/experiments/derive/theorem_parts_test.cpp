@@ -117,7 +117,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("derive theorem gradient: singular values in closed form") {
-    const auto values = [](std::vector<double> entries, int64_t n) {
+    const auto values = [](const std::vector<double>& entries, int64_t n) {
       return singular_values(Tensor::from(entries, {n, n}, kHost));
     };
     const std::vector<double> diagonal = values({0, 3, 0, 1e-9, 0, 0, 0, 0, -2}, 3);
