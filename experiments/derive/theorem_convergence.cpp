@@ -15,6 +15,7 @@ namespace cofactor::theorem {
 namespace {
 
 constexpr double kSamplesMargin = 2.0;  // of the classifier
+constexpr double kRoundingOfTerms = 1e-9;
 constexpr int64_t kAtOnce = 1 << 14;    // samples
 constexpr double kMostDeviation = 0.2;  // a predicted deviation up to which the first order is a good description
 
@@ -58,7 +59,7 @@ double log_abs_det_of(const Tensor& outputs, const std::vector<double>& counts, 
 void fit_slope(ConvergenceResult::UnderNoise& noisy, int64_t repetitions) {
   std::vector<double> x, y;
   for (const ConvergenceResult::AtSize& size : noisy.sizes) {
-    if (size.singular > 0 || size.predicted > kMostDeviation || size.constant.deviation <= 0.0) continue;
+    if (size.singular > 0 || size.predicted == 0.0 || size.predicted > kMostDeviation) continue;
     x.push_back(std::log10(static_cast<double>(size.samples)));
     y.push_back(std::log10(size.constant.deviation));
   }
@@ -77,27 +78,41 @@ void fit_slope(ConvergenceResult::UnderNoise& noisy, int64_t repetitions) {
 // The estimates of all repetitions at one size.
 struct Estimates {
   std::vector<double> dmi, constant;
+
+  // log|det U| with clean and with noisy labels; -infinity where a label does not occur.
+  void add(double clean, double noisy) {
+    dmi.push_back(std::exp(noisy));
+    if (std::isfinite(noisy) && std::isfinite(clean)) constant.push_back(noisy - clean);
+  }
+  ConvergenceResult::AtSize at(int64_t samples, double predicted) const {
+    return {.samples = samples,
+            .singular = static_cast<int64_t>(dmi.size() - constant.size()),
+            .dmi = spread_of(dmi),
+            .constant = spread_of(constant),
+            .predicted = predicted};
+  }
 };
 
 }  // namespace
 
 double first_order_deviation(const World& world, const Tensor& logits, const Transition& noise) {
   const Tensor outputs = softmax(logits);  // (K, C)
-  const auto terms = [&](const Transition& t) {
+  const auto products = [&](const Transition& t) {
     return matmul(outputs, inverse_transposed(joint(logits, label_weights(world, t)))).to_vector<double>();
   };
-  const std::vector<double> clean = terms(Transition::identity(world.classes)), noisy = terms(noise);
+  const std::vector<double> clean = products(Transition::identity(world.classes)), noisy = products(noise);
   const std::vector<double> weights = label_weights(world, noise).to_vector<double>();
-  double mean = 0.0, square = 0.0;
   const auto classes = static_cast<size_t>(world.classes);
-  for (size_t x = 0; x < world.share.size(); ++x) {
-    for (size_t c = 0; c < classes; ++c) {
-      const double term = noisy[x * classes + c] - clean[x * classes + static_cast<size_t>(world.classof[x])];
-      mean += weights[x * classes + c] * term;
-      square += weights[x * classes + c] * term * term;
-    }
+  std::vector<double> terms(weights.size());
+  double mean = 0.0, square = 0.0;
+  for (size_t k = 0; k < terms.size(); ++k) {
+    const size_t kind = k / classes;
+    terms[k] = noisy[k] - clean[kind * classes + static_cast<size_t>(world.classof[kind])];
+    mean += weights[k] * terms[k];
   }
-  return std::sqrt(std::max(square - mean * mean, 0.0));
+  for (size_t k = 0; k < terms.size(); ++k) square += weights[k] * (terms[k] - mean) * (terms[k] - mean);
+  const double deviation = std::sqrt(square);
+  return deviation < kRoundingOfTerms ? 0.0 : deviation;
 }
 
 ConvergenceResult estimate_constants(const World& world, const std::vector<NamedNoise>& noises,
@@ -113,11 +128,8 @@ ConvergenceResult estimate_constants(const World& world, const std::vector<Named
         count_samples(world, noises, seed, static_cast<uint64_t>(repetition), done, std::min(kAtOnce, sizes[s] - done),
                       counts);
       const double clean = log_abs_det_of(outputs, counts.clean, sizes[s]);
-      for (size_t n = 0; n < noises.size(); ++n) {
-        const double noisy = log_abs_det_of(outputs, counts.noisy[n], sizes[s]);
-        estimates[n][s].dmi.push_back(std::exp(noisy));
-        if (std::isfinite(noisy) && std::isfinite(clean)) estimates[n][s].constant.push_back(noisy - clean);
-      }
+      for (size_t n = 0; n < noises.size(); ++n)
+        estimates[n][s].add(clean, log_abs_det_of(outputs, counts.noisy[n], sizes[s]));
     }
   }
   ConvergenceResult result{.repetitions = repetitions, .noisy = {}};
@@ -127,14 +139,8 @@ ConvergenceResult estimate_constants(const World& world, const std::vector<Named
     under.constant = noises[n].log_abs_det;
     under.dmi = measure(logits, label_weights(world, noises[n].transition)).values[kDmi];
     const double deviation = first_order_deviation(world, logits, noises[n].transition);
-    for (size_t s = 0; s < sizes.size(); ++s) {
-      const Estimates& at = estimates[n][s];
-      under.sizes.push_back({.samples = sizes[s],
-                             .singular = repetitions - static_cast<int64_t>(at.constant.size()),
-                             .dmi = spread_of(at.dmi),
-                             .constant = spread_of(at.constant),
-                             .predicted = deviation / std::sqrt(static_cast<double>(sizes[s]))});
-    }
+    for (size_t s = 0; s < sizes.size(); ++s)
+      under.sizes.push_back(estimates[n][s].at(sizes[s], deviation / std::sqrt(static_cast<double>(sizes[s]))));
     fit_slope(under, repetitions);
   }
   return result;

@@ -35,7 +35,8 @@ ConvergenceResult estimate_constants(const World& world, const std::vector<Named
                                      const std::vector<int64_t>& sizes, int64_t repetitions, uint64_t seed);
 
 // The standard deviation of one sample's part in log|det U(noisy)| - log|det U(clean)|, to first order
-// (docs/derivations.md, section 7): of sum_c o_c (Q~^-T_c,y~ - Q^-T_c,y).
+// (docs/derivations.md, section 7): of sum_c o_c (Q~^-T_c,y~ - Q^-T_c,y). 0 where it is 0 up to rounding: where the
+// noise does nothing but exchange labels, the constant is 0 in every sample.
 double first_order_deviation(const World& world, const Tensor& logits, const Transition& noise);
 
 Section convergence_section(const ConvergenceResult& result);

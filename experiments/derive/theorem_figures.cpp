@@ -217,7 +217,7 @@ SamplesOfNoise samples_of_noise(const ConvergenceResult::UnderNoise& noisy, size
     const double mean = at.dmi.mean / noisy.dmi, spread = at.dmi.deviation / noisy.dmi;
     if (mean > 0.0) ratio.add({samples * apart, mean, std::max(mean - spread, 1e-3), mean + spread});
     if (at.constant.count > 0) constant.add({samples * apart, at.constant.mean, at.constant.deviation});
-    if (at.constant.deviation > 0.0) deviation.add({samples, at.constant.deviation});
+    if (at.constant.deviation > 0.0 && at.predicted > 0.0) deviation.add({samples, at.constant.deviation});
     if (at.predicted > 0.0) predicted.add({samples, at.predicted});
   }
   const std::string line = fmt::format("{} {}", kDashed, color(n));
