@@ -240,6 +240,10 @@ Figure samples_figure(const ConvergenceResult& result) {
     deviations += (n == 0 ? "" : ", ") + clauses.deviation;
     key.push_back({result.noisy[n].name, "with points pointsize 0.9 " + look(n)});
   }
+  // gnuplot finds no range where nothing is drawn.
+  const bool is_exact = std::ranges::all_of(
+      result.noisy, [](const ConvergenceResult::UnderNoise& noisy) { return noisy.sizes.front().predicted == 0.0; });
+  const std::string range = is_exact ? "set yrange [0.1:1]\n" : "";
   key.push_back({"exact; predicted: σ / √N", gray_line()});
   const std::vector<ConvergenceResult::AtSize>& sizes = result.noisy.front().sizes;
   const auto least = static_cast<double>(sizes.front().samples), most = static_cast<double>(sizes.back().samples);
@@ -250,10 +254,11 @@ Figure samples_figure(const ConvergenceResult& result) {
                                result.repetitions),
           .columns = 3,
           .rows = 1,
-          .panels = fmt::format("{}{}set logscale y\nset yrange [0.1:*]\n{}plot {}\n{}{}plot {}\n{}{}{}plot {}\n",
-                                panel("DMI: estimate / exact", "samples N", ""), axis, blocks, dmi,
-                                panel("log|det T|: estimate", "samples N", ""), axis, constants,
-                                panel("its standard deviation", "samples N", ""), axis, logarithmic('y'), deviations),
+          .panels =
+              fmt::format("{}{}set logscale y\nset yrange [0.1:*]\n{}plot {}\n{}{}plot {}\n{}{}{}plot {}\n",
+                          panel("DMI: estimate / exact", "samples N", ""), axis, blocks, dmi,
+                          panel("log|det T|: estimate", "samples N", ""), axis, constants,
+                          panel("its standard deviation", "samples N", ""), axis, logarithmic('y') + range, deviations),
           .key = std::move(key)};
 }
 

@@ -128,6 +128,21 @@ TEST_SUITE("experiment") {
     CHECK(has(files.at("theorem_order.svg"), "DMI: 0 of 264 pairs reversed"));
   }
 
+  TEST_CASE("derive theorem: figures of little data are drawn") {
+    const TemporaryFolder folder;
+    const std::filesystem::path out = folder / "out";
+    const std::vector<std::string> few = {"--out",         out.string(), "--classifiers", "4", "--samples", "1",
+                                          "--repetitions", "2",          "--batch-size",  "1", "--batches", "2"};
+    for (const char* rate : {"0", "0.4"}) {
+      std::vector<std::string> flags = few;
+      flags.insert(flags.end(), {"--noise", "uniform", "--rate", rate});
+      const Outcome outcome = run_theorem(folder, flags);
+      CAPTURE(outcome.err);
+      CHECK(outcome.code == 0);
+      CHECK(files_below(out).size() == kFigures.size() + 1);
+    }
+  }
+
   TEST_CASE("derive theorem: without gnuplot the table of numbers is written and the error says what is missing") {
     const TemporaryFolder folder;
     const std::string out = (folder / "out").string();
