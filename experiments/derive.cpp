@@ -10,6 +10,7 @@
 #include "experiments/derive/derivation.h"
 #include "experiments/derive/format.h"
 #include "experiments/derive/graph.h"
+#include "experiments/derive/theorem.h"
 #include "experiments/sweep/program.h"
 #include "experiments/training/console.h"
 
@@ -30,7 +31,9 @@ struct Command {
 };
 
 const std::vector<Command>& commands() {
-  static const std::vector<Command> all = {};
+  static const std::vector<Command> all = {
+      {"theorem", "Theorem 4.1 in numbers and figures, with clean and noisy labels", derive_theorem},
+  };
   return all;
 }
 

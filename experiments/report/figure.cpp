@@ -27,7 +27,7 @@ struct OtherLook {
   std::string_view color;
   int point;
 };
-constexpr std::array<OtherLook, 2> kOtherLooks = {{{"#56B4E9", 15}, {"#000000", 3}}};
+constexpr std::array<OtherLook, 2> kOtherLooks = {{{kOkabeIto[5], 15}, {"#000000", 3}}};
 
 // A name from a results file as part of a file name that cannot lead out of the folder.
 std::string file_name(std::string name) {

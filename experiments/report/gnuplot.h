@@ -1,6 +1,7 @@
 // Running gnuplot, which draws all figures.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -8,6 +9,11 @@
 #include <vector>
 
 namespace cofactor {
+
+// Okabe and Ito's colours, which colour-blind readers distinguish too: vermillion, blue, green, purple, orange, sky
+// blue.
+inline constexpr std::array<std::string_view, 6> kOkabeIto = {"#D55E00", "#0072B2", "#009E73",
+                                                              "#CC79A7", "#E69F00", "#56B4E9"};
 
 // A single-quoted gnuplot string, in which nothing is expanded or run. Names come from files, so control characters are
 // removed.

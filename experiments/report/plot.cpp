@@ -13,13 +13,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Okabe and Ito's colours. The last look is that of any other method.
-constexpr std::array<MethodLook, 6> kMethodLooks = {{{"ce", "#D55E00", 7, 6, "●", "○"},
-                                                     {"dmi", "#0072B2", 9, 8, "▲", "△"},
-                                                     {"gce", "#009E73", 5, 4, "■", "□"},
-                                                     {"fw", "#CC79A7", 13, 12, "◆", "◇"},
-                                                     {"lccn", "#E69F00", 11, 10, "▼", "▽"},
-                                                     {"", "#56B4E9", 15, 14, "⬟", "⬠"}}};
+// The last look is that of any other method.
+constexpr std::array<MethodLook, 6> kMethodLooks = {{{"ce", kOkabeIto[0], 7, 6, "●", "○"},
+                                                     {"dmi", kOkabeIto[1], 9, 8, "▲", "△"},
+                                                     {"gce", kOkabeIto[2], 5, 4, "■", "□"},
+                                                     {"fw", kOkabeIto[3], 13, 12, "◆", "◇"},
+                                                     {"lccn", kOkabeIto[4], 11, 10, "▼", "▽"},
+                                                     {"", kOkabeIto[5], 15, 14, "⬟", "⬠"}}};
 
 // Of axes and grid. In SVG they are replaced by the page's colours.
 constexpr std::string_view kInk = "#444444", kGridColor = "#cccccc";
