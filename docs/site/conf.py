@@ -103,7 +103,7 @@ def mend_theme(app, exception):
         (static / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(f"/usr/share/{path}", static / path)
         text = text.replace(f"url(/{path})", f"url(../{path})")
-    dark = re.findall(r'[^{};]*body\[data-theme="dark"\][^{}]*\{[^{}]*\}', text)
+    dark = re.findall(r'[^{};]*body\[data-theme="dark"\](?! \.theme-toggle)[^{}]*\{[^{}]*\}', text)
     text += "@media screen and (prefers-color-scheme: dark) {%s}\n" % "".join(dark).replace('"dark"', '"auto"')
     style.write_text(text, encoding="utf-8")
     script = static / "scripts/furo.js"

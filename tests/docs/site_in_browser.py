@@ -30,7 +30,7 @@ addEventListener("load", () => document.fonts.ready.then(() => setTimeout(() => 
     fonts: [...document.fonts].filter(f => f.family.startsWith("KaTeX") && f.status == "loaded").length,
     broken: [...document.fonts].filter(f => f.status == "error").map(f => f.family)
       .concat([...document.images].filter(i => !i.naturalWidth).map(i => i.src)) }, "*");
-}, 300)));
+}, 3000)));  // a search shows its results one by one
 </script></body>"""
 
 # Chromium's own window has 500 pixels at least, so the pages lie in frames.
