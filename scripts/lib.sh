@@ -34,7 +34,7 @@ runtime fuzzer,address,undefined libclang-rt-dev
 runtime fuzzer,memory libclang-rt-dev"
 docs_needs='
 program doxygen doxygen
-program duk duktape
+program node nodejs
 module sphinx python3-sphinx
 module myst_parser python3-myst-parser
 module breathe python3-breathe

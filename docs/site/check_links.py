@@ -3,8 +3,8 @@
 
 usage: check_links.py FOLDER
 
-Fails where a link or a resource of a page is not in the folder, where there is no such anchor, and where a page or a style
-would load something from the network. Links to other sites are not followed; external_links.txt lists them.
+Fails where a link or a resource of a page is not in the folder, where there is no such anchor, and where a page or a
+style would load something from the network. Links to other sites are not followed; external_links.txt lists them.
 """
 
 import html.parser
@@ -14,8 +14,8 @@ import sys
 import urllib.parse
 
 # Of each element, the attribute that a browser loads without being asked; <a href> is what a reader follows.
-LOADED = {"img": "src", "script": "src", "link": "href", "iframe": "src", "source": "src", "video": "src", "audio": "src",
-          "object": "data", "embed": "src", "image": "href", "use": "href", "input": "src"}
+LOADED = {"img": "src", "script": "src", "link": "href", "iframe": "src", "source": "src", "video": "src",
+          "audio": "src", "object": "data", "embed": "src", "image": "href", "use": "href", "input": "src"}
 STYLE_URL = re.compile(r"""url\(\s*['"]?([^'")]+)['"]?\s*\)|@import\s+['"]([^'"]+)['"]""")
 PASSIVE_LINKS = {"canonical", "license"}  # <link rel>s that are not loaded
 

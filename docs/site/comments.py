@@ -5,8 +5,8 @@ These comments are changed:
   - a block right above a declaration describes it;
   - a comment behind a declaration, and its further lines, describe that declaration;
   - a block "---- title. Text" starts a group of declarations, which ends at the next one or with its scope.
-Other comments, those in the bodies of functions included, are no documentation. The text of a comment is taken as it is:
-what Doxygen would read as a command is escaped. `code` is code, and lines indented by two spaces are formulas.
+Other comments, those in the bodies of functions included, are no documentation. The text of a comment is taken as it
+is: what Doxygen would read as a command is escaped. `code` is code, and lines indented by two spaces are formulas.
 
 Left out are private members, specialisations of fmt's templates, values that are lambdas, and the lines of the
 namespace: all of the library is in one.

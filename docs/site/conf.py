@@ -6,7 +6,6 @@ import posixpath
 import re
 import shutil
 import subprocess
-import tempfile
 
 import sphinx
 from docutils import nodes
@@ -36,15 +35,14 @@ html_show_copyright = False
 html_show_search_summary = False  # the summaries are fetched, which a browser refuses for file://
 
 KATEX = "/usr/share/javascript/katex/katex.min.js"
-TYPESET = """
-if (!Array.prototype.fill) {  // Duktape is ECMAScript 5
-  Array.prototype.fill = function (value) { for (var i = 0; i < this.length; ++i) this[i] = value; return this; };
-}
-formulas.forEach(function (formula) {
-  var options = { displayMode: formula[1], throwOnError: true, strict: "error" };
-  try { print(JSON.stringify([true, katex.renderToString(formula[0], options)])); }
-  catch (error) { print(JSON.stringify([false, String(error)])); }
-});
+TYPESET = f"""
+const katex = require("{KATEX}");
+for (const [tex, displayMode] of JSON.parse(require("fs").readFileSync(0))) {{
+  let answer;
+  try {{ answer = [true, katex.renderToString(tex, {{ displayMode, throwOnError: true, strict: "error" }})]; }}
+  catch (error) {{ answer = [false, String(error)]; }}
+  console.log(JSON.stringify(answer));
+}}
 """
 
 
@@ -53,19 +51,17 @@ def formula(node):
 
 
 def typeset(app, env):
-    """Typesets all formulas at once. The pages hold the result, so that they need no script, and errors are found here."""
+    """Typesets all formulas at once. The pages hold the result: they need no script, and errors are found here."""
     found = {}
     for document in sorted(env.found_docs):
         for kind in (nodes.math, nodes.math_block):
             for node in env.get_doctree(document).findall(kind):
                 found.setdefault(formula(node), document)
-    with tempfile.NamedTemporaryFile("w", suffix=".js", encoding="ascii") as script:
-        script.write(f"var formulas = {json.dumps(list(found))};{TYPESET}")
-        script.flush()
-        done = subprocess.run(["duk", KATEX, script.name], capture_output=True, encoding="utf-8", check=False)
+    done = subprocess.run(["node", "--eval", TYPESET], input=json.dumps(list(found)), capture_output=True,
+                          encoding="utf-8", check=False)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     if done.returncode != 0 or len(answers) != len(found):
-        raise ExtensionError(f"KaTeX failed in duk: {done.stderr or done.stdout[-500:]}")
+        raise ExtensionError(f"KaTeX failed: {done.stderr or done.stdout[-500:]}")
     app.typeset = {}
     for (tex, display), (good, result) in zip(found, answers):
         if not good:

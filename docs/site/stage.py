@@ -8,8 +8,8 @@ usage: stage.py FOLDER
   FOLDER/extra    files that the site has as they are: the text of files, KaTeX's style and fonts
 
 The Markdown is written for a Git host and stays as it is there. Here links to files that are no pages of Markdown lead
-to the reference (headers) or to the file's text, and so do paths in backticks. Such a link is site:FILE, from the site's
-root; conf.py makes it relative.
+to the reference (headers) or to the file's text, and so do paths in backticks. Such a link is site:FILE, from the
+site's root; conf.py makes it relative.
 """
 
 import html
@@ -80,8 +80,10 @@ class Stage:
     def prose(self, page, line):
         """A line of Markdown outside of blocks of code."""
         line = LINK.sub(lambda match: match[1] + self.target(page, match[2]) + match[3], line)
-        return PATH.sub(
-            lambda match: f"[{match[0]}]({self.site(match[1])})" if (tree.ROOT / match[1]).is_file() else match[0], line)
+        return PATH.sub(lambda match: self.linked_path(match[0], match[1]), line)
+
+    def linked_path(self, code, path):
+        return f"[{code}]({self.site(path)})" if (tree.ROOT / path).is_file() else code
 
     def markdown(self, page):
         fenced, lines = False, []
@@ -122,8 +124,8 @@ class Stage:
             self.folder_page(folder, children.get(folder, []), below)
         entries = "\n".join(f"   {folder}/index" for folder in tree.FOLDERS)
         self.write("api/index.rst", "Library reference\n=================\n\n"
-                   "The headers that are installed, by folder. Everything is in the namespace ``cofactor``; a header is\n"
-                   'included by its path: ``#include "engine/tensor.h"``.\n\n' + listed(tree.FOLDERS, "/index")
+                   "The headers that are installed, by folder. Everything is in the namespace ``cofactor``; a header\n"
+                   'is included by its path: ``#include "engine/tensor.h"``.\n\n' + listed(tree.FOLDERS, "/index")
                    + f"\n.. toctree::\n   :hidden:\n\n{entries}\n")
 
     def folder_page(self, folder, headers, below):
@@ -149,7 +151,7 @@ class Stage:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(CODE_PAGE.format(path=html.escape(path), up=up, code=code, reference=reference),
                             encoding="utf-8")
-        light, dark = (HtmlFormatter(style=style).get_style_defs for style in ("default", "monokai"))
+        light, dark = (HtmlFormatter(style=style).get_style_defs for style in ("default", "native"))
         style = (pathlib.Path(__file__).parent / "code.css").read_text(encoding="utf-8")
         style += light("body") + "\n" + dark('body[data-theme="dark"]')
         style += "\n@media (prefers-color-scheme: dark) {\n" + dark('body[data-theme="auto"]') + "\n}\n"
@@ -178,7 +180,7 @@ def first_sentence(header):
         if not line.startswith("// "):
             break
         comment.append(line[3:])
-    sentence = re.match(r".*?(?<!al)(?<!etc)[.:](?=\s|$)|.*", " ".join(comment))[0].rstrip(".:")
+    sentence = re.match(r".*?(?<!al)(?<!etc)\.(?=\s|$)|.*", " ".join(comment))[0].rstrip(".:")
     return re.sub(r"([*|\\_])", r"\\\1", sentence).replace("`", "``")
 
 

@@ -33,7 +33,8 @@ addEventListener("load", () => document.fonts.ready.then(() => setTimeout(() => 
 }, 3000)));  // a search shows its results one by one
 </script></body>"""
 
-# Chromium's own window has 500 pixels at least, so the pages lie in frames.
+# Chromium's own window has 500 pixels at least, so the pages lie in frames; all at one place, since it slows down those
+# out of sight.
 FRAME = """<!DOCTYPE html><meta name="color-scheme" content="light dark"><pre id="probe"></pre>
 <script>
 const seen = [];
@@ -53,12 +54,14 @@ def prepare(site, folder):
 def look(browser, folder, width, dark):
     """What every page says of itself, and the console's errors."""
     frame = folder / "frame.html"
-    frames = (f'<iframe src="{page}" style="width: {width}px; height: 900px; border: 0"></iframe>' for page in PAGES)
+    style = f"width: {width}px; height: 900px; border: 0; position: absolute; top: 0; left: 0"
+    frames = (f'<iframe src="{page}" style="{style}"></iframe>' for page in PAGES)
     frame.write_text(FRAME + "".join(frames), encoding="utf-8")
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
                "--window-size=1500,1000", f"--blink-settings=preferredColorScheme={0 if dark else 1}",
                "--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:9",
-               f"--user-data-dir={folder.parent / 'profile'}", "--virtual-time-budget=60000", "--dump-dom", frame.as_uri()]
+               f"--user-data-dir={folder.parent / 'profile'}", "--virtual-time-budget=60000", "--dump-dom",
+               frame.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     found = re.search(r'<pre id="probe">(.+?)</pre>', done.stdout, re.DOTALL)

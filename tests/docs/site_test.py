@@ -15,7 +15,8 @@ import tree  # noqa: E402
 
 HEADER = """\
 // A header, with `code<T>`
-// and losses/dmi.h, losses/absent.h and docs/derivations.md.
+// and losses/dmi.h, losses/absent.h
+// and docs/derivations.md.
 //
 // A formula:
 //
@@ -65,7 +66,8 @@ FILTERED = """\
 /** @file
 
 A header, with <code>code\\<T\\></code>
-and <a href="site:api/losses/dmi.html">losses/dmi.h</a>, losses/absent.h and <a href="site:docs/derivations.html">docs/derivations.md</a>.
+and <a href="site:api/losses/dmi.html">losses/dmi.h</a>, losses/absent.h
+and <a href="site:docs/derivations.html">docs/derivations.md</a>.
 
 A formula:
 
@@ -106,8 +108,8 @@ inline constexpr auto value;
 """
 
 PAGES = {
-    "index.html": '<a href="a.html#here">a</a><a href="a.html#gone">b</a><a href="absent.html">c</a><a href="../up.html">d</a>'
-                  '<a href="https://example.org/x">e</a><a href="#top">f</a><p id="top">',
+    "index.html": '<a href="a.html#here">a</a><a href="a.html#gone">b</a><a href="absent.html">c</a>'
+                  '<a href="../up.html">d</a><a href="https://example.org/x">e</a><a href="#top">f</a><p id="top">',
     "a.html": '<p id="here"><img src="https://example.org/x.png"><script src="absent.js"></script>'
               '<style>@import "https://example.org/s.css";</style><a href="ftp://example.org/">g</a>',
     "s.css": "a { background: url(absent.png) } b { background: url('data:image/png;base64,x') }",
