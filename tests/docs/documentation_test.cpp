@@ -153,7 +153,8 @@ std::vector<std::string> pages_out_of_navigation(const std::string& readme, cons
   const std::string links = readme.substr(section, readme.find("\n## ", section + 1) - section);
   std::vector<std::string> missing;
   for (const Page& page : pages) {
-    if (page.path != "README.md" && links.find("](" + page.path + ")") == std::string::npos) missing.push_back(page.path);
+    if (page.path != "README.md" && links.find("](" + page.path + ")") == std::string::npos)
+      missing.push_back(page.path);
   }
   return missing;
 }
