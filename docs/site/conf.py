@@ -88,6 +88,12 @@ def resolve_links(app, doctree, document):
             node["internal"] = True
 
 
+def avoid_modules(app, page, template, context, doctree):
+    """A browser loads no script as a module from a file; mend_theme makes the theme's one a plain script."""
+    for script in context.get("script_files", []):
+        getattr(script, "attributes", {}).pop("type", None)
+
+
 def mend_theme(app, exception):
     """Furo as Debian packages it expects a web server, and lacks its rules for systems that are set to dark."""
     static = pathlib.Path(app.outdir) / "_static"
@@ -104,7 +110,7 @@ def mend_theme(app, exception):
     style.write_text(text, encoding="utf-8")
     script = static / "scripts/furo.js"
     text = script.read_text(encoding="utf-8")
-    # A module is not loaded from a file, and the script that is imported defines a global.
+    # The script that is imported defines a global.
     imported = re.compile(r'^import .* from "\./([\w-]+\.js)";$', re.MULTILINE)
     text = imported.sub(lambda match: (script.parent / match[1]).read_text(encoding="utf-8"), text)
     script.write_text(text, encoding="utf-8")
@@ -130,5 +136,6 @@ def setup(app):
     app.add_html_math_renderer("katex", (visit_math, None), (visit_math_block, None))
     app.connect("env-updated", typeset)
     app.connect("doctree-resolved", resolve_links)
+    app.connect("html-page-context", avoid_modules, priority=900)
     app.connect("build-finished", mend_theme)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
