@@ -95,6 +95,9 @@ def main():
         print("skipped: " + ("Chromium is not installed (Debian: chromium)" if browser is None
                              else f"there is no site in {site}; scripts/docs builds it"))
         sys.exit(77)
+    absent = [page for page in PAGES if not (site / page.partition("?")[0]).is_file()]
+    if absent:
+        sys.exit(f"{site} has no {', '.join(absent)}: if it is an old site, scripts/docs builds it anew")
     wrong = []
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name) / "site"
