@@ -6,10 +6,6 @@ usage: stage.py FOLDER
   FOLDER/headers  the installed headers, with comments as Doxygen's
   FOLDER/pages    the pages of Markdown, and one page for each header
   FOLDER/extra    files that the site has as they are: the text of files, KaTeX's style and fonts
-
-The Markdown is written for a Git host and stays as it is there. Here links to files that are no pages of Markdown lead
-to the reference (headers) or to the file's text, and so do paths in backticks. Such a link is site:FILE, from the
-site's root; conf.py makes it relative.
 """
 
 import html
@@ -25,11 +21,9 @@ from pygments.util import ClassNotFound
 
 import comments
 import tree
+from guide import Guide
 
 KATEX = pathlib.Path("/usr/share/javascript/katex")
-LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\]\()([^)\s]+)(\))")
-PATH = re.compile(r"(?<![\[`])`([\w.-]+(?:/[\w.-]+)+)`(?!\])")
-LINE = re.compile(r"L(\d+)(?:-L\d+)?")
 
 CODE_PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -43,73 +37,32 @@ CODE_PAGE = """<!DOCTYPE html>
 class Stage:
     def __init__(self, folder):
         self.folder = folder
-        self.code = set()  # files whose text is shown
-        self.missing = []
+        self.guide = Guide()
 
     def write(self, path, text):
         file = self.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
 
-    def target(self, page, target):
-        """A link of a page, as the site has it."""
-        if re.match(r"[a-z]+:|#", target):
-            return target
-        name, _, anchor = target.partition("#")
-        path = os.path.normpath(os.path.join(os.path.dirname(page), name))
-        if not (tree.ROOT / path).is_file():
-            self.missing.append(f"{page}: there is no file {path} to link to")
-            return target
-        if path.endswith(".md"):
-            relative = os.path.relpath(tree.document(path), os.path.dirname(page)) + ".md"
-            return relative + ("#" + anchor if anchor else "")
-        if path.endswith((".svg", ".png")):
-            return target
-        line = LINE.fullmatch(anchor)
-        if line:
-            self.code.add(path)
-            return f"site:{tree.code_file(path)}#L-{line[1]}"
-        return self.site(path)
-
-    def site(self, path):
-        file = tree.site_file(path)
-        if file.startswith("code/"):
-            self.code.add(path)
-        return f"site:{file}"
-
-    def prose(self, page, line):
-        """A line of Markdown outside of blocks of code."""
-        line = LINK.sub(lambda match: match[1] + self.target(page, match[2]) + match[3], line)
-        return PATH.sub(lambda match: self.linked_path(match[0], match[1]), line)
-
-    def linked_path(self, code, path):
-        return f"[{code}]({self.site(path)})" if (tree.ROOT / path).is_file() else code
-
     def markdown(self, page):
-        fenced, lines = False, []
-        for line in (tree.ROOT / page).read_text(encoding="utf-8").splitlines():
-            fence = line.lstrip().startswith("```")
-            if fence or fenced:
-                lines.append(re.sub(r"^(\s*)```math$", r"\1```{math}", line))
-            else:
-                lines.append(self.prose(page, line))
-            fenced = fenced != fence
+        text = self.guide.convert(page, (tree.ROOT / page).read_text(encoding="utf-8"))
         if page == "README.md":
-            lines += toctree("Guide", [tree.document(other) for other in tree.navigation()])
-            lines += toctree("Library", ["api/index"])
-        self.write(tree.document(page) + ".md", "\n".join(lines) + "\n")
-        for image in re.findall(r"!\[[^\]]*\]\(([^)\s:]+)\)", "\n".join(lines)):
-            source = tree.ROOT / os.path.dirname(page) / image
-            target = self.folder / os.path.dirname(page) / image
+            text += toctree("Guide", [tree.document(other) for other in tree.navigation()])
+            text += toctree("Library", ["api/index"])
+        self.write(tree.document(page) + ".md", text)
+
+    def images(self):
+        for image in self.guide.images:
+            target = self.folder / image
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(source.read_bytes())
+            target.write_bytes((tree.ROOT / image).read_bytes())
 
     def reference(self):
         """A page for each header and each folder of headers."""
         children = {}
         for header in tree.headers():
             children.setdefault(os.path.dirname(header), []).append(header)
-            self.code.add(header)
+            self.guide.code.add(header)
             self.write(f"../headers/{header}", comments.for_doxygen((tree.ROOT / header).read_text(encoding="utf-8")))
             folder = os.path.dirname(header)
             self.write(tree.api_document(header) + ".rst",
@@ -140,7 +93,7 @@ class Stage:
         self.write(f"api/{folder}/index.rst", text)
 
     def code_pages(self, out):
-        for path in sorted(self.code):
+        for path in sorted(self.guide.code):
             text = (tree.ROOT / path).read_text(encoding="utf-8")
             formatter = HtmlFormatter(linenos="inline", lineanchors="L", anchorlinenos=True, wrapcode=True)
             up = "../" * (path.count("/") + 1)
@@ -160,13 +113,13 @@ class Stage:
 
     def include(self, match, up):
         """An #include of another file that is shown."""
-        if match[2] not in self.code:
+        if match[2] not in self.guide.code:
             return match[0]
         return f'{match[1]}<a href="{up}{tree.code_file(match[2])}">{match[2]}</a>{match[3]}'
 
 
 def toctree(caption, documents):
-    return ["", "```{toctree}", ":hidden:", f":caption: {caption}", "", *documents, "```"]
+    return "\n".join(["", "```{toctree}", ":hidden:", f":caption: {caption}", "", *documents, "```", ""])
 
 
 def listed(folders, page):
@@ -211,8 +164,9 @@ def main():
     stage.reference()
     stage.code_pages(folder / "extra")
     copy_katex(folder / "extra/_static/katex")
-    if stage.missing:
-        sys.exit("\n".join(stage.missing))
+    stage.images()
+    if stage.guide.missing:
+        sys.exit("\n".join(stage.guide.missing))
 
 
 main()

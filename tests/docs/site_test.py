@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "docs/site"
 
 import check_links  # noqa: E402
 import comments  # noqa: E402
+import guide  # noqa: E402
 import tree  # noqa: E402
 
 HEADER = """\
@@ -116,6 +117,32 @@ PAGES = {
 }
 
 
+MARKDOWN = """\
+[up](../README.md) [here](#a) [page](data.md#b) [web](https://example.org/x) ![figure](figures/fashion_mnist_accuracy.svg)
+[header](../engine/tensor.h) [text](../engine/tensor.cpp) [lines](../engine/tensor.h#L3-L7), `engine/tensor.cpp`,
+[`engine/tensor.h`](../engine/tensor.h), `engine/absent.h`, [absent](absent.md)
+```math
+[x](y)
+```
+```
+`engine/tensor.cpp` [absent](absent.md)
+```
+"""
+
+CONVERTED = """\
+[up](../index.md) [here](#a) [page](data.md#b) [web](https://example.org/x) ![figure](figures/fashion_mnist_accuracy.svg)
+[header](site:api/engine/tensor.html) [text](site:code/engine/tensor.cpp.html) \
+[lines](site:code/engine/tensor.h.html#L-3), [`engine/tensor.cpp`](site:code/engine/tensor.cpp.html),
+[`engine/tensor.h`](site:api/engine/tensor.html), `engine/absent.h`, [absent](absent.md)
+```{math}
+[x](y)
+```
+```
+`engine/tensor.cpp` [absent](absent.md)
+```
+"""
+
+
 class SiteTest(unittest.TestCase):
     maxDiff = None
 
@@ -133,6 +160,13 @@ class SiteTest(unittest.TestCase):
                 self.assertNotIn(word, result, header)
             self.assertEqual(result.count("///@{"), result.count("///@}"), header)
             self.assertEqual(result.count("{"), result.count("}"), header)
+
+    def test_links_of_the_guide_lead_to_the_site(self):
+        pages = guide.Guide()
+        self.assertEqual(pages.convert("docs/page.md", MARKDOWN), CONVERTED)
+        self.assertEqual(pages.missing, ["docs/page.md: there is no file docs/absent.md to link to"])
+        self.assertEqual(pages.code, {"engine/tensor.cpp", "engine/tensor.h"})
+        self.assertEqual(pages.images, {"docs/figures/fashion_mnist_accuracy.svg"})
 
     def test_links_that_lead_nowhere_and_what_comes_from_the_network_are_found(self):
         with tempfile.TemporaryDirectory() as name:
