@@ -20,6 +20,7 @@ COLUMNS = 120  # where the sources' lines are wrapped
 COMMENT = re.compile(r"(\s*)//(.*)")
 TRAILING = re.compile(r"(\s*\S.*?)\s+//(.*)")
 STRING = re.compile(r'"(\\.|[^"\\])*"|\'(\\.|[^\'\\])\'')
+RAW_STRING = re.compile(r'\bR"([^\s()\\]*)\((.*?)\)\1"', re.DOTALL)
 SCOPE = re.compile(r"\s*(template\b.*)?\b(class|struct|union|enum)\b[^;()]*\{")  # whose members are declarations
 NAMESPACE = re.compile(r"namespace cofactor \{|\}  // namespace cofactor")
 LAMBDA = re.compile(r"(.*\S) = \[.*\{")
@@ -193,6 +194,13 @@ class Filter:
         return "\n".join(self.out) + "\n"
 
 
+def plain_string(raw):
+    """A raw string as a plain one, which is all that Sphinx reads."""
+    text = raw[2].replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{text}"'
+
+
 def for_doxygen(text):
     """A header's text, with its comments as Doxygen's."""
+    text = RAW_STRING.sub(plain_string, text)
     return Filter().run(text.splitlines())

@@ -47,7 +47,8 @@ class Stage:
     def markdown(self, page):
         text = self.guide.convert(page, (tree.ROOT / page).read_text(encoding="utf-8"))
         if page == "README.md":
-            text += toctree("Guide", [tree.document(other) for other in tree.navigation()])
+            listed, others = tree.navigation()
+            text += toctree("Guide", [tree.document(other) for other in listed + others])
             text += toctree("Library", ["api/index"])
         self.write(tree.document(page) + ".md", text)
 

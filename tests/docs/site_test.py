@@ -54,6 +54,8 @@ class C {
 inline constexpr auto value = [] {
   return 2;
 }();
+inline constexpr const char* raw = R"({"a\\n":
+)";
 
 }  // namespace cofactor
 
@@ -103,6 +105,7 @@ class C {
 };
 
 inline constexpr auto value;
+inline constexpr const char* raw = "{\\"a\\\\n\\":\\n";
 
 ///@}
 
@@ -118,7 +121,8 @@ PAGES = {
 
 
 MARKDOWN = """\
-[up](../README.md) [here](#a) [page](data.md#b) [web](https://example.org/x) ![figure](figures/fashion_mnist_accuracy.svg)
+[up](../README.md) [here](#a) [page](data.md#b) [web](https://example.org/x)
+![figure](figures/fashion_mnist_accuracy.svg)
 [header](../engine/tensor.h) [text](../engine/tensor.cpp) [lines](../engine/tensor.h#L3-L7), `engine/tensor.cpp`,
 [`engine/tensor.h`](../engine/tensor.h), `engine/absent.h`, [absent](absent.md)
 ```math
@@ -130,7 +134,8 @@ MARKDOWN = """\
 """
 
 CONVERTED = """\
-[up](../index.md) [here](#a) [page](data.md#b) [web](https://example.org/x) ![figure](figures/fashion_mnist_accuracy.svg)
+[up](../index.md) [here](#a) [page](data.md#b) [web](https://example.org/x)
+![figure](figures/fashion_mnist_accuracy.svg)
 [header](site:api/engine/tensor.html) [text](site:code/engine/tensor.cpp.html) \
 [lines](site:code/engine/tensor.h.html#L-3), [`engine/tensor.cpp`](site:code/engine/tensor.cpp.html),
 [`engine/tensor.h`](site:api/engine/tensor.html), `engine/absent.h`, [absent](absent.md)
@@ -185,10 +190,12 @@ class SiteTest(unittest.TestCase):
         ])
         self.assertIn("https://example.org/x", external)
 
-    def test_the_navigation_has_every_page_once(self):
-        pages = tree.navigation()
-        self.assertEqual(sorted([*pages, "README.md"]), sorted(tree.markdown_pages()))
-        self.assertLess(pages.index("docs/architecture.md"), pages.index("docs/derivations.md"))
+    def test_the_navigation_has_every_page(self):
+        listed, others = tree.navigation()
+        self.assertEqual(sorted([*listed, *others, "README.md"]), sorted(tree.markdown_pages()))
+        self.assertLess(listed.index("docs/architecture.md"), listed.index("docs/derivations.md"))
+        for page in others:
+            self.fail(f'{page}: README.md has no link to it in "Where to read on", from which the navigation is made')
 
     def test_what_is_no_installed_header_is_shown_as_text(self):
         self.assertEqual(tree.site_file("engine/tensor.h"), "api/engine/tensor.html")
