@@ -17,9 +17,9 @@ import subprocess
 import sys
 import tempfile
 
-PAGES = ["index.html", "CONTRIBUTING.html", "docs/architecture.html", "docs/benchmarks.html", "docs/derivations.html",
-         "docs/derivations_baselines.html", "docs/reproduction.html", "api/index.html", "api/engine/index.html",
-         "api/engine/tensor.html", "api/losses/dmi.html", "code/engine/tensor.h.html", "search.html?q=determinant"]
+# Beside every page of the guide.
+PAGES = ["index.html", "CONTRIBUTING.html", "api/index.html", "api/engine/index.html", "api/engine/tensor.html",
+         "api/losses/dmi.html", "code/engine/tensor.h.html", "search.html?q=determinant"]
 
 PROBE = """<script>
 addEventListener("load", () => document.fonts.ready.then(() => setTimeout(() => {
@@ -42,20 +42,20 @@ addEventListener("message", event => { seen.push(event.data); probe.textContent 
 </script>"""
 
 
-def prepare(site, folder):
+def prepare(site, folder, pages):
     """A copy of the site whose pages tell what they look like."""
     shutil.copytree(site, folder)
-    for page in PAGES:
+    for page in pages:
         file = folder / page.partition("?")[0]
         file.write_text(file.read_text(encoding="utf-8").replace("</body>", PROBE.replace("PAGE", json.dumps(page))),
                         encoding="utf-8")
 
 
-def look(browser, folder, width, dark):
+def look(browser, folder, pages, width, dark):
     """What every page says of itself, and the console's errors."""
     frame = folder / "frame.html"
     style = f"width: {width}px; height: 900px; border: 0; position: absolute; top: 0; left: 0"
-    frames = (f'<iframe src="{page}" style="{style}"></iframe>' for page in PAGES)
+    frames = (f'<iframe src="{page}" style="{style}"></iframe>' for page in pages)
     frame.write_text(FRAME + "".join(frames), encoding="utf-8")
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
                "--window-size=1500,1000", f"--blink-settings=preferredColorScheme={0 if dark else 1}",
@@ -80,7 +80,7 @@ def judge(seen, width):
         yield "the theme's script did not run"
     if seen["broken"]:
         yield f"not loaded: {', '.join(seen['broken'])}"
-    if "derivations" in seen["page"] and (seen["formulas"] < 100 or seen["fonts"] < 3):
+    if seen["page"].startswith("docs/derivations") and (seen["formulas"] < 100 or seen["fonts"] < 3):
         yield f"{seen['formulas']} formulas, {seen['fonts']} of their fonts"
     if seen["page"].startswith("search"):
         for page in ("docs/derivations.html", "api/losses/dmi.html"):
@@ -95,28 +95,29 @@ def main():
         print("skipped: " + ("Chromium is not installed (Debian: chromium)" if browser is None
                              else f"there is no site in {site}; scripts/docs builds it"))
         sys.exit(77)
-    absent = [page for page in PAGES if not (site / page.partition("?")[0]).is_file()]
+    pages = PAGES + sorted(str(page.relative_to(site)) for page in (site / "docs").rglob("*.html"))
+    absent = [page for page in pages if not (site / page.partition("?")[0]).is_file()]
     if absent:
         sys.exit(f"{site} has no {', '.join(absent)}: if it is an old site, scripts/docs builds it anew")
     wrong = []
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name) / "site"
-        prepare(site, folder)
+        prepare(site, folder, pages)
         backgrounds = {}
         for width in (400, 1400):
             for dark in (False, True):
                 where = f"{width} pixels, {'dark' if dark else 'light'}"
-                pages, console = look(browser, folder, width, dark)
+                seen, console = look(browser, folder, pages, width, dark)
                 wrong += [f"{where}: {line}" for line in console]
-                for page in PAGES:
-                    backgrounds[page, width, dark] = pages.get(page, {}).get("background")
-                    problems = judge(pages[page], width) if page in pages else ["it did not load"]
+                for page in pages:
+                    backgrounds[page, width, dark] = seen.get(page, {}).get("background")
+                    problems = judge(seen[page], width) if page in seen else ["it did not load"]
                     wrong += [f"{page}: {where}: {problem}" for problem in problems]
-        wrong += [f"{page}: {width} pixels: light and dark have the same background" for page in PAGES
+        wrong += [f"{page}: {width} pixels: light and dark have the same background" for page in pages
                   for width in (400, 1400) if backgrounds[page, width, False] == backgrounds[page, width, True]]
     if wrong:
         sys.exit("\n".join(wrong))
-    print(f"{len(PAGES)} pages, at two widths, light and dark")
+    print(f"{len(pages)} pages, at two widths, light and dark")
 
 
 main()
