@@ -142,7 +142,7 @@ def lexer_for(path, text):
     if path.startswith("scripts/") or path == ".ci/run":
         path = "script.sh"
     try:
-        return get_lexer_for_filename("code.cpp" if path.endswith((".cu", ".cuh")) else path, text)
+        return get_lexer_for_filename("code.cpp" if path.endswith((".h", ".cu", ".cuh")) else path, text)
     except ClassNotFound:
         return TextLexer()
 
@@ -150,7 +150,7 @@ def lexer_for(path, text):
 def copy_katex(target):
     """KaTeX's style and fonts, without the fonts' older formats."""
     style = (KATEX / "katex.min.css").read_text(encoding="utf-8")
-    style = re.sub(r',url\(fonts/[^)]+\.(woff|ttf)\) ?format\("\w+"\)', "", style)
+    style = re.sub(r',url\(fonts/[^)]+\.(woff|ttf)\) ?format\(.\w+.\)', "", style)
     (target / "fonts").mkdir(parents=True, exist_ok=True)
     (target / "katex.css").write_text(style, encoding="utf-8")
     for font in re.findall(r"url\((fonts/[^)]+)\)", style):
