@@ -38,6 +38,14 @@ fuzz_needs="$build_needs
 program clang++ clang
 runtime fuzzer,address,undefined libclang-rt-dev
 runtime fuzzer,memory libclang-rt-dev"
+docs_needs='
+program doxygen doxygen
+program node nodejs
+module sphinx python3-sphinx
+module myst_parser python3-myst-parser
+module breathe python3-breathe
+module furo furo
+file /usr/share/javascript/katex/katex.min.js libjs-katex'
 format_needs='
 program clang-format clang-format'
 
@@ -58,6 +66,7 @@ met() {
   case $kind in
     program) command -v "$what" >/dev/null ;;
     file) [[ -e $what ]] ;;
+    module) /usr/bin/python3 -c "import $what" 2>/dev/null ;;  # Debian's packages are modules of Debian's Python
     runtime)  # of clang's sanitizers
       command -v clang++ >/dev/null &&
         printf 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }\n' |
