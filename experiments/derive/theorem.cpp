@@ -115,6 +115,13 @@ std::vector<NamedNoise> noises_of(const TheoremOptions& options) {
   return noises;
 }
 
+void write_files(const TheoremResults& results, const NumbersCsv& csv, const fs::path& folder) {
+  write_file_atomically(folder / "theorem.csv", csv.text());
+  fmt::print("{}\n", (folder / "theorem.csv").string());
+  std::fflush(stdout);
+  for (const fs::path& file : draw_theorem(results, folder)) fmt::print("{}\n", file.string());
+}
+
 }  // namespace
 }  // namespace cofactor::theorem
 
@@ -131,7 +138,9 @@ int derive_theorem(int argc, char** argv) {
   BatchResult batches = draw_batches(world, noises.front(), options.batch_sizes, options.batches, options.seed);
   NumbersCsv csv;
   TheoremResults results;
+  int64_t wrong = 0;
   const auto print = [&](const Section& section) {
+    wrong += std::ranges::count_if(section.checks, &Holds::is_wrong);
     fmt::print("{}", format_section(section, options.format == "markdown"));
     std::fflush(stdout);
   };
@@ -146,11 +155,8 @@ int derive_theorem(int argc, char** argv) {
   finish(results.processing, process_classifiers(world, options.classifiers, options.seed), processing_section);
   finish(results.gradient, approach_singular(world, options.epsilons, options.seed), gradient_section);
   finish(results.batches, std::move(batches), batch_section);
-  if (options.out.empty()) return 0;
-  write_file_atomically(options.out / "theorem.csv", csv.text());
-  fmt::print("{}\n", (options.out / "theorem.csv").string());
-  std::fflush(stdout);
-  for (const std::filesystem::path& file : draw_theorem(results, options.out)) fmt::print("{}\n", file.string());
+  if (!options.out.empty()) write_files(results, csv, options.out);
+  check(wrong == 0, "{} of the checks above {} not hold", wrong, wrong == 1 ? "does" : "do");
   return 0;
 }
 

@@ -13,7 +13,8 @@
 namespace cofactor {
 
 // Runs the program and returns its exit code. argv[0] is "theorem", the flags follow. Throws UsageError for a command
-// line that cannot be meant, and Error where a file cannot be read or written and where gnuplot is missing or fails.
+// line that cannot be meant, and Error where a file cannot be read or written, where gnuplot is missing or fails, and
+// where a check does not hold, after everything is written.
 int derive_theorem(int argc, char** argv);
 
 namespace theorem {

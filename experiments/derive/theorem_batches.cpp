@@ -107,11 +107,11 @@ std::vector<double> with_class(const std::vector<double>& every, double q) {
   return result;
 }
 
-// How far a share of `count` draws lies from its probability, in standard errors (of at least one draw in all).
+// How far a number of batches lies from its expectation, in standard errors; with a variance of 4 more, since numbers
+// of rare events are not normally distributed.
 double standard_errors(int64_t met, int64_t count, double probability) {
-  const auto draws = static_cast<double>(count);
-  const double variance = std::max(probability * (1.0 - probability), 1.0 / draws);
-  return std::abs(static_cast<double>(met) / draws - probability) / std::sqrt(variance / draws);
+  const double expected = static_cast<double>(count) * probability;
+  return std::abs(static_cast<double>(met) - expected) / std::sqrt(expected * (1.0 - probability) + 4.0);
 }
 
 }  // namespace
@@ -181,7 +181,7 @@ Section batch_section(const BatchResult& result) {
                           number(at.predicted),
                           fmt::format("{:.4f}", static_cast<double>(at.absent) / static_cast<double>(at.batches)),
                           fmt::format("{:.4f}", at.probability)});
-    if (spread && std::abs(at.predicted) <= kMostBias)
+    if (at.log_abs_det.count >= kFewestForErrors && std::abs(at.predicted) <= kMostBias)
       section.checks[0].compare(std::abs(bias - at.predicted) / at.log_abs_det.standard_error());
     section.checks[1].compare(standard_errors(at.absent, at.batches, at.probability));
   }

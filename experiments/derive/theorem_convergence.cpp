@@ -176,7 +176,8 @@ Section convergence_section(const ConvergenceResult& result) {
     section.tables.push_back(std::move(table));
     slopes.rows.push_back(
         {noisy.name, noisy.slope ? number(*noisy.slope) : "none", noisy.slope ? number(noisy.slope_error) : "none"});
-    if (noisy.slope) section.checks[0].compare(std::abs(*noisy.slope + 0.5) / noisy.slope_error);
+    if (noisy.slope && result.repetitions >= kFewestForErrors)
+      section.checks[0].compare(std::abs(*noisy.slope + 0.5) / noisy.slope_error);
     const ConvergenceResult::AtSize& last = noisy.sizes.back();
     if (last.predicted > 0.0 && last.predicted <= kMostDeviation) {
       const double standard_error = last.predicted / std::sqrt(static_cast<double>(last.constant.count));

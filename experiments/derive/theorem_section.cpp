@@ -62,7 +62,7 @@ void Holds::compare(double difference) {
 
 std::string Holds::line() const {
   if (!compared_) return "not checked: " + statement_;
-  return fmt::format("{}: largest difference {:.2g}, limit {:.2g}: {}", largest_ <= limit_ ? "holds" : "does not hold",
+  return fmt::format("{}: largest difference {:.2g}, limit {:.2g}: {}", is_wrong() ? "does not hold" : "holds",
                      largest_, limit_, statement_);
 }
 

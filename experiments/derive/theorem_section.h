@@ -1,6 +1,7 @@
 // What `derive theorem` prints and stores: sections of tables, and one table of all numbers.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,6 +12,8 @@ namespace cofactor::theorem {
 // Up to how many standard errors a measured value may lie from the true one. A right value is further off once in
 // 16,000 times.
 inline constexpr double kMostStandardErrors = 4.0;
+// How many values it takes to estimate their standard error well enough for that.
+inline constexpr int64_t kFewestForErrors = 10;
 
 // largest = max(largest, value), where NaN counts as the largest.
 void raise(double& largest, double value);
@@ -29,6 +32,7 @@ class Holds {
   // "holds: largest difference 3.1e-15, limit 1e-09: STATEMENT", or "does not hold: ..."; "not checked: STATEMENT"
   // where nothing was compared.
   std::string line() const;
+  bool is_wrong() const { return !(largest_ <= limit_); }
 
  private:
   std::string statement_;

@@ -25,6 +25,10 @@ TEST_SUITE("unit") {
     CHECK(compared({kInfinity}).line().starts_with("does not hold"));
     CHECK(compared({kNan, 0.0}).line() == "does not hold: largest difference nan, limit 1e-09: a = b");
     CHECK(compared({0.0, kNan}).line().starts_with("does not hold"));
+    CHECK(compared({0.0, kNan}).is_wrong());
+    CHECK(compared({2e-9}).is_wrong());
+    CHECK(!compared({1e-10}).is_wrong());
+    CHECK(!compared({}).is_wrong());
   }
 
   TEST_CASE("derive theorem sections: as text and as Markdown") {
