@@ -50,6 +50,15 @@ class ProfileSpan {
     if (begin_ >= 0) [[unlikely]]
       end();
   }
+  // Ends here, and begins anew with another name.
+  void next(std::string_view name) {
+    if (begin_ >= 0) [[unlikely]]
+      end();
+    begin_ = -1;
+    name_ = name;
+    if (profiling()) [[unlikely]]
+      begin();
+  }
   ProfileSpan(const ProfileSpan&) = delete;
   ProfileSpan& operator=(const ProfileSpan&) = delete;
 

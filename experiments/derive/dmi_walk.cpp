@@ -108,10 +108,11 @@ Numbers by_logits(const LossPoint& point, const Numbers& by_o) {
 
 void remark_on_condition(const LossPoint& point, const Joint& joint, Walk& walk) {
   if (joint.determinant == 0.0 || joint.condition >= kSingular) {
-    walk.remark(
-        fmt::format("U is singular: {}. The loss is the constant -log epsilon there, |.| has a corner, and the "
-                    "engine takes the slope 0; there is no difference for what changes det U.",
-                    why_singular(point)));
+    walk.remark(fmt::format(
+        "U is singular: {}. The loss is -log epsilon there and |.| has a corner: the engine takes the "
+        "slope 0{}; there is no difference for what changes det U.",
+        why_singular(point),
+        joint.determinant == 0.0 ? "" : " where det U is exactly 0, and here the sign of its rounding error"));
   } else if (joint.condition >= kNearlySingular) {
     walk.remark(
         fmt::format("U is nearly singular: its condition number is {:.1e}, by which its inverse enlarges rounding "

@@ -24,21 +24,14 @@ std::vector<std::pair<Tensor, Tensor>> host_buffers(const Module& model) {
 }  // namespace
 
 Tensor StepRunner::run_once(const Batch& batch) {
-  {
-    const ProfileSpan span(EventKind::phase, "forward");
-    logits_ = model_(batch.inputs);
-  }
-  Tensor loss;
-  {
-    const ProfileSpan span(EventKind::phase, "loss");
-    loss = loss_(logits_, batch);
-  }
-  {
-    const ProfileSpan span(EventKind::phase, "backward");
-    optimizer_.zero_grad();
-    backward(loss);
-  }
-  const ProfileSpan span(EventKind::phase, "optimizer");
+  ProfileSpan phase(EventKind::phase, "forward");
+  logits_ = model_(batch.inputs);
+  phase.next("loss");
+  const Tensor loss = loss_(logits_, batch);
+  phase.next("backward");
+  optimizer_.zero_grad();
+  backward(loss);
+  phase.next("optimizer");
   optimizer_.step();
   return loss.detach();
 }

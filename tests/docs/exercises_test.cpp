@@ -76,10 +76,15 @@ std::string output_of(const std::string& name) {
   return outcome.out;
 }
 
-// A block that shows a command and its output: the example or exercise that it starts; empty for another block.
+// A block that shows a command and its output: the example or exercise that it starts; empty for another block, such as
+// of `derive` (tests/experiments/derive).
 std::string program_of(const std::vector<Line>& block) {
   const std::string command = block.size() > 1 ? block[1].text : "";
-  return command.starts_with(kCommand) ? command.substr(kCommand.size()) : "";
+  if (!command.starts_with(kCommand)) return {};
+  const std::string name = command.substr(kCommand.size());
+  const bool is_example =
+      fs::exists(kRoot / "examples" / (name + ".cpp")) || fs::exists(kRoot / "examples/exercises" / (name + ".cpp"));
+  return is_example ? name : "";
 }
 
 std::string shown_output(const std::vector<Line>& block) {
