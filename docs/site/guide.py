@@ -49,7 +49,9 @@ class Guide:
         return self.site(path)
 
     def linked_path(self, code, path):
-        return f"[{code}]({self.site(path)})" if (tree.ROOT / path).is_file() else code
+        # What is built or run here is not of the repository.
+        is_source = (tree.ROOT / path).is_file() and path.split("/")[0] not in ("build", "runs")
+        return f"[{code}]({self.site(path)})" if is_source else code
 
     def prose(self, page, line):
         """A line outside of blocks of code."""
