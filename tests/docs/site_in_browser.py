@@ -5,24 +5,25 @@ usage: site_in_browser.py SITE
 
 SITE is what scripts/docs has built. The browser has no network. Fails where the console shows an error, a page is wider
 than the window, a formula, font or script is not there, light and dark look the same, or a search for "determinant"
-does not find the derivations and losses/dmi.h. Exits with 77 where Chromium is not installed or the site is not built.
+does not find the derivations and losses/dmi.h. Exits with 77 where Chromium does not start or the site is not built.
 """
 
-import html
 import json
 import pathlib
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "fixtures"))
+import browser as chromium  # noqa: E402
 
 # Beside every page of the guide.
 PAGES = ["index.html", "CONTRIBUTING.html", "api/index.html", "api/engine/index.html", "api/engine/tensor.html",
          "api/losses/dmi.html", "code/engine/tensor.h.html", "search.html?q=determinant"]
 
+# A search shows its results one by one, so a page tells several times; the last counts.
 PROBE = """<script>
-addEventListener("load", () => document.fonts.ready.then(() => setTimeout(() => {
+function tell() {
   const shown = [...document.querySelectorAll("#search-results li a")].map(a => a.getAttribute("href"));
   parent.postMessage({ page: PAGE, window: innerWidth, wide: document.documentElement.scrollWidth,
     background: getComputedStyle(document.body).backgroundColor, scripts: !document.querySelector("html.no-js"),
@@ -30,7 +31,10 @@ addEventListener("load", () => document.fonts.ready.then(() => setTimeout(() => 
     fonts: [...document.fonts].filter(f => f.family.startsWith("KaTeX") && f.status == "loaded").length,
     broken: [...document.fonts].filter(f => f.status == "error").map(f => f.family)
       .concat([...document.images].filter(i => !i.naturalWidth).map(i => i.src)) }, "*");
-}, 3000)));  // a search shows its results one by one
+}
+addEventListener("load", () => document.fonts.ready.then(() => {
+  for (const wait of [3000, 10000, 20000, 40000]) setTimeout(tell, wait);
+}));
 </script></body>"""
 
 # Chromium's own window has 500 pixels at least, so the pages lie in frames; all at one place, since it slows down those
@@ -57,17 +61,10 @@ def look(browser, folder, pages, width, dark):
     style = f"width: {width}px; height: 900px; border: 0; position: absolute; top: 0; left: 0"
     frames = (f'<iframe src="{page}" style="{style}"></iframe>' for page in pages)
     frame.write_text(FRAME + "".join(frames), encoding="utf-8")
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-               "--window-size=1500,1000", f"--blink-settings=preferredColorScheme={0 if dark else 1}",
-               "--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:9",
-               f"--user-data-dir={folder.parent / 'profile'}", "--virtual-time-budget=60000", "--dump-dom",
-               frame.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    found = re.search(r'<pre id="probe">(.+?)</pre>', done.stdout, re.DOTALL)
-    if done.returncode != 0 or not found:
-        sys.exit(f"{browser} failed ({done.returncode}) at {width} pixels:\n{done.stderr[-2000:]}")
-    return {seen["page"]: seen for seen in json.loads(html.unescape(found.group(1)))}, console
+    told, console = chromium.look(browser, frame, "--window-size=1500,1000", "--host-resolver-rules=MAP * ~NOTFOUND",
+                                  "--proxy-server=127.0.0.1:9", "--virtual-time-budget=60000", chromium.colors(dark),
+                                  seconds=500)
+    return {seen["page"]: seen for seen in told}, console
 
 
 def judge(seen, width):
@@ -89,12 +86,10 @@ def judge(seen, width):
 
 
 def main():
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     site = pathlib.Path(sys.argv[1])
-    if browser is None or not (site / "index.html").is_file():
-        print("skipped: " + ("Chromium is not installed (Debian: chromium)" if browser is None
-                             else f"there is no site in {site}; scripts/docs builds it"))
-        sys.exit(77)
+    if not (site / "index.html").is_file():
+        chromium.skip(f"there is no site in {site}; scripts/docs builds it")
+    browser = chromium.find_browser()
     pages = PAGES + sorted(str(page.relative_to(site)) for page in (site / "docs").rglob("*.html"))
     absent = [page for page in pages if not (site / page.partition("?")[0]).is_file()]
     if absent:

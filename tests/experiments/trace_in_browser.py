@@ -4,31 +4,25 @@
 usage: trace_in_browser.py COFACTOR_BENCH
 
 Fails where the console shows an error or the page finds an event that lacks a field or crosses another, or finds
-nothing wrong with a trace that was made so. Exits with 77 where Chromium is not installed.
+nothing wrong with a trace that was made so. Exits with 77 where Chromium does not start.
 """
 
-import html
 import json
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "fixtures"))
+import browser as chromium  # noqa: E402
 
 STEPS = 3
 
 
 def look(browser, folder, trace):
     (folder / "trace.js").write_text(f"const trace = {json.dumps(trace)};\n")
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-               f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=5000", "--dump-dom",
-               (folder / "page.html").as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    found = re.search(r'<pre id="found">(.+?)</pre>', done.stdout, re.DOTALL)
-    if done.returncode != 0 or not found:
-        sys.exit(f"{browser} failed ({done.returncode}):\n{done.stderr[-2000:]}")
-    return json.loads(html.unescape(found.group(1))), [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    return chromium.look(browser, folder / "page.html", "--virtual-time-budget=5000")
 
 
 def broken(trace):
@@ -42,13 +36,11 @@ def broken(trace):
 
 
 def main():
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        print("skipped: Chromium is not installed (Debian: chromium)")
-        sys.exit(77)
+    browser = chromium.find_browser()
     wrong = []
     with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
+        folder = pathlib.Path(name) / "trace"
+        folder.mkdir()
         shutil.copy(pathlib.Path(__file__).parent / "trace_check.html", folder / "page.html")
         file = folder / "trace.json"
         subprocess.run([str(pathlib.Path(sys.argv[1]).resolve()), "--workload", "fashion_cnn", "--device", "reference",

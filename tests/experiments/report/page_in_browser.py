@@ -4,17 +4,17 @@
 usage: page_in_browser.py REPORT
 
 The results hold hostile names. Fails where the console shows an error, a script of theirs runs, the page is wider than
-the window, or a mark does not tell its numbers. Exits with 77 where Chromium is not installed or does not start.
+the window, or a mark does not tell its numbers. Exits with 77 where Chromium does not start.
 """
 
-import html
 import json
 import pathlib
-import re
-import shutil
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "fixtures"))
+import browser as chromium  # noqa: E402
 
 PROBE = """<script>
 const mark = document.querySelector("svg .mark");
@@ -53,38 +53,21 @@ def runs():
         yield RUN | {"experiment": text, "settings": {text: text}, "seed": number}
 
 
-def dump(browser, folder, address, *flags):
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--enable-logging=stderr",
-               f"--user-data-dir={folder / 'profile'}", *flags, "--dump-dom", address]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
-
-
 def look(browser, page, width, dark):
     frame = page.parent / "frame.html"
     frame.write_text(FRAME.replace("{width}", str(width)))
-    done = dump(browser, page.parent, frame.as_uri(), "--window-size=1500,1000", "--virtual-time-budget=2000",
-                f"--blink-settings=preferredColorScheme={0 if dark else 1}")
-    shown = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    found = re.search(r'<pre id="probe">(.+?)</pre>', done.stdout, re.DOTALL)
-    if done.returncode != 0 or not found:
-        sys.exit(f"{browser} failed ({done.returncode}) at {width} pixels:\n{done.stderr[-2000:]}")
-    return json.loads(html.unescape(found.group(1))), shown
+    return chromium.look(browser, frame, "--window-size=1500,1000", "--virtual-time-budget=2000", chromium.colors(dark))
 
 
 def main():
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        print("skipped: Chromium is not installed (Debian: chromium)")
-        sys.exit(77)
+    browser = chromium.find_browser()
     wrong = []
     with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        start = dump(browser, folder, "about:blank")
-        if start.returncode != 0:
-            print(f"skipped: Chromium does not start here ({start.returncode}): {start.stderr[-500:]}")
-            sys.exit(77)
+        folder = pathlib.Path(name) / "page"
+        folder.mkdir()
         (folder / "results.jsonl").write_text("".join(json.dumps(run) + "\n" for run in runs()) + "{\"<b>broken\n")
-        subprocess.run([str(pathlib.Path(sys.argv[1]).resolve()), "--runs", name, "--out", name], check=True, capture_output=True, cwd=name)
+        subprocess.run([str(pathlib.Path(sys.argv[1]).resolve()), "--runs", str(folder), "--out", str(folder)],
+                       check=True, capture_output=True, cwd=folder)
         if (folder / "owned").exists():
             wrong.append("a command in a name was run")
         page = folder / "index.html"
