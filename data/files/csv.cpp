@@ -12,77 +12,93 @@ namespace cofactor {
 
 namespace {
 
-constexpr size_t kMaxColumns = 1000;
 constexpr size_t kMaxShown = 60;  // bytes of a field in a message
 
-// Reads the fields in order.
-class CsvReader {
- public:
-  CsvReader(std::string_view text, std::string_view name) : text_(text), name_(name) {}
+}  // namespace
 
-  bool done() const { return at_ == text_.size(); }
-  int64_t line() const { return line_; }
-
-  void skip_blank_lines() {
-    while (!done() && (text_[at_] == '\n' || text_[at_] == '\r')) end_row();
-  }
-
-  // Reads the next field; returns whether it is the last of its row.
-  bool read(std::string& field) {
-    if (!done() && text_[at_] == '"') {
-      read_quoted(field);
-    } else {
-      const size_t end = std::min(text_.find_first_of(",\r\n\"", at_), text_.size());
-      field = text_.substr(at_, end - at_);
-      at_ = end;
-      check(
-          done() || text_[at_] != '"',
-          "{}, line {}: a quote inside the unquoted field '{}'; a field with quotes must be quoted as a whole, and the "
-          "quotes inside it written twice",
-          name_, line_, legible(field, kMaxShown));
+std::string CsvField::text() const {
+  std::string whole(raw);
+  if (doubled) {
+    // The second of two quotes is left out.
+    size_t size = 0;
+    for (size_t i = 0; i < raw.size(); ++i) {
+      whole[size++] = raw[i];
+      if (raw[i] == '"') ++i;
     }
-    if (done() || text_[at_] != ',') {
-      end_row();
+    whole.resize(size);
+  }
+  return whole;
+}
+
+CsvScanner::CsvScanner(std::string_view text, std::string_view name, char separator, size_t at)
+    : text_(text), name_(name), at_(at) {
+  for (const char c : {separator, '\n', '\r'}) ends_[static_cast<uint8_t>(c)] = true;
+  if (separator != '\t') ends_[static_cast<uint8_t>('"')] = true;
+}
+
+bool CsvScanner::next(std::vector<CsvField>& fields) {
+  while (!done() && (text_[at_] == '\n' || text_[at_] == '\r')) end_line();
+  if (done()) return false;
+  row_line_ = line_;
+  row_begin_ = at_;
+  fields.clear();
+  for (;; ++at_) {
+    check(fields.size() < kMaxCsvColumns, "{}, line {}: more than {} fields", name_, row_line_, kMaxCsvColumns);
+    fields.push_back(read());
+    if (done()) return true;
+    if (text_[at_] == '\n' || text_[at_] == '\r') {
+      end_line();
       return true;
     }
-    ++at_;
-    return false;
   }
+}
 
- private:
-  void read_quoted(std::string& field) {
-    const int64_t began = line_;
-    field.clear();
-    for (++at_;; ++at_) {
-      const size_t end = text_.find('"', at_);
-      check(end != std::string_view::npos, "{}, line {}: the quoted field that begins here is not closed", name_,
-            began);
-      field += text_.substr(at_, end - at_);
-      at_ = end + 1;
-      if (done() || text_[at_] != '"') break;
-      field += '"';
-    }
-    for (size_t i = 0; i < field.size(); ++i)
-      line_ += field[i] == '\n' || (field[i] == '\r' && (i + 1 == field.size() || field[i + 1] != '\n')) ? 1 : 0;
-    check(done() || text_[at_] == ',' || text_[at_] == '\r' || text_[at_] == '\n',
-          "{}, line {}: the quoted field '{}' must be followed by a comma or the end of the line", name_, line_,
-          legible(field, kMaxShown));
+// Reads the next field, up to its separator or the end of the line.
+CsvField CsvScanner::read() {
+  if (!done() && text_[at_] == '"') return read_quoted();
+  const char *begin = text_.data() + at_, *const end = text_.data() + text_.size();
+  const char* p = begin;
+  while (p != end && !ends_[static_cast<uint8_t>(*p)]) ++p;
+  const std::string_view raw(begin, static_cast<size_t>(p - begin));
+  at_ += raw.size();
+  check(done() || text_[at_] != '"',
+        "{}, line {}: a quote inside the unquoted field '{}'; a field with quotes must be quoted as a whole, and the "
+        "quotes inside it written twice",
+        name_, line_, legible(raw, kMaxShown));
+  return {raw, false};
+}
+
+CsvField CsvScanner::read_quoted() {
+  CsvField field;
+  const size_t begin = ++at_;
+  for (;; ++at_) {
+    const size_t end = text_.find('"', at_);
+    check(end != std::string_view::npos, "{}, line {}: the quoted field that begins here is not closed", name_, line_);
+    at_ = end + 1;
+    if (done() || text_[at_] != '"') break;
+    field.doubled = true;
   }
+  field.raw = text_.substr(begin, at_ - 1 - begin);
+  line_ += count_line_ends(field.raw);
+  check(done() || ends_[static_cast<uint8_t>(text_[at_])],
+        "{}, line {}: the quoted field '{}' must be followed by a {} or the end of the line", name_, line_,
+        legible(field.raw, kMaxShown), ends_[static_cast<uint8_t>('\t')] ? "tab" : "comma");
+  return field;
+}
 
-  void end_row() {
-    if (done()) return;
-    if (text_.substr(at_).starts_with("\r\n")) ++at_;
-    ++at_;
-    ++line_;
-  }
+void CsvScanner::end_line() {
+  if (text_.substr(at_).starts_with("\r\n")) ++at_;
+  ++at_;
+  ++line_;
+}
 
-  std::string_view text_, name_;
-  size_t at_ = 0;
-  int64_t line_ = 1;
-};
+void check_csv_width(std::string_view name, int64_t line, size_t found, size_t expected, std::string_view what) {
+  check(found == expected, "{}, line {}: {}, but the {} has {}", name, line,
+        counted(static_cast<int64_t>(found), "field", "fields"), what,
+        counted(static_cast<int64_t>(expected), "column", "columns"));
+}
 
-// The text without a byte order mark. Throws Error for what is not a text file.
-std::string_view without_mark(std::string_view text, std::string_view name) {
+std::string_view without_csv_mark(std::string_view text, std::string_view name) {
   check(!has_utf16_mark(text), "{}: the file is UTF-16, as some spreadsheets write it; save it as CSV in UTF-8", name);
   for (const auto& [beginning, what] : {std::pair{"\xFD"
                                                   "7zXZ",
@@ -91,56 +107,48 @@ std::string_view without_mark(std::string_view text, std::string_view name) {
                                         std::pair{"PK\x03\x04", "a spreadsheet or a zip archive: save it as CSV"}})
     check(!text.starts_with(beginning), "{}: the file is not text, it is {}", name, what);
   if (text.starts_with(kUtf8Mark)) text.remove_prefix(kUtf8Mark.size());
-  if (const size_t zero = text.find('\0'); zero != std::string_view::npos) {
-    fail("{}, line {}: a zero byte, which a text file does not contain", name,
-         1 + std::ranges::count(text.substr(0, zero), '\n'));
-  }
   return text;
 }
 
-void read_header_row(CsvReader& reader, CsvTable& table, std::string_view name) {
-  const int64_t line = reader.line();
-  for (bool last = false; !last;) {
-    check(table.columns.size() < kMaxColumns, "{}, line {}: the header row has more than {} columns", name, line,
-          kMaxColumns);
-    std::string column;
-    last = reader.read(column);
-    column = std::string(trimmed(column));
-    check(column.empty() || !table.find(column), "{}, line {}: two columns are named '{}'", name, line,
-          legible(column, kMaxShown));
-    table.columns.push_back(std::move(column));
-  }
-}
-
-}  // namespace
-
-std::optional<size_t> CsvTable::find(std::string_view column) const {
-  const auto found =
-      std::ranges::find_if(columns, [&](const std::string& name) { return lower_case(name) == lower_case(column); });
+std::optional<size_t> find_csv_column(const std::vector<std::string>& columns, std::string_view name) {
+  const std::string wanted = lower_case(name);
+  const auto found = std::ranges::find_if(columns, [&](const std::string& column) {
+    return column.size() == wanted.size() && lower_case(column) == wanted;
+  });
   if (found == columns.end()) return std::nullopt;
   return static_cast<size_t>(found - columns.begin());
 }
 
+std::vector<std::string> csv_column_names(const std::vector<CsvField>& header, std::string_view name, int64_t line) {
+  std::vector<std::string> columns;
+  for (const CsvField& field : header) {
+    const std::string text = field.text();
+    const std::string column(trimmed(text));
+    check(column.empty() || !find_csv_column(columns, column), "{}, line {}: two columns are named '{}'", name, line,
+          legible(column, kMaxShown));
+    columns.push_back(column);
+  }
+  return columns;
+}
+
+std::optional<size_t> CsvTable::find(std::string_view column) const {
+  return find_csv_column(columns, column);
+}
+
 CsvTable parse_csv(std::string_view text, std::string_view name) {
-  CsvReader reader(without_mark(text, name), name);
-  reader.skip_blank_lines();
-  check(!reader.done(), "{}: the table is empty; expected a header row of column names, then rows", name);
+  text = without_csv_mark(text, name);
+  if (const size_t zero = text.find('\0'); zero != std::string_view::npos)
+    fail("{}, line {}: a zero byte, which a text file does not contain", name,
+         1 + count_line_ends(text.substr(0, zero)));
+  CsvScanner scanner(text, name);
+  std::vector<CsvField> row;
+  check(scanner.next(row), "{}: the table is empty; expected a header row of column names, then rows", name);
   CsvTable table;
-  read_header_row(reader, table, name);
-  for (reader.skip_blank_lines(); !reader.done(); reader.skip_blank_lines()) {
-    const int64_t line = reader.line();
-    const size_t before = table.fields.size();
-    for (bool last = false; !last;) {
-      std::string field;
-      last = reader.read(field);
-      const size_t count = table.fields.size() - before;
-      const auto found = static_cast<int64_t>(count) + 1, expected = static_cast<int64_t>(table.columns.size());
-      check(found <= expected && (!last || found == expected), "{}, line {}: {}{}, but the header row has {}", name,
-            line, last ? "" : "more than ", counted(last ? found : expected, "field", "fields"),
-            counted(expected, "column", "columns"));
-      table.fields.push_back(std::move(field));
-    }
-    table.lines.push_back(line);
+  table.columns = csv_column_names(row, name, scanner.line());
+  while (scanner.next(row)) {
+    check_csv_width(name, scanner.line(), row.size(), table.columns.size(), "header row");
+    for (const CsvField& field : row) table.fields.push_back(field.text());
+    table.lines.push_back(scanner.line());
   }
   return table;
 }

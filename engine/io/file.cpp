@@ -1,6 +1,7 @@
 #include "engine/io/file.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,37 +32,30 @@ void require(int result, const std::filesystem::path& path, std::string_view wha
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { close(); }
+  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
 
   int get() const { return fd_; }
   bool valid() const { return fd_ >= 0; }
-  // 0 or -1, as close(2): a full disk may show here first.
-  int close() {
-    const int fd = std::exchange(fd_, -1);
-    return fd >= 0 ? ::close(fd) : 0;
-  }
+  int release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_;
 };
 
-// Removes a file with its scope, unless it was kept.
-class TemporaryFile {
+// Removes a file with its scope.
+class RemovedFile {
  public:
-  explicit TemporaryFile(std::filesystem::path path) : path_(std::move(path)) {}
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  ~TemporaryFile() {
-    if (!kept_) ::unlink(path_.c_str());
-  }
-
-  void keep() { kept_ = true; }
+  explicit RemovedFile(std::filesystem::path path) : path_(std::move(path)) {}
+  RemovedFile(const RemovedFile&) = delete;
+  RemovedFile& operator=(const RemovedFile&) = delete;
+  ~RemovedFile() { ::unlink(path_.c_str()); }
 
  private:
   std::filesystem::path path_;
-  bool kept_ = false;
 };
 
 std::filesystem::path folder_of(const std::filesystem::path& path) {
@@ -114,15 +108,21 @@ void make_room(std::string& contents, uint64_t size, const std::filesystem::path
   }
 }
 
-}  // namespace
-
-std::string read_file(const std::filesystem::path& path) {
-  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+// Opens a file or pipe and examines it. Throws Error if it cannot be opened, or is a device.
+Descriptor open_to_read(const std::filesystem::path& path, struct stat& status) {
+  Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   check(fd.valid(), "read: '{}' cannot be opened: {}", path.string(), system_text(errno));
-  struct stat status {};
   const int examined = ::fstat(fd.get(), &status);
   check(examined == 0, "read: '{}' cannot be examined: {}", path.string(), system_text(errno));
   check(!S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode), "read: '{}' is a device, not a file", path.string());
+  return fd;
+}
+
+}  // namespace
+
+std::string read_file(const std::filesystem::path& path) {
+  struct stat status {};
+  const Descriptor fd = open_to_read(path, status);
   // A regular file's size is known, a pipe's is not: read until the end in either case.
   constexpr size_t kChunk = size_t{1} << 16;
   std::string contents;
@@ -141,17 +141,69 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view contents) {
+  AtomicFile file(path);
+  file.append(contents);
+  file.commit();
+}
+
+AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path) {
   check(path.has_filename(), "write: '{}' names no file", path.string());
-  std::filesystem::path name;
-  Descriptor fd(create_beside(path, name));
-  check(fd.valid(), "write: '{}' cannot be created: {}", path.string(), system_text(errno));
-  TemporaryFile temporary(name);
-  write_all(fd.get(), contents, path);
-  require(::fsync(fd.get()), path, "flushed to the disk");
-  require(fd.close(), path, "closed");
-  require(::rename(name.c_str(), path.c_str()), path, "put in place");
-  temporary.keep();
-  sync_folder(folder_of(path));
+  fd_ = create_beside(path, temporary_);
+  check(fd_ >= 0, "write: '{}' cannot be created: {}", path.string(), system_text(errno));
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ >= 0) ::close(fd_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::append(std::string_view bytes) {
+  check(fd_ >= 0, "write: '{}' is in place already", path_.string());
+  write_all(fd_, bytes, path_);
+}
+
+void AtomicFile::commit() {
+  check(fd_ >= 0, "write: '{}' is in place already", path_.string());
+  require(::fsync(fd_), path_, "flushed to the disk");
+  require(::close(std::exchange(fd_, -1)), path_, "closed");  // a full disk may show here first
+  require(::rename(temporary_.c_str(), path_.c_str()), path_, "put in place");
+  temporary_.clear();
+  sync_folder(folder_of(path_));
+}
+
+MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
+  struct stat status {};
+  Descriptor fd = open_to_read(path, status);
+  if (!S_ISREG(status.st_mode)) {
+    read_ = read_file(path);
+    bytes_ = read_;
+    return;
+  }
+  seconds_ = status.st_mtim.tv_sec;
+  nanoseconds_ = status.st_mtim.tv_nsec;
+  const auto size = static_cast<size_t>(status.st_size);
+  if (size > 0) {
+    void* start = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
+    check(start != MAP_FAILED, "read: '{}' of {} bytes cannot be mapped: {}", path.string(), size, system_text(errno));
+    bytes_ = {static_cast<const char*>(start), size};
+  }
+  fd_ = fd.release();
+}
+
+MappedFile::~MappedFile() {
+  if (fd_ < 0) return;
+  if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
+  ::close(fd_);
+}
+
+void MappedFile::check_unchanged() const {
+  if (fd_ < 0) return;
+  struct stat status {};
+  const int examined = ::fstat(fd_, &status);
+  check(examined == 0, "read: '{}' cannot be examined: {}", path_.string(), system_text(errno));
+  check(static_cast<size_t>(status.st_size) == bytes_.size() && status.st_mtim.tv_sec == seconds_ &&
+            status.st_mtim.tv_nsec == nanoseconds_,
+        "read: '{}' was written to while it was in use", path_.string());
 }
 
 void ensure_writable_directory(const std::filesystem::path& path) {
@@ -163,7 +215,7 @@ void ensure_writable_directory(const std::filesystem::path& path) {
   std::filesystem::path name;
   const Descriptor fd(create_beside(path / "probe", name));
   check(fd.valid(), "folder '{}' cannot be written to: {}", path.string(), system_text(errno));
-  const TemporaryFile removed(name);
+  const RemovedFile removed(name);
 }
 
 }  // namespace cofactor

@@ -31,4 +31,11 @@ std::string_view take_line(std::string_view& text) {
   return line;
 }
 
+int64_t count_line_ends(std::string_view text) {
+  int64_t count = 0;
+  for (size_t i = 0; i < text.size(); ++i)
+    count += text[i] == '\n' || (text[i] == '\r' && (i + 1 == text.size() || text[i + 1] != '\n')) ? 1 : 0;
+  return count;
+}
+
 }  // namespace cofactor

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 namespace cofactor {
 
@@ -68,8 +69,18 @@ size_t utf8_length(std::string_view bytes, size_t at) {
 
 size_t first_not_utf8(std::string_view bytes) {
   size_t at = 0;
-  for (size_t length; at < bytes.size() && (length = utf8_length(bytes, at)) != 0;) at += length;
-  return at;
+  for (;;) {
+    // Eight bytes of ASCII at once.
+    constexpr uint64_t kHighBits = 0x8080'8080'8080'8080U;
+    for (uint64_t word; bytes.size() - at >= sizeof word; at += sizeof word) {
+      std::memcpy(&word, bytes.data() + at, sizeof word);
+      if ((word & kHighBits) != 0) break;
+    }
+    if (at == bytes.size()) return at;
+    const size_t length = utf8_length(bytes, at);
+    if (length == 0) return at;
+    at += length;
+  }
 }
 
 bool is_utf8(std::string_view bytes) {
