@@ -189,16 +189,19 @@ void LabelTable::find_columns(const std::vector<CsvField>& first, int64_t line, 
   columns_.clear();
   for (size_t i = 0; i < first.size(); ++i) columns_.push_back(std::to_string(i + 1));
   resolve(choices);
-  for (const TableRole role : kRoles) {
-    const ColumnChoice& choice = *choices[place(role)];
-    if (chosen_[place(role)] || (choice.column.empty() && choice.need != Need::required)) continue;
-    if (header) break;
-    fail("{}: {} for the {}; the first row has {}. Name a column, or give its number if there is no header row", name_,
-         choice.column.empty() ? fmt::format("no column has a usual name ({})", fmt::join(usual_columns(role), ", "))
-                               : fmt::format("there is no column '{}'", printable(choice.column)),
-         noun(role), found);
+  if (header) return require(choices);
+  // A column that was asked for is more likely to be the cause than a usual name that is not there.
+  for (const bool asked : {true, false}) {
+    for (const TableRole role : kRoles) {
+      const ColumnChoice& choice = *choices[place(role)];
+      if (chosen_[place(role)] || choice.column.empty() == asked || (!asked && choice.need != Need::required)) continue;
+      fail("{}: {} for the {}; the first row has {}. Name a column, or give its number if there is no header row",
+           name_,
+           asked ? fmt::format("there is no column '{}'", printable(choice.column))
+                 : fmt::format("no column has a usual name ({})", fmt::join(usual_columns(role), ", ")),
+           noun(role), found);
+    }
   }
-  require(choices);
 }
 
 std::optional<size_t> LabelTable::find_column(TableRole role, const ColumnChoice& choice) const {
