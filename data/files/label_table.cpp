@@ -292,12 +292,13 @@ void LabelTable::check_sample(const TableRows& rows) const {
   std::string room;
   if (const auto& path = chosen_[role_index(TableRole::path)]) {
     const auto value = rows.value(*path, room, true);
-    check(value && !value->empty(), "{}, line {}: the path is missing (column '{}')", name_, rows.line(),
-          printable(path->name));
+    if (!value || value->empty())
+      fail("{}, line {}: the path is missing (column '{}')", name_, rows.line(), printable(path->name));
   }
-  if (const auto& text = chosen_[role_index(TableRole::text)])
-    check(rows.value(*text, room, true).has_value(), "{}, line {}: the text is missing (key '{}')", name_, rows.line(),
-          printable(text->name));
+  if (const auto& text = chosen_[role_index(TableRole::text)]) {
+    if (!rows.value(*text, room, true))
+      fail("{}, line {}: the text is missing (key '{}')", name_, rows.line(), printable(text->name));
+  }
 }
 
 std::optional<std::string> LabelTable::column(TableRole role) const {
