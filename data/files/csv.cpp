@@ -61,10 +61,12 @@ CsvField CsvScanner::read() {
   while (p != end && !ends_[static_cast<uint8_t>(*p)]) ++p;
   const std::string_view raw(begin, static_cast<size_t>(p - begin));
   at_ += raw.size();
-  check(done() || text_[at_] != '"',
+  if (!done() && text_[at_] == '"') {
+    fail(
         "{}, line {}: a quote inside the unquoted field '{}'; a field with quotes must be quoted as a whole, and the "
         "quotes inside it written twice",
         name_, line_, legible(raw, kMaxShown));
+  }
   return {raw, false};
 }
 
@@ -80,9 +82,10 @@ CsvField CsvScanner::read_quoted() {
   }
   field.raw = text_.substr(begin, at_ - 1 - begin);
   line_ += count_line_ends(field.raw);
-  check(done() || ends_[static_cast<uint8_t>(text_[at_])],
-        "{}, line {}: the quoted field '{}' must be followed by a {} or the end of the line", name_, line_,
-        legible(field.raw, kMaxShown), ends_[static_cast<uint8_t>('\t')] ? "tab" : "comma");
+  if (!done() && !ends_[static_cast<uint8_t>(text_[at_])]) {
+    fail("{}, line {}: the quoted field '{}' must be followed by a {} or the end of the line", name_, line_,
+         legible(field.raw, kMaxShown), ends_[static_cast<uint8_t>('\t')] ? "tab" : "comma");
+  }
   return field;
 }
 
@@ -93,9 +96,9 @@ void CsvScanner::end_line() {
 }
 
 void check_csv_width(std::string_view name, int64_t line, size_t found, size_t expected, std::string_view what) {
-  check(found == expected, "{}, line {}: {}, but the {} has {}", name, line,
-        counted(static_cast<int64_t>(found), "field", "fields"), what,
-        counted(static_cast<int64_t>(expected), "column", "columns"));
+  if (found == expected) return;
+  fail("{}, line {}: {}, but the {} has {}", name, line, counted(static_cast<int64_t>(found), "field", "fields"), what,
+       counted(static_cast<int64_t>(expected), "column", "columns"));
 }
 
 std::string_view without_csv_mark(std::string_view text, std::string_view name) {

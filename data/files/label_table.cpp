@@ -19,16 +19,16 @@ namespace {
 
 constexpr std::array kRoles = {TableRole::path, TableRole::text, TableRole::label, TableRole::split, TableRole::group};
 constexpr std::array kCategoryRoles = {TableRole::label, TableRole::split, TableRole::group};
-constexpr int kKeysFrom = 100;      // objects of JSON Lines whose keys are the table's columns
-constexpr size_t kMaxListed = 600;  // bytes of the names of columns in a message
+constexpr int kKeysFrom = 100;             // objects of JSON Lines whose keys are the table's columns
+constexpr size_t kMaxColumnsListed = 600;  // bytes of the names of columns in a message
 
-size_t place(TableRole role) {
+size_t role_index(TableRole role) {
   return static_cast<size_t>(role);
 }
 
 std::string_view noun(TableRole role) {
   constexpr std::array<std::string_view, kTableRoles> kNouns = {"paths", "texts", "labels", "splits", "groups"};
-  return kNouns.at(place(role));
+  return kNouns.at(role_index(role));
 }
 
 // The text as a number, if it is whole: digits after a minus or none, and zeros behind a point or none.
@@ -189,16 +189,20 @@ void LabelTable::find_columns(const std::vector<CsvField>& first, int64_t line, 
   columns_.clear();
   for (size_t i = 0; i < first.size(); ++i) columns_.push_back(std::to_string(i + 1));
   resolve(choices);
-  for (const TableRole role : kRoles) {
-    const ColumnChoice& choice = *choices[place(role)];
-    if (chosen_[place(role)] || (choice.column.empty() && choice.need != Need::required)) continue;
-    if (header) break;
-    fail("{}: {} for the {}; the first row has {}. Name a column, or give its number if there is no header row", name_,
-         choice.column.empty() ? fmt::format("no column has a usual name ({})", fmt::join(usual_columns(role), ", "))
-                               : fmt::format("there is no column '{}'", printable(choice.column)),
-         noun(role), found);
+  if (header) return require(choices);
+  // A column that was asked for is more likely to be the cause than a usual name that is not there.
+  for (const bool asked : {true, false}) {
+    for (const TableRole role : kRoles) {
+      const ColumnChoice& choice = *choices[role_index(role)];
+      if (chosen_[role_index(role)] || choice.column.empty() == asked || (!asked && choice.need != Need::required))
+        continue;
+      fail("{}: {} for the {}; the first row has {}. Name a column, or give its number if there is no header row",
+           name_,
+           asked ? fmt::format("there is no column '{}'", printable(choice.column))
+                 : fmt::format("no column has a usual name ({})", fmt::join(usual_columns(role), ", ")),
+           noun(role), found);
+    }
   }
-  require(choices);
 }
 
 std::optional<size_t> LabelTable::find_column(TableRole role, const ColumnChoice& choice) const {
@@ -220,12 +224,12 @@ std::optional<size_t> LabelTable::find_column(TableRole role, const ColumnChoice
 bool LabelTable::resolve(const Choices& choices) {
   bool all = true, named = false;
   for (const TableRole role : kRoles) {
-    const ColumnChoice& choice = *choices[place(role)];
-    chosen_[place(role)].reset();
+    const ColumnChoice& choice = *choices[role_index(role)];
+    chosen_[role_index(role)].reset();
     if (choice.need == Need::unused && choice.column.empty()) continue;
     const auto found = find_column(role, choice);
     if (found) {
-      chosen_[place(role)] = TableRows::Column{.index = *found, .name = columns_[*found]};
+      chosen_[role_index(role)] = TableRows::Column{.index = *found, .name = columns_[*found]};
       const bool by_number =
           !choice.column.empty() && lower_case(columns_[*found]) != lower_case(trimmed(choice.column));
       named = named || !by_number;
@@ -238,8 +242,8 @@ bool LabelTable::resolve(const Choices& choices) {
 
 void LabelTable::require(const Choices& choices) const {
   for (const TableRole role : kRoles) {
-    const ColumnChoice& choice = *choices[place(role)];
-    if (chosen_[place(role)]) continue;
+    const ColumnChoice& choice = *choices[role_index(role)];
+    if (chosen_[role_index(role)]) continue;
     check(choice.column.empty(), "{}: there is no column '{}' for the {}; the columns are {}", name_,
           printable(choice.column), noun(role), listed_columns());
     check(choice.need != Need::required, "{}: no column for the {} ({}) among the columns {}; name it", name_,
@@ -258,15 +262,17 @@ void LabelTable::read_rows(std::optional<bool> header) {
                       has_header_ ? "header row" : "first row");
     check_sample(rows);
     for (const TableRole role : kCategoryRoles)
-      if (const auto& column = chosen_[place(role)])
-        interners[place(role)].add(rows.value(*column, room).value_or(std::string_view()));
+      if (const auto& column = chosen_[role_index(role)])
+        interners[role_index(role)].add(rows.value(*column, room).value_or(std::string_view()));
     begins_.push_back(rows.begin());
   }
   check(!begins_.empty(), "{}: there are no rows after the header row", name_);
-  if (kind_ != TableKind::jsonl && !has_header_ && !header && interners[place(TableRole::label)].begins_with_name())
+  if (kind_ != TableKind::jsonl && !has_header_ && !header &&
+      interners[role_index(TableRole::label)].begins_with_name())
     take_header_off(interners);
   begins_.shrink_to_fit();
-  for (const TableRole role : kCategoryRoles) categories_[place(role)] = std::move(interners[place(role)]).sorted();
+  for (const TableRole role : kCategoryRoles)
+    categories_[role_index(role)] = std::move(interners[role_index(role)]).sorted();
 }
 
 // The first row turned out to be a header.
@@ -277,31 +283,32 @@ void LabelTable::take_header_off(Interners& interners) {
   columns_ = csv_column_names(rows.fields(), name_, rows.line());
   begins_.erase(begins_.begin());
   for (const TableRole role : kCategoryRoles)
-    if (chosen_[place(role)]) interners[place(role)].remove_first();
+    if (chosen_[role_index(role)]) interners[role_index(role)].remove_first();
   for (auto& column : chosen_)
     if (column) column->name = columns_[column->index];
 }
 
 void LabelTable::check_sample(const TableRows& rows) const {
   std::string room;
-  if (const auto& path = chosen_[place(TableRole::path)]) {
+  if (const auto& path = chosen_[role_index(TableRole::path)]) {
     const auto value = rows.value(*path, room, true);
-    check(value && !value->empty(), "{}, line {}: the path is missing (column '{}')", name_, rows.line(),
-          printable(path->name));
+    if (!value || value->empty())
+      fail("{}, line {}: the path is missing (column '{}')", name_, rows.line(), printable(path->name));
   }
-  if (const auto& text = chosen_[place(TableRole::text)])
-    check(rows.value(*text, room, true).has_value(), "{}, line {}: the text is missing (key '{}')", name_, rows.line(),
-          printable(text->name));
+  if (const auto& text = chosen_[role_index(TableRole::text)]) {
+    if (!rows.value(*text, room, true))
+      fail("{}, line {}: the text is missing (key '{}')", name_, rows.line(), printable(text->name));
+  }
 }
 
 std::optional<std::string> LabelTable::column(TableRole role) const {
-  const auto& column = chosen_[place(role)];
+  const auto& column = chosen_[role_index(role)];
   if (!column) return std::nullopt;
   return column->name;
 }
 
 const TableRows::Column& LabelTable::chosen(TableRole role) const {
-  const auto& column = chosen_[place(role)];
+  const auto& column = chosen_[role_index(role)];
   check(column.has_value(), "{}: the table has no column for the {}", name_, noun(role));
   return *column;
 }
@@ -309,7 +316,7 @@ const TableRows::Column& LabelTable::chosen(TableRole role) const {
 const Categories& LabelTable::categories(TableRole role) const {
   chosen(role);
   check(role != TableRole::path && role != TableRole::text, "{}: the {} are no categories", name_, noun(role));
-  return categories_[place(role)];
+  return categories_[role_index(role)];
 }
 
 std::string LabelTable::value(int64_t row, TableRole role) const {
@@ -331,7 +338,7 @@ int64_t LabelTable::line(int64_t row) const {
 std::string LabelTable::listed_columns() const {
   std::string list;
   for (const std::string& column : columns_) list += (list.empty() ? "'" : ", '") + printable(column) + "'";
-  return list.size() <= kMaxListed ? list : legible(list, kMaxListed);
+  return list.size() <= kMaxColumnsListed ? list : legible(list, kMaxColumnsListed);
 }
 
 }  // namespace cofactor

@@ -27,6 +27,13 @@ TEST_SUITE("unit") {
     CHECK(text.empty());
     CHECK(take_line(text).empty());
   }
+
+  TEST_CASE("text: line ends of all kinds are counted") {
+    CHECK(count_line_ends("") == 0);
+    CHECK(count_line_ends("one") == 0);
+    CHECK(count_line_ends("one\ntwo\r\nthree\rfour\n\n") == 5);
+    CHECK(count_line_ends("\r\r\n") == 2);
+  }
 }
 
 }  // namespace cofactor::testing

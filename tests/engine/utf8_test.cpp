@@ -43,6 +43,16 @@ TEST_SUITE("unit") {
     CHECK(unmistakable("a\\b\xE9") == "a\\\\b\\xE9");
   }
 
+  TEST_CASE("utf8: a byte that is not valid is found at every position of a long text") {
+    for (size_t at = 0; at < 40; ++at) {
+      std::string text(40, 'x');
+      text[at] = '\xE9';
+      CHECK(first_not_utf8(text) == at);
+      text.replace(at, 1, "\u00E9");
+      CHECK(first_not_utf8(text) == text.size());
+    }
+  }
+
   TEST_CASE("utf8: byte order marks of UTF-16 are recognised") {
     CHECK(has_utf16_mark("\xFF\xFEg"));
     CHECK(has_utf16_mark("\xFE\xFF"));

@@ -103,7 +103,7 @@ TEST_SUITE("data") {
     for (const char* shape : {"(-3,)", "(a,)", "(,)", "(3,,4)", "(99999999999999999999,)", "(0x3,)", "(3.0,)"})
       CHECK(contains(header_error(with("'<f4'", "False", shape)), ", expected "));
     CHECK(contains(header_error(with("'<f4'", "false", "(3,)")), "expected True or False"));
-    CHECK(contains(header_error(with("'<f4", "False", "(3,)")), "x.npy: the header of the NumPy array has"));
+    CHECK(contains(header_error(with("'<f4", "False", "(3,)")), "has elements of type '<f4, '"));
     CHECK(contains(header_error("{'descr': '<f4', 'shape': (3,)}"), "lacks fortran_order"));
     CHECK(contains(header_error("{'descr': '<f4', 'descr': '<f4'}"), "has the key 'descr', expected"));
     CHECK(contains(header_error("{'descr': '<f4', 'other': 1}"), "has the key 'other', expected"));

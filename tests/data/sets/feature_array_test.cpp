@@ -162,7 +162,7 @@ TEST_SUITE("data") {
     const auto features = features_of(folder / "x.npy", {1, 2, 3, 4, 5, 6}, 2);
     const auto data = std::make_shared<const FeatureArray>(features, FeatureScaling{{0, 0}, {1, 1}},
                                                            std::vector<int32_t>{0, 1, 0}, 2);
-    Loader loader(make_split(data, 0, 3), {.batch_size = 3, .shuffle = false, .workers = 1});
+    Loader loader(make_split(data, 0, 3), {.batch_size = 3, .sampler = SamplerKind::sequential, .workers = 1});
     loader.start_epoch(0);
     const auto batch = loader.next();
     CHECK(batch->inputs.shape() == Shape{3, 2});
