@@ -27,19 +27,25 @@ std::map<int64_t, int64_t> count_sizes(const std::vector<int64_t>& class_sizes) 
   return counts;
 }
 
-// Pr[Binomial(samples, share) = drawn].
-double binomial(int64_t samples, int64_t drawn, double share) {
-  const auto n = static_cast<double>(samples), k = static_cast<double>(drawn);
-  return std::exp(std::lgamma(n + 1.0) - std::lgamma(k + 1.0) - std::lgamma(n - k + 1.0) + k * std::log(share) +
-                  (n - k) * std::log1p(-share));
+double log_choose(int64_t n, int64_t k) {
+  const auto lgamma_of = [](int64_t value) { return std::lgamma(static_cast<double>(value) + 1.0); };
+  return lgamma_of(n) - lgamma_of(k) - lgamma_of(n - k);
 }
 
-// An upper bound, and an approximation where it is near 1: the classes as if they were independent.
+// Pr[Binomial(samples, share) = drawn].
+double binomial(int64_t samples, int64_t drawn, double share) {
+  return std::exp(log_choose(samples, drawn) + static_cast<double>(drawn) * std::log(share) +
+                  static_cast<double>(samples - drawn) * std::log1p(-share));
+}
+
+// The product of the probabilities that a class is included: more than that of all of them, since a sample of one class
+// leaves fewer places for the others, and close to it where it is near 1.
 double coverage_bound(const std::map<int64_t, int64_t>& sizes, int64_t samples, int64_t batch) {
-  const double absent = std::log1p(-static_cast<double>(batch) / static_cast<double>(samples));
   double log_bound = 0.0;
   for (const auto& [size, classes] : sizes) {
-    log_bound += static_cast<double>(classes) * std::log1p(-std::exp(static_cast<double>(size) * absent));
+    if (batch > samples - size) continue;
+    const double absent = std::exp(log_choose(samples - size, batch) - log_choose(samples, batch));
+    log_bound += static_cast<double>(classes) * std::log1p(-absent);
   }
   return std::exp(log_bound);
 }

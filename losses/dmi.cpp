@@ -12,6 +12,11 @@
 #include "losses/checks.h"
 
 namespace cofactor {
+namespace {
+
+constexpr int64_t kMaxBatch = 1'000'000'000;
+
+}  // namespace
 
 std::vector<OptionMember<DmiOptions>> DmiOptions::members() {
   return {{.name = "normalize",
@@ -84,7 +89,8 @@ Tensor DmiInParts::part(const Tensor& logits, const Batch& part) {
 DmiLoss::DmiLoss(const DmiOptions& options) : options_(options) {
   check(std::isfinite(options.epsilon) && options.epsilon >= 0.0,
         "dmi: epsilon is {}, expected a finite number from 0 up", options.epsilon);
-  check(options.batch >= 0, "dmi: a logical batch of {} samples, expected at least 0", options.batch);
+  check(options.batch >= 0 && options.batch <= kMaxBatch, "dmi: a logical batch of {} samples, expected 0 to {}",
+        options.batch, kMaxBatch);
 }
 
 Tensor DmiLoss::operator()(const Tensor& logits, const Batch& batch) {

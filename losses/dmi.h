@@ -94,7 +94,7 @@ class DmiInParts : public LossInParts {
 
 class DmiLoss : public Loss {
  public:
-  // Throws Error where epsilon is negative or not finite, or batch negative.
+  // Throws Error where epsilon is negative or not finite, or batch not in [0, 10^9].
   explicit DmiLoss(const DmiOptions& options = {});
   std::string_view name() const override { return "dmi"; }
   Tensor operator()(const Tensor& logits, const Batch& batch) override;

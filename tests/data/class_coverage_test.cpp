@@ -100,10 +100,12 @@ TEST_SUITE("unit") {
       CAPTURE(batch);
       CHECK(batch <= samples);
       CHECK(coverage_probability(sizes, batch) >= 0.99);
-      const int64_t batches = (samples + batch - 1) / batch;
-      CHECK(samples - (batches - 1) * batch > batch - batches);  // the last is about as large
-      // One more batch in an epoch would make them too small.
-      CHECK(coverage_probability(sizes, samples / (batches + 1)) < 0.99);
+      int64_t smallest = std::ssize(sizes);
+      while (coverage_probability(sizes, smallest) < 0.99) ++smallest;
+      CHECK(batch >= smallest);
+      const int64_t batches = samples / smallest;  // as many of that size fit into an epoch
+      CHECK(batch * batches >= samples);
+      CHECK((batch - 1) * batches < samples);
     }
     CHECK(covering_batch({5, 0, 5}, 0.99) == 10);
   }
