@@ -30,8 +30,7 @@ std::vector<OptionMember<DmiOptions>> DmiOptions::members() {
            .default_text = "0, the paper's"},
           {.name = "batch",
            .flag = kLogicalBatchFlag,
-           .help = "samples of a logical batch, of which U is made: it is computed in parts of at most --batch-size, "
-                   "so that memory need not hold it",
+           .help = "samples of a logical batch, of which U is made; it is computed in parts of at most --batch-size",
            .member = &DmiOptions::batch,
            .default_text = "none: U is of --batch-size",
            .only_if_set = true}};

@@ -80,8 +80,8 @@ std::string sizes_beside(int64_t samples, const BatchSizes& sizes) {
 
 std::string lone_sample_of(int64_t samples, const BatchSizes& sizes) {
   if (sizes.in_parts())
-    return fmt::format("{} {} of {} samples in parts of at most {}: a part is one sample", kLogicalBatchFlag,
-                       sizes.batch, samples, sizes.part);
+    return fmt::format("{} {}: of the {} training samples, in parts of at most {}, a part is one sample",
+                       kLogicalBatchFlag, sizes.batch, samples, sizes.part);
   if (sizes.batch == 1) return "--batch-size 1: each batch is one sample";
   return fmt::format("--batch-size {}: the last batch of the {} training samples is one sample", sizes.batch, samples);
 }

@@ -55,7 +55,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("make_loss: options that a loss does not have or of another type or range are errors") {
     CHECK_THROWS_WITH_AS(make_loss("dmi", {{"q", 0.5}}),
-                         "dmi: there is no option \"q\", expected one of: normalize, epsilon", Error);
+                         "dmi: there is no option \"q\", expected one of: normalize, epsilon, batch", Error);
     CHECK_THROWS_WITH_AS(make_loss("ce", {{"q", 0.5}}), "ce: there is no option \"q\", expected none", Error);
     CHECK_THROWS_WITH_AS(make_loss("dmi", {{"normalize", 1}}),
                          "dmi: the option \"normalize\" is a whole number, expected true or false", Error);

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "engine/autograd.h"
+#include "engine/backend.h"
 #include "engine/optim/sgd.h"
 #include "experiments/training/step_runner.h"
 #include "experiments/training/stop.h"
@@ -223,6 +224,23 @@ TEST_SUITE("unit") {
     for (Batch& part : parts) part.labels = Tensor::from(part.host_labels, {4}, Device::reference);
     CHECK(runner.run_parts(parts, kSeed, kNumber, [] {}).item() == INFINITY);
     CHECK(state_of(model) == before);
+  }
+
+  TEST_CASE("step in parts: no graph is kept from one part to the next") {
+    constexpr int64_t kSamples = 500;
+    const std::vector<Batch> parts = parts_of({kSamples, kSamples, kSamples, kSamples});
+    PartsNetwork model(true, true);
+    Sgd optimizer(model.parameters(), {.lr = 0.1});
+    DmiLoss loss({.batch = 4 * kSamples});
+    StepRunner runner(model, loss, optimizer, false);
+    std::vector<int64_t> in_use;
+    runner.run_parts(parts, kSeed, kNumber, [&] {
+      in_use.push_back(static_cast<int64_t>(backend_of(Device::reference).memory_stats().in_use));
+    });
+    REQUIRE(in_use.size() == 8);
+    // A graph holds more than one activation of 16 values per sample; the first pass keeps the logits, 4 values.
+    constexpr int64_t kLogits = kSamples * kClasses * 4;
+    for (const size_t i : {1, 2, 3, 5, 6, 7}) CHECK(in_use[i] - in_use[i - 1] < 2 * kLogits);
   }
 
   TEST_CASE("step in parts: in bf16 the gradients of parts are summed in f32") {
