@@ -83,11 +83,13 @@ TEST_SUITE("unit") {
       }
     }
     const std::vector<LossOption>& dmi = loss_options("dmi");
-    REQUIRE(dmi.size() == 2);
+    REQUIRE(dmi.size() == 3);
     CHECK(dmi[0].name == "normalize");
     CHECK(dmi[0].flag == "--no-normalize");
     CHECK(dmi[0].fallback == OptionValue(true));
     CHECK(dmi[1].fallback == OptionValue(0.0));
+    CHECK(dmi[2].flag == kLogicalBatchFlag);
+    CHECK(dmi[2].only_if_set);
     CHECK_THROWS_AS(loss_options("magic"), Error);
   }
 
