@@ -1,5 +1,6 @@
 #include "data/loader.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstddef>
 #include <cstring>
@@ -60,6 +61,8 @@ class Loader::Impl {
   Impl(Split split, const LoaderOptions& options);
   void start_epoch(int number, int64_t first_batch);
   std::optional<Batch> next();
+  std::vector<Batch> next_parts();
+  int64_t parts_per_batch() const { return std::ssize(part_sizes(largest_batch(), largest_part())); }
   bool resident() const { return inputs_ == InputKind::windows; }
   int64_t batches_per_epoch() const { return batch_count(split_.size(), options_.batch_size, options_.last_batch); }
 
@@ -87,7 +90,8 @@ class Loader::Impl {
   // The order of one epoch. Threads that read one of its batches share it, so that a new epoch need not wait for them.
   struct Epoch {
     int number = 0;
-    std::vector<std::vector<int64_t>> batches;  // positions in the split
+    std::vector<std::vector<int64_t>> parts;  // positions in the split, of batches or of their parts
+    std::vector<size_t> ends;                 // for each batch, the number of the part after its last
   };
 
   // A batch as it is read ahead: its tensors are still on their way, inputs and labels as one copy. Only the thread
@@ -113,6 +117,9 @@ class Loader::Impl {
   void work(const std::stop_token& stop);
   Prepared take_ready();
   void choose_inputs();
+  Epoch make_epoch(int number) const;
+  int64_t largest_batch() const { return std::min(options_.batch_size, split_.size()); }
+  int64_t largest_part() const { return options_.part_size == 0 ? largest_batch() : options_.part_size; }
 
   const Split split_;
   const LoaderOptions options_;
@@ -123,7 +130,7 @@ class Loader::Impl {
   Tensor scale_, shift_, resident_pixels_, whole_images_;
 
   std::mutex mutex_;                       // guards the members below
-  std::condition_variable_any startable_;  // a batch can be started
+  std::condition_variable_any startable_;  // a batch can be started; a part of one is like a batch here
   std::condition_variable ready_;          // the next batch is done
   std::shared_ptr<const Epoch> epoch_;
   size_t started_ = 0;       // batches of the epoch that were started: at most slots_.size() more than delivered_
@@ -137,6 +144,7 @@ Loader::Impl::Impl(Split split, const LoaderOptions& options) : split_(std::move
   check_split(split_);
   batches_per_epoch();         // throws if the sizes give no batch
   backend_of(options.device);  // throws if it is not available
+  check(options.part_size >= 0, "loader: parts of {} samples, expected at least 0", options.part_size);
   check(options.workers >= 0, "loader: {} worker threads, expected at least 0", options.workers);
   check(options.workers == 0 || options.prefetch >= 1,
         "loader: a prefetch of {} batches, expected at least 1 with worker threads", options.prefetch);
@@ -178,7 +186,7 @@ void Loader::Impl::choose_inputs() {
     scale_ = Tensor::from(scale, channels, device);
     shift_ = Tensor::from(shift, channels, device);
     std::vector<int32_t> windows;
-    const int64_t most = std::min(options_.batch_size, split_.size());
+    const int64_t most = std::min(largest_batch(), largest_part());
     for (int64_t i = 0; i < most; ++i) windows.insert(windows.end(), {static_cast<int32_t>(i), 0, 0, 0});
     whole_images_ = Tensor::from(windows, {most, 4}, device);
   }
@@ -188,21 +196,42 @@ void Loader::Impl::start_epoch(int number, int64_t first_batch) {
   check(number >= 0, "loader: epoch {}, expected at least 0", number);
   check(first_batch >= 0 && first_batch <= batches_per_epoch(), "loader: batch {} of an epoch of {}", first_batch,
         batches_per_epoch());
-  const RandomKey key{options_.seed, Purpose::shuffle, 0, static_cast<uint64_t>(number)};
-  auto epoch = std::make_shared<const Epoch>(
-      Epoch{number, make_batches(options_.sampler, split_.labels, options_.batch_size, options_.last_batch, key)});
+  auto epoch = std::make_shared<const Epoch>(make_epoch(number));
   {
     const std::scoped_lock lock(mutex_);
     epoch_ = std::move(epoch);
-    started_ = delivered_ = static_cast<size_t>(first_batch);
+    started_ = delivered_ = first_batch == 0 ? 0 : epoch_->ends[static_cast<size_t>(first_batch) - 1];
     for (Slot& slot : slots_) slot = {};
   }
   startable_.notify_all();
 }
 
+Loader::Impl::Epoch Loader::Impl::make_epoch(int number) const {
+  const RandomKey key{options_.seed, Purpose::shuffle, 0, static_cast<uint64_t>(number)};
+  auto batches = make_batches(options_.sampler, split_.labels, options_.batch_size, options_.last_batch, key);
+  Epoch epoch{.number = number, .parts = {}, .ends = {}};
+  for (std::vector<int64_t>& batch : batches) {
+    auto begin = batch.begin();
+    for (const int64_t size : part_sizes(std::ssize(batch), largest_part())) {
+      epoch.parts.emplace_back(begin, begin + size);
+      begin += size;
+    }
+    epoch.ends.push_back(epoch.parts.size());
+  }
+  return epoch;
+}
+
+std::vector<Batch> Loader::Impl::next_parts() {
+  check(epoch_ != nullptr, "loader: next_parts was called before start_epoch");
+  const auto end = std::ranges::upper_bound(epoch_->ends, delivered_);
+  std::vector<Batch> parts;
+  while (end != epoch_->ends.end() && delivered_ < *end) parts.push_back(*next());
+  return parts;
+}
+
 std::optional<Batch> Loader::Impl::next() {
   check(epoch_ != nullptr, "loader: next was called before start_epoch");
-  if (delivered_ == epoch_->batches.size()) return std::nullopt;
+  if (delivered_ == epoch_->parts.size()) return std::nullopt;
   if (!workers_.empty()) return finish(take_ready());
   Prepared prepared = prepare(*epoch_, delivered_);
   ++delivered_;
@@ -231,7 +260,7 @@ Loader::Impl::Prepared Loader::Impl::take_ready() {
 }
 
 bool Loader::Impl::can_start() const {
-  return epoch_ && started_ < epoch_->batches.size() && started_ < delivered_ + slots_.size();
+  return epoch_ && started_ < epoch_->parts.size() && started_ < delivered_ + slots_.size();
 }
 
 // Starts a batch, reads it with the lock released, and puts it into its slot.
@@ -258,7 +287,7 @@ void Loader::Impl::work(const std::stop_token& stop) {
 
 Loader::Impl::Prepared Loader::Impl::prepare(const Epoch& epoch, size_t number) const {
   const ProfileSpan span(EventKind::reading, "read a batch");
-  const std::vector<int64_t>& positions = epoch.batches[number];
+  const std::vector<int64_t>& positions = epoch.parts[number];
   Prepared prepared;
   Batch& batch = prepared.batch;
   batch.host_labels.reserve(positions.size());
@@ -321,6 +350,12 @@ void Loader::start_epoch(int epoch, int64_t first_batch) {
 }
 std::optional<Batch> Loader::next() {
   return impl_->next();
+}
+std::vector<Batch> Loader::next_parts() {
+  return impl_->next_parts();
+}
+int64_t Loader::parts_per_batch() const {
+  return impl_->parts_per_batch();
 }
 bool Loader::resident() const {
   return impl_->resident();

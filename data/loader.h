@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "data/dataset.h"
 #include "data/sampler.h"
@@ -27,12 +28,13 @@ class ReadError : public Error {
 
 struct LoaderOptions {
   int64_t batch_size = 128;
+  int64_t part_size = 0;  // a batch is read and delivered in parts of at most this many samples; 0: whole
   SamplerKind sampler = SamplerKind::shuffled;
   LastBatch last_batch = LastBatch::keep;
   uint64_t seed = 0;  // of the order of the samples, and of augmentation
   Device device = Device::cpu;
   int workers = 1;   // threads that read ahead; the caller's thread reads too when it would wait; 0: only the caller's
-  int prefetch = 4;  // batches that are kept ready
+  int prefetch = 4;  // batches, or parts, that are kept ready
   Resident resident = Resident::automatic;
 };
 
@@ -63,7 +65,12 @@ class Loader {
   // The next batch, or nothing at the end of the epoch. An exception in reading a batch, on any thread, is thrown here
   // when that batch is due, and again at each further call until a new epoch is started; an Error of the data set is
   // thrown as ReadError.
+  // With part_size it is the next part.
   std::optional<Batch> next();
+  // All parts of the next batch, in order; one without part_size. Empty at the end of the epoch. Throws as next() does.
+  std::vector<Batch> next_parts();
+  // The most parts that a batch has.
+  int64_t parts_per_batch() const;
   int64_t batches_per_epoch() const;
   // Whether the images' bytes are kept on the device.
   bool resident() const;

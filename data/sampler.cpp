@@ -140,6 +140,14 @@ Batches make_batches(SamplerKind kind, const std::vector<int32_t>& labels, int64
   return batches;
 }
 
+std::vector<int64_t> part_sizes(int64_t samples, int64_t most) {
+  check(most >= 1, "sampler: parts of {} samples, expected at least 1", most);
+  const int64_t parts = samples / most + (samples % most != 0);
+  std::vector<int64_t> sizes(static_cast<size_t>(parts));
+  for (int64_t i = 0; i < parts; ++i) sizes[static_cast<size_t>(i)] = samples / parts + (i < samples % parts);
+  return sizes;
+}
+
 int64_t complete_batch_size(const std::vector<int64_t>& class_sizes, int64_t least) {
   const auto samples = std::accumulate(class_sizes.begin(), class_sizes.end(), int64_t{0});
   check(!class_sizes.empty() && std::ranges::min(class_sizes) > 0,

@@ -29,6 +29,10 @@ int64_t batch_count(int64_t samples, int64_t batch_size, LastBatch last);
 std::vector<std::vector<int64_t>> make_batches(SamplerKind kind, const std::vector<int32_t>& labels, int64_t batch_size,
                                                LastBatch last, const RandomKey& key);
 
+// Divides a batch into as few parts of at most `most` samples as possible: their sizes, which differ by at most one.
+// Throws Error if `most` is below 1.
+std::vector<int64_t> part_sizes(int64_t samples, int64_t most);
+
 // The smallest batch size from `least` up with which every batch of a stratified epoch has a sample of each class; at
 // most all samples in one batch. class_sizes holds the number of samples of each class. Throws Error if one is 0.
 int64_t complete_batch_size(const std::vector<int64_t>& class_sizes, int64_t least = 1);

@@ -2,14 +2,21 @@
 
 #include <cmath>
 
+#include "engine/autograd.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/layout.h"
 #include "engine/ops/log_abs_det.h"
 #include "engine/ops/matmul.h"
+#include "engine/ops/reduce.h"
 #include "engine/ops/softmax.h"
 #include "losses/checks.h"
 
 namespace cofactor {
+namespace {
+
+constexpr int64_t kMaxBatch = 1'000'000'000;
+
+}  // namespace
 
 std::vector<OptionMember<DmiOptions>> DmiOptions::members() {
   return {{.name = "normalize",
@@ -20,7 +27,13 @@ std::vector<OptionMember<DmiOptions>> DmiOptions::members() {
            .flag = "--epsilon",
            .help = "added to |det U|; the published code adds 0.001",
            .member = &DmiOptions::epsilon,
-           .default_text = "0, the paper's"}};
+           .default_text = "0, the paper's"},
+          {.name = "batch",
+           .flag = kLogicalBatchFlag,
+           .help = "samples of a logical batch, of which U is made; it is computed in parts of at most --batch-size",
+           .member = &DmiOptions::batch,
+           .default_text = "none: U is of --batch-size",
+           .only_if_set = true}};
 }
 
 Tensor joint_matrix(const Tensor& logits, const Tensor& labels, bool normalize) {
@@ -39,9 +52,44 @@ Tensor dmi(const Tensor& logits, const Tensor& labels, const DmiOptions& options
   return dmi_from_joint(joint_matrix(logits, labels, options.normalize), options.epsilon);
 }
 
+void DmiInParts::add(const Tensor& logits, const Batch& part) {
+  add_sum(joint_matrix(logits.detach(), part.labels, false), logits.dim(0));
+}
+
+void DmiInParts::add_sum(const Tensor& sum, int64_t samples) {
+  check(!by_sum_.defined(), "dmi: a part is added after the gradient of the whole batch was computed");
+  check(sum.defined() && sum.dtype() == DType::f64 && sum.rank() == 2 && sum.dim(0) == sum.dim(1),
+        "dmi: the sum of O L is not a square matrix in f64");
+  check(samples >= 1, "dmi: the sum of O L over {} samples, expected at least 1", samples);
+  if (sum_.defined()) {
+    check(sum.shape() == sum_.shape(), "dmi: a part has {} classes, those before it {}", sum.dim(0), sum_.dim(0));
+  }
+  const NoGrad no_grad;
+  sum_ = sum_.defined() ? sum_ + sum : sum.detach();
+  samples_ += samples;
+}
+
+Tensor DmiInParts::finish() {
+  check(sum_.defined(), "dmi: the loss of a batch without parts");
+  Tensor leaf = sum_.clone();
+  leaf.set_requires_grad(true);
+  const Tensor u = options_.normalize ? leaf / static_cast<double>(samples_) : leaf;
+  const Tensor loss = dmi_from_joint(u, options_.epsilon);
+  backward(loss);
+  by_sum_ = leaf.grad();
+  return loss.detach();
+}
+
+Tensor DmiInParts::part(const Tensor& logits, const Batch& part) {
+  check(by_sum_.defined(), "dmi: the gradient of a part is asked for before the loss of the whole batch");
+  return cofactor::sum(by_sum_ * joint_matrix(logits, part.labels, false));
+}
+
 DmiLoss::DmiLoss(const DmiOptions& options) : options_(options) {
   check(std::isfinite(options.epsilon) && options.epsilon >= 0.0,
         "dmi: epsilon is {}, expected a finite number from 0 up", options.epsilon);
+  check(options.batch >= 0 && options.batch <= kMaxBatch, "dmi: a logical batch of {} samples, expected 0 to {}",
+        options.batch, kMaxBatch);
 }
 
 Tensor DmiLoss::operator()(const Tensor& logits, const Batch& batch) {

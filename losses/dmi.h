@@ -32,6 +32,9 @@
 //
 // The published code adds 0.001 to |det| (`epsilon`) and divides by N in one experiment only (`normalize`). Smoothing
 // multiplies the exact gradient by |det U| / (|det U| + epsilon): with `normalize` and ten classes at most 1e-7.
+//
+// A logical batch (section 5). The loss depends on the batch through U alone, and U is a sum over samples. So U can be
+// summed over several small batches, and dL/dU, computed once, gives the exact gradient of each.
 #pragma once
 
 #include "losses/loss.h"
@@ -42,6 +45,7 @@ namespace cofactor {
 struct DmiOptions {
   bool normalize = true;  // U = O L / N, the paper's; false: U = O L
   double epsilon = 0.0;   // added to |det U|; 0: the paper's loss
+  int64_t batch = 0;      // the samples of U, where a trainer makes it of several small batches; 0: one batch
 
   bool operator==(const DmiOptions&) const = default;
   static std::vector<OptionMember<DmiOptions>> members();
@@ -61,14 +65,43 @@ Tensor dmi_from_joint(const Tensor& u, double epsilon = 0.0);
 // dmi_from_joint(joint_matrix(logits, labels, options.normalize), options.epsilon).
 Tensor dmi(const Tensor& logits, const Tensor& labels, const DmiOptions& options = {});
 
+// The loss of a batch in parts. With several processes, each adds its own parts, exchanges sum() and samples(), and
+// adds those of the others before finish().
+class DmiInParts : public LossInParts {
+ public:
+  explicit DmiInParts(const DmiOptions& options) : options_(options) {}
+
+  // Throws Error as joint_matrix does, where the classes or the device differ from those of earlier parts, and after
+  // finish().
+  void add(const Tensor& logits, const Batch& part) override;
+  // Adds the sum of O L over samples that another process has seen, (C, C) in f64.
+  void add_sum(const Tensor& sum, int64_t samples);
+  // The sum of O L, in f64, and its number of samples so far.
+  const Tensor& sum() const { return sum_; }
+  int64_t samples() const { return samples_; }
+
+  // Computes dL/dU. Throws Error where nothing was added.
+  Tensor finish() override;
+  // Throws Error before finish().
+  Tensor part(const Tensor& logits, const Batch& part) override;
+
+ private:
+  DmiOptions options_;
+  Tensor sum_;
+  int64_t samples_ = 0;
+  Tensor by_sum_;  // the gradient with respect to sum_
+};
+
 class DmiLoss : public Loss {
  public:
-  // Throws Error where epsilon is negative or not finite.
+  // Throws Error where epsilon is negative or not finite, or batch not in [0, 10^9].
   explicit DmiLoss(const DmiOptions& options = {});
   std::string_view name() const override { return "dmi"; }
   Tensor operator()(const Tensor& logits, const Batch& batch) override;
   // A batch without a class has a constant loss.
   bool needs_every_class() const override { return true; }
+  int64_t logical_batch() const override { return options_.batch; }
+  std::unique_ptr<LossInParts> in_parts() const override { return std::make_unique<DmiInParts>(options_); }
   // Under a singular T the determinant is 0 whatever the network.
   std::string uninformative_under(const Transition& noise) const override;
   // Exchanging outputs changes the determinant's sign alone.

@@ -2,6 +2,7 @@
 // method, so that no method is known by name outside losses/. All but the call and the name have defaults.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,30 @@
 #include "engine/named_tensor.h"
 
 namespace cofactor {
+
+// The loss of one batch that is given in parts, for batches of which memory cannot hold the graph. The gradient is that
+// of the whole batch. It takes two passes over the same parts:
+//
+//   for each part: under NoGrad, loss.add(model(part.inputs), part);
+//   const Tensor value = loss.finish();
+//   for each part: backward(loss.part(model(part.inputs), part));   // gradients add up in the parameters
+//
+// Both passes must compute the same logits: with the same dropout masks, and so on.
+class LossInParts {
+ public:
+  virtual ~LossInParts() = default;
+  // First pass. The shapes are those of Loss::operator().
+  virtual void add(const Tensor& logits, const Batch& part) = 0;
+  // Between the passes: the loss of the whole batch, a scalar without a graph. Where it is not finite, the gradient has
+  // no meaning.
+  virtual Tensor finish() = 0;
+  // Second pass: a scalar whose gradient with respect to the part's logits is that of the whole batch's loss. Its value
+  // has no meaning.
+  virtual Tensor part(const Tensor& logits, const Batch& part) = 0;
+};
+
+// The flag of Loss::logical_batch(), for messages.
+inline constexpr std::string_view kLogicalBatchFlag = "--dmi-batch";
 
 class Loss {
  public:
@@ -36,6 +61,16 @@ class Loss {
   virtual std::string uninformative_under(const Transition& noise) const {
     (void)noise;
     return {};
+  }
+
+  // ---- a batch in parts
+
+  // The samples of a batch, if batches are trained on in parts because memory cannot hold one whole; 0: batches are
+  // whole.
+  virtual int64_t logical_batch() const { return 0; }
+  // The loss of the next such batch. Throws Error for a loss that does not come in parts.
+  virtual std::unique_ptr<LossInParts> in_parts() const {
+    fail("{}: the loss of a batch does not come in parts", name());
   }
 
   // ---- what the result means
@@ -66,7 +101,8 @@ class Loss {
   // Selects the random draws of the next call, like Module::set_random.
   virtual void set_random(uint64_t seed, uint64_t step) { (void)seed, (void)step; }
   // Called after each training step on the batch, also where the step was recorded earlier and is only replayed: then
-  // operator() has not run, but the tensors that it writes hold this step's values.
+  // operator() has not run, but the tensors that it writes hold this step's values. A batch in parts has labels on the
+  // host and indices only.
   virtual void step_done(const Batch& batch) { (void)batch; }
 
   // What a resumed run needs to continue as if it had never stopped; on the host. load_state throws Error for the state

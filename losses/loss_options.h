@@ -35,6 +35,7 @@ struct LossOption {
   OptionValue fallback;           // the default
   std::string_view default_text;  // what --help shows as the default; empty: its value
   std::string_view no_value;      // what stands for std::monostate in a run's settings
+  bool only_if_set = false;       // a run's settings have it only where it differs from the default
 };
 
 // One option as a member of a loss's struct of options, whose default it keeps.
@@ -43,6 +44,7 @@ struct OptionMember {
   std::string_view name, flag, help;
   std::variant<bool Options::*, int64_t Options::*, double Options::*, std::optional<Transition> Options::*> member;
   std::string_view default_text = {}, no_value = {};
+  bool only_if_set = false;
 };
 
 }  // namespace cofactor

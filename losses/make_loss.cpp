@@ -48,7 +48,8 @@ std::vector<LossOption> described() {
       if constexpr (kMayHold<Options, T>) assign(fallback, defaults.*member);
     };
     std::visit(read, option.member);
-    options.push_back({option.name, option.flag, option.help, fallback, option.default_text, option.no_value});
+    options.push_back(
+        {option.name, option.flag, option.help, fallback, option.default_text, option.no_value, option.only_if_set});
   }
   return options;
 }

@@ -1,24 +1,46 @@
 #include "experiments/sweep/batch_check.h"
 
+#include <algorithm>
+#include <cmath>
+#include <compare>
 #include <set>
 
+#include "data/class_coverage.h"
 #include "data/loader.h"
 #include "engine/autograd.h"
+#include "experiments/sweep/loss_flags.h"
+#include "experiments/sweep/noises.h"
 #include "experiments/sweep/program.h"
 
 namespace cofactor {
 namespace {
 
-std::set<int64_t> sizes_in_use(const Experiment& experiment, const RunOptions& options) {
-  std::set<int64_t> sizes = {plan_of(experiment, options, kPretraining).batch_size};
+// Of an epoch, and the parts in which they are computed: without a logical batch, whole.
+struct BatchSizes {
+  int64_t batch = 0, part = 0;
+  auto operator<=>(const BatchSizes&) const = default;
+  bool in_parts() const { return batch != part; }
+};
+
+int64_t logical_batch_of(const RunOptions& options, const std::string& method) {
+  return method == kPretraining ? 0 : make_loss(method, options_of(options.loss, method))->logical_batch();
+}
+
+std::set<BatchSizes> sizes_in_use(const Experiment& experiment, const RunOptions& options) {
+  const int64_t pretraining = plan_of(experiment, options, kPretraining).batch_size;
+  std::set<BatchSizes> sizes = {{pretraining, pretraining}};
   for (const std::string& method : options.methods) {
-    for (const int64_t size : batch_sizes_of(experiment, options, method)) sizes.insert(size);
+    const int64_t logical = logical_batch_of(options, method);
+    for (const int64_t size : batch_sizes_of(experiment, options, method)) {
+      sizes.insert({logical == 0 ? size : logical, size});
+    }
   }
   return sizes;
 }
 
-bool leaves_one(int64_t samples, int64_t batch_size) {
-  return batch_size == 1 || samples % batch_size == 1;
+bool leaves_one(int64_t samples, const BatchSizes& sizes) {
+  const auto has_one = [&](int64_t batch) { return batch > 0 && part_sizes(batch, sizes.part).back() == 1; };
+  return has_one(std::min(sizes.batch, samples)) || has_one(samples % sizes.batch);
 }
 
 // Whether the network, in training mode, takes a batch of the first `count` samples. Where it does not, `why_not` says
@@ -41,12 +63,94 @@ bool takes(Module& model, const RunOptions& options, const Split& split, int64_t
   }
 }
 
-// The nearest batch sizes below and above that leave no sample alone: "24 or 26".
-std::string sizes_beside(int64_t samples, int64_t batch_size) {
-  int64_t below = std::min(batch_size, samples) - 1, above = batch_size + 1;
-  while (below >= 2 && leaves_one(samples, below)) --below;
-  while (leaves_one(samples, above)) ++above;
-  return below >= 2 ? fmt::format("{} or {}", below, above) : fmt::format("{}", above);
+// The flag that leaves no sample alone, with the nearest sizes below and above: "--batch-size 24 or 26". From parts of
+// 3 on, only a batch of one sample has a part of one.
+std::string sizes_beside(int64_t samples, const BatchSizes& sizes) {
+  const bool in_parts = sizes.in_parts();
+  const int64_t part = in_parts ? std::max<int64_t>(sizes.part, 3) : 0;
+  if (part > sizes.part && !leaves_one(samples, {sizes.batch, part})) return fmt::format("--batch-size {}", part);
+  const auto bad = [&](int64_t size) { return leaves_one(samples, {size, in_parts ? part : size}); };
+  int64_t below = std::min(sizes.batch, samples) - 1, above = sizes.batch + 1;
+  while (below >= 2 && bad(below)) --below;
+  while (bad(above)) ++above;
+  std::string flag = in_parts ? std::string(kLogicalBatchFlag) : "--batch-size";
+  if (part > sizes.part) flag = fmt::format("--batch-size {} with {}", part, flag);
+  return below >= 2 ? fmt::format("{} {} or {}", flag, below, above) : fmt::format("{} {}", flag, above);
+}
+
+std::string lone_sample_of(int64_t samples, const BatchSizes& sizes) {
+  if (sizes.in_parts())
+    return fmt::format("{} {}: of the {} training samples, in parts of at most {}, a part is one sample",
+                       kLogicalBatchFlag, sizes.batch, samples, sizes.part);
+  if (sizes.batch == 1) return "--batch-size 1: each batch is one sample";
+  return fmt::format("--batch-size {}: the last batch of the {} training samples is one sample", sizes.batch, samples);
+}
+
+// ---- every class in a batch
+
+constexpr double kUsable = 0.95;    // a smaller expected share of batches with every class is worth a note
+constexpr double kProposed = 0.99;  // that of the batches of a size that is proposed
+
+// The labels of a noise at a rate, as far as they are known before they are drawn.
+struct NoisyClasses {
+  std::string label;           // "uniform, rate 0.2"
+  std::vector<int64_t> sizes;  // expected
+};
+
+std::vector<NoisyClasses> noisy_classes(const Experiment& experiment, const RunOptions& options, const Split& train) {
+  const std::vector<int64_t> counts = train.class_counts();
+  std::vector<NoisyClasses> all;
+  for (const std::string& noise : options.noises) {
+    for (const double rate : rates_of(options, noise)) {
+      const Transition transition = noise_of(experiment, options, noise, rate);
+      NoisyClasses classes{.label = has_rate(noise) ? fmt::format("{}, rate {:g}", noise, rate) : noise, .sizes = {}};
+      for (int64_t to = 0; to < transition.classes(); ++to) {
+        double expected = 0.0;
+        for (int64_t from = 0; from < transition.classes(); ++from) {
+          expected += static_cast<double>(counts[static_cast<size_t>(from)]) * transition.at(from, to);
+        }
+        classes.sizes.push_back(std::llround(expected));
+      }
+      if (std::ranges::min(classes.sizes) > 0) all.push_back(std::move(classes));  // else a later check names the class
+    }
+  }
+  return all;
+}
+
+// The share of batches of so many samples that is expected to have every class.
+double usable_share(SamplerKind sampler, const std::vector<int64_t>& class_sizes, int64_t batch_size) {
+  if (sampler != SamplerKind::stratified) return coverage_probability(class_sizes, batch_size);
+  if (complete_batch_size(class_sizes, batch_size) == batch_size) return 1.0;
+  std::vector<int32_t> labels;
+  for (size_t c = 0; c < class_sizes.size(); ++c) {
+    labels.insert(labels.end(), static_cast<size_t>(class_sizes[c]), static_cast<int32_t>(c));
+  }
+  const auto batches = make_batches(sampler, labels, batch_size, LastBatch::keep, {.purpose = Purpose::shuffle});
+  const auto complete = std::ranges::count_if(batches, [&](const std::vector<int64_t>& batch) {
+    std::set<int32_t> seen;
+    for (const int64_t position : batch) seen.insert(labels[static_cast<size_t>(position)]);
+    return seen.size() == class_sizes.size();
+  });
+  return static_cast<double>(complete) / static_cast<double>(batches.size());
+}
+
+std::string percent(double share) {
+  if (share > 0.0 && share < 0.0005) return "less than 0.1%";
+  if (share < 1.0 && share >= 0.9995) return "more than 99.9%";
+  return fmt::format("{:.1f}%", 100.0 * share);
+}
+
+// "--dmi-batch 930, computed in parts of at most 16, holds every class in 99.1% of the batches".
+std::string proposal(SamplerKind sampler, const NoisyClasses& classes, const BatchSizes& sizes) {
+  const int64_t least = std::max(sizes.batch, std::ssize(classes.sizes));
+  const int64_t stratified = complete_batch_size(classes.sizes, least);
+  const std::string parts = fmt::format("computed in parts of at most {}", sizes.part);
+  if (sampler == SamplerKind::stratified)
+    return fmt::format("{} {}, {}, holds every class", kLogicalBatchFlag, stratified, parts);
+  const int64_t shuffled = covering_batch(classes.sizes, kProposed);
+  return fmt::format("{} {}, {}, holds every class with probability {}; with --sampler stratified, {} {} always does",
+                     kLogicalBatchFlag, shuffled, parts, percent(coverage_probability(classes.sizes, shuffled)),
+                     kLogicalBatchFlag, stratified);
 }
 
 }  // namespace
@@ -54,20 +158,45 @@ std::string sizes_beside(int64_t samples, int64_t batch_size) {
 void check_lone_samples(const Experiment& experiment, const RunOptions& options, const ExperimentData& data) {
   const Split& train = data.splits.train;
   if (train.size() < 2) return;
-  for (const int64_t size : sizes_in_use(experiment, options)) {
-    if (!leaves_one(train.size(), size)) continue;
+  for (const BatchSizes& sizes : sizes_in_use(experiment, options)) {
+    if (!leaves_one(train.size(), sizes)) continue;
     const auto model = data.make_model(options.seeds.front(), options.trainer.device);
     model->compute_in_bf16(options.precision == "bf16");
     std::string why, ignored;
     if (takes(*model, options, train, 1, why) || !takes(*model, options, train, 2, ignored)) return;
-    usage(
-        "--batch-size {}: {}, and the network does not train on one sample alone ({}); --batch-size {} leaves none "
-        "alone",
-        size,
-        size == 1 ? std::string("each batch is one sample")
-                  : fmt::format("the last batch of the {} training samples is one sample", train.size()),
-        why, sizes_beside(train.size(), size));
+    usage("{}, and the network does not train on one sample alone ({}); {} leaves none alone",
+          lone_sample_of(train.size(), sizes), why, sizes_beside(train.size(), sizes));
   }
+}
+
+std::vector<std::string> check_classes_in_batches(const Experiment& experiment, const RunOptions& options,
+                                                  const Split& train) {
+  std::vector<std::string> notes;
+  std::vector<NoisyClasses> all;
+  for (const std::string& method : options.methods) {
+    if (!make_loss(method, options_of(options.loss, method))->needs_every_class()) continue;
+    if (all.empty()) all = noisy_classes(experiment, options, train);
+    const int64_t logical = logical_batch_of(options, method);
+    const int64_t part = std::ranges::min(batch_sizes_of(experiment, options, method));
+    const BatchSizes sizes{logical == 0 ? part : logical, part};
+    const std::string given = fmt::format("{} {}", logical == 0 ? "--batch-size" : kLogicalBatchFlag, sizes.batch);
+    const NoisyClasses* worst = nullptr;
+    double share = 1.0;
+    for (const NoisyClasses& classes : all) {
+      const double its_share =
+          usable_share(options.trainer.sampler, classes.sizes, std::min(sizes.batch, train.size()));
+      if (!worst || its_share < share) worst = &classes, share = its_share;
+    }
+    if (const auto classes = std::ssize(options.class_names); sizes.batch < classes) {
+      usage("{}: {} needs every class in a batch, and there are {}{}", given, method, classes,
+            worst ? "; " + proposal(options.trainer.sampler, *worst, sizes) : "");
+    }
+    if (!worst || share >= kUsable) continue;
+    notes.push_back(fmt::format(
+        "{}: {} of the batches are expected to hold all {} classes ({}), and {} skips the others; {}", given,
+        percent(share), worst->sizes.size(), worst->label, method, proposal(options.trainer.sampler, *worst, sizes)));
+  }
+  return notes;
 }
 
 }  // namespace cofactor

@@ -136,11 +136,13 @@ const LossOptions& options_of(const MethodOptions& options, std::string_view met
 Json loss_settings(std::string_view method, const MethodOptions& options) {
   Json settings;  // null
   for (const LossOption& option : loss_options(method)) {
+    const OptionValue value = value_of(method, option, options_of(options, method));
+    if (option.only_if_set && value == option.fallback) continue;
     settings[std::string(option.name)] =
         std::visit(Overloaded{[&](std::monostate) { return Json(option.no_value); },
                               [](const Transition& transition) { return Json(transition.values()); },
-                              [](const auto& value) { return Json(value); }},
-                   value_of(method, option, options_of(options, method)));
+                              [](const auto& held) { return Json(held); }},
+                   value);
   }
   return settings;
 }

@@ -61,7 +61,8 @@ class LossFlags {
 // The values given for a method; empty where none are.
 const LossOptions& options_of(const MethodOptions& options, std::string_view method);
 
-// All options of a method with their values, as a JSON object; null where it has none.
+// All options of a method with their values, as a JSON object, without those that count only where they are set
+// (LossOption::only_if_set); null where it has none.
 Json loss_settings(std::string_view method, const MethodOptions& options);
 
 }  // namespace cofactor

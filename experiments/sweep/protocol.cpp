@@ -202,11 +202,15 @@ class Sweep {
   std::vector<Result> results_;  // of the folder
 };
 
-// Loads the data and reads every sample once.
+// Loads the data and reads every sample once, where the batches suit it.
 ExperimentData load_data(const Experiment& experiment, const RunOptions& options) {
   prepare_scans(experiment.table().name, options);
   ExperimentData data = experiment.load({options.data, options.out}, options.class_names);
   data.splits = limited(std::move(data.splits), options);
+  if (options.worker.empty()) {
+    const std::vector<std::string> notes = check_classes_in_batches(experiment, options, data.splits.train);
+    data.notes.insert(data.notes.end(), notes.begin(), notes.end());
+  }
   data.inputs = find_inputs(data.splits, usable_cores());
   return data;
 }
@@ -234,14 +238,9 @@ int run_experiment(Experiment& experiment, int argc, const char* const* argv) {
 }
 
 void check_feasible(const Experiment& experiment, const RunOptions& options) {
-  const auto classes = static_cast<int64_t>(options.class_names.size());
   std::vector<std::unique_ptr<Loss>> losses;
   for (const std::string& method : options.methods) {
-    const Loss& loss = *losses.emplace_back(make_loss(method, options_of(options.loss, method)));
-    const int64_t batch_size = std::ranges::min(batch_sizes_of(experiment, options, method));
-    if (loss.needs_every_class() && batch_size < classes) {
-      usage("--batch-size {}: {} needs every class in a batch, and there are {}", batch_size, method, classes);
-    }
+    losses.push_back(make_loss(method, options_of(options.loss, method)));
   }
   for (const std::string& noise : options.noises) {
     for (const double rate : rates_of(options, noise)) {

@@ -26,8 +26,8 @@ namespace cofactor {
 // Throws UsageError and Error.
 int run_experiment(Experiment& experiment, int argc, const char* const* argv);
 
-// Refuses what can be judged before any data is read: a noise that does not fit the classes, noise under which the
-// labels carry no signal for a method, and batches too small for it. Throws UsageError.
+// Refuses what can be judged before any data is read: a noise that does not fit the classes, and noise under which the
+// labels carry no signal for a method. Throws UsageError.
 void check_feasible(const Experiment& experiment, const RunOptions& options);
 
 // The first training and validation samples, as many as --limit and --validation-limit say, where they are given.

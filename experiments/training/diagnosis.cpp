@@ -92,7 +92,8 @@ std::string wrong_with_initial_weights(const Standing& at, const std::vector<Nam
   return {};
 }
 
-std::string remedy_for_skipped_batches(const Split& train, SamplerKind sampler, int64_t batch_size) {
+std::string remedy_for_skipped_batches(const Split& train, SamplerKind sampler, int64_t batch_size,
+                                       std::string_view flag) {
   const std::vector<int64_t> counts = train.class_counts();
   const int64_t rarest = std::ranges::min(counts);
   if (rarest == 0) return "a class has no training sample at all";
@@ -100,8 +101,11 @@ std::string remedy_for_skipped_batches(const Split& train, SamplerKind sampler, 
   const bool stratified = sampler == SamplerKind::stratified;
   if (complete == batch_size && !stratified) return "--sampler stratified gives every batch a sample of each class";
   if (complete == batch_size) return "every class is in every batch of --sampler stratified";
-  return fmt::format("{}--batch-size {} gives every batch a sample of each class (the rarest has {} of {})",
-                     stratified ? "" : "--sampler stratified with ", complete, rarest, train.size());
+  return fmt::format("{}{} {} gives every batch a sample of each class (the rarest has {} of {}){}",
+                     stratified ? "" : "--sampler stratified with ", flag, complete, rarest, train.size(),
+                     flag == kLogicalBatchFlag
+                         ? ""
+                         : fmt::format("; {} {} does so in the memory of small batches", kLogicalBatchFlag, complete));
 }
 
 }  // namespace cofactor

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/dataset.h"
@@ -34,7 +35,9 @@ std::string cause_of_infinite_validation(const Standing& at);
 // the remedy. Empty where all are finite.
 std::string wrong_with_initial_weights(const Standing& at, const std::vector<NamedTensor>& weights);
 
-// The values of --sampler and --batch-size that give every batch a sample of each class.
-std::string remedy_for_skipped_batches(const Split& train, SamplerKind sampler, int64_t batch_size);
+// The values of --sampler and of `flag`, --batch-size or that of Loss::logical_batch, that give every batch a sample of
+// each class.
+std::string remedy_for_skipped_batches(const Split& train, SamplerKind sampler, int64_t batch_size,
+                                       std::string_view flag = "--batch-size");
 
 }  // namespace cofactor

@@ -74,6 +74,8 @@ void PhaseChecks::unreadable(const ReadError& error) const {
 }
 
 std::string PhaseChecks::remedy_for_skipped() const {
+  const int64_t logical = loss_.logical_batch();
+  if (logical > 0) return remedy_for_skipped_batches(train_, options_.sampler, logical, kLogicalBatchFlag);
   return remedy_for_skipped_batches(train_, options_.sampler, phase_.plan.batch_size);
 }
 

@@ -1,9 +1,12 @@
 #include "experiments/training/step_runner.h"
 
+#include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "engine/autograd.h"
 #include "engine/device_features.h"
+#include "engine/ops/elementwise.h"
 #include "engine/profile/recorder.h"
 
 namespace cofactor {
@@ -13,17 +16,36 @@ namespace {
 // library's plans.
 constexpr int64_t kStepsBeforeRecording = 3;
 
-// The buffers that forward changes on the host, not by kernels, and their values.
-std::vector<std::pair<Tensor, Tensor>> host_buffers(const Module& model) {
-  std::vector<std::pair<Tensor, Tensor>> buffers;
+// Buffers of a network and their values.
+using Buffers = std::vector<std::pair<Tensor, Tensor>>;
+
+Buffers buffers_of(const Module& model) {
+  Buffers buffers;
+  for (const auto& [name, tensor] : model.buffers()) buffers.emplace_back(tensor, tensor.clone());
+  return buffers;
+}
+
+// Those that forward changes on the host, not by kernels.
+Buffers host_buffers(const Module& model) {
+  Buffers buffers;
   for (const auto& [name, tensor] : model.buffers())
     if (tensor.device() == kHost) buffers.emplace_back(tensor, tensor.clone());
   return buffers;
 }
 
+void restore(const Buffers& buffers) {
+  for (const auto& [buffer, before] : buffers) buffer.copy_from(before);
+}
+
+bool is_finite(const Tensor& tensor) {
+  const std::vector<double> values = cast(tensor, DType::f64).to_vector<double>();
+  return std::ranges::all_of(values, [](double value) { return std::isfinite(value); });
+}
+
 }  // namespace
 
 Tensor StepRunner::run_once(const Batch& batch) {
+  part_of_logits_ = 0;
   ProfileSpan phase(EventKind::phase, "forward");
   logits_ = model_(batch.inputs);
   phase.next("loss");
@@ -59,7 +81,7 @@ void StepRunner::record(const Batch& batch) {
   input_.inputs = batch.inputs.clone();
   input_.labels = batch.labels.clone();
   std::optional<int64_t> updates;
-  const std::vector<std::pair<Tensor, Tensor>> counts = host_buffers(model_);
+  const Buffers counts = host_buffers(model_);
   try {
     updates = optimizer_.updates();
     recorded_ = features_of(batch.inputs.device()).capture([&] { loss_value_ = run_once(input_); });
@@ -71,7 +93,7 @@ void StepRunner::record(const Batch& batch) {
   }
   // Nothing has run.
   if (updates) optimizer_.set_updates(*updates);
-  for (const auto& [buffer, before] : counts) buffer.copy_from(before);
+  restore(counts);
   record_ = recorded_ != nullptr;
   if (!recorded_) {
     input_ = {};
@@ -79,9 +101,61 @@ void StepRunner::record(const Batch& batch) {
   }
 }
 
-Tensor StepRunner::run(const Batch& batch, uint64_t seed, uint64_t number) {
+void StepRunner::set_random(uint64_t seed, uint64_t number) {
   model_.set_random(seed, number);
   loss_.set_random(seed, number);
+}
+
+// The first pass.
+Tensor StepRunner::loss_of_parts(LossInParts& loss, const std::vector<Batch>& parts, uint64_t seed, uint64_t number,
+                                 const std::function<void()>& between) {
+  std::vector<Tensor> outputs;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const NoGrad no_grad;
+    set_random(seed, number + i);
+    outputs.push_back(model_(parts[i].inputs));
+    loss.add(outputs.back(), parts[i]);
+    between();
+  }
+  Tensor value = loss.finish();
+  if (std::isfinite(value.item())) return value;
+  const auto fault = std::ranges::find_if_not(outputs, is_finite);
+  part_of_logits_ = fault == outputs.end() ? 0 : static_cast<size_t>(fault - outputs.begin());
+  logits_ = outputs[part_of_logits_];
+  return value;
+}
+
+Tensor StepRunner::run_parts(const std::vector<Batch>& parts, uint64_t seed, uint64_t number,
+                             const std::function<void()>& between) {
+  const std::unique_ptr<LossInParts> loss = loss_.in_parts();
+  const Buffers before = buffers_of(model_);
+  optimizer_.zero_grad();
+  try {
+    ProfileSpan phase(EventKind::phase, "outputs of all parts");
+    Tensor value = loss_of_parts(*loss, parts, seed, number, between);
+    restore(before);  // the second pass moves them
+    if (!std::isfinite(value.item())) return value;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      phase.next("forward");
+      set_random(seed, number + i);
+      logits_ = model_(parts[i].inputs);
+      part_of_logits_ = i;
+      phase.next("backward");
+      backward(loss->part(logits_, parts[i]));
+      between();
+    }
+    phase.next("optimizer");
+    optimizer_.step();
+    return value;
+  } catch (...) {
+    restore(before);
+    optimizer_.zero_grad();
+    throw;
+  }
+}
+
+Tensor StepRunner::run(const Batch& batch, uint64_t seed, uint64_t number) {
+  set_random(seed, number);
   if (should_record(batch)) record(batch);
   if (!recorded_ || !fits_recording(batch)) return run_once(batch);
   input_.inputs.copy_from(batch.inputs);

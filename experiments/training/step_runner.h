@@ -1,10 +1,13 @@
 // One training step: forward, loss, backward, update. Where the device can, the step is recorded once and then replayed
 // as a whole (a CUDA graph), which saves the host's work per kernel launch and gives the same weights. What is recorded
-// is the step on a full batch: the largest shape of inputs so far, at its fourth step. Other batches run directly.
+// is the step on a full batch: the largest shape of inputs so far, at its fourth step. Other batches run directly, as
+// do those in parts.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/batch.h"
 #include "engine/captured_step.h"
@@ -24,8 +27,20 @@ class StepRunner {
   // random draws of the network and of the loss. The caller calls Loss::step_done with this batch, recorded or not.
   Tensor run(const Batch& batch, uint64_t seed, uint64_t number);
 
-  // The outputs of the last step that was not replayed, for a diagnosis.
+  // The step on a batch in parts (Loss::in_parts), for a runner that does not record: two passes over the parts, with
+  // the memory of one part's graph, and one update. Returns the loss of the batch; where it is not finite, there is no
+  // second pass and no update. Part i draws with the number `number` + i, the same in both passes. Batch norm
+  // normalises each part by the part's own statistics, and its running statistics move once for each part.
+  //
+  // `between` is called after each part of either pass. Where it or anything else throws, weights, buffers and the
+  // optimizer are as before the step.
+  Tensor run_parts(const std::vector<Batch>& parts, uint64_t seed, uint64_t number,
+                   const std::function<void()>& between);
+
+  // The outputs of the last step that was not replayed, for a diagnosis; after run_parts those of one part: where the
+  // loss is not finite, the first part with an output that is not.
   const Tensor& logits() const { return logits_; }
+  size_t part_of_logits() const { return part_of_logits_; }
   bool replaying() const { return recorded_ != nullptr; }
   // Why a device that records steps could not record this one; else empty.
   const std::string& refusal() const { return refusal_; }
@@ -34,6 +49,9 @@ class StepRunner {
   Tensor run_once(const Batch& batch);
   bool should_record(const Batch& batch);
   void record(const Batch& batch);
+  Tensor loss_of_parts(LossInParts& loss, const std::vector<Batch>& parts, uint64_t seed, uint64_t number,
+                       const std::function<void()>& between);
+  void set_random(uint64_t seed, uint64_t number);
   bool fits_recording(const Batch& batch) const;
 
   Module& model_;
@@ -44,6 +62,7 @@ class StepRunner {
   Shape largest_;              // of inputs so far; rank 0 before the first
   int64_t largest_steps_ = 0;  // on batches of that shape
   Tensor logits_;
+  size_t part_of_logits_ = 0;
   // The recorded step, the batch that it reads and the loss that it writes.
   std::unique_ptr<CapturedStep> recorded_;
   Batch input_;

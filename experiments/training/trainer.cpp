@@ -34,6 +34,25 @@ LoaderOptions loader_options(const TrainerOptions& options, int64_t batch_size, 
           .workers = options.workers};
 }
 
+// Batches of the plan's size, or of the loss's own size in parts of the plan's.
+LoaderOptions training_options(const TrainerOptions& options, const Phase& phase, const Loss& loss) {
+  LoaderOptions result = loader_options(options, phase.plan.batch_size, options.sampler, phase.seed);
+  if (loss.logical_batch() == 0) return result;
+  result.part_size = phase.plan.batch_size;
+  result.batch_size = loss.logical_batch();
+  return result;
+}
+
+// What is known of a batch in parts without its tensors.
+Batch joined(const std::vector<Batch>& parts) {
+  Batch all;
+  for (const Batch& part : parts) {
+    all.host_labels.insert(all.host_labels.end(), part.host_labels.begin(), part.host_labels.end());
+    all.indices.insert(all.indices.end(), part.indices.begin(), part.indices.end());
+  }
+  return all;
+}
+
 std::string describe_epoch(const EpochMetrics& metrics, int epochs) {
   std::string line =
       fmt::format("epoch {}/{}  train loss {:.4f}  valid loss {:.4f}  valid accuracy {:.2f}%", metrics.epoch + 1,
@@ -54,7 +73,8 @@ class Trainer {
         model_(model),
         loss_(loss),
         progress_(progress),
-        train_(data.train, loader_options(options, phase.plan.batch_size, options.sampler, phase.seed)),
+        batch_size_(std::min(training_options(options, phase, loss).batch_size, data.train.size())),
+        train_(data.train, training_options(options, phase, loss)),
         validation_(data.validation, loader_options(options, kEvaluationBatch, SamplerKind::sequential, phase.seed)),
         schedule_(step_rate(phase.plan.lr, phase.plan.lr_steps)),
         files_(phase, options, model, loss, progress),
@@ -71,7 +91,7 @@ class Trainer {
     optimizer_ = make_optimizer(phase_.plan, model_.parameters());
     if (files_.resume(*optimizer_, train_.batches_per_epoch(), state_)) {
       progress_.skip(samples * static_cast<int64_t>(state_.history.size()) +
-                     std::min(state_.partial.batches * phase_.plan.batch_size, samples));
+                     std::min(state_.partial.batches * batch_size_, samples));
     } else {
       begin();
     }
@@ -104,7 +124,7 @@ class Trainer {
 
   void run_epochs() {
     // The kernels of a replayed step cannot be told apart.
-    runner_.emplace(model_, loss_, *optimizer_, options_.cuda_graph && !options_.profile);
+    runner_.emplace(model_, loss_, *optimizer_, options_.cuda_graph && !options_.profile && loss_.logical_batch() == 0);
     if (options_.profile) options_.profile->begin(phase_.label, options_.device);
     files_.start_clock();
     try {
@@ -159,18 +179,19 @@ class Trainer {
   // Trains on the next batch, unless the loss skips it. Returns its number of samples; 0 at the end of the epoch.
   int64_t next_step() {
     StepProfile::Step step(options_.profile);
-    const auto batch = [&] {
+    const std::vector<Batch> parts = [&] {
       const ProfileSpan span(EventKind::phase, "load");
-      return train_.next();
+      return train_.next_parts();
     }();
-    if (!batch) return 0;
-    if (loss_.skips(*batch, data_.train.data->classes())) {
+    if (parts.empty()) return 0;
+    const Batch batch = parts.size() == 1 ? parts.front() : joined(parts);
+    if (loss_.skips(batch, data_.train.data->classes())) {
       ++state_.partial.skipped_batches;
     } else {
-      train_step(*batch);
+      train_step(parts, batch);
       step.keep();
     }
-    return batch->size();
+    return batch.size();
   }
 
   // A profile that cannot be written does not end the run.
@@ -183,20 +204,24 @@ class Trainer {
     }
   }
 
-  // Forward, loss, backward and update (StepRunner), then the loss's own work after the step.
-  void train_step(const Batch& batch) {
+  // Forward, loss, backward and update (StepRunner), then the loss's own work after the step. An interrupted step on
+  // several parts leaves everything as it was before it.
+  void train_step(const std::vector<Batch>& parts, const Batch& batch) {
     const int epoch = static_cast<int>(state_.history.size());
     const StepPlace at{epoch * train_.batches_per_epoch() + state_.partial.batches, epoch + 1,
                        state_.partial.batches + 1};
-    // Dropout masks are keyed by the step within the phase, and pre-training's differ from fine-tuning's.
-    const uint64_t key = (uint64_t{phase_.is_finetuning()} << 32) + static_cast<uint64_t>(at.step);
-    const Tensor loss = runner_->run(batch, phase_.seed, key);
+    // Dropout masks are keyed by the step, or the part of a step, within the phase, and pre-training's differ from
+    // fine-tuning's.
+    const uint64_t key =
+        (uint64_t{phase_.is_finetuning()} << 32) + static_cast<uint64_t>(at.step * train_.parts_per_batch());
+    const Tensor loss = parts.size() == 1 ? runner_->run(batch, phase_.seed, key)
+                                          : runner_->run_parts(parts, phase_.seed, key, StopSignals::check);
     note_refusal();
     if (runner_->replaying()) {
       losses_.add_later(loss, at);  // nothing here waits for the device within an epoch
     } else {
       const double value = loss.item();
-      checks_.training_loss(value, at, batch, runner_->logits());
+      checks_.training_loss(value, at, parts[runner_->part_of_logits()], runner_->logits());
       losses_.add(value);
     }
     try {
@@ -266,6 +291,7 @@ class Trainer {
   Module& model_;
   Loss& loss_;
   Progress& progress_;
+  const int64_t batch_size_;  // of the steps
   Loader train_, validation_;
   Schedule schedule_;
   PhaseState state_;

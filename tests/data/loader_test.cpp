@@ -165,6 +165,53 @@ TEST_SUITE("data") {
     }
   }
 
+  TEST_CASE("a batch in parts holds the samples of the whole batch in its order") {
+    for (const SamplerKind sampler : {SamplerKind::shuffled, SamplerKind::stratified}) {
+      for (const int workers : {0, 2}) {
+        LoaderOptions options = reference_options(10, workers);
+        options.sampler = sampler;
+        Loader whole(probe(37), options);
+        options.part_size = 4;
+        Loader in_parts(probe(37), options);
+        CHECK(whole.parts_per_batch() == 1);
+        CHECK(in_parts.parts_per_batch() == 3);
+        CHECK(in_parts.batches_per_epoch() == 4);
+        for (const int64_t first : {0, 1, 3, 4}) {
+          whole.start_epoch(2, first);
+          in_parts.start_epoch(2, first);
+          int64_t batches = 0;
+          while (const auto batch = whole.next()) {
+            ++batches;
+            std::vector<float> inputs;
+            std::vector<int64_t> indices;
+            std::vector<int64_t> sizes;
+            for (const Batch& part : in_parts.next_parts()) {
+              CHECK(part.labels.to_vector<int32_t>() == part.host_labels);
+              const auto values = part.inputs.to_vector<float>();
+              inputs.insert(inputs.end(), values.begin(), values.end());
+              indices.insert(indices.end(), part.indices.begin(), part.indices.end());
+              sizes.push_back(part.size());
+            }
+            CHECK(sizes == part_sizes(batch->size(), 4));
+            CHECK(indices == batch->indices);
+            CHECK(inputs == batch->inputs.to_vector<float>());  // with the same augmentation
+          }
+          CHECK(batches == 4 - first);
+          CHECK(in_parts.next_parts().empty());
+        }
+      }
+    }
+    Loader broken(probe(20, 13), reference_options(10, 0));
+    broken.start_epoch(0);
+    CHECK(error_of([&] {
+            while (!broken.next_parts().empty()) {
+            }
+          }) == "probe: sample 13 is broken");
+    LoaderOptions negative = reference_options(10, 0);
+    negative.part_size = -1;
+    CHECK(error_of([&] { Loader(probe(20), negative); }).find("parts of -1 samples") != std::string::npos);
+  }
+
   TEST_CASE("an Error of the data set is distinguished from other exceptions") {
     Loader loader(probe(4, 2), reference_options(4, 1));
     loader.start_epoch(0);

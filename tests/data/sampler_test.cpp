@@ -184,6 +184,21 @@ TEST_SUITE("data") {
     CHECK(batch_count(6, 2, LastBatch::keep) == 3);
   }
 
+  TEST_CASE("a batch is divided into the fewest parts and their sizes differ by at most one") {
+    for (int64_t samples = 0; samples <= 40; ++samples) {
+      for (int64_t most = 1; most <= 42; ++most) {
+        const std::vector<int64_t> sizes = part_sizes(samples, most);
+        CHECK(std::ssize(sizes) == (samples + most - 1) / most);
+        CHECK(std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) == samples);
+        if (sizes.empty()) continue;
+        CHECK(std::ranges::max(sizes) <= most);
+        CHECK(sizes.front() - sizes.back() <= 1);
+        CHECK(std::ranges::is_sorted(sizes, std::greater()));
+      }
+    }
+    CHECK(error_of([] { part_sizes(5, 0); }).find("parts of 0 samples") != std::string::npos);
+  }
+
   TEST_CASE("the smallest batch size with every class in every stratified batch is found") {
     for (const std::vector<int64_t>& sizes :
          {std::vector<int64_t>{5, 5}, {1, 99}, {40, 3, 57}, {7, 7, 7, 2}, {300, 10, 10, 1}, {1, 1}}) {

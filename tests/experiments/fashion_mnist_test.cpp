@@ -93,6 +93,8 @@ TEST_SUITE("experiment") {
     CAPTURE(shuffled.err);
     REQUIRE(shuffled.code == 0);
     CHECK(contains(shuffled.out, "skipped"));
+    const size_t expected = shuffled.out.find("% of the batches are expected to hold all 2 classes (");
+    CHECK(expected < shuffled.out.find("epoch 1"));  // said before training
     const std::string cure = "--sampler stratified with --batch-size ";
     const size_t named = shuffled.out.find(cure);
     REQUIRE(named != std::string::npos);

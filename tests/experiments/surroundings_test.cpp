@@ -301,18 +301,18 @@ TEST_SUITE("experiment") {
     for (const auto& [label, name] : {std::pair{0, "apple"}, std::pair{1, "pear"}})
       for (int i = 0; i < 30; ++i)
         write_image(data / name / fmt::format("{}.png", i), tiny_class_image(10, label, static_cast<uint64_t>(i)));
-    const auto run = [&](const std::string& size, const std::string& side) {
+    const auto run = [&](const std::string& size, const std::string& side,
+                         const std::vector<std::string>& more = {"--method", "ce"}) {
       return Process(command_line("train",
                                   {{"--data", data.string()},
                                    {"--out", (folder.path() / ("out" + size + side)).string()},
                                    {"--threads", "1"},
                                    {"--epochs", "1"},
-                                   {"--method", "ce"},
                                    {"--model", "resnet18"},
                                    {"--stem", "imagenet"},
                                    {"--image-size", side},
                                    {"--batch-size", size}},
-                                  {}),
+                                  more),
                      folder.path())
           .wait();
     };
@@ -322,6 +322,12 @@ TEST_SUITE("experiment") {
     CHECK(outcome.code == 2);
     CHECK(contains(outcome.err, "--batch-size 41: the last batch of the 42 training samples is one sample"));
     CHECK(contains(outcome.err, "--batch-size 40 or 42 leaves none alone"));
+    const Outcome parts = run("14", "16", {"--method", "dmi", "--dmi-batch", "41"});
+    CHECK(parts.code == 2);
+    CHECK(contains(parts.err,
+                   "--dmi-batch 41: of the 42 training samples, in parts of at most 14, a part is one sample"));
+    CHECK(contains(parts.err, "--dmi-batch 40 or 42 leaves none alone"));
+    CHECK(contains(run("2", "16", {"--method", "dmi", "--dmi-batch", "21"}).err, "--batch-size 3 leaves none alone"));
     CHECK(run("42", "16").code == 0);
     CHECK(run("41", "64").code == 0);  // maps of 2 x 2 are enough
   }

@@ -55,7 +55,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("make_loss: options that a loss does not have or of another type or range are errors") {
     CHECK_THROWS_WITH_AS(make_loss("dmi", {{"q", 0.5}}),
-                         "dmi: there is no option \"q\", expected one of: normalize, epsilon", Error);
+                         "dmi: there is no option \"q\", expected one of: normalize, epsilon, batch", Error);
     CHECK_THROWS_WITH_AS(make_loss("ce", {{"q", 0.5}}), "ce: there is no option \"q\", expected none", Error);
     CHECK_THROWS_WITH_AS(make_loss("dmi", {{"normalize", 1}}),
                          "dmi: the option \"normalize\" is a whole number, expected true or false", Error);
@@ -83,11 +83,13 @@ TEST_SUITE("unit") {
       }
     }
     const std::vector<LossOption>& dmi = loss_options("dmi");
-    REQUIRE(dmi.size() == 2);
+    REQUIRE(dmi.size() == 3);
     CHECK(dmi[0].name == "normalize");
     CHECK(dmi[0].flag == "--no-normalize");
     CHECK(dmi[0].fallback == OptionValue(true));
     CHECK(dmi[1].fallback == OptionValue(0.0));
+    CHECK(dmi[2].flag == kLogicalBatchFlag);
+    CHECK(dmi[2].only_if_set);
     CHECK_THROWS_AS(loss_options("magic"), Error);
   }
 

@@ -55,8 +55,14 @@ TEST_SUITE("experiment") {
   TEST_CASE("jobs: cells in processes of their own have the results of one process with as many threads each") {
     const Workplace place({.train = 300, .test = 50});
     const auto alone = place.path() / "alone";
-    REQUIRE(Process(place.command_in(alone, sweep({})), place.path()).wait().code == 0);
-    const Outcome outcome = place.run(sweep({"--jobs", "2"}));
+    std::vector<std::string> flags;
+    SUBCASE("whole batches") {}
+    SUBCASE("batches in parts") {
+      flags = {"--dmi-batch", "120"};
+    }
+    REQUIRE(Process(place.command_in(alone, sweep(flags)), place.path()).wait().code == 0);
+    flags.insert(flags.end(), {"--jobs", "2"});
+    const Outcome outcome = place.run(sweep(flags));
     CAPTURE(outcome.err);
     CHECK(outcome.out.find("\n1 of 3 cells done, ") != std::string::npos);
     CHECK(outcome.out.find("\n3 of 3 cells done\n") != std::string::npos);
@@ -67,7 +73,7 @@ TEST_SUITE("experiment") {
                    "2 cells at once, each in a process with --threads 1: there are more of them than threads"));
     CHECK(contains(outcome.out, "clothes-to-bags, rate 0.5, seed 1, dmi: epoch 2/2"));
     CHECK(contains(outcome.out, "test accuracy (%)"));  // the table, once all is done
-    const Outcome again = place.run(sweep({"--jobs", "2"}));
+    const Outcome again = place.run(sweep(flags));
     CHECK(again.code == 0);
     CHECK(!contains(again.out, "epoch"));
   }

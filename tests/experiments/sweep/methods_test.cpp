@@ -80,6 +80,8 @@ TEST_SUITE("unit") {
     const RunOptions options = parsed({});
     for (const auto& [method, settings] : expected) CHECK(loss_of(method, options) == settings);
     CHECK(loss_of("dmi", parsed({"--no-normalize", "--epsilon", "1"})) == R"({"normalize":false,"epsilon":1.0})");
+    CHECK(loss_of("dmi", parsed({"--dmi-batch", "60"})) == R"({"normalize":true,"epsilon":0.0,"batch":60})");
+    CHECK(loss_of("dmi", parsed({"--dmi-batch", "0"})) == R"({"normalize":true,"epsilon":0.0})");
   }
 
   TEST_CASE("loss flags: an experiment's own option that no loss has is an error before anything is parsed") {
@@ -97,6 +99,7 @@ TEST_SUITE("unit") {
     const std::vector<std::tuple<std::vector<std::string>, std::vector<std::string>>> cases = {
         {{"--epsilon", "0.001"}, {"dmi"}},
         {{"--no-normalize"}, {"dmi"}},
+        {{"--dmi-batch", "60"}, {"dmi"}},
         {{"--q", "0.5"}, {"gce"}},
         {{"--truncation", "0.5"}, {"gce"}},
         {{"--transition", file.string()}, {"fw", "bw"}},

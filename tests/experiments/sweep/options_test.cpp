@@ -92,6 +92,10 @@ TEST_SUITE("unit") {
     CHECK(contains(refusal({"--lr", "0"}), "--lr 0"));
     CHECK(contains(refusal({"--pretrain-lr", "inf"}), "--pretrain-lr inf"));
     CHECK(contains(refusal({"--epsilon", "-1"}), "--epsilon -1"));
+    CHECK(contains(refusal({"--dmi-batch", "-5"}), "--dmi-batch -5: dmi: a logical batch of -5 samples"));
+    CHECK(contains(refusal({"--dmi-batch", "9223372036854775807"}), "expected 0 to 1000000000"));
+    CHECK(contains(refusal({"--dmi-batch", "1e3x"}), "--dmi-batch"));
+    CHECK(contains(refusal({"--dmi-batch", "60", "--method", "ce"}), "--dmi-batch: it is for dmi"));
     CHECK(contains(refusal({"--sampler", "lucky"}), "--sampler lucky"));
     CHECK(contains(refusal({"--no-such-flag"}), "--no-such-flag"));
     CHECK(contains(refusal({"--lr", "0.1", "--method", "ce"}), "there is --pretrain-lr"));

@@ -74,9 +74,6 @@ TEST_SUITE("unit") {
     CHECK(contains(error_of([&] { check_feasible(experiment, options_with({"uniform"}, {1.0})); }), "singular"));
     CHECK(error_of([&] { check_feasible(experiment, options_with({"flip"}, {1.0}, {"ce"})); }).empty());
     CHECK(error_of([&] { check_feasible(experiment, options_with({"flip", "uniform"}, {0.0, 0.999})); }).empty());
-    RunOptions tiny_batches = options_with({"flip"}, {0.2});
-    tiny_batches.batch_size = 1;
-    CHECK(contains(error_of([&] { check_feasible(experiment, tiny_batches); }), "--batch-size 1"));
   }
 
   TEST_CASE("protocol: labels without a class carry signal for ce but not for dmi and the class is named") {
@@ -117,6 +114,11 @@ TEST_SUITE("unit") {
     changed.loss["dmi"] = {{"epsilon", 0.001}};
     CHECK(settings(changed, "ce") == settings(base, "ce"));
     CHECK(settings(changed, "dmi") != settings(base, "dmi"));
+    changed = base;
+    changed.loss["dmi"] = {{"batch", int64_t{60}}};
+    CHECK(settings(changed, "ce") == settings(base, "ce"));
+    CHECK(contains(error_of([&] { check_same_settings(settings(base, "dmi"), settings(changed, "dmi"), "it"); }),
+                   "loss/batch nothing there, 60 asked for [--dmi-batch]"));
     changed = base;
     changed.epochs = 9;
     CHECK(settings(changed, "ce") != settings(base, "ce"));

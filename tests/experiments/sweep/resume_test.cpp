@@ -44,7 +44,11 @@ void run_with_kills(const Workplace& place, const std::vector<std::string>& comm
 TEST_SUITE("experiment") {
   TEST_CASE("fashion_mnist: killed at any moment and started again it ends with the same bits and leaves no litter") {
     const Workplace place;
-    const std::vector<std::string> flags = {"--epochs", "4", "--batch-size", "25"};
+    std::vector<std::string> flags = {"--epochs", "4", "--batch-size", "25"};
+    SUBCASE("whole batches") {}
+    SUBCASE("batches in parts") {
+      flags.insert(flags.end(), {"--dmi-batch", "90"});
+    }
     const auto peaceful = place.path() / "peaceful";
     const auto began = std::chrono::steady_clock::now();
     REQUIRE(Process(place.command_in(peaceful, flags), place.path()).wait().code == 0);

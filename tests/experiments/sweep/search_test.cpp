@@ -4,9 +4,10 @@
 #include <cmath>
 
 #include "experiments/report/results.h"
-#include "experiments/sweep/protocol.h"
+#include "experiments/sweep/batch_check.h"
 #include "experiments/sweep/run.h"
 #include "experiments/sweep/settings.h"
+#include "experiments/training/checkpoint.h"
 #include "tests/experiments/process.h"
 #include "tests/experiments/small_experiment.h"
 #include "tests/fixtures/errors.h"
@@ -57,8 +58,8 @@ TEST_SUITE("unit") {
     CHECK(contains(search_refusal({"--search", "--lr", "0.1,0"}), "--lr 0: expected a positive number"));
     CHECK(contains(search_refusal({"--search", "--batch-size", "0"}), "--batch-size 0"));
     const RunOptions tiny = searching({"--search", "--batch-size", "20,1"});
-    CHECK(
-        contains(error_of([&] { check_feasible(SmallExperiment(), tiny); }), "--batch-size 1: dmi needs every class"));
+    CHECK(contains(error_of([&] { check_classes_in_batches(SmallExperiment(), tiny, small_splits().train); }),
+                   "--batch-size 1: dmi needs every class"));
   }
 
   TEST_CASE("search: it is part of a method's settings and a candidate's settings are its plan") {
@@ -105,6 +106,27 @@ TEST_SUITE("experiment") {
     CHECK(!contains(again.out, "epoch"));
     const auto after = files_below(place.out());
     CHECK(after == before);
+  }
+
+  TEST_CASE("search: with a logical batch the batch sizes of the candidates are those of its parts") {
+    const Workplace place;
+    std::vector<std::string> flags = kSearch;
+    flags.insert(flags.end(), {"--dmi-batch", "120"});
+    const Outcome outcome = place.run(flags);
+    CAPTURE(outcome.err);
+    REQUIRE(outcome.code == 0);
+    const std::vector<Candidate> search = read_results(place.out() / "results.jsonl").results.at(0).search;
+    REQUIRE(search.size() == 4);
+    // The network has neither batch norm nor dropout, so that the parts do not change the gradient.
+    for (const Candidate& candidate : search) {
+      const auto same_lr = std::ranges::find(search, candidate.lr, &Candidate::lr);
+      CHECK(candidate.valid_loss == doctest::Approx(same_lr->valid_loss).epsilon(1e-4));
+    }
+    const auto metrics = read_metrics(place.out() / kSearched / "search-lr0.001-batch50" / "metrics.jsonl");
+    CHECK(metrics.at(0).batches == 5);  // of 500 samples
+    const Outcome other = place.run(kSearch);
+    CHECK(other.code == 1);
+    CHECK(contains(other.err, "loss/batch 120 there, nothing asked for [--dmi-batch]"));
   }
 
   TEST_CASE("search: killed in a candidate's phase and started again it chooses the same") {

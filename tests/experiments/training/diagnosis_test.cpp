@@ -57,7 +57,10 @@ TEST_SUITE("unit") {
           "--sampler stratified gives every batch a sample of each class");
     const Split rare = labelled({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1});
     CHECK(remedy_for_skipped_batches(rare, SamplerKind::shuffled, 4) ==
-          "--sampler stratified with --batch-size 6 gives every batch a sample of each class (the rarest has 2 of 12)");
+          "--sampler stratified with --batch-size 6 gives every batch a sample of each class (the rarest has 2 of 12); "
+          "--dmi-batch 6 does so in the memory of small batches");
+    CHECK(remedy_for_skipped_batches(rare, SamplerKind::stratified, 4, kLogicalBatchFlag) ==
+          "--dmi-batch 6 gives every batch a sample of each class (the rarest has 2 of 12)");
     const std::string remedy = remedy_for_skipped_batches(rare, SamplerKind::stratified, 4);
     CHECK(remedy.starts_with("--batch-size 6 gives"));
     CHECK(!contains(remedy, "--sampler"));
