@@ -57,66 +57,78 @@ std::vector<float> label_quality(const LabelledPredictions& predictions, Quality
 
 TrueClassPosterior::TrueClassPosterior(const Transition& transition, Outputs outputs)
     : transition_(transition), outputs_(outputs) {
-  if (static_cast<size_t>(transition.classes()) > kMostCandidates) return;  // then each sample has its own candidates
-  classes_.resize(static_cast<size_t>(transition.classes()));
-  std::iota(classes_.begin(), classes_.end(), 0);
+  const auto classes = static_cast<size_t>(transition.classes());
+  posterior_.resize(classes);
+  transposed_.resize(classes * classes);
+  for (size_t c = 0; c < classes; ++c)
+    for (size_t y = 0; y < classes; ++y) transposed_[y * classes + c] = transition.values()[c * classes + y];
+  if (classes > kMostCandidates) return;  // then each sample has its own candidates
+  candidates_.resize(classes);
+  std::iota(candidates_.begin(), candidates_.end(), 0);
   gather_transition();
 }
 
-void TrueClassPosterior::choose_classes(std::span<const float> probabilities, int32_t label) {
-  classes_.resize(probabilities.size());
-  std::iota(classes_.begin(), classes_.end(), 0);
+void TrueClassPosterior::choose_candidates(std::span<const float> probabilities, int32_t label) {
+  candidates_.resize(probabilities.size());
+  std::iota(candidates_.begin(), candidates_.end(), 0);
   const auto more_probable = [&](int32_t a, int32_t b) {
     const float pa = probabilities[static_cast<size_t>(a)], pb = probabilities[static_cast<size_t>(b)];
     return pa != pb ? pa > pb : a < b;
   };
-  std::ranges::nth_element(classes_, classes_.begin() + kMostCandidates, more_probable);
-  classes_.resize(kMostCandidates);
-  if (std::ranges::find(classes_, label) == classes_.end()) classes_.push_back(label);
+  std::ranges::nth_element(candidates_, candidates_.begin() + kMostCandidates, more_probable);
+  candidates_.resize(kMostCandidates);
+  if (std::ranges::find(candidates_, label) == candidates_.end()) candidates_.push_back(label);
 }
 
 void TrueClassPosterior::gather_transition() {
-  const size_t count = classes_.size();
-  sub_.resize(count * count);
+  const size_t count = candidates_.size();
+  among_.resize(count * count);
   row_sums_.assign(count, 0.0);
   for (size_t c = 0; c < count; ++c)
-    for (size_t k = 0; k < count; ++k) row_sums_[c] += sub_[c * count + k] = transition_.at(classes_[c], classes_[k]);
+    for (size_t k = 0; k < count; ++k)
+      row_sums_[c] += among_[c * count + k] = transition_.at(candidates_[c], candidates_[k]);
 }
 
+// r_ from p_, with the same sum.
 void TrueClassPosterior::solve_for_true_class() {
-  const size_t count = classes_.size();
+  const size_t count = candidates_.size();
   mixed_.resize(count);
+  r_ = p_;
   for (int step = 0; step < kSolverSteps; ++step) {
     std::ranges::fill(mixed_, 0.0);
     for (size_t c = 0; c < count; ++c)
-      for (size_t k = 0; k < count; ++k) mixed_[k] += r_[c] * sub_[c * count + k];
+      for (size_t k = 0; k < count; ++k) mixed_[k] += r_[c] * among_[c * count + k];
     for (size_t k = 0; k < count; ++k) mixed_[k] = mixed_[k] > 0.0 ? p_[k] / mixed_[k] : 0.0;
     for (size_t c = 0; c < count; ++c) {
       double sum = 0.0;
-      for (size_t k = 0; k < count; ++k) sum += sub_[c * count + k] * mixed_[k];
+      for (size_t k = 0; k < count; ++k) sum += among_[c * count + k] * mixed_[k];
       r_[c] *= row_sums_[c] > 0.0 ? sum / row_sums_[c] : 0.0;
     }
   }
+  const double sum = std::accumulate(r_.begin(), r_.end(), 0.0);
+  const double wanted = std::accumulate(p_.begin(), p_.end(), 0.0);
+  if (sum > 0.0)
+    for (double& value : r_) value *= wanted / sum;
 }
 
 void TrueClassPosterior::compute(std::span<const float> probabilities, int32_t label) {
-  if (probabilities.size() > kMostCandidates) {
-    choose_classes(probabilities, label);
-    gather_transition();
+  const auto y = static_cast<size_t>(label);
+  std::ranges::copy(probabilities, posterior_.begin());
+  if (outputs_ == Outputs::given_label) {
+    if (probabilities.size() > kMostCandidates) {
+      choose_candidates(probabilities, label);
+      gather_transition();
+    }
+    p_.resize(candidates_.size());
+    for (size_t c = 0; c < p_.size(); ++c) p_[c] = posterior_[static_cast<size_t>(candidates_[c])];
+    solve_for_true_class();
+    for (size_t c = 0; c < p_.size(); ++c) posterior_[static_cast<size_t>(candidates_[c])] = r_[c];
   }
-  const size_t count = classes_.size();
-  p_.resize(count);
-  for (size_t c = 0; c < count; ++c) p_[c] = static_cast<double>(probabilities[static_cast<size_t>(classes_[c])]);
-  r_ = p_;
-  if (outputs_ == Outputs::given_label) solve_for_true_class();
-
-  const auto at_label = static_cast<size_t>(std::ranges::find(classes_, label) - classes_.begin());
-  posterior_.resize(count);
   double sum = 0.0;
-  for (size_t c = 0; c < count; ++c) sum += posterior_[c] = r_[c] * sub_[c * count + at_label];
+  for (size_t c = 0; c < posterior_.size(); ++c) sum += posterior_[c] *= transposed_[y * posterior_.size() + c];
   if (sum > 0.0)
     for (double& value : posterior_) value /= sum;
-  of_label_ = std::min(posterior_[at_label], 1.0);
+  of_label_ = std::min(posterior_[y], 1.0);
 }
 
 LabelJudgement judge_labels(const LabelledPredictions& predictions, const Transition& transition, Outputs outputs) {
@@ -134,7 +146,7 @@ LabelJudgement judge_labels(const LabelledPredictions& predictions, const Transi
     posterior.compute(predictions.row(i), label);
     quality[static_cast<size_t>(i)] = static_cast<float>(posterior.of_label());
     double* row = joint.data() + static_cast<size_t>(label) * classes;
-    for (size_t c = 0; c < posterior.classes().size(); ++c) row[posterior.classes()[c]] += posterior.probabilities()[c];
+    for (size_t c = 0; c < classes; ++c) row[c] += posterior.probabilities()[c];
   }
   return {std::move(quality), {predictions.classes, std::move(joint)}};
 }

@@ -37,8 +37,8 @@ std::vector<float> label_quality(const LabelledPredictions& predictions, Quality
 // Where outputs are those of the true class, r = p. Where they are those of the given label, p = T^T r is solved for an
 // r that is nowhere negative by 30 steps of expectation maximisation from r = p (Richardson 1972, Lucy 1974):
 //   r_c <- r_c sum_k T(c, k) p_k / (T^T r)_k / sum_k T(c, k).
-// With more than 32 classes, only the 32 most probable and the given one can be the true class: time per sample is
-// O(C + 33^2), and what the others have is left out.
+// With more than 32 classes this is solved among the 32 most probable and the given one; the others keep r = p. Time
+// per sample is then O(C + 33^2).
 class TrueClassPosterior {
  public:
   // `transition` must outlive this object.
@@ -46,22 +46,21 @@ class TrueClassPosterior {
 
   // Computes it. `label` is in [0, C). The results are valid until the next call.
   void compute(std::span<const float> probabilities, int32_t label);
-  // The classes that the sample can be of, and their probabilities, which sum to 1; or to 0 where neither the outputs
-  // nor the matrix allow this label.
-  std::span<const int32_t> classes() const { return classes_; }
+  // (C): they sum to 1, or to 0 where neither the outputs nor the matrix allow this label.
   std::span<const double> probabilities() const { return posterior_; }
   // The label's own, in [0, 1]: the quality of the label.
   double of_label() const { return of_label_; }
 
  private:
-  void choose_classes(std::span<const float> probabilities, int32_t label);
+  void choose_candidates(std::span<const float> probabilities, int32_t label);
   void gather_transition();
   void solve_for_true_class();
 
   const Transition& transition_;
   Outputs outputs_;
-  std::vector<int32_t> classes_;
-  std::vector<double> sub_;  // T between classes_
+  std::vector<double> transposed_;   // T^T
+  std::vector<int32_t> candidates_;  // the classes among which is solved
+  std::vector<double> among_;        // T between candidates_
   std::vector<double> row_sums_, p_, r_, mixed_, posterior_;
   double of_label_ = 0.0;
 };

@@ -102,7 +102,7 @@ TEST_SUITE("data") {
     }
   }
 
-  TEST_CASE("posterior: with more classes than candidates nothing changes where the others have no probability") {
+  TEST_CASE("posterior: with more than 32 classes the others count as well") {
     const int64_t many = 100, few = 3;
     const Transition noise(3, {0.7, 0.2, 0.1, 0.1, 0.8, 0.1, 0.3, 0.1, 0.6});
     const SimulatedLabels labels = simulate_labels(200, noise, 2.0, Outputs::given_label, 8);
@@ -116,15 +116,22 @@ TEST_SUITE("data") {
     for (const Outputs outputs : {Outputs::given_label, Outputs::true_class})
       check_close_to(judge_labels({p, labels.given, many}, Transition(many, wide), outputs).quality,
                      judge_labels(labels.view(), noise, outputs).quality);
-    // The given label is a candidate even where 32 others are more probable.
-    std::vector<float> even(static_cast<size_t>(many), 0.0f);
-    for (size_t c = 0; c < 40; ++c) even[c] = 0.02f;
-    even[99] = 0.01f;
-    even[98] = 0.19f;
+    // All other classes can be the true one, the given label too where 32 are more probable: by hand, with r = p,
+    // 0.01 * 0.7 against 0.99 * 0.3 / 99.
+    std::vector<float> even(static_cast<size_t>(many), 0.01f);
     const Transition uniform = symmetric_noise(many, 0.3);
-    const float quality = judge_labels({even, std::vector<int32_t>{99}, many}, uniform, Outputs::true_class).quality[0];
-    CHECK(quality > 0.5f);
-    CHECK(quality < 0.8f);
+    const std::vector<int32_t> last{99};
+    for (const Outputs outputs : {Outputs::given_label, Outputs::true_class})
+      CHECK(judge_labels({even, last, many}, uniform, outputs).quality[0] == doctest::Approx(0.7).epsilon(0.01));
+  }
+
+  TEST_CASE("posterior: many classes and weak outputs still give the number of wrong labels") {
+    const Transition noise = symmetric_noise(100, 0.2);
+    for (const Outputs outputs : {Outputs::given_label, Outputs::true_class}) {
+      const SimulatedLabels labels = simulate_labels(4000, noise, 2.0, outputs, 9);
+      const double wrong = judge_labels(labels.view(), noise, outputs).joint.wrong_share() * 4000;
+      CHECK(std::abs(wrong / labels.wrong() - 1.0) < 0.1);
+    }
   }
 
   TEST_CASE("posterior: a matrix of other classes is an error") {
