@@ -20,7 +20,8 @@ enum class Purpose : uint32_t {
   augmentation = 5,
   split = 6,
   test = 7,
-  latent = 8
+  latent = 8,
+  bootstrap = 9
 };
 
 // Names one stream of draws: its purpose, an index (of a layer or a parameter, say) and a step (or an epoch).

@@ -1,10 +1,10 @@
 #include "experiments/training/evaluate.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <numeric>
 
+#include "data/noise/class_order.h"
 #include "engine/autograd.h"
 #include "engine/error.h"
 #include "experiments/training/run_failed.h"
@@ -12,8 +12,6 @@
 
 namespace cofactor {
 namespace {
-
-constexpr int64_t kMaxPermutedClasses = 16;
 
 double percent(int64_t part, int64_t whole) {
   return whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
@@ -80,17 +78,12 @@ double Confusion::accuracy() const {
 }
 
 double Confusion::best_permutation_accuracy() const {
-  if (classes > kMaxPermutedClasses) return accuracy();
-  // best[taken]: the most correct samples when predictions 0 .. |taken|-1 are renamed to the labels in the set `taken`.
-  std::vector<int64_t> best(size_t{1} << classes, 0);
-  for (size_t taken = 1; taken < best.size(); ++taken) {
-    const int predicted = std::popcount(taken) - 1;
-    for (int64_t label = 0; label < classes; ++label) {
-      const size_t bit = size_t{1} << label;
-      if (taken & bit) best[taken] = std::max(best[taken], best[taken ^ bit] + at(predicted, label));
-    }
-  }
-  return percent(best.back(), total());
+  const std::vector<double> gain(counts.begin(), counts.end());
+  const std::vector<int64_t> label_of = best_assignment(gain, classes);
+  int64_t correct = 0;
+  for (int64_t predicted = 0; predicted < classes; ++predicted)
+    correct += at(predicted, label_of[static_cast<size_t>(predicted)]);
+  return percent(correct, total());
 }
 
 double Confusion::constant_accuracy(int64_t predicted) const {

@@ -33,8 +33,7 @@ struct Confusion {
   int64_t total() const;
   // Percent of the predictions that are the label.
   double accuracy() const;
-  // The highest accuracy that any renaming of the predicted classes reaches, by dynamic programming over subsets. With
-  // more than 16 classes, the accuracy without renaming.
+  // The highest accuracy that any renaming of the predicted classes reaches.
   double best_permutation_accuracy() const;
   // The accuracy of always predicting `predicted`.
   double constant_accuracy(int64_t predicted) const;

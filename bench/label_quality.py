@@ -1,0 +1,154 @@
+"""Compares this library's label-quality scores, suspects and estimated number of wrong labels with cleanlab's, on the
+same out-of-sample probabilities, and prints a table.
+
+    python bench/label_quality.py --program build/release/bin/cofactor_label_quality --role judge --seeds 3
+
+Needs cleanlab, scikit-learn and numpy; torch and Pillow for CIFAR-10N. --cifar10 FOLDER holds `train/CLASS/*.jpg` and
+`cifar10n.csv` with the columns file, clean, aggregate, random1, worst; without it those settings are left out.
+The settings and who chose on which are described in bench/label_settings.py.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+
+import numpy as np
+from cleanlab.filter import find_label_issues
+from cleanlab.rank import get_label_quality_scores
+from sklearn.metrics import average_precision_score
+
+from label_settings import SETTINGS, load
+
+OURS = ["posterior", "self-confidence", "normalized-margin"]
+CLEANLAB = {
+    "cl self_confidence": dict(method="self_confidence"),
+    "cl normalized_margin": dict(method="normalized_margin"),
+    "cl entropy": dict(method="confidence_weighted_entropy"),
+    "cl self_confidence adjusted": dict(method="self_confidence", adjust_pred_probs=True),
+    "cl normalized_margin adjusted": dict(method="normalized_margin", adjust_pred_probs=True),
+}
+FILTERS = ["prune_by_noise_rate", "prune_by_class", "both", "confident_learning"]
+
+
+def ours(program, probabilities, given, outputs):
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        probabilities.astype("<f4").tofile(folder / "probabilities")
+        given.astype("<i4").tofile(folder / "labels")
+        subprocess.run([program, str(probabilities.shape[1]), outputs, folder / "probabilities", folder / "labels",
+                        folder / "out"], check=True)
+        scores = {score: np.fromfile(folder / "out" / f"{score}.f32", "<f4") for score in OURS}
+        suspects = {rule: np.fromfile(folder / "out" / f"{rule}.u8", np.uint8) > 0
+                    for rule in ("by_class", "by_pair", "both")}
+        return scores, suspects, json.loads((folder / "out" / "numbers.json").read_text())
+
+
+def precision_at(wrong, quality, count):
+    return wrong[np.argsort(quality, kind="stable")[:count]].mean()
+
+
+def f1(wrong, suspect):
+    return 2 * (wrong & suspect).sum() / max(wrong.sum() + suspect.sum(), 1)
+
+
+def measure(program, setting, seed, folder, sources):
+    """Ranking: {score: (average precision, precision at k)}, k is the number of wrong labels; suspects: {rule: (F1,
+    number)}; numbers: ours beside the truth."""
+    probabilities, given, true = load(setting, seed, folder, sources)
+    wrong = given != true
+    scores, suspects, numbers = ours(program, probabilities, given, "given_label")
+    doubles = probabilities.astype(np.float64)
+    for name, how in CLEANLAB.items():
+        scores[name] = get_label_quality_scores(given, doubles, **how)
+    for rule in FILTERS:
+        suspects[f"cl {rule}"] = find_label_issues(given, doubles, filter_by=rule, n_jobs=1)
+    ranking = {name: (average_precision_score(wrong, -quality), precision_at(wrong, quality, wrong.sum()))
+               for name, quality in scores.items()}
+    found = {rule: (f1(wrong, suspect), suspect.sum()) for rule, suspect in suspects.items()}
+    numbers.update(wrong=int(wrong.sum()), accuracy=float((probabilities.argmax(1) == true).mean()),
+                   covered=bool(numbers["low"] <= wrong.sum() <= numbers["high"]))
+    return ranking, found, numbers
+
+
+def mean_interval(values):
+    """Mean and half the width of its 95% interval over seeds, by Student's t."""
+    from scipy.stats import t
+    values = np.asarray(values)
+    if len(values) < 2:
+        return values.mean(), float("nan")
+    return values.mean(), t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
+
+
+def print_setting(setting, runs):
+    rankings, founds, numbers = zip(*runs)
+    wrong = np.mean([n["wrong"] for n in numbers])
+    best = max(CLEANLAB, key=lambda name: np.mean([r[name][0] for r in rankings]))
+    difference, width = mean_interval([r["posterior"][0] - r[best][0] for r in rankings])
+    print(f"\n{setting.name}: {len(runs)} seeds, accuracy {np.mean([n['accuracy'] for n in numbers]):.3f}, "
+          f"{wrong:.0f} of {setting.samples} labels wrong")
+    for name in rankings[0]:
+        ap, p = zip(*[r[name] for r in rankings])
+        print(f"  {name:30} average precision {np.mean(ap):.4f}  precision at k {np.mean(p):.4f}")
+    print(f"  posterior minus {best}: {difference:+.4f} +- {width:.4f}")
+    for rule in founds[0]:
+        f, count = zip(*[found[rule] for found in founds])
+        print(f"  suspects {rule:22} F1 {np.mean(f):.4f}  number {np.mean(count):7.0f}")
+    print("  estimated number %.0f, interval %.0f to %.0f, contains the truth in %d of %d; confident joint %.0f, outputs "
+          "taken as perfect %.0f" % (*(np.mean([n[key] for n in numbers]) for key in ("count", "low", "high")),
+                                    sum(n["covered"] for n in numbers), len(numbers),
+                                    *(np.mean([n[key] for n in numbers]) for key in ("confident", "perfect"))))
+    return dict(name=setting.name, best=best, wrong=wrong, accuracy=np.mean([n["accuracy"] for n in numbers]),
+                difference=(difference, width),
+                ap={name: np.mean([r[name][0] for r in rankings]) for name in rankings[0]},
+                at={name: np.mean([r[name][1] for r in rankings]) for name in rankings[0]},
+                f1={rule: np.mean([f[rule][0] for f in founds]) for rule in founds[0]},
+                number={rule: np.mean([f[rule][1] for f in founds]) for rule in founds[0]})
+
+
+def print_summary(rows):
+    """A Markdown table: cleanlab's best score is chosen for each setting with the true labels in hand; ours is fixed."""
+    print("\n| setting | accuracy | wrong | posterior: AP | best of cleanlab: AP | which | difference | ours: P at k | "
+          "cleanlab's best: P at k | ours: suspects (F1) | cleanlab's nearest number (F1) |")
+    print("| " + "--- | " * 11)
+    for row in rows:
+        rule = min((f"cl {r}" for r in FILTERS), key=lambda r: abs(row["number"][r] - row["wrong"]))
+        print(f"| {row['name']} | {row['accuracy']:.2f} | {row['wrong']:.0f} | {row['ap']['posterior']:.3f} | "
+              f"{row['ap'][row['best']]:.3f} | {row['best'][3:]} | {row['difference'][0]:+.3f} ± "
+              f"{row['difference'][1]:.3f} | {row['at']['posterior']:.3f} | {row['at'][row['best']]:.3f} | "
+              f"{row['number']['by_class']:.0f} ({row['f1']['by_class']:.3f}) | "
+              f"{row['number'][rule]:.0f} ({row['f1'][rule]:.3f}, {rule[3:]}) |")
+    for name in rows[0]["ap"]:
+        print(f"mean average precision of {name}: {np.mean([row['ap'][name] for row in rows]):.4f}")
+    for rule in rows[0]["number"]:
+        error = np.mean([abs(row["number"][rule] - row["wrong"]) / row["wrong"] for row in rows])
+        print(f"mean relative error of the number of suspects, {rule}: {error:.3f}; mean F1 "
+              f"{np.mean([row['f1'][rule] for row in rows]):.4f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--role", choices=["choose", "judge"], default="judge")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", default="", help="settings whose names contain this")
+    parser.add_argument("--folder", default=os.path.expanduser("~/.cache/cofactor/label_quality"),
+                        help="where probabilities are kept")
+    parser.add_argument("--fashion-mnist", type=pathlib.Path, default=pathlib.Path("/usr/share/datasets/fashion-mnist"))
+    parser.add_argument("--cifar10", type=pathlib.Path)
+    options = parser.parse_args()
+    pathlib.Path(options.folder).mkdir(parents=True, exist_ok=True)
+    sources = dict(fashion_mnist=options.fashion_mnist, cifar10=options.cifar10)
+    chosen = [s for s in SETTINGS if s.role == options.role and options.only in s.name]
+    if options.cifar10 is None:
+        chosen = [s for s in chosen if not s.name.startswith("cifar10n")]
+    if not chosen:
+        parser.error("no setting is left")
+    print_summary([print_setting(s, [measure(options.program, s, seed, options.folder, sources)
+                                     for seed in range(1, options.seeds + 1)]) for s in chosen])
+
+
+if __name__ == "__main__":
+    main()
