@@ -16,9 +16,9 @@ constexpr double kDeviations = 4.0;
 // Assigns rows one by one. Costs are minus the gains; `row_price` and `column_price` keep cost - prices >= 0, with
 // equality on assigned pairs, so that a shortest path by Dijkstra's algorithm leads to a free column. Column n stands
 // for the row that is being assigned.
-class Assignment {
+class ClassAssignment {
  public:
-  Assignment(std::span<const double> gain, size_t n)
+  ClassAssignment(std::span<const double> gain, size_t n)
       : gain_(gain), n_(n), row_price_(n), column_price_(n + 1), row_of_(n + 1, n), before_(n + 1) {}
 
   void assign(size_t row) {
@@ -91,7 +91,7 @@ std::vector<int64_t> best_assignment(std::span<const double> gain, int64_t n) {
   for (size_t i = 0; i < gain.size(); ++i)
     check(std::isfinite(gain[i]), "assignment: the gain of row {} and column {} is {}", i / static_cast<size_t>(n),
           i % static_cast<size_t>(n), gain[i]);
-  Assignment assignment(gain, static_cast<size_t>(n));
+  ClassAssignment assignment(gain, static_cast<size_t>(n));
   for (size_t row = 0; row < static_cast<size_t>(n); ++row) assignment.assign(row);
   return assignment.columns();
 }

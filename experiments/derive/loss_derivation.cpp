@@ -140,6 +140,7 @@ class LossDerivation : public Derivation {
     walk.note(point.example.source);
     std::vector<std::string> settings;
     for (const LossOption& option : loss_options(loss_.method)) {
+      if (option.flag == kLogicalBatchFlag) continue;  // of training
       const OptionValue value = value_of(loss_.method, option, point.options);
       if (const auto* number = std::get_if<double>(&value))
         settings.push_back(fmt::format("{} = {:g}", option.name, *number));

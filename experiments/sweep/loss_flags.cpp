@@ -38,7 +38,9 @@ LossFlags::LossFlags(Flags& flags, MethodOptions& options) : options_(options) {
 LossFlags::LossFlags(Flags& flags, MethodOptions& options, const std::vector<std::string>& methods)
     : options_(options) {
   for (const std::string& method : methods) {
-    for (const LossOption& option : loss_options(method)) collect(method, option);
+    for (const LossOption& option : loss_options(method)) {
+      if (option.flag != kLogicalBatchFlag) collect(method, option);  // of training, not of the loss
+    }
   }
   add(flags);
 }

@@ -15,23 +15,23 @@ using namespace cofactor::testing;
 
 namespace {
 
-constexpr int64_t kClasses = 100, kPixels = 48;
+constexpr int64_t kManyClasses = 100, kPixels = 48;
 
 // Images in a hundred classes: a random one for each class, and noise on every pixel.
 std::shared_ptr<const Dataset> hundred_classes(int64_t count) {
   const RandomKey key{.seed = 8};
   std::vector<uint8_t> pixels;
   std::vector<int32_t> labels;
-  uint64_t draw = kClasses * kPixels;
+  uint64_t draw = kManyClasses * kPixels;
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t label = i % kClasses;
+    const int64_t label = i % kManyClasses;
     labels.push_back(static_cast<int32_t>(label));
     for (int64_t pixel = 0; pixel < kPixels; ++pixel) {
       const int64_t base = 60 + random_below(key, static_cast<uint64_t>(label * kPixels + pixel), 100);
       pixels.push_back(static_cast<uint8_t>(base - 60 + random_below(key, draw++, 120)));
     }
   }
-  return std::make_shared<ImageArray>(std::move(pixels), Shape{6, 8, 1}, std::move(labels), kClasses,
+  return std::make_shared<ImageArray>(std::move(pixels), Shape{6, 8, 1}, std::move(labels), kManyClasses,
                                       std::vector<float>{0.43f}, std::vector<float>{0.2f});
 }
 
@@ -39,7 +39,7 @@ class HundredNetwork : public Module {
  public:
   HundredNetwork() {
     Initializer init(Device::cpu, 1);
-    fc_ = register_module("fc", std::make_shared<Linear>(init, kPixels, kClasses));
+    fc_ = register_module("fc", std::make_shared<Linear>(init, kPixels, kManyClasses));
   }
   Tensor forward(const Tensor& x) override { return (*fc_)(flatten(x)); }
 
@@ -50,7 +50,7 @@ class HundredNetwork : public Module {
 struct HundredBench : PhaseBench {
   HundredBench() {
     const auto images = hundred_classes(7000);
-    const Transition noise = uniform_noise(kClasses, 0.3);
+    const Transition noise = uniform_noise(kManyClasses, 0.3);
     const auto noisy = [&](int64_t first, int64_t count) {
       Split split = make_split(images, first, count);
       split.labels = noise.draw_labels(split.labels, split.indices, {.seed = 4, .purpose = Purpose::labels});
