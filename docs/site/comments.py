@@ -20,6 +20,7 @@ COLUMNS = 120  # where the sources' lines are wrapped
 COMMENT = re.compile(r"(\s*)//(.*)")
 TRAILING = re.compile(r"(\s*\S.*?)\s+//(.*)")
 STRING = re.compile(r'"(\\.|[^"\\])*"|\'(\\.|[^\'\\])\'')
+DESIGNATOR = re.compile(r"([{,]\s*)\.\w+ = ")
 RAW_STRING = re.compile(r'\bR"([^\s()\\]*)\((.*?)\)\1"', re.DOTALL)
 SCOPE = re.compile(r"\s*(template\b.*)?\b(class|struct|union|enum)\b[^;()]*\{")  # whose members are declarations
 NAMESPACE = re.compile(r"namespace cofactor \{|\}  // namespace cofactor")
@@ -203,4 +204,5 @@ def plain_string(raw):
 def for_doxygen(text):
     """A header's text, with its comments as Doxygen's."""
     text = RAW_STRING.sub(plain_string, text)
+    text = DESIGNATOR.sub(r"\1", text)  # Sphinx does not know designated initialisers
     return Filter().run(text.splitlines())
