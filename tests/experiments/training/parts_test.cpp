@@ -67,7 +67,7 @@ std::vector<Batch> parts_of(const std::vector<int64_t>& sizes) {
       inputs[static_cast<size_t>(i * kFeatures + label)] += 1.0f;
       part.host_labels.push_back(label);
       part.indices.push_back(i);
-      label = (label + 1) % kClasses;
+      label = (label + 1) % static_cast<int32_t>(kClasses);
     }
     part.inputs = Tensor::from(inputs, {size, kFeatures}, Device::reference);
     part.labels = Tensor::from(part.host_labels, {size}, Device::reference);
