@@ -1,15 +1,19 @@
 // The table and the figure of finished runs: report [FOLDER or results.jsonl ...] [--out FOLDER] [--no-figure]
 // [--collect FILE-OR-FOLDER]
 // or the documentation's figures and tables: report --docs FOLDER
+// or what the paper ran: report --paper
 // or a page of them beside the paper: report --runs [FOLDER or results.jsonl ...] --out FOLDER [--watch]
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "engine/io/file.h"
 #include "experiments/report/collect.h"
 #include "experiments/report/documents.h"
 #include "experiments/report/figure.h"
+#include "experiments/report/full_protocol.h"
 #include "experiments/report/page.h"
 #include "experiments/report/paired.h"
+#include "experiments/report/paper.h"
 #include "experiments/report/summary.h"
 #include "experiments/report/watch.h"
 #include "experiments/sweep/flags.h"
@@ -25,7 +29,7 @@ namespace fs = std::filesystem;
 struct ReportOptions {
   std::vector<fs::path> inputs = {"runs/fashion_mnist"};
   fs::path out, collect, docs;
-  bool no_figure = false;
+  bool no_figure = false, paper = false;
   std::vector<fs::path> runs;
   bool watch = false;
 };
@@ -51,6 +55,14 @@ bool parse(ReportOptions& options, int argc, char** argv) {
                         .excludes(results)
                         .excludes(collect);
   flags.add("--no-figure", options.no_figure, "Only the table");
+  flags
+      .add(
+          "--paper", options.paper,
+          "Only print what the paper ran, a line for each panel and table: experiment, noise, methods, rates, training "
+          "samples, epochs of pre-training, of dmi and of another method")
+      .excludes(results)
+      .excludes(collect)
+      .excludes(docs);
   flags.start_group("A page beside the paper");
   flags
       .add("--runs", options.runs,
@@ -104,9 +116,19 @@ int refresh_docs(const ReportOptions& options) {
   return 0;
 }
 
+int print_paper() {
+  for (const PaperPanel& panel : paper_panels()) {
+    const FullProtocol& full = full_protocol(panel.experiment);
+    fmt::print("{} {} {} {} {} {} {} {}\n", panel.experiment, panel.noise, fmt::join(panel.methods, ","),
+               fmt::join(panel.rates, ","), full.train, full.pretraining_epochs, full.dmi_epochs, full.other_epochs);
+  }
+  return 0;
+}
+
 int report(int argc, char** argv) {
   ReportOptions options;
   if (!parse(options, argc, argv)) return 0;
+  if (options.paper) return print_paper();
   if (!options.runs.empty()) return report_page(options);
   if (!options.docs.empty()) return refresh_docs(options);
   if (!options.collect.empty()) return collect_runs(options);

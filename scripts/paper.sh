@@ -72,33 +72,33 @@ done
 [[ $jobs =~ ^[1-9][0-9]*$ ]] || bad_usage "--jobs $jobs: not a number of cells"
 [[ -z $known || -d $known ]] || bad_usage "--known $known: there is no such folder"
 
-# What the paper has, the most informative for its cost first: experiment, noise, and methods.
-parts='
-fashion_mnist clothes-to-bags ce,dmi
-fashion_mnist bags-to-clothes ce,dmi
-movie_reviews positive-to-negative ce,fw,gce,lccn,dmi
-fashion_mnist uniform ce,dmi
-cifar10 similar-classes ce,fw,gce,lccn,dmi
-dogs_vs_cats cat-to-dog ce,fw,gce,lccn,dmi
-clothing1m none ce,fw,gce,lccn,dmi'
-rates=0.5,0.3,0.7,0.1,0.9,0,0.2,0.4,0.6,0.8
-declare -A training_samples=([fashion_mnist]=50000 [movie_reviews]=7676 [cifar10]=40000 [dogs_vs_cats]=12500
-  [clothing1m]=1000000)
-# Epochs of one cell with these methods: of pre-training, of dmi, and of each other method.
-declare -A epochs=([fashion_mnist]='20 20 20' [movie_reviews]='50 50 50' [cifar10]='120 100 120'
-  [dogs_vs_cats]='50 50 50' [clothing1m]='10 10 10')
+# The panels of the paper, those that tell the most for their cost first: experiment and noise.
+order='fashion_mnist clothes-to-bags
+fashion_mnist bags-to-clothes
+movie_reviews positive-to-negative
+fashion_mnist uniform
+cifar10 similar-classes
+dogs_vs_cats cat-to-dog
+clothing1m none'
+experiments=$(cut -d ' ' -f 1 <<<"$order" | sort -u)
 
 available() { [[ $1 == fashion_mnist || -n ${data[$1]:-} ]]; }
+# noise_flags NOISE RATES: labels that are noisy by themselves have no rate.
+noise_flags() {
+  printf '%s\n' --noise "$1"
+  [[ $1 == none ]] || printf '%s\n' --rate "$2"
+}
 data_flags() { [[ -z ${data[$1]:-} ]] || printf '%s\n' --data "${data[$1]}"; }
 
-# measure EXPERIMENT: the seconds of an epoch in full, from one of a few batches on one job's share of the threads.
+# measure EXPERIMENT NOISE SAMPLES: the seconds of an epoch of so many samples, from one of a few batches on one job's
+# share of the threads.
 measure() {
   local experiment=$1 threads=$(($(nproc) / jobs)) limit=1280 flags
   ((threads > 0)) || threads=1
-  mapfile -t flags < <(data_flags "$experiment")
+  mapfile -t flags < <(data_flags "$experiment"; noise_flags "$2" 0.5)
   # The two image networks that take long are measured on less, in the proportion of training to validation samples.
   [[ $experiment == fashion_mnist || $experiment == movie_reviews ]] || limit=256
-  if ! "$bin/$experiment" "${flags[@]}" --method ce --rate 0.5 --seed 1 --limit $limit --validation-limit $((limit / 4)) \
+  if ! "$bin/$experiment" "${flags[@]}" --method ce --seed 1 --limit $limit --validation-limit $((limit / 4)) \
     --epoch-factor 0.0001 --threads "$threads" --device "$device" --out "$scratch/$experiment" \
     >"$scratch/$experiment.log" 2>&1; then
     tail -n 3 "$scratch/$experiment.log" >&2
@@ -106,16 +106,15 @@ measure() {
   fi
   # A line's own "seconds" comes before those in its settings.
   grep -o '"seconds":[0-9.e+-]*' "$scratch/$experiment/results.jsonl" | head -n 1 |
-    awk -F: -v whole="${training_samples[$experiment]}" -v limit=$limit '{ print $2 * whole / limit }'
+    awk -F: -v whole="$3" -v limit=$limit '{ print $2 * whole / limit }'
 }
 
-# cell_seconds EXPERIMENT METHODS: of training one cell, in whole seconds.
+# cell_seconds METHODS EPOCH PRETRAINING DMI OTHER: of training one cell, in whole seconds, from those of an epoch and the
+# numbers of epochs.
 cell_seconds() {
-  local count
-  count=$(tr ',' '\n' <<<"$2" | grep -cvxE 'ce|dmi' || true)
-  read -r first dmi other <<<"${epochs[$1]}"
-  awk -v epoch="${epoch_seconds[$1]}" -v first="$first" -v dmi="$dmi" -v others=$((other * count)) \
-    'BEGIN { printf "%d", epoch * (first + dmi + others) + 1 }'
+  local others
+  others=$(tr ',' '\n' <<<"$1" | grep -cvxE 'ce|dmi' || true)
+  awk -v epoch="$2" -v epochs=$(($3 + $4 + $5 * others)) 'BEGIN { printf "%d", epoch * epochs + 1 }'
 }
 
 duration() {
@@ -134,10 +133,18 @@ runs_done() {
   { grep -ohsE "$line" "$out/$1/results.jsonl" "$known/$1.jsonl" || true; } | sort -u | wc -l
 }
 
-cells_of() { if [[ $1 == clothing1m ]]; then printf 1; else tr ',' '\n' <<<$rates | wc -l; fi; }
+# Every other rate before those between, so that a sweep that is stopped spans the figure.
+spread() {
+  awk -F, '{
+    for (i = 2; i <= NF; i += 2) list = list $i ","
+    for (i = 1; i <= NF; i += 2) list = list $i ","
+    print substr(list, 1, length(list) - 1)
+  }' <<<"$1"
+}
+count_of() { tr ',' '\n' <<<"$1" | wc -l; }
 
 targets=(report)
-for experiment in "${!epochs[@]}"; do
+for experiment in $experiments; do
   if available "$experiment"; then targets+=("$experiment"); fi
 done
 ensure "$run_needs"
@@ -146,45 +153,53 @@ configure release "${lean[@]}"
 build release "${targets[@]}"
 bin=$root/build/release/bin
 
+# Of each panel by "EXPERIMENT NOISE": methods, rates, training samples, epochs of pre-training, of dmi and of others.
+declare -A panels=() epoch_seconds=()
+while read -r experiment noise rest; do panels["$experiment $noise"]=$rest; done < <("$bin/report" --paper)
+
 say "Measuring"
-declare -A epoch_seconds=()
-for experiment in "${targets[@]:1}"; do
-  if ! epoch_seconds[$experiment]=$(measure "$experiment"); then
+while read -r experiment noise; do
+  if ! available "$experiment" || [[ -n ${epoch_seconds[$experiment]:-} ]]; then continue; fi
+  read -r _ _ samples _ <<<"${panels["$experiment $noise"]}"
+  if ! epoch_seconds[$experiment]=$(measure "$experiment" "$noise" "$samples"); then
     die "$experiment cannot be run with these data (its message is above)"
   fi
-done
+done <<<"$order"
 
-# The plan, a line for each seed and part: seed, experiment, noise, methods, cells, and seconds of what is not done yet.
+# The plan, a line for each seed and panel: seed, experiment, noise, methods, rates, cells, and seconds of what is not done
+# yet.
 plan=() total_cells=0 total_seconds=0
 for seed in ${seeds//,/ }; do
-  while read -r experiment noise methods; do
-    if [[ -z $experiment ]] || ! available "$experiment"; then continue; fi
-    cells=$(cells_of "$experiment")
+  while read -r experiment noise; do
+    if ! available "$experiment"; then continue; fi
+    read -r methods rates _ epochs <<<"${panels["$experiment $noise"]}"
+    rates=$(spread "$rates")
+    cells=$(count_of "$rates")
     at_once=$((jobs < cells ? jobs : cells))
-    runs=$((cells * $(tr ',' '\n' <<<"$methods" | wc -l)))
+    runs=$((cells * $(count_of "$methods")))
     missing=$((runs - $(runs_done "$experiment" "$noise" "$seed" "$methods")))
-    seconds=$((cells * $(cell_seconds "$experiment" "$methods") / at_once))
+    # shellcheck disable=SC2086  # three numbers
+    seconds=$((cells * $(cell_seconds "$methods" "${epoch_seconds[$experiment]}" $epochs) / at_once))
     seconds=$((seconds * missing / runs))
-    plan+=("$seed $experiment $noise $methods $cells $seconds")
+    plan+=("$seed $experiment $noise $methods $rates $cells $seconds")
     total_cells=$((total_cells + cells)) total_seconds=$((total_seconds + seconds))
-  done <<<"$parts"
+  done <<<"$order"
 done
 
 say "On $device, $jobs cells at once, as estimated from a few batches, without the runs that are done:"
-while read -r experiment noise methods; do
-  [[ -n $experiment ]] || continue
+while read -r experiment noise; do
   if available "$experiment"; then
     part_cells=0 part_seconds=0
     for line in "${plan[@]}"; do
-      read -r _ name kind _ cells seconds <<<"$line"
+      read -r _ name kind methods _ cells seconds <<<"$line"
       [[ $name == "$experiment" && $kind == "$noise" ]] || continue
-      part_cells=$((part_cells + cells)) part_seconds=$((part_seconds + seconds))
+      part_cells=$((part_cells + cells)) part_seconds=$((part_seconds + seconds)) shown=$methods
     done
-    say "  $experiment, $noise, $methods: $part_cells cells, about $(duration "$part_seconds")"
+    say "  $experiment, $noise, $shown: $part_cells cells, about $(duration "$part_seconds")"
   else
     say "  $experiment, $noise: left out, since --${experiment//_/-} does not name its data"
   fi
-done <<<"$parts"
+done <<<"$order"
 say "Together $total_cells cells with the seeds $seeds, about $(duration $total_seconds). Results: $out"
 if ((only_plan)); then exit 0; fi
 
@@ -218,14 +233,13 @@ run_part() {
 # Runs the parts; the time left is that of the plan, scaled by how well it has held so far.
 began=$SECONDS done_cells=0 done_seconds=0 failed=()
 for line in "${plan[@]}"; do
-  read -r seed experiment noise methods cells seconds <<<"$line"
+  read -r seed experiment noise methods rates cells seconds <<<"$line"
   left=$((total_seconds - done_seconds)) took=$((SECONDS - began))
   if ((done_seconds > 0 && took > 0)); then left=$((left * took / done_seconds)); fi
   say ""
   say "$done_cells of $total_cells cells done, about $(duration $left) left; now $experiment, $noise, seed $seed"
-  mapfile -t flags < <(data_flags "$experiment")
-  flags+=(--noise "$noise" --method "$methods" --seed "$seed" --jobs "$jobs" --device "$device" --out "$out/$experiment")
-  [[ $noise == none ]] || flags+=(--rate "$rates")
+  mapfile -t flags < <(data_flags "$experiment"; noise_flags "$noise" "$rates")
+  flags+=(--method "$methods" --seed "$seed" --jobs "$jobs" --device "$device" --out "$out/$experiment")
   if [[ -e $known/$experiment.jsonl ]]; then flags+=(--known "$known/$experiment.jsonl"); fi
   run_part "$bin/$experiment" "${flags[@]}"
   write_page
