@@ -1,5 +1,7 @@
 #include "engine/profile/recorder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -89,6 +91,11 @@ bool holds_kernels(EventKind kind) {
 }
 
 }  // namespace
+
+std::string ProfileEvent::title() const {
+  if (kind == EventKind::backward_op) return fmt::format("{} backward", name);
+  return detail.empty() ? std::string(name) : fmt::format("{} {}", name, detail);
+}
 
 // What runs in a phase behind its last op belongs to no op.
 void ProfileSpan::begin() {

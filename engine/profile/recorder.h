@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +30,9 @@ struct ProfileEvent {
   int64_t device_begin = -1, device_end = -1;  // of a kernel that ran beside the host, on the same scale; else -1
   Cost cost{};                                 // of a kernel; of an op the sum of its kernels
   std::vector<TensorSpec> tensors{};           // inputs, then outputs
+
+  // "conv2d", "conv2d backward", "unary relu"
+  std::string title() const;
 };
 
 namespace profile {

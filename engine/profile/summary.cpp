@@ -17,12 +17,6 @@ bool is_op(EventKind kind) {
   return kind == EventKind::op || kind == EventKind::backward_op;
 }
 
-std::string name_of_row(const ProfileEvent& event) {
-  std::string name(event.name);
-  if (event.kind == EventKind::backward_op) return name + " backward";
-  return event.detail.empty() ? name : fmt::format("{} {}", name, event.detail);
-}
-
 // Adds the events of the training thread to rows, each to that of the op around it.
 class RowSums {
  public:
@@ -76,7 +70,7 @@ class RowSums {
   // The time of an op on a device with a clock is that of its kernels, which follow.
   void add_op(const ProfileEvent& event) {
     take_from_load(event);
-    row_ = &add_row(name_of_row(event), event, seconds_between(event.begin, event.end));
+    row_ = &add_row(event.title(), event, seconds_between(event.begin, event.end));
     host_seconds_ = seconds_between(event.begin, event.end);
   }
 
@@ -87,7 +81,7 @@ class RowSums {
         on_device ? seconds_between(event.device_begin, event.device_end) : seconds_between(event.begin, event.end);
     if (!nearest(is_op)) {
       take_from_load(event);
-      add_row(name_of_row(event), event, seconds);
+      add_row(event.title(), event, seconds);
     } else if (on_device) {
       row_->seconds += seconds - std::exchange(host_seconds_, 0.0);
     }

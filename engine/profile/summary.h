@@ -27,7 +27,7 @@ struct ProfileSummary {
 // takes the time of its kernels there.
 ProfileSummary summarize(const std::vector<ProfileEvent>& events);
 
-// As a table, one line per op, with the device's rates above it.
+// As a table, one line per op, with the device's rates below it.
 std::string format_summary(const ProfileSummary& summary, const MachineRates& rates);
 
 }  // namespace cofactor

@@ -28,11 +28,6 @@ std::string_view category_of(EventKind kind) {
   return "";
 }
 
-std::string title_of(const ProfileEvent& event) {
-  if (event.kind == EventKind::backward_op) return fmt::format("{} backward", event.name);
-  return event.detail.empty() ? std::string(event.name) : fmt::format("{} {}", event.name, event.detail);
-}
-
 Json arguments_of(const ProfileEvent& event, int64_t nanoseconds) {
   Json arguments = Json::object();
   Json shapes = Json::array();
@@ -49,7 +44,7 @@ Json arguments_of(const ProfileEvent& event, int64_t nanoseconds) {
 }
 
 Json complete_event(const ProfileEvent& event, int64_t begin, int64_t end, int track) {
-  return {{"name", title_of(event)},
+  return {{"name", event.title()},
           {"cat", category_of(event.kind)},
           {"ph", "X"},
           {"ts", microseconds(begin)},

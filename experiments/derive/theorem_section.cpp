@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "experiments/report/csv_field.h"
+#include "experiments/report/markdown.h"
 
 namespace cofactor::theorem {
 namespace {
@@ -29,24 +30,20 @@ std::string text_table(const NumberTable& table) {
   return text;
 }
 
-// A cell of a Markdown table, in which a bar would begin the next one.
-std::string markdown_cell(const std::string& cell) {
-  std::string text;
-  for (const char c : cell) text += c == '|' ? std::string("\\|") : std::string(1, c);
-  return text;
+// A row of a Markdown table, in which a bar would begin the next cell.
+std::vector<std::string> markdown_row(const std::vector<std::string>& cells) {
+  std::vector<std::string> row;
+  for (const std::string& cell : cells) {
+    std::string& text = row.emplace_back();
+    for (const char c : cell) text += c == '|' ? std::string("\\|") : std::string(1, c);
+  }
+  return row;
 }
 
-std::string markdown_table(const NumberTable& table) {
-  const auto line = [](const std::vector<std::string>& cells) {
-    std::string text = "|";
-    for (const std::string& cell : cells) text += ' ' + markdown_cell(cell) + " |";
-    return text + '\n';
-  };
-  std::vector<std::string> rule(table.head.size(), "---:");
-  rule[0] = "---";
-  std::string text = line(table.head) + line(rule);
-  for (const std::vector<std::string>& row : table.rows) text += line(row);
-  return text;
+std::string aligned_right(const NumberTable& table) {
+  std::vector<std::vector<std::string>> rows = {markdown_row(table.head)};
+  for (const std::vector<std::string>& row : table.rows) rows.push_back(markdown_row(row));
+  return markdown_table(rows, "---:");
 }
 
 }  // namespace
@@ -69,7 +66,7 @@ std::string Holds::line() const {
 std::string format_section(const Section& section, bool markdown) {
   std::string text = markdown ? fmt::format("## {}\n\n{}\n\n", section.title, section.see)
                               : fmt::format("{}\n  {}\n\n", section.title, section.see);
-  for (const NumberTable& table : section.tables) text += (markdown ? markdown_table(table) : text_table(table)) + '\n';
+  for (const NumberTable& table : section.tables) text += (markdown ? aligned_right(table) : text_table(table)) + '\n';
   for (const Holds& check : section.checks) text += (markdown ? "- " : "  ") + check.line() + '\n';
   return text + '\n';
 }

@@ -9,6 +9,7 @@
 #include "engine/io/file.h"
 #include "engine/io/text.h"
 #include "experiments/report/figure.h"
+#include "experiments/report/markdown.h"
 #include "experiments/report/paired.h"
 
 namespace cofactor {
@@ -87,18 +88,6 @@ std::string baseline_cell(const PanelResults& panel, double rate) {
   return "absent";
 }
 
-std::string table_of(const std::vector<std::vector<std::string>>& rows) {
-  std::string table;
-  for (size_t r = 0; r < rows.size(); ++r) {
-    table += fmt::format("| {} |\n", fmt::join(rows[r], " | "));
-    if (r > 0) continue;
-    table += "|";
-    for (size_t c = 0; c < rows[r].size(); ++c) table += " --- |";
-    table += "\n";
-  }
-  return table;
-}
-
 std::string make_table(const TableRequest& request) {
   const PanelResults& panel = *request.panel;
   const auto& methods = request.methods;
@@ -121,7 +110,7 @@ std::string make_table(const TableRequest& request) {
                                 : balanced_cell(panel, methods[m], rate));
     }
   }
-  return table_of(rows);
+  return markdown_table(rows);
 }
 
 // The runs of docs/results in the order of the paper's panels and methods, so that a figure does not depend on the
@@ -205,8 +194,9 @@ Documents make_documents(const fs::path& root) {
   return documents;
 }
 
-std::vector<std::string> stale_documents(const fs::path& root) {
-  const Documents documents = make_documents(root);
+namespace {
+
+std::vector<std::string> stale_of(const fs::path& root, const Documents& documents) {
   std::vector<std::string> stale;
   for (const auto& [figure, script] : documents.scripts) {
     if (!is_current(root, figure, script)) stale.push_back(figure);
@@ -217,9 +207,15 @@ std::vector<std::string> stale_documents(const fs::path& root) {
   return stale;
 }
 
+}  // namespace
+
+std::vector<std::string> stale_documents(const fs::path& root) {
+  return stale_of(root, make_documents(root));
+}
+
 std::vector<std::string> refresh_documents(const fs::path& root) {
   const Documents documents = make_documents(root);
-  const std::vector<std::string> stale = stale_documents(root);
+  const std::vector<std::string> stale = stale_of(root, documents);
   for (const std::string& file : stale) {
     const auto script = documents.scripts.find(file);
     write_file_atomically(root / file, script == documents.scripts.end()

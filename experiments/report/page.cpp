@@ -8,6 +8,7 @@
 #include "engine/io/file.h"
 #include "experiments/report/csv_field.h"
 #include "experiments/report/html.h"
+#include "experiments/report/markdown.h"
 #include "experiments/report/page_runs.h"
 #include "experiments/report/paired.h"
 #include "experiments/report/panels.h"
@@ -222,24 +223,19 @@ std::string markdown(std::string_view text) {
   return escaped;
 }
 
-std::string markdown_table(const PanelResults& panel) {
-  std::string table = "| rate |", rule = "| --- |";
-  for (const std::string& method : panel.methods) {
-    table += fmt::format(" {} |", markdown(method));
-    rule += " --- |";
-  }
-  table += "\n" + rule + "\n";
+std::string panel_markdown(const PanelResults& panel) {
+  std::vector<std::vector<std::string>> rows(1, {"rate"});
+  for (const std::string& method : panel.methods) rows[0].push_back(markdown(method));
   for (const double rate : panel.rates) {
-    table += fmt::format("| {:g} |", rate);
+    std::vector<std::string>& row = rows.emplace_back(1, fmt::format("{:g}", rate));
     for (const std::string& method : panel.methods) {
       const Summary* ours = panel.at(method, rate);
       const auto paper = paper_value(*panel.panel, method, rate);
-      table += fmt::format(" {}{} |", ours == nullptr ? "absent" : accuracy_text(*ours),
-                           paper ? fmt::format("; paper {:g}", *paper) : "");
+      row.push_back((ours == nullptr ? "absent" : accuracy_text(*ours)) +
+                    (paper ? fmt::format("; paper {:g}", *paper) : ""));
     }
-    table += "\n";
   }
-  return table;
+  return markdown_table(rows);
 }
 
 std::string report_md(const LoadedRuns& loaded, const PaperResults& results, const PageOptions& options) {
@@ -251,7 +247,7 @@ std::string report_md(const LoadedRuns& loaded, const PaperResults& results, con
     text += fmt::format("## {}, {}\n\n", panel.panel->figure, panel.panel->title);
     if (panel.panel->figure != kTable) text += fmt::format("![{}]({}.png)\n\n", plots[i].title, plots[i].name);
     if (!has_paper_values(panel)) text += "The paper's values of this panel are not available.\n\n";
-    text += markdown_table(panel) + "\n";
+    text += panel_markdown(panel) + "\n";
   }
   text += "Mean and sample standard deviation over n seeds.\n\n## Missing from a full reproduction\n\n";
   for (const std::string& line : missing_lines(results)) text += "- " + markdown(line) + "\n";
@@ -260,10 +256,8 @@ std::string report_md(const LoadedRuns& loaded, const PaperResults& results, con
   return text + fmt::format("\nWritten by cofactor {}.\n", markdown(options.version));
 }
 
-}  // namespace
-
-std::string render_page(const LoadedRuns& loaded, const PageOptions& options, const fs::path& folder) {
-  const PaperResults results = sort_runs(loaded);
+std::string render_page(const LoadedRuns& loaded, const PaperResults& results, const PageOptions& options,
+                        const fs::path& folder) {
   const std::string refresh =
       options.refresh_seconds > 0
           ? fmt::format("<meta http-equiv=\"refresh\" content=\"{}\">\n", options.refresh_seconds)
@@ -287,6 +281,8 @@ std::string render_page(const LoadedRuns& loaded, const PageOptions& options, co
                                    options.version))}});
 }
 
+}  // namespace
+
 std::vector<fs::path> write_report(const LoadedRuns& loaded, const PageOptions& options, const fs::path& folder) {
   ensure_writable_directory(folder);
   const PaperResults results = sort_runs(loaded);
@@ -296,7 +292,7 @@ std::vector<fs::path> write_report(const LoadedRuns& loaded, const PageOptions& 
   for (size_t i = 0; i < plots.size(); ++i) contents.emplace_back(plots[i].name + ".png", std::move(drawn[i]));
   contents.emplace_back("report.md", report_md(loaded, results, options));
   contents.emplace_back("results.csv", results_csv(loaded, results));
-  contents.emplace_back("index.html", render_page(loaded, options, folder));
+  contents.emplace_back("index.html", render_page(loaded, results, options, folder));
   std::vector<fs::path> files;
   for (const auto& [name, bytes] : contents) {
     files.push_back(folder / name);

@@ -13,12 +13,9 @@ struct PageOptions {
   std::string version;      // of the program
 };
 
-// `folder` is one that gnuplot may use. Throws Error where it is not installed or fails.
-std::string render_page(const LoadedRuns& loaded, const PageOptions& options, const std::filesystem::path& folder);
-
 // Writes index.html, report.md with a PNG for each panel of a figure, and results.csv, each whole or not at all;
-// nothing where a figure cannot be drawn. Returns the files. Throws Error as render_page does, and where the folder
-// cannot be written to.
+// nothing where a figure cannot be drawn. Returns the files. Throws Error as run_gnuplot does (gnuplot.h), and where
+// the folder cannot be written to.
 std::vector<std::filesystem::path> write_report(const LoadedRuns& loaded, const PageOptions& options,
                                                 const std::filesystem::path& folder);
 

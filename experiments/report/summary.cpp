@@ -79,17 +79,22 @@ size_t width_of(const std::vector<Summary>& summaries, const std::string Summary
 }  // namespace
 
 std::vector<std::string> drop_partial(std::vector<Result>& results) {
+  std::vector<std::string> missing;
   std::set<std::string> with_full;
   for (const Result& result : results) {
-    if (missing_from_paper(result).empty()) with_full.insert(result.experiment);
+    missing.push_back(missing_from_paper(result));
+    if (missing.back().empty()) with_full.insert(result.experiment);
   }
   std::vector<std::string> dropped;
-  std::erase_if(results, [&](const Result& result) {
-    const std::string missing = missing_from_paper(result);
-    if (missing.empty() || !with_full.contains(result.experiment)) return false;
-    dropped.push_back(fmt::format("{}: {}; left out", result.label(), missing));
-    return true;
-  });
+  std::vector<Result> kept;
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (missing[i].empty() || !with_full.contains(results[i].experiment)) {
+      kept.push_back(std::move(results[i]));
+    } else {
+      dropped.push_back(fmt::format("{}: {}; left out", results[i].label(), missing[i]));
+    }
+  }
+  results = std::move(kept);
   return dropped;
 }
 

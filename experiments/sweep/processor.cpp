@@ -7,7 +7,9 @@
 
 namespace cofactor {
 
-std::string processor_name() {
+namespace {
+
+std::string read_processor_name() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
     const size_t colon = line.find(':');
@@ -16,6 +18,13 @@ std::string processor_name() {
     return is_utf8(name) ? std::string(name) : printable(name);
   }
   return {};
+}
+
+}  // namespace
+
+const std::string& processor_name() {
+  static const std::string name = read_processor_name();  // every run of a sweep asks
+  return name;
 }
 
 }  // namespace cofactor

@@ -6,6 +6,6 @@
 namespace cofactor {
 
 // The model name of this machine's processor as lscpu has it; empty where the system does not give one.
-std::string processor_name();
+const std::string& processor_name();
 
 }  // namespace cofactor

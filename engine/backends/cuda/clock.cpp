@@ -16,7 +16,7 @@ class CudaClock : public DeviceClock {
 
   size_t mark() override {
     gpu_.make_current();
-    events_.push_back(cuda::make_timing_event());
+    events_.push_back(cuda::make_event(cudaEventDefault));
     check_cuda(cudaEventRecord(events_.back().get(), stream_), "cudaEventRecord");
     return events_.size() - 1;
   }
