@@ -19,17 +19,11 @@ constexpr int64_t kStepsBeforeRecording = 3;
 // Buffers of a network and their values.
 using Buffers = std::vector<std::pair<Tensor, Tensor>>;
 
-Buffers buffers_of(const Module& model) {
-  Buffers buffers;
-  for (const auto& [name, tensor] : model.buffers()) buffers.emplace_back(tensor, tensor.clone());
-  return buffers;
-}
-
-// Those that forward changes on the host, not by kernels.
-Buffers host_buffers(const Module& model) {
+// `host_only`: those that forward changes on the host, not by kernels.
+Buffers buffers_of(const Module& model, bool host_only = false) {
   Buffers buffers;
   for (const auto& [name, tensor] : model.buffers())
-    if (tensor.device() == kHost) buffers.emplace_back(tensor, tensor.clone());
+    if (!host_only || tensor.device() == kHost) buffers.emplace_back(tensor, tensor.clone());
   return buffers;
 }
 
@@ -81,7 +75,7 @@ void StepRunner::record(const Batch& batch) {
   input_.inputs = batch.inputs.clone();
   input_.labels = batch.labels.clone();
   std::optional<int64_t> updates;
-  const Buffers counts = host_buffers(model_);
+  const Buffers counts = buffers_of(model_, /*host_only=*/true);
   try {
     updates = optimizer_.updates();
     recorded_ = features_of(batch.inputs.device()).capture([&] { loss_value_ = run_once(input_); });

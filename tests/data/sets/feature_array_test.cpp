@@ -186,7 +186,8 @@ TEST_SUITE("data") {
     std::vector<float> sample(kColumns);
     for (const int64_t row : rows) data.read(row, {}, sample.data());
     CHECK(sample == std::vector<float>(kColumns));
-    CHECK(own_memory() - before < 8 << 20);
+    // A quarter of the file: AddressSanitizer keeps an eighth of what is mapped.
+    CHECK(own_memory() - before < kRows * kColumns * 4 / 4);
   }
 }
 
