@@ -15,6 +15,7 @@ namespace {
 using namespace cofactor;
 namespace fs = std::filesystem;
 
+constexpr int kMaxFolds = 100;
 constexpr int kSide = 224;
 constexpr double kCut = 224.0 / 256.0;  // the part of a side that a crop leaves, as is usual with ImageNet's networks
 
@@ -54,10 +55,20 @@ class OwnImagesExperiment : public ImageExperiment {
 
   void add_flags(Flags& flags) override {
     ImageExperiment::add_flags(flags);
+    flags.add("--folds", folds_,
+              "Judge each sample by a network that has not seen it: one is trained for each of so many parts, on the "
+              "others; 5 is usual [0: the labels are judged by the network that was trained on them]");
     flags.add("--test", test_,
               "Folder of test images whose labels are right, with folders of the same names [test in --data where "
               "that has train and test; else a tenth of the images, with their labels as they are]");
   }
+
+  void check_flags() const override {
+    ImageExperiment::check_flags();
+    if (folds_ != 0 && (folds_ < 2 || folds_ > kMaxFolds)) usage("--folds {}: expected 2 to {}", folds_, kMaxFolds);
+  }
+
+  CrossFitting cross_fitting(const std::vector<std::string>&) const override { return {.folds = folds_}; }
 
   std::vector<std::string> find_classes(const Folders& folders) const override {
     if (folders.data.empty()) usage("--data: name the folder of your images; each folder in it is a class");
@@ -86,6 +97,7 @@ class OwnImagesExperiment : public ImageExperiment {
                                        images().split.empty() ? "no test folder: a tenth of the images is held out"
                                                               : "--split says which images are"));
     }
+    data.folds = {.unaugmented = folder.images, .judges_test = !folder.clean_test};
     data.report = [folder, classes](const FinishedRun& run) { report_labels(run, folder, classes); };
     return data;
   }
@@ -120,6 +132,7 @@ class OwnImagesExperiment : public ImageExperiment {
   }
 
   fs::path test_;
+  int folds_ = 0;
 };
 
 }  // namespace

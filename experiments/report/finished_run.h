@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "experiments/report/cross_fitted.h"
 #include "experiments/report/results.h"
 #include "experiments/training/evaluate.h"
 #include "experiments/training/phase.h"
@@ -14,8 +15,9 @@ namespace cofactor {
 struct FinishedRun {
   const Result& result;
   Module& model;           // with the selected weights
-  const NoisyData& noisy;  // the labels that it was trained on and selected with
+  const NoisyData& noisy;  // training and validation samples with their labels as given
   const Predictions& test;
+  const CrossFitted* folds;  // null without cross-fitting
   Device device;
   int workers;                   // threads that read batches ahead
   std::filesystem::path folder;  // of the run

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "data/files/npy.h"
 #include "experiments/report/run_record.h"
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
@@ -39,16 +40,40 @@ Result result_of(const Run& run, const std::vector<EpochMetrics>& history, const
 
 }  // namespace
 
+CellRunner::CellSamples CellRunner::samples_of(const Cell& cell) const {
+  const CrossFitting& cross = options_.cross_fitting;
+  const NoisyData given = add_noise(data_.splits, noise_of(experiment_, options_, cell.noise, cell.rate), cell.seed);
+  if (cross.folds == 0) return {given, {}, given};
+  Folds folds = deal_folds(given, data_.folds, options_.class_names, cross.folds, cell.seed);
+  if (cell.fold > 0) return {given, folds, without_fold(given, folds, cell.fold)};
+  if (cross.amendment.empty()) return {given, folds, given};
+  const CrossFitted found = collect_folds(options_, data_, given, folds, cell, cross.judge);
+  return {given, std::move(folds), data_.amend(given, found, cross.judge)};
+}
+
 int CellRunner::run(const CellRuns& cell) {
-  const Transition noise = noise_of(experiment_, options_, cell.cell.noise, cell.cell.rate);
-  const NoisyData noisy = add_noise(data_.splits, noise, cell.cell.seed);
+  try {
+    return run(cell, samples_of(cell.cell));
+  } catch (const RunFailed& error) {
+    report_failure(error);
+    return 1;
+  }
+}
+
+int CellRunner::run(const CellRuns& cell, const CellSamples& samples) {
+  const NoisyData& noisy = samples.trained;
   const auto model = data_.make_model(cell.cell.seed, options_.trainer.device);
   model->compute_in_bf16(options_.precision == "bf16");
   std::vector<NamedTensor> pretrained;
   try {
     const Trained trained = train(cell.pretraining, cell.pretraining.phase, noisy, *model, cell.tests_pretraining);
     pretrained = model->state();
-    if (cell.tests_pretraining) finish(cell.pretraining, noisy, *model, trained);
+    reference_.clear();
+    if (cell.cell.fold > 0)
+      reference_ =
+          predict_fold(*model, judged_by(samples.given, *samples.folds, cell.cell.fold, data_), options_.trainer, {})
+              .probabilities;
+    if (cell.tests_pretraining) finish(cell.pretraining, samples, *model, trained);
   } catch (const RunFailed& error) {
     report_failure(error);
     return 1;
@@ -59,7 +84,7 @@ int CellRunner::run(const CellRuns& cell) {
       model->load_state(pretrained);
       const Trained trained =
           run.candidates.empty() ? train(run, run.phase, noisy, *model) : search(run, noisy, *model, pretrained);
-      finish(run, noisy, *model, trained);
+      finish(run, samples, *model, trained);
     } catch (const RunFailed& error) {
       report_failure(error);
       ++failed;
@@ -116,8 +141,27 @@ CellRunner::Trained CellRunner::search(const Run& run, const NoisyData& noisy, M
   return best;
 }
 
-// The one test of a run, the experiment's own report and the result.
-void CellRunner::finish(const Run& run, const NoisyData& noisy, Module& model, const Trained& trained) {
+// What a fold's network says of the samples that it has not seen.
+void CellRunner::judge_fold(const Run& run, const CellSamples& samples, Module& model) {
+  FoldPrediction found{reference_, false};
+  if (!run.is_pretraining()) {
+    found = predict_fold(model, judged_by(samples.given, *samples.folds, run.cell.fold, data_), options_.trainer,
+                         reference_);
+  }
+  const int64_t classes = samples.given.train.data->classes();
+  const int64_t rows = std::ssize(found.probabilities) / classes;
+  write_npy<float>(probabilities_file(options_, run.cell, run.method()), found.probabilities, {rows, classes});
+  progress_.note(fmt::format("{}: {} samples judged{}", run.phase.label, rows,
+                             found.permuted ? fmt::format("; its classes stood in another order than {}'s and were put "
+                                                          "back",
+                                                          kPretraining)
+                                            : ""));
+}
+
+// The one test of a run, the experiment's own report and the result; of a fold, its judgement.
+void CellRunner::finish(const Run& run, const CellSamples& samples, Module& model, const Trained& trained) {
+  if (run.cell.fold > 0) return judge_fold(run, samples, model);
+  const NoisyData& noisy = samples.trained;
   Loader loader(data_.splits.test, {.batch_size = kTestBatch,
                                     .sampler = SamplerKind::sequential,
                                     .last_batch = LastBatch::keep,
@@ -128,18 +172,24 @@ void CellRunner::finish(const Run& run, const NoisyData& noisy, Module& model, c
   Result result = result_of(run, trained.history, test, noisy);
   result.search = trained.candidates;
   record_matrices(run, noisy, model, test);
-  if (data_.report) {
-    data_.report({.result = result,
-                  .model = model,
-                  .noisy = noisy,
-                  .test = predictions,
-                  .device = options_.trainer.device,
-                  .workers = options_.trainer.workers,
-                  .folder = run.phase.folder,
-                  .progress = progress_});
-  }
+  if (data_.report) report(run, samples, model, result, predictions);
   finished_(result);
   announce(result, looks_permuted(test));
+}
+
+void CellRunner::report(const Run& run, const CellSamples& samples, Module& model, const Result& result,
+                        const Predictions& test) {
+  std::optional<CrossFitted> folds;
+  if (samples.folds) folds = collect_folds(options_, data_, samples.given, *samples.folds, run.cell, run.method());
+  data_.report({.result = result,
+                .model = model,
+                .noisy = samples.given,
+                .test = test,
+                .folds = folds ? &*folds : nullptr,
+                .device = options_.trainer.device,
+                .workers = options_.trainer.workers,
+                .folder = run.phase.folder,
+                .progress = progress_});
 }
 
 // U of the selected weights on the noisy validation set, the T that made its labels, and what the test found.

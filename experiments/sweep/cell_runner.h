@@ -1,11 +1,14 @@
-// Trains and tests the runs of one cell: pre-training once, then each method from a copy of its weights.
+// Trains and tests the runs of one cell: pre-training once, then each method from a copy of its weights. In the cell of
+// a fold they are not tested, but judge the samples that they have not seen (cross_fitting.h).
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "experiments/report/results.h"
+#include "experiments/sweep/cross_fitting.h"
 #include "experiments/sweep/experiment.h"
 #include "experiments/sweep/options.h"
 #include "experiments/sweep/run.h"
@@ -32,6 +35,13 @@ class CellRunner {
   int run(const CellRuns& cell);
 
  private:
+  struct CellSamples {
+    NoisyData given;             // all, with the noise
+    std::optional<Folds> folds;  // of cross-fitting
+    NoisyData trained;           // what the cell trains on: all, those outside its fold, or an amendment of all
+  };
+  CellSamples samples_of(const Cell& cell) const;
+  int run(const CellRuns& cell, const CellSamples& samples);
   struct Trained {
     std::vector<EpochMetrics> history;
     std::vector<Candidate> candidates{};  // of a search
@@ -39,7 +49,9 @@ class CellRunner {
   // `asked` false: a pre-training that is only fine-tuned from, and not profiled.
   Trained train(const Run& run, const Phase& phase, const NoisyData& noisy, Module& model, bool asked = true);
   Trained search(const Run& run, const NoisyData& noisy, Module& model, const std::vector<NamedTensor>& pretrained);
-  void finish(const Run& run, const NoisyData& noisy, Module& model, const Trained& trained);
+  void finish(const Run& run, const CellSamples& samples, Module& model, const Trained& trained);
+  void judge_fold(const Run& run, const CellSamples& samples, Module& model);
+  void report(const Run& run, const CellSamples& samples, Module& model, const Result& result, const Predictions& test);
   void record_matrices(const Run& run, const NoisyData& noisy, Module& model, const Confusion& test);
   void announce(const Result& result, bool permuted);
   void report_failure(const Error& error);
@@ -49,6 +61,7 @@ class CellRunner {
   const ExperimentData& data_;
   Progress& progress_;
   std::function<void(const Result&)> finished_;
+  std::vector<float> reference_;  // of a fold: what pre-training predicts for the samples that it has not seen
 };
 
 }  // namespace cofactor

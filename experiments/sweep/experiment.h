@@ -52,6 +52,14 @@ struct ExperimentTable {
   void finetune_others(const TrainingPlan& plan);
 };
 
+// Cross-fitting: before the networks of a cell, one is trained for each fold, on the samples of the others.
+struct CrossFitting {
+  int folds = 0;  // 0: none
+  std::string
+      amendment{};      // what the cell's networks are trained on: "drop-suspects", "relabel"; empty: labels as given
+  std::string judge{};  // the method whose folds decide the suspects of an amendment
+};
+
 // The folders of --data and --out.
 struct Folders {
   std::filesystem::path data, out;
@@ -73,6 +81,8 @@ class Experiment {
   virtual void check_flags() const {}
   // Whether the experiment has --skip-broken and it was not given, so that messages may recommend it.
   virtual bool may_skip_broken() const { return false; }
+  // What the experiment's flags ask of cross-fitting, among these methods. Throws UsageError.
+  virtual CrossFitting cross_fitting(const std::vector<std::string>& /*methods*/) const { return {}; }
   // The names of the classes. Where they depend on the data this reads names of files only. Throws UsageError and
   // Error.
   virtual std::vector<std::string> find_classes(const Folders& folders) const;

@@ -17,6 +17,9 @@ namespace cofactor {
 
 struct DataSplits {
   Split train, validation, test;  // before noise
+  Split unlabelled{};  // samples that are predicted alone; their labels mean nothing. Often there are none: no data set
+
+  bool has_unlabelled() const { return unlabelled.size() > 0; }
 };
 
 // The inputs of a run, as inputs.h finds them.
@@ -25,7 +28,14 @@ struct PartInputs {
   std::vector<uint64_t> checksums;  // of each sample's contents
 };
 struct DataInputs {
-  PartInputs train, validation, test;
+  PartInputs train, validation, test, unlabelled;
+};
+
+// What cross-fitting needs of the data.
+struct FoldData {
+  std::shared_ptr<const Dataset> unaugmented;  // the training samples, by the same indices, as evaluation reads them
+  bool judges_test = true;                     // whether the labels of the test samples are judged too
+  std::vector<int32_t> train_groups{}, validation_groups{};  // see deal_folds; empty: none
 };
 
 // Named values that decide a result; they become an object in a run's settings, in this order.
@@ -41,6 +51,12 @@ struct ExperimentData {
   SettingList settings{}, data_settings{};
   // What a person should know of the data before the sweep, one line each: images that were left out, say.
   std::vector<std::string> notes{};
+  FoldData folds{};  // of an experiment with cross-fitting
+  // The labels of a cell after an amendment (CrossFitting): of the training and validation samples with their labels as
+  // given, judged by what cross-fitting of a method found.
+  std::function<NoisyData(const NoisyData& given, const CrossFitted& found, const std::string& method)> amend{};
+  // What decides the experiment's report, beside the run's settings and inputs.
+  SettingList report_settings{};
   // The experiment's own report of a run, called before its result is written; or empty.
   std::function<void(const FinishedRun&)> report{};
   DataInputs inputs{};  // found once, after loading

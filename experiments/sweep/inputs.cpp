@@ -33,13 +33,17 @@ constexpr auto kScanShownEvery = std::chrono::milliseconds(200);  // on a termin
 struct NamedPart {
   const char* name;
   const Split* split;
-  const PartInputs* inputs;
+  PartInputs DataInputs::*inputs;
 };
 
-std::array<NamedPart, 3> parts_of(const DataSplits& splits, const DataInputs& inputs) {
-  return {{{"training", &splits.train, &inputs.train},
-           {"validation", &splits.validation, &inputs.validation},
-           {"test", &splits.test, &inputs.test}}};
+constexpr const char* kUnlabelled = "unlabelled";
+
+std::vector<NamedPart> parts_of(const DataSplits& splits) {
+  std::vector<NamedPart> parts = {{"training", &splits.train, &DataInputs::train},
+                                  {"validation", &splits.validation, &DataInputs::validation},
+                                  {"test", &splits.test, &DataInputs::test}};
+  if (splits.has_unlabelled()) parts.push_back({kUnlabelled, &splits.unlabelled, &DataInputs::unlabelled});
+  return parts;
 }
 
 // The progress of a long scan: one line that is rewritten on a terminal, and a line now and then in a pipe.
@@ -115,12 +119,13 @@ fs::path record_path(const fs::path& out, const Json& inputs) {
 
 std::vector<RecordedSample> samples_of(const RunOptions& options, const ExperimentData& data) {
   std::vector<RecordedSample> samples;
-  for (const auto& [name, split, inputs] : parts_of(data.splits, data.inputs)) {
+  for (const auto& [name, split, inputs] : parts_of(data.splits)) {
+    const std::vector<uint64_t>& checksums = (data.inputs.*inputs).checksums;
     for (size_t i = 0; i < split->indices.size(); ++i) {
       std::string file = split->data->sample_name(split->indices[i]);
-      if (file.empty() || i >= inputs->checksums.size()) return {};
-      samples.push_back(
-          {name, options.class_names.at(static_cast<size_t>(split->labels[i])), inputs->checksums[i], std::move(file)});
+      if (file.empty() || i >= checksums.size()) return {};
+      std::string label = name == kUnlabelled ? "" : options.class_names.at(static_cast<size_t>(split->labels[i]));
+      samples.push_back({name, std::move(label), checksums[i], std::move(file)});
     }
   }
   return samples;
@@ -140,28 +145,26 @@ DataInputs find_inputs(const DataSplits& splits, int threads) {
   DataInputs inputs;
   std::vector<std::string> broken;
   std::string first;
-  for (auto [name, split, found] : {std::tuple{"training", &splits.train, &inputs.train},
-                                    std::tuple{"validation", &splits.validation, &inputs.validation},
-                                    std::tuple{"test", &splits.test, &inputs.test}}) {
+  for (const auto& [name, split, found] : parts_of(splits)) {
     SampleContents contents = split->data->contents(split->indices, threads);
     if (!contents.broken.empty()) {
       if (first.empty()) first = contents.broken.front().reason;
-      broken.push_back(
-          fmt::format("{} {} image{}", contents.broken.size(), name, contents.broken.size() == 1 ? "" : "s"));
+      const bool images = split->data->sample_shape().rank() == 3;
+      broken.push_back(fmt::format("{} {} {}{}", contents.broken.size(), name, images ? "image" : "sample",
+                                   contents.broken.size() == 1 ? "" : "s"));
     } else if (broken.empty()) {
-      *found = inputs_of(*split, std::move(contents));
+      inputs.*found = inputs_of(*split, std::move(contents));
     }
   }
   forget_content_caches();
-  check(broken.empty(),
-        "{} cannot be read, found before any training; the first: {}; --skip-broken leaves such images out",
+  check(broken.empty(), "{} cannot be read, found before any training; the first: {}; --skip-broken leaves them out",
         fmt::join(broken, " and "), first);
   return inputs;
 }
 
 std::string inputs_text(const DataInputs& inputs) {
   std::string text;
-  for (const PartInputs* part : {&inputs.train, &inputs.validation, &inputs.test}) {
+  for (const PartInputs* part : {&inputs.train, &inputs.validation, &inputs.test, &inputs.unlabelled}) {
     text += (text.empty() ? "" : " ") + part->labels + ' ' + part->content;
   }
   return text;

@@ -31,6 +31,7 @@ std::string order_for(const CellRuns& runs, const DataInputs& inputs, const RunO
   return write_json({{"noise", runs.cell.noise},
                      {"rate", runs.cell.rate},
                      {"seed", runs.cell.seed},
+                     {"fold", runs.cell.fold},
                      {"methods", runs.methods()},
                      {"inputs", inputs_text(inputs)},
                      {"device", name_of(options.trainer.device)},
@@ -161,7 +162,7 @@ class Jobs {
        const DirectoryLock& lock, ConsoleProgress& progress, const std::function<void(const Result&)>& finished)
       : options_(options), inputs_(inputs), command_(command), lock_(lock), progress_(progress), finished_(finished) {}
 
-  int run(const std::vector<CellRuns>& cells) {
+  int run(std::span<const CellRuns> cells) {
     const StopSignals signals;
     size_t next = 0;
     while (!stopping_ && (next < cells.size() || !workers_.empty())) {
@@ -256,7 +257,7 @@ int threads_per_job(const RunOptions& options) {
   return std::max(options.trainer.threads / options.jobs, 1);
 }
 
-int run_jobs(const RunOptions& options, const std::vector<CellRuns>& cells, const DataInputs& inputs,
+int run_jobs(const RunOptions& options, std::span<const CellRuns> cells, const DataInputs& inputs,
              const std::vector<std::string>& command, const DirectoryLock& lock, ConsoleProgress& progress,
              const std::function<void(const Result&)>& finished) {
   return Jobs(options, inputs, command, lock, progress, finished).run(cells);
@@ -276,7 +277,7 @@ int run_worker(const Experiment& experiment, RunOptions options, const Experimen
   RemoteProgress progress;
   try {
     const Json order = parse_json(options.worker);
-    const Cell cell{order.at("noise"), order.at("rate"), order.at("seed")};
+    const Cell cell{order.at("noise"), order.at("rate"), order.at("seed"), order.at("fold")};
     check(order.at("inputs") == inputs_text(data.inputs),
           "{}: the data changed during the sweep; start it again to continue with the changed data", cell.label());
     options.trainer.threads = order.at("threads");

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@ int threads_per_job(const RunOptions& options);
 // last has ended, and end when this one does, however it ends. A signal that asks this process to end (stop.h) is
 // passed on, and each writes a checkpoint. Returns how many runs failed, after saying why. Throws Error where no
 // process can be started, and Interrupted after a signal.
-int run_jobs(const RunOptions& options, const std::vector<CellRuns>& cells, const DataInputs& inputs,
+int run_jobs(const RunOptions& options, std::span<const CellRuns> cells, const DataInputs& inputs,
              const std::vector<std::string>& command, const DirectoryLock& lock, ConsoleProgress& progress,
              const std::function<void(const Result&)>& finished);
 

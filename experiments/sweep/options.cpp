@@ -278,6 +278,7 @@ std::optional<RunOptions> parse_options(Experiment& experiment, int argc, const 
   now_doing("before training");
   validate(table, raw);
   experiment.check_flags();
+  run.cross_fitting = experiment.cross_fitting(run.methods);
   run.trainer.may_skip_broken = experiment.may_skip_broken();
   run.class_names = experiment.find_classes({run.data, run.out});
   run.transition = loss_flags.resolve(run.methods, run.noises, static_cast<int64_t>(run.class_names.size()));

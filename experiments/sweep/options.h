@@ -25,6 +25,7 @@ struct RunOptions {
   std::vector<std::string> noises, methods;
   std::vector<double> rates;
   std::vector<uint64_t> seeds;
+  CrossFitting cross_fitting{};
   // Where set, these replace the experiment's hyperparameters.
   std::optional<int> epochs;                // of pre-training and of fine-tuning
   std::optional<double> epoch_factor;       // of both numbers of epochs, and of the epochs at which rates change

@@ -94,6 +94,10 @@ fs::path find_previous(const fs::path& folder, const std::string& settings, bool
 }  // namespace
 
 bool PriorRuns::is_finished(const Run& run) {
+  if (run.cell.fold > 0) {
+    return fs::exists(probabilities_file(options_, run.cell, run.method())) &&
+           settings_in(run.phase.weights_file()) == run.phase.settings;
+  }
   const auto newest = std::ranges::find_if(results_.rbegin(), results_.rend(),
                                            [&](const Result& result) { return result.key() == run.result.key(); });
   if (newest == results_.rend()) return false;
@@ -101,7 +105,10 @@ bool PriorRuns::is_finished(const Run& run) {
   check_same_flags(newest->settings, here,
                    fmt::format("{}: the result of {}", options_.results_file().string(), run.result.label()));
   switch (compare_inputs(newest->settings, here)) {
-    case Inputs::same: return true;
+    case Inputs::same:
+      if (is_same_report(newest->settings, here)) return true;
+      ++reported_again_;
+      return false;
     case Inputs::other_test: ++retested_[describe_test_change(newest->settings, here)]; return false;
     default: other_lines_[run.phase.folder.string()] = newest->settings; return false;
   }
@@ -163,6 +170,12 @@ std::vector<std::string> PriorRuns::notes() const {
     }
     lines.push_back(fmt::format("{}; {} over; {}", change,
                                 one ? "1 run starts" : fmt::format("{} runs start", restarted.runs), kept));
+  }
+  if (reported_again_ > 0) {
+    lines.push_back(
+        fmt::format("the labels are to be judged in another way, or more of them; {} judged again and not "
+                    "trained",
+                    reported_again_ == 1 ? "1 run is" : fmt::format("{} runs are", reported_again_)));
   }
   if (!restored_.empty()) {
     const bool one = restored_.size() == 1;

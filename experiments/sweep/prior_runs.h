@@ -20,8 +20,9 @@ class PriorRuns {
   PriorRuns(const RunOptions& options, const ExperimentData& data, const std::vector<Result>& results)
       : options_(options), data_(data), results_(results) {}
 
-  // Whether the newest result of the run has the same settings and was trained and tested on the same inputs. Throws
-  // Error where flags that decide it differ.
+  // Whether the newest result of the run has the same settings, was trained and tested on the same inputs, and the
+  // experiment's own report is the same; of a fold, whether its weights and probabilities are there. Throws Error where
+  // flags that decide it differ.
   bool is_finished(const Run& run);
 
   // Gives a run its folder. A folder that holds weights or a checkpoint of other inputs is renamed to the next free
@@ -50,6 +51,7 @@ class PriorRuns {
   std::map<std::string, std::string> changes_;      // in words, by the settings of the earlier run
   std::map<std::string, std::string> other_lines_;  // settings of results of other inputs, by the run's folder
   std::vector<std::string> restored_;               // folders
+  int reported_again_ = 0;                          // runs whose own report alone is to be made again
 };
 
 }  // namespace cofactor

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ranges>
+#include <span>
 
 #include "engine/cores.h"
 #include "engine/device_features.h"
@@ -85,9 +87,13 @@ class Sweep {
   // Throws Error where a result was made with other settings.
   void leave_out_finished(std::vector<CellRuns>& cells, PriorRuns& prior) {
     const auto is_done = [&](const Run& run) { return prior.is_finished(run) || known_.has(run); };
-    for (CellRuns& cell : cells) {
-      if (cell.tests_pretraining) cell.tests_pretraining = !is_done(cell.pretraining);
-      std::erase_if(cell.finetuning, is_done);
+    bool needs_folds = false;  // of the cell that comes next from the end: folds come before it
+    for (CellRuns& cell : cells | std::views::reverse) {
+      const bool is_fold = cell.cell.fold > 0;
+      const auto is_left_out = [&](const Run& run) { return (is_fold && !needs_folds) || is_done(run); };
+      if (cell.tests_pretraining) cell.tests_pretraining = !is_left_out(cell.pretraining);
+      std::erase_if(cell.finetuning, is_left_out);
+      if (!is_fold) needs_folds = !cell.empty();
     }
     std::erase_if(cells, [](const CellRuns& cell) { return cell.empty(); });
   }
@@ -104,8 +110,10 @@ class Sweep {
   int64_t samples_of(const std::vector<CellRuns>& cells) const {
     int64_t samples = 0;
     for (const CellRuns& cell : cells) {
-      samples += cell.pretraining.samples(data_.splits.train.size());
-      for (const Run& run : cell.finetuning) samples += run.samples(data_.splits.train.size());
+      int64_t count = data_.splits.train.size();
+      if (const int folds = options_.cross_fitting.folds; cell.cell.fold > 0) count -= count / folds;
+      samples += cell.pretraining.samples(count);
+      for (const Run& run : cell.finetuning) samples += run.samples(count);
     }
     return samples;
   }
@@ -142,12 +150,21 @@ class Sweep {
   }
 
   // Returns how many runs failed.
-  int train(const std::vector<CellRuns>& cells, const std::vector<std::string>& command, ConsoleProgress& progress) {
+  int train(std::vector<CellRuns>& cells, const std::vector<std::string>& command, ConsoleProgress& progress) {
     const auto keep = [this](const Result& result) {
       append_result(options_.results_file(), result);
       results_.push_back(result);
     };
-    if (options_.jobs > 1) return run_jobs(options_, cells, data_.inputs, command, lock_, progress, keep);
+    if (options_.jobs > 1) {
+      // All folds first: the cells of all samples read what they found.
+      const auto rest =
+          std::stable_partition(cells.begin(), cells.end(), [](const CellRuns& c) { return c.cell.fold > 0; });
+      int failed = 0;
+      for (const std::span<const CellRuns> some : {std::span(cells.begin(), rest), std::span(rest, cells.end())}) {
+        if (!some.empty()) failed += run_jobs(options_, some, data_.inputs, command, lock_, progress, keep);
+      }
+      return failed;
+    }
     CellRunner runner(experiment_, options_, data_, progress, keep);
     int failed = 0;
     for (const CellRuns& cell : cells) {

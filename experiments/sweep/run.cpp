@@ -15,7 +15,7 @@ Phase phase_of(const Experiment& experiment, const RunOptions& options, const Ex
   const bool pretraining = method == kPretraining;
   return {.label = fmt::format("{}, {}", cell.label(), method),
           .settings = settings_of(experiment, options, data, cell, method),
-          .folder = options.out / cell.folder() / method,
+          .folder = run_folder(options, cell, method),
           .plan = plan_of(experiment, options, method),
           .selection = pretraining ? Selection::validation_accuracy : Selection::validation_loss,
           .seed = cell.seed,
@@ -46,7 +46,7 @@ Run make_run(const Experiment& experiment, const RunOptions& options, const Expe
   run.result.threads = options.trainer.threads;
   run.result.version = version();
   run.result.processor = processor_name();
-  run.result.settings = result_settings_of(run.phase.settings, data);
+  run.result.settings = result_settings_of(run.phase.settings, options, data);
   if (!options.search || run.is_pretraining()) return run;
   for (const Candidate& candidate : candidates_of(*options.search)) {
     run.candidates.push_back(candidate_run(experiment, options, data, run, candidate));
@@ -57,11 +57,20 @@ Run make_run(const Experiment& experiment, const RunOptions& options, const Expe
 }  // namespace
 
 std::string Cell::label() const {
-  return fmt::format("{}, rate {:g}, seed {}", noise, rate, seed);
+  return fmt::format("{}, rate {:g}, seed {}{}", noise, rate, seed, fold > 0 ? fmt::format(", fold {}", fold) : "");
 }
 
-std::string Cell::folder() const {
-  return cell_folder(noise, rate, seed);
+std::filesystem::path Cell::folder() const {
+  const std::filesystem::path whole = cell_folder(noise, rate, seed);
+  return fold > 0 ? whole / fmt::format("fold{}", fold) : whole;
+}
+
+std::filesystem::path run_folder(const RunOptions& options, const Cell& cell, const std::string& method) {
+  return options.out / cell.folder() / method;
+}
+
+std::filesystem::path probabilities_file(const RunOptions& options, const Cell& cell, const std::string& method) {
+  return run_folder(options, cell, method) / "probabilities.npy";
 }
 
 int64_t Run::samples(int64_t training_samples) const {
@@ -96,7 +105,13 @@ std::vector<CellRuns> plan_runs(const Experiment& experiment, const RunOptions& 
   for (const std::string& noise : options.noises) {
     for (const double rate : rates_of(options, noise)) {
       for (const uint64_t seed : options.seeds) {
-        cells.push_back(plan_cell(experiment, options, data, {noise, rate, seed}, options.methods));
+        Cell cell{noise, rate, seed};
+        while (cell.fold < options.cross_fitting.folds) {
+          ++cell.fold;
+          cells.push_back(plan_cell(experiment, options, data, cell, options.methods));
+        }
+        cell.fold = 0;
+        cells.push_back(plan_cell(experiment, options, data, cell, options.methods));
       }
     }
   }

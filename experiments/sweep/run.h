@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -17,10 +18,15 @@ struct Cell {
   std::string noise;
   double rate = 0.0;
   uint64_t seed = 1;
+  int fold = 0;  // of cross-fitting, from 1: the samples of this fold are left out; 0: none are
 
-  std::string label() const;   // "clothes-to-bags, rate 0.8, seed 1"
-  std::string folder() const;  // "clothes-to-bags-rate0.8-seed1"
+  std::string label() const;             // "clothes-to-bags, rate 0.8, seed 1", and ", fold 2"
+  std::filesystem::path folder() const;  // "clothes-to-bags-rate0.8-seed1", and "/fold2"
 };
+
+// The folder of a method's run; and of a fold, what its network predicts (cross_fitting.h).
+std::filesystem::path run_folder(const RunOptions& options, const Cell& cell, const std::string& method);
+std::filesystem::path probabilities_file(const RunOptions& options, const Cell& cell, const std::string& method);
 
 // One way to fine-tune in a search.
 struct CandidateRun {
@@ -55,7 +61,8 @@ struct CellRuns {
 CellRuns plan_cell(const Experiment& experiment, const RunOptions& options, const ExperimentData& data,
                    const Cell& cell, const std::vector<std::string>& methods);
 
-// Plans all cells of the command line, seeds innermost, with all its methods.
+// Plans all cells of the command line, seeds innermost, with all its methods. The cells of folds come before the cell
+// of all samples.
 std::vector<CellRuns> plan_runs(const Experiment& experiment, const RunOptions& options, const ExperimentData& data);
 
 }  // namespace cofactor

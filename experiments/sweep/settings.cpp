@@ -61,6 +61,12 @@ std::string settings_of(const Experiment& experiment, const RunOptions& options,
   if (options.limit) settings["limit"] = *options.limit;
   if (options.validation_limit) settings["validation_limit"] = *options.validation_limit;
   if (!data.settings.empty()) add(settings["options"], data.settings);
+  const CrossFitting& cross = options.cross_fitting;
+  if (cell.fold > 0) settings["fold"] = {{"number", cell.fold}, {"of", cross.folds}};
+  if (cell.fold == 0 && !cross.amendment.empty()) {
+    settings["amended"] = {{"by", cross.amendment}, {"judge", cross.judge}, {"folds", cross.folds}};
+    add(settings["amended"], data.report_settings);
+  }
   if (cell.noise == kGivenNoise) settings["transition"] = options.transition->values();
   if (method != kPretraining) {
     settings["method"] = method;
@@ -73,9 +79,14 @@ std::string settings_of(const Experiment& experiment, const RunOptions& options,
   return write_json(settings);
 }
 
-std::string result_settings_of(const std::string& phase_settings, const ExperimentData& data) {
+std::string result_settings_of(const std::string& phase_settings, const RunOptions& options,
+                               const ExperimentData& data) {
   Json settings = parse_json(phase_settings);
   settings["test"] = to_json(data.splits.test, data.inputs.test);
+  if (!data.report) return write_json(settings);
+  Json& report = settings["report"] = {{"folds", options.cross_fitting.folds}};
+  if (data.splits.has_unlabelled()) report["unlabelled"] = to_json(data.splits.unlabelled, data.inputs.unlabelled);
+  add(report, data.report_settings);
   return write_json(settings);
 }
 

@@ -19,7 +19,9 @@ struct Cell;
 std::string settings_of(const Experiment& experiment, const RunOptions& options, const ExperimentData& data,
                         const Cell& cell, std::string_view method, const std::optional<TrainingPlan>& candidate = {});
 
-// The settings of a result: those of its phase, and under "test" what it was tested on, on which no training depends.
-std::string result_settings_of(const std::string& phase_settings, const ExperimentData& data);
+// The settings of a result: those of its phase, under "test" what it was tested on, and under "report" what decides the
+// experiment's own report. No training depends on these two.
+std::string result_settings_of(const std::string& phase_settings, const RunOptions& options,
+                               const ExperimentData& data);
 
 }  // namespace cofactor

@@ -103,9 +103,9 @@ void check_same_flags(const std::string& found, const std::string& expected, std
     if (unknown) return;  // there is nothing to compare
     throw;
   }
-  for (const char* inputs : {"data", "test"}) {
-    there.erase(inputs);
-    here.erase(inputs);
+  for (const char* section : {"data", "test", "report"}) {
+    there.erase(section);
+    here.erase(section);
   }
   check_same(there, here, where, unknown, otherwise);
 }
@@ -115,6 +115,17 @@ Inputs compare_inputs(const std::string& found, const std::string& here) {
   if (there.is_null()) return Inputs::unknown;
   if (!is_same_json(there, input_section(here, "data"))) return Inputs::other;
   return is_same_json(input_section(found, "test"), input_section(here, "test")) ? Inputs::same : Inputs::other_test;
+}
+
+bool is_same_report(const std::string& found, const std::string& here) {
+  const auto section = [](const std::string& settings) {
+    try {
+      return parse_json(settings).value("report", Json());
+    } catch (const std::exception&) {
+      return Json();
+    }
+  };
+  return is_same_json(section(found), section(here));
 }
 
 Json input_section(const std::string& settings, std::string_view name) {

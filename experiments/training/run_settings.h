@@ -12,7 +12,8 @@ inline constexpr std::string_view kOwnFolder = "give this run a folder of its ow
 
 // Throws Error, naming `where`, each setting that differs and the flag that decides it, unless both are equal.
 void check_same_settings(const std::string& found, const std::string& expected, std::string_view where);
-// Compares everything but the inputs (the sections "data" and "test"). Of settings that an earlier version wrote
+// Compares everything but the inputs (the sections "data" and "test") and what only the experiment's own report depends
+// on ("report"). Of settings that an earlier version wrote
 // without inputs, those that both name are compared. `otherwise` is what a person can do beside asking for the same.
 void check_same_flags(const std::string& found, const std::string& expected, std::string_view where,
                       std::string_view otherwise = kOwnFolder);
@@ -25,6 +26,9 @@ enum class Inputs {
   unknown  // the earlier settings do not say
 };
 Inputs compare_inputs(const std::string& found, const std::string& here);
+
+// Whether the experiment's own report of the earlier run is what it would be now, where the inputs are the same.
+bool is_same_report(const std::string& found, const std::string& here);
 
 // The section "data" or "test" of settings; null where there is none, or none that this version writes.
 nlohmann::ordered_json input_section(const std::string& settings, std::string_view name);

@@ -254,7 +254,7 @@ TEST_SUITE("experiment") {
       CHECK(refused.code == 1);
       CHECK(!trained(refused));
       CHECK(contains(refused.err, broken.string()));
-      CHECK(contains(refused.err, "--skip-broken leaves such images out"));
+      CHECK(contains(refused.err, "--skip-broken leaves them out"));
       CHECK(contains(refused.err, part == "test" ? "1 test image cannot be read" : "cannot be read"));
       CHECK(!fs::exists(place.out()));
 

@@ -27,8 +27,9 @@ std::map<std::string, std::string> outcome_in(const std::filesystem::path& out) 
   for (Result result : read_results(out / "results.jsonl").results) {
     result.seconds = 0.0;
     const Cell cell{result.noise, result.rate, result.seed};
-    all[cell.folder() + " " + result.method] = to_json(result);
-    all[cell.folder() + "/" + result.method] = read_file(out / cell.folder() / result.method / "weights.safetensors");
+    all[cell.folder().string() + " " + result.method] = to_json(result);
+    all[cell.folder().string() + "/" + result.method] =
+        read_file(out / cell.folder() / result.method / "weights.safetensors");
   }
   return all;
 }

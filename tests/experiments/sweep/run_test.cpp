@@ -41,7 +41,7 @@ TEST_SUITE("unit") {
     CHECK(dmi.phase.first_epoch == 3);  // after pre-training's
     CHECK(dmi.phase.seed == 2);
     CHECK(dmi.phase.settings == settings_of(experiment, options, data, cell.cell, "dmi"));
-    CHECK(dmi.result.settings == result_settings_of(dmi.phase.settings, data));
+    CHECK(dmi.result.settings == result_settings_of(dmi.phase.settings, options, data));
     CHECK(dmi.result.label() == "small, flip, rate 0.2, dmi, seed 2");
     CHECK(dmi.samples(60) == 3 * 60);
   }

@@ -1,0 +1,48 @@
+// Cross-fitting (--folds): each training and validation sample of a cell is judged by a network that was neither
+// trained nor selected with it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "experiments/report/cross_fitted.h"
+#include "experiments/sweep/experiment_data.h"
+#include "experiments/sweep/run.h"
+#include "experiments/training/phase.h"
+
+namespace cofactor {
+
+// The fold of each training and validation sample, from 1.
+struct Folds {
+  int count = 0;
+  std::vector<int32_t> train, validation;
+};
+
+// Deals the samples of a cell by part and label (data/folds.h). Depends on the labels, the groups and the seed. Throws
+// RunFailed, naming the class, where the samples outside some fold lack a class that the part has.
+Folds deal_folds(const NoisyData& data, const FoldData& fold_data, const std::vector<std::string>& class_names,
+                 int count, uint64_t seed);
+
+// The samples outside a fold.
+NoisyData without_fold(const NoisyData& data, const Folds& folds, int fold);
+
+// What the network of a fold predicts: its own training and validation samples, then the samples that no network is
+// trained with.
+std::vector<Split> judged_by(const NoisyData& data, const Folds& folds, int fold, const ExperimentData& experiment);
+
+// The probabilities (N, classes) of what a file of a fold's network holds, of the splits of judged_by one after the
+// other; its order of classes is that of `reference`, the probabilities of another network for the same samples, where
+// find_class_order finds another one (data/noise/class_order.h): `permuted` is then set. Empty: no reference.
+struct FoldPrediction {
+  std::vector<float> probabilities;
+  bool permuted = false;
+};
+FoldPrediction predict_fold(Module& model, const std::vector<Split>& judged, const TrainerOptions& trainer,
+                            const std::vector<float>& reference);
+
+// Collects the files of all folds' networks of a method. Throws RunFailed, naming the fold, where one is missing, and
+// Error where one has another size.
+CrossFitted collect_folds(const RunOptions& options, const ExperimentData& experiment, const NoisyData& data,
+                          const Folds& folds, const Cell& cell, const std::string& method);
+
+}  // namespace cofactor
