@@ -56,6 +56,8 @@ class Dataset {
   virtual SampleContents contents(const std::vector<int64_t>& indices, int threads) const;
   // A name for the sample, such as its path relative to the data set's folder; empty if samples have no names.
   virtual std::string sample_name(int64_t /*index*/) const { return {}; }
+  // The text of a sample that is one, as it was given, for reports; empty for other samples.
+  virtual std::string sample_text(int64_t /*index*/) const { return {}; }
   // This data set as an array of image bytes, which lets a loader make its batches on the device; null for others.
   virtual const ImageArray* images() const { return nullptr; }
 };

@@ -46,7 +46,7 @@ std::string FileAccount::ignored() const {
 
 std::vector<std::string> FileAccount::lines(std::string_view parts) const {
   const std::string left_out = ignored();
-  std::vector<std::string> all = {fmt::format("images: {} used{}{}{}", in_thousands(used_), parts.empty() ? "" : " ",
+  std::vector<std::string> all = {fmt::format("{}: {} used{}{}{}", what_, in_thousands(used_), parts.empty() ? "" : " ",
                                               parts, left_out.empty() ? "" : "; ignored: " + left_out)};
   all.insert(all.end(), notes_.begin(), notes_.end());
   return all;

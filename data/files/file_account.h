@@ -4,12 +4,17 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace cofactor {
 
 class FileAccount {
  public:
+  FileAccount() = default;
+  // `what` names what is counted.
+  explicit FileAccount(std::string what) : what_(std::move(what)) {}
+
   // Adds to the number of files that are used; a negative count takes files off again.
   void use(int64_t count) { used_ += count; }
   // Counts files of one kind that are ignored. `one` and `several` name the kind, and `example` is one of the files:
@@ -32,6 +37,7 @@ class FileAccount {
     std::string one, several, example;
     int64_t count = 0;
   };
+  std::string what_ = "images";
   int64_t used_ = 0;
   std::vector<Kind> kinds_;
   std::vector<std::string> notes_;

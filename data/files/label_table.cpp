@@ -17,7 +17,8 @@ namespace cofactor {
 
 namespace {
 
-constexpr std::array kRoles = {TableRole::path, TableRole::text, TableRole::label, TableRole::split, TableRole::group};
+constexpr std::array kRoles = {TableRole::path,  TableRole::text,  TableRole::label,
+                               TableRole::split, TableRole::group, TableRole::id};
 constexpr std::array kCategoryRoles = {TableRole::label, TableRole::split, TableRole::group};
 constexpr int kKeysFrom = 100;             // objects of JSON Lines whose keys are the table's columns
 constexpr size_t kMaxColumnsListed = 600;  // bytes of the names of columns in a message
@@ -27,7 +28,7 @@ size_t role_index(TableRole role) {
 }
 
 std::string_view noun(TableRole role) {
-  constexpr std::array<std::string_view, kTableRoles> kNouns = {"paths", "texts", "labels", "splits", "groups"};
+  constexpr std::array<std::string_view, kTableRoles> kNouns = {"paths", "texts", "labels", "splits", "groups", "ids"};
   return kNouns.at(role_index(role));
 }
 
@@ -132,6 +133,7 @@ std::vector<std::string_view> usual_columns(TableRole role) {
     case TableRole::label: return {"label", "class", "given_label", "labels", "target", "category"};
     case TableRole::split: return {"split", "part", "subset"};
     case TableRole::group: return {"group", "group_id"};
+    case TableRole::id: return {"id"};
   }
   return {};
 }
@@ -153,7 +155,7 @@ LabelTable::LabelTable(std::string_view text, std::string name, std::string_view
       name_(std::move(name)),
       kind_(options.kind ? *options.kind : table_kind(file_name, text_)) {
   check(!text_.empty(), "{}: the file is empty", name_);
-  const Choices choices = {&options.path, &options.text, &options.label, &options.split, &options.group};
+  const Choices choices = {&options.path, &options.text, &options.label, &options.split, &options.group, &options.id};
   if (kind_ == TableKind::jsonl) {
     find_keys(choices);
   } else {
@@ -299,6 +301,11 @@ void LabelTable::check_sample(const TableRows& rows) const {
     if (!rows.value(*text, room, true))
       fail("{}, line {}: the text is missing (key '{}')", name_, rows.line(), printable(text->name));
   }
+  if (const auto& id = chosen_[role_index(TableRole::id)]) {
+    const auto value = rows.value(*id, room);
+    if (!value || trimmed(*value).empty())
+      fail("{}, line {}: the id is missing (column '{}')", name_, rows.line(), printable(id->name));
+  }
 }
 
 std::optional<std::string> LabelTable::column(TableRole role) const {
@@ -315,7 +322,8 @@ const TableRows::Column& LabelTable::chosen(TableRole role) const {
 
 const Categories& LabelTable::categories(TableRole role) const {
   chosen(role);
-  check(role != TableRole::path && role != TableRole::text, "{}: the {} are no categories", name_, noun(role));
+  check(std::ranges::find(kCategoryRoles, role) != kCategoryRoles.end(), "{}: the {} are no categories", name_,
+        noun(role));
   return categories_[role_index(role)];
 }
 
@@ -335,10 +343,45 @@ int64_t LabelTable::line(int64_t row) const {
   return 1 + count_line_ends(text_.substr(0, begins_[static_cast<size_t>(row)]));
 }
 
+std::vector<int64_t> LabelTable::lines(const std::vector<int64_t>& rows) const {
+  if (file_) file_->check_unchanged();
+  std::vector<int64_t> found;
+  uint64_t begin = 0;
+  int64_t line = 1;
+  for (const int64_t row : rows) {
+    check(row >= 0 && row < this->rows(), "{}: row {} of {}", name_, row, this->rows());
+    const uint64_t end = begins_[static_cast<size_t>(row)];
+    check(end >= begin, "{}: row {} comes before the one asked for before it", name_, row);
+    line += count_line_ends(text_.substr(begin, end - begin));
+    begin = end;
+    found.push_back(line);
+  }
+  return found;
+}
+
 std::string LabelTable::listed_columns() const {
   std::string list;
   for (const std::string& column : columns_) list += (list.empty() ? "'" : ", '") + printable(column) + "'";
   return list.size() <= kMaxColumnsListed ? list : legible(list, kMaxColumnsListed);
+}
+
+bool names_column(const std::filesystem::path& file, std::string_view name) {
+  const MappedFile mapped(file);
+  const std::string shown = fmt::format("'{}'", printable(file.string()));
+  const std::string_view text = without_csv_mark(mapped.bytes(), shown);
+  const TableKind kind = table_kind(file.string(), text);
+  TableRows rows(text, shown, kind);
+  if (kind != TableKind::jsonl) {
+    if (!rows.next()) return false;
+    return std::ranges::any_of(rows.fields(), [&](const CsvField& field) {
+      return lower_case(trimmed(field.text())) == lower_case(trimmed(name));
+    });
+  }
+  for (int i = 0; i < kKeysFrom && rows.next(); ++i) {
+    for (const auto& [key, value] : rows.object().items())
+      if (lower_case(key) == lower_case(trimmed(name))) return true;
+  }
+  return false;
 }
 
 }  // namespace cofactor

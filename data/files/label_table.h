@@ -15,10 +15,10 @@
 
 namespace cofactor {
 
-// What a column is for: a sample's file, or its text; its label; its part, such as "train"; and the group of related
-// samples that it belongs to.
-enum class TableRole : uint8_t { path, text, label, split, group };
-inline constexpr size_t kTableRoles = 5;
+// What a column is for: a sample's file, or its text; its label; its part, such as "train"; the group of related
+// samples that it belongs to; and the name by which it is known elsewhere.
+enum class TableRole : uint8_t { path, text, label, split, group, id };
+inline constexpr size_t kTableRoles = 6;
 
 enum class Need : uint8_t { unused, optional, required };
 
@@ -34,7 +34,8 @@ struct LabelTableOptions {
   // Whether the first row of CSV or TSV has the columns' names. None: it does if all required columns are found in it,
   // one of them by its name; or if all labels but its own are whole numbers.
   std::optional<bool> header{};
-  ColumnChoice path{}, text{.need = Need::unused}, label{.need = Need::required}, split{}, group{};
+  ColumnChoice path{}, text{.need = Need::unused}, label{.need = Need::required}, split{}, group{},
+      id{.need = Need::unused};
 };
 
 // The names that are looked for, the preferred one first: "label", "class", "given_label" and others for labels.
@@ -48,8 +49,8 @@ struct Categories {
 };
 
 // Memory, beside the file's mapping: 8 bytes per row, 4 per row and column of labels, splits or groups, and their
-// distinct values. Paths and texts are read from the file when they are asked for, by several threads at once if need
-// be.
+// distinct values. Paths, texts and ids are read from the file when they are asked for, by several threads at once if
+// need be. That ids differ is not checked.
 //
 // A row of CSV or TSV that has one empty field and no quotes is a blank line, which is skipped: in a table of one
 // column a missing label is written "".
@@ -79,6 +80,8 @@ class LabelTable {
   std::string value(int64_t row, TableRole role) const;
   // The line of the file, from 1, on which a row begins. It is counted, which takes time: for messages.
   int64_t line(int64_t row) const;
+  // The lines of several rows, which are ascending, counted together.
+  std::vector<int64_t> lines(const std::vector<int64_t>& rows) const;
 
  private:
   using Choices = std::array<const ColumnChoice*, kTableRoles>;
@@ -106,8 +109,12 @@ class LabelTable {
   bool has_header_ = false;
   std::vector<std::string> columns_;
   std::array<std::optional<TableRows::Column>, kTableRoles> chosen_;
-  std::array<Categories, kTableRoles> categories_;  // empty for paths and texts
+  std::array<Categories, kTableRoles> categories_;  // empty for paths, texts and ids
   std::vector<uint64_t> begins_;                    // the byte at which each row begins
 };
+
+// Whether the first row of CSV or TSV, or one of the first objects of JSON Lines, has this name, in any case. Throws
+// Error as LabelTable::open does, for what is read.
+bool names_column(const std::filesystem::path& file, std::string_view name);
 
 }  // namespace cofactor

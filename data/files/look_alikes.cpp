@@ -60,7 +60,7 @@ std::vector<std::string> find_look_alikes(const std::vector<std::string>& names)
   std::vector<std::string> sentences;
   for (const std::vector<std::string>& alike : groups_of_look_alikes(names)) {
     sentences.push_back(
-        fmt::format("warning: {} look alike but are {} classes; if this is not intended, rename or merge their folders",
+        fmt::format("warning: {} look alike but are {} classes; if this is not intended, rename or merge them",
                     fmt::join(alike, " and "), alike.size()));
   }
   return sentences;

@@ -18,10 +18,16 @@ struct ImageList {
   std::vector<std::string> classes;  // names of the classes, by label
   std::vector<std::string> names;    // paths of the files, relative to root
   std::vector<int32_t> labels;       // one per file
+  // A second folder, to which the names of the marked files are relative; no marks: there are none.
+  std::filesystem::path second_root{};
+  std::vector<bool> in_second{};
 
   int64_t size() const { return static_cast<int64_t>(names.size()); }
-  std::filesystem::path path(int64_t index) const { return root / names[static_cast<size_t>(index)]; }
-  // Appends the images of a list with the same root and the same classes.
+  std::filesystem::path path(int64_t index) const {
+    const auto i = static_cast<size_t>(index);
+    return (!in_second.empty() && in_second[i] ? second_root : root) / names[i];
+  }
+  // Appends the images of a list with the same root and the same classes, of which none is in a second folder.
   void append(const ImageList& other);
 };
 

@@ -91,8 +91,12 @@ FeatureScaling read_scaling(const std::filesystem::path& file) {
 }
 
 FeatureArray::FeatureArray(std::shared_ptr<const NpyArray> features, FeatureScaling scaling,
-                           std::vector<int32_t> labels, int64_t classes)
-    : features_(std::move(features)), scaling_(std::move(scaling)), labels_(std::move(labels)), classes_(classes) {
+                           std::vector<int32_t> labels, int64_t classes, std::function<std::string(int64_t)> name)
+    : features_(std::move(features)),
+      scaling_(std::move(scaling)),
+      labels_(std::move(labels)),
+      classes_(classes),
+      name_(std::move(name)) {
   check(features_->shape().size() == 2 && is_floating(features_->type()),
         "{}: an array of shape {} and type {}, expected (samples, features) of f4 or f8", features_->name(),
         features_->shape_text(), name_of(features_->type()));

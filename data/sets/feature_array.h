@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,9 +35,10 @@ FeatureScaling read_scaling(const std::filesystem::path& file);
 // the labels nothing is kept, so that the array can be larger than the memory.
 class FeatureArray : public Dataset {
  public:
-  // Throws Error if the sizes do not agree, or a label is not in [0, classes).
+  // `name` reads a sample's name when it is asked for, by several threads at once; null: samples have none. Throws
+  // Error if the sizes do not agree, or a label is not in [0, classes).
   FeatureArray(std::shared_ptr<const NpyArray> features, FeatureScaling scaling, std::vector<int32_t> labels,
-               int64_t classes);
+               int64_t classes, std::function<std::string(int64_t index)> name = {});
   int64_t size() const override { return static_cast<int64_t>(labels_.size()); }
   Shape sample_shape() const override { return {features_->row_elements()}; }
   const std::vector<int32_t>& labels() const override { return labels_; }
@@ -46,6 +48,7 @@ class FeatureArray : public Dataset {
   void read(int64_t index, const RandomKey& augmentation, void* out) const override;
   // The checksums are those of the rows' bytes. Rows that read() refuses are broken.
   SampleContents contents(const std::vector<int64_t>& indices, int threads) const override;
+  std::string sample_name(int64_t index) const override { return name_ ? name_(index) : std::string(); }
 
   const FeatureScaling& scaling() const { return scaling_; }
 
@@ -55,6 +58,7 @@ class FeatureArray : public Dataset {
   std::vector<double> factors_;  // one per column: 1 / std
   std::vector<int32_t> labels_;
   int64_t classes_;
+  std::function<std::string(int64_t)> name_;
 };
 
 }  // namespace cofactor

@@ -172,11 +172,32 @@ FolderLayout find_layout(const ImageSearch& images) {
 }
 
 std::filesystem::path test_folder_in(const std::filesystem::path& directory, const std::vector<std::string>& classes) {
+  std::vector<std::string> sorted = classes;
+  std::ranges::sort(sorted);
   for (const auto& folder : {directory, directory / "test", directory / "train"}) {
     std::error_code ignored;
-    if (std::filesystem::is_directory(folder, ignored) && visible_folders(folder) == classes) return folder;
+    if (std::filesystem::is_directory(folder, ignored) && visible_folders(folder) == sorted) return folder;
   }
   return directory;
+}
+
+ImageList list_test_images(ImageSearch search, const std::vector<std::string>& classes,
+                           const std::filesystem::path& training, FileAccount& account) {
+  search.base = test_folder_in(search.base, classes);
+  FileAccount own;
+  ImageList list = list_class_images({.images = search, .folder = {}, .no_classes = {}}, own);
+  std::vector<int32_t> places;
+  for (const std::string& name : list.classes)
+    places.push_back(static_cast<int32_t>(std::ranges::find(classes, name) - classes.begin()));
+  const bool same = list.classes.size() == classes.size() &&
+                    std::ranges::all_of(places, [&](int32_t c) { return static_cast<size_t>(c) < classes.size(); });
+  check(same, "images: the classes of the test images in '{}' are {}, but those in '{}' are {}{}", search.base.string(),
+        fmt::join(list.classes, ", "), training.string(), fmt::join(classes, ", "),
+        look_alike_hint(list.classes, classes));
+  for (int32_t& label : list.labels) label = places[static_cast<size_t>(label)];
+  list.classes = classes;
+  account.add(own);
+  return list;
 }
 
 }  // namespace cofactor

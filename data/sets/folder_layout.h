@@ -30,4 +30,10 @@ FolderLayout find_layout(const ImageSearch& images);
 // The folder that contains a folder for each class: `directory`, or "test" or "train" in it; `directory` if none does.
 std::filesystem::path test_folder_in(const std::filesystem::path& directory, const std::vector<std::string>& classes);
 
+// The test images in `search.base`, or in the folder of it that test_folder_in finds, with labels that are indices of
+// `classes`. `training` is where the classes come from, in messages. Throws Error as list_class_images does, and unless
+// there is a folder for each class and no other.
+ImageList list_test_images(ImageSearch search, const std::vector<std::string>& classes,
+                           const std::filesystem::path& training, FileAccount& account);
+
 }  // namespace cofactor

@@ -8,6 +8,7 @@
 
 #include "data/files/look_alikes.h"
 #include "data/images/broken_images.h"
+#include "data/sets/deal_parts.h"
 #include "data/sets/folder_layout.h"
 #include "data/sets/split_file.h"
 #include "engine/io/utf8.h"
@@ -18,36 +19,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kValidationShare = 5, kTestShare = 10;  // one in this many images of a class
-
 ClassSearch training_search(const ImageSearch& images, const FolderLayout& layout) {
   return {.images = images, .folder = layout.train, .no_classes = {layout.validation, layout.test}};
 }
 
-// The samples of each part, in the order of the permutation.
-struct RandomSplit {
-  std::vector<int64_t> train, validation, test;
-};
-
-RandomSplit split_by_class(const ImageList& list, bool with_validation, bool with_test, uint64_t seed) {
-  std::vector<int64_t> sizes(list.classes.size());
-  for (const int32_t label : list.labels) ++sizes[static_cast<size_t>(label)];
-  const int64_t parts = 1 + (with_validation ? 1 : 0) + (with_test ? 1 : 0);
+// Deals the images of each class to the parts.
+DealtParts deal_images(const ImageList& list, const DealOptions& options) {
+  const auto classes = static_cast<int64_t>(list.classes.size());
+  const std::vector<int64_t> sizes = class_sizes(list.labels, classes);
   for (size_t c = 0; c < sizes.size(); ++c) {
-    check(sizes[c] >= parts, "images: class '{}' in '{}' has {}, expected at least {}, one for each part of the split",
-          list.classes[c], list.root.string(), counted(sizes[c], "image", "images"), parts);
+    check(sizes[c] >= options.parts(),
+          "images: class '{}' in '{}' has {}, expected at least {}, one for each part of the split", list.classes[c],
+          list.root.string(), counted(sizes[c], "image", "images"), options.parts());
   }
-  RandomSplit split;
-  std::vector<int64_t> seen(sizes.size());
-  for (const int64_t i : random_permutation({seed, Purpose::split, 0, 0}, list.size())) {
-    const auto c = static_cast<size_t>(list.labels[static_cast<size_t>(i)]);
-    const int64_t validate = with_validation ? std::max<int64_t>(1, sizes[c] / kValidationShare) : 0;
-    const int64_t test = with_test ? std::max<int64_t>(1, sizes[c] / kTestShare) : 0;
-    const int64_t place = seen[c]++;
-    auto& part = place < validate ? split.validation : place < validate + test ? split.test : split.train;
-    part.push_back(i);
-  }
-  return split;
+  return deal_by_class(list.labels, classes, options);
 }
 
 Split all_of(const std::shared_ptr<const ImageFileDataset>& images) {
@@ -110,8 +95,9 @@ class FolderLoader {
     const bool own_validation = !layout_.validation.empty();
     folder_.clean_test = !options_.test.empty() || !layout_.test.empty();
     const Source source = source_of(training_list());
-    const RandomSplit split =
-        split_by_class(source.images->list(), !own_validation, !folder_.clean_test, options_.split_seed);
+    const DealtParts split =
+        deal_images(source.images->list(),
+                    {.validation = !own_validation, .test = !folder_.clean_test, .seed = options_.split_seed});
     set_training(source, split.train);
     if (own_validation) {
       const Source validation = source_of(listed(layout_.validation));
@@ -166,16 +152,8 @@ class FolderLoader {
   }
 
   void load_test_folder() {
-    const fs::path base = test_folder_in(options_.test, folder_.classes);
-    const ImageSearch search{.base = base, .out = options_.out, .threads = options_.threads};
-    FileAccount account;
-    ImageList list = list_class_images({.images = search, .folder = {}, .no_classes = {}}, account);
-    check(list.classes == folder_.classes,
-          "images: the classes of the test images in '{}' are {}, but those in '{}' are {}{}", base.string(),
-          fmt::join(list.classes, ", "), search_.base.string(), fmt::join(folder_.classes, ", "),
-          look_alike_hint(list.classes, folder_.classes));
-    folder_.account.add(account);
-    const Source test = source_of(std::move(list));
+    const ImageSearch search{.base = options_.test, .out = options_.out, .threads = options_.threads};
+    const Source test = source_of(list_test_images(search, folder_.classes, search_.base, folder_.account));
     folder_.test = intact(all_of(test.images), test);
   }
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <charconv>
 #include <numeric>
-#include <optional>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
@@ -21,14 +20,6 @@ namespace cofactor {
 namespace {
 
 constexpr size_t kMaxColumnsShown = 200;  // bytes of the names of columns in a message
-
-std::optional<SplitPart> part_named(std::string_view text) {
-  const std::string name = lower_case(trimmed(text));
-  if (name == "train") return SplitPart::train;
-  if (name == "validation" || name == "val" || name == "valid") return SplitPart::validation;
-  if (name == "test") return SplitPart::test;
-  return std::nullopt;
-}
 
 int64_t parse_index(std::string_view text, const SplitFile& split, int64_t line) {
   const std::string_view number = trimmed(text);
@@ -146,6 +137,14 @@ std::string summary_of(const SplitImages& found, const SplitFile& split, int64_t
 
 }  // namespace
 
+std::optional<SplitPart> split_part_named(std::string_view text) {
+  const std::string name = lower_case(trimmed(text));
+  if (name == "train") return SplitPart::train;
+  if (name == "validation" || name == "val" || name == "valid") return SplitPart::validation;
+  if (name == "test") return SplitPart::test;
+  return std::nullopt;
+}
+
 SplitFile parse_split_file(std::string_view text, const std::string& name) {
   SplitFile split{.name = name, .by_index = false, .rows = {}};
   const CsvTable table = parse_csv(text, name);
@@ -161,7 +160,7 @@ SplitFile parse_split_file(std::string_view text, const std::string& name) {
       row.index = parse_index(value, split, line);
       row.part = row.index < kFirstValidationIndex ? SplitPart::train : SplitPart::validation;
     } else {
-      const auto named = part_named(value);
+      const auto named = split_part_named(value);
       check(named.has_value(), "{}, line {}: the split '{}' is not one of train, validation (val, valid) and test",
             name, line, legible(value));
       row.part = *named;

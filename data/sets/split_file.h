@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,9 @@
 namespace cofactor {
 
 enum class SplitPart : uint8_t { train, validation, test };
+
+// The part that a table means by train, validation, val, valid or test, in any case; nothing for other texts.
+std::optional<SplitPart> split_part_named(std::string_view text);
 
 struct SplitRow {
   std::string file;  // relative to the data set's folder

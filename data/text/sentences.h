@@ -19,6 +19,20 @@ namespace cofactor {
 // The result does not depend on the locale.
 std::string clean_sentence(std::string_view sentence);
 
+// Cleans a text in any language, in UTF-8. For ASCII it is clean_sentence. Of other texts all letters, digits and marks
+// are kept, by the Unicode Character Database (https://www.unicode.org/reports/tr44/), after these steps:
+//   1. compatible characters become the same (Unicode's NFKC), and typographic apostrophes ('), so that full-width "!"
+//      and a curly "don't" are like those of ASCII; invisible characters, such as soft hyphens, are removed;
+//   2. each letter of a script that is written without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese), with the
+//      marks on it, is a word of its own, and so is each symbol such as an emoji;
+//   3. other characters outside of ASCII become spaces, and letters lower case.
+// Throws Error if the text is not UTF-8 or has more than 100 MB.
+std::string clean_text(std::string_view text);
+
+// The words of a text in any language, which a network for text is trained on and later applied to: tokenize(
+// clean_text(text)).
+std::vector<std::string> text_words(std::string_view text);
+
 // The words of a text, separated by ASCII white space.
 std::vector<std::string> tokenize(std::string_view text);
 

@@ -25,8 +25,9 @@ PaddedSentences pad_sentences(const std::vector<std::vector<int32_t>>& sentences
   return padded;
 }
 
-TextArray::TextArray(PaddedSentences sentences, int64_t vocabulary_size, std::vector<int32_t> labels, int64_t classes)
-    : sentences_(std::move(sentences)), labels_(std::move(labels)), classes_(classes) {
+TextArray::TextArray(PaddedSentences sentences, int64_t vocabulary_size, std::vector<int32_t> labels, int64_t classes,
+                     TextSource source)
+    : sentences_(std::move(sentences)), labels_(std::move(labels)), classes_(classes), source_(std::move(source)) {
   check(sentences_.length >= 1, "text: sentences of {} words, expected at least 1", sentences_.length);
   int64_t indices = 0;
   check(!__builtin_mul_overflow(size(), sentences_.length, &indices) &&
@@ -45,6 +46,14 @@ void TextArray::read(int64_t index, const RandomKey& /*augmentation*/, void* out
   check(index >= 0 && index < size(), "text: sample {} of a data set of {}", index, size());
   const auto length = static_cast<size_t>(sentences_.length);
   std::memcpy(out, sentences_.indices.data() + static_cast<size_t>(index) * length, length * sizeof(int32_t));
+}
+
+std::string TextArray::sample_name(int64_t index) const {
+  return source_.name ? source_.name(index) : std::string();
+}
+
+std::string TextArray::sample_text(int64_t index) const {
+  return source_.text ? source_.text(index) : std::string();
 }
 
 }  // namespace cofactor

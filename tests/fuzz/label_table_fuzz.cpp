@@ -17,7 +17,7 @@ namespace cofactor::testing {
 namespace {
 
 void check_rows(const LabelTable& table, TableRole role) {
-  const bool category = role != TableRole::path && role != TableRole::text;
+  const bool category = role == TableRole::label || role == TableRole::split || role == TableRole::group;
   if (category) {
     const Categories& found = table.categories(role);
     if (found.values.size() != static_cast<size_t>(table.rows())) std::abort();
@@ -35,7 +35,7 @@ void check_rows(const LabelTable& table, TableRole role) {
   // Each call reads a row again: not all of them, so that time stays linear.
   for (int64_t row = 0; row < table.rows(); row += 1 + table.rows() / 50) {
     const std::string value = table.value(row, role);
-    if (!is_utf8(value) || (role == TableRole::path && value.empty())) std::abort();
+    if (!is_utf8(value) || ((role == TableRole::path || role == TableRole::id) && value.empty())) std::abort();
     if (row == 0 && table.line(row) < 1) std::abort();
   }
 }
@@ -51,9 +51,11 @@ void read_table(uint8_t first, std::string_view text) {
   }
   if ((first & 32) != 0) options.label.column = "2";
   if ((first & 64) != 0) options.label = {};
+  if ((first & 128) != 0) options.id = {.need = Need::optional};
   const LabelTable table = LabelTable::parse(text, "fuzzed", options);
   if (table.rows() < 1 || table.columns().empty()) std::abort();
-  for (const TableRole role : {TableRole::path, TableRole::text, TableRole::label, TableRole::split, TableRole::group})
+  for (const TableRole role :
+       {TableRole::path, TableRole::text, TableRole::label, TableRole::split, TableRole::group, TableRole::id})
     if (table.column(role)) check_rows(table, role);
 }
 
