@@ -5,6 +5,7 @@
 #include "data/sets/cifar10.h"
 #include "data/sets/image_folder.h"
 #include "engine/cores.h"
+#include "experiments/own_data/run_model.h"
 #include "experiments/report/label_report.h"
 #include "experiments/sweep/image_experiment.h"
 #include "experiments/sweep/paper_noises.h"
@@ -76,6 +77,9 @@ class OwnImagesExperiment : public ImageExperiment {
     const ImageFolderOptions options = reading(folders.out);
     const int side = options.evaluation.crop_h;
     Network network = select_network(static_cast<int64_t>(classes.size()), side, side);
+    RunModel model{.network = images().model,
+                   .classes = classes,
+                   .input = ImageInput{.network = network.options, .transform = options.evaluation}};
     const ImageFolder folder = load_image_folder(folders.data, options);
     ExperimentData data =
         join({folder.train, folder.validation, folder.test}, std::move(network), {{"image_size", side}},
@@ -86,6 +90,7 @@ class OwnImagesExperiment : public ImageExperiment {
                                        images().split.empty() ? "no test folder: a tenth of the images is held out"
                                                               : "--split says which images are"));
     }
+    data.describe = describe_runs(std::move(model));
     data.report = [folder, classes](const FinishedRun& run) { report_labels(run, folder, classes); };
     return data;
   }

@@ -128,6 +128,7 @@ void CellRunner::finish(const Run& run, const NoisyData& noisy, Module& model, c
   Result result = result_of(run, trained.history, test, noisy);
   result.search = trained.candidates;
   record_matrices(run, noisy, model, test);
+  if (data_.describe) data_.describe(run.phase.folder, run.method(), options_.precision);
   if (data_.report) {
     data_.report({.result = result,
                   .model = model,
