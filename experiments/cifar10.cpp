@@ -2,6 +2,7 @@
 #include "data/sets/cifar10.h"
 
 #include "engine/cores.h"
+#include "experiments/own_data/run_model.h"
 #include "experiments/report/full_protocol.h"
 #include "experiments/sweep/image_experiment.h"
 #include "experiments/sweep/protocol.h"
@@ -44,6 +45,10 @@ ExperimentTable make_table() {
   return table;
 }
 
+// Images of files as the data set has them.
+constexpr ImageTransform kCifar10Transform{
+    .resize_h = 32, .resize_w = 32, .mean = kCifar10Mean, .std = kCifar10Std};
+
 class Cifar10Experiment : public ImageExperiment {
  public:
   Cifar10Experiment()
@@ -55,12 +60,17 @@ class Cifar10Experiment : public ImageExperiment {
 
   ExperimentData load(const Folders& folders, const std::vector<std::string>& classes) const override {
     Network network = select_network(static_cast<int64_t>(classes.size()), 32, 32);
+    RunModel model{.network = images().model,
+                   .classes = classes,
+                   .input = ImageInput{.network = network.options, .transform = kCifar10Transform}};
     Cifar10 data = load_cifar10(folders.data, {.augment = !images().no_augmentation,
                                                .split_seed = images().split_seed,
                                                .split = images().split,
                                                .threads = usable_cores()});
-    return join({std::move(data.train), std::move(data.validation), std::move(data.test)}, std::move(network), {},
-                {.account = std::move(data.account)});
+    ExperimentData joined = join({std::move(data.train), std::move(data.validation), std::move(data.test)},
+                                 std::move(network), {}, {.account = std::move(data.account)});
+    joined.describe = describe_runs(std::move(model));
+    return joined;
   }
 };
 

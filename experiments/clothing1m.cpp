@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/cores.h"
+#include "experiments/own_data/run_model.h"
 #include "experiments/report/full_protocol.h"
 #include "experiments/sweep/image_experiment.h"
 #include "experiments/sweep/protocol.h"
@@ -65,12 +66,18 @@ class Clothing1mExperiment : public ImageExperiment {
     if (images().no_augmentation) options.training = options.evaluation;
     const Shape shape = transformed_shape(options.evaluation);
     Network network = select_network(static_cast<int64_t>(classes.size()), shape[0], shape[1]);
+    RunModel model{.network = images().model,
+                   .classes = classes,
+                   .input = ImageInput{.network = network.options, .transform = options.evaluation}};
     Clothing1m data = load_clothing1m(folders.data, options);
     std::vector<BrokenSample> broken = std::move(data.broken_train);
     for (const auto* more : {&data.broken_validation, &data.broken_test})
       broken.insert(broken.end(), more->begin(), more->end());
-    return join({std::move(data.train), std::move(data.validation), std::move(data.test)}, std::move(network),
-                {{"image_size", shape[0]}}, {.account = std::move(data.account), .broken = std::move(broken)});
+    ExperimentData joined =
+        join({std::move(data.train), std::move(data.validation), std::move(data.test)}, std::move(network),
+             {{"image_size", shape[0]}}, {.account = std::move(data.account), .broken = std::move(broken)});
+    joined.describe = describe_runs(std::move(model));
+    return joined;
   }
 };
 

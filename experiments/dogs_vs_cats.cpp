@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/cores.h"
+#include "experiments/own_data/run_model.h"
 #include "experiments/report/full_protocol.h"
 #include "experiments/sweep/image_experiment.h"
 #include "experiments/sweep/protocol.h"
@@ -59,13 +60,18 @@ class DogsVsCatsExperiment : public ImageExperiment {
     if (images().no_augmentation) transforms.training = transforms.evaluation;
     const Shape shape = transformed_shape(transforms.evaluation);
     Network network = select_network(static_cast<int64_t>(classes.size()), shape[0], shape[1]);
+    RunModel model{.network = images().model,
+                   .classes = classes,
+                   .input = ImageInput{.network = network.options, .transform = transforms.evaluation}};
     DogsVsCats data = load_dogs_vs_cats(folders.data, {.transforms = transforms,
                                                        .split_seed = images().split_seed,
                                                        .skip_broken = images().skip_broken,
                                                        .threads = usable_cores()});
-    return join({std::move(data.train), std::move(data.validation), std::move(data.test)}, std::move(network),
-                {{"input", input_}, {"image_size", shape[0]}},
-                {.account = std::move(data.account), .broken = std::move(data.broken)});
+    ExperimentData joined = join({std::move(data.train), std::move(data.validation), std::move(data.test)},
+                                 std::move(network), {{"input", input_}, {"image_size", shape[0]}},
+                                 {.account = std::move(data.account), .broken = std::move(data.broken)});
+    joined.describe = describe_runs(std::move(model));
+    return joined;
   }
 
  private:

@@ -3,6 +3,7 @@
 
 #include "data/checksum.h"
 #include "data/text/word_vectors.h"
+#include "experiments/own_data/run_model.h"
 #include "experiments/report/full_protocol.h"
 #include "experiments/sweep/protocol.h"
 #include "models/word_cnn.h"
@@ -81,7 +82,7 @@ class MovieReviewsExperiment : public Experiment {
     }
   }
 
-  ExperimentData load(const Folders& folders, const std::vector<std::string>&) const override {
+  ExperimentData load(const Folders& folders, const std::vector<std::string>& classes) const override {
     MovieReviews data = load_movie_reviews(folders.data, {.split_seed = split_seed_, .max_length = max_length_});
     std::vector<std::string> notes = {data.source};
     const auto network = std::make_shared<const WordCnnOptions>(network_options(data.vocabulary, notes));
@@ -93,14 +94,17 @@ class MovieReviewsExperiment : public Experiment {
       const std::vector<float>& vectors = network->vectors;
       data_settings.emplace_back("vectors", checksum_text(checksum_of(vectors.data(), vectors.size() * sizeof(float))));
     }
-    return {{std::move(data.train), std::move(data.validation), std::move(data.test)},
-            [network](uint64_t seed, Device device) {
-              Initializer init(device, seed);
-              return std::make_unique<WordCnn>(init, *network);
-            },
-            settings(),
-            std::move(data_settings),
-            std::move(notes)};
+    const auto model = std::make_shared<const RunModel>(run_model(data, *network, classes));
+    ExperimentData loaded{{std::move(data.train), std::move(data.validation), std::move(data.test)},
+                          [network, model](uint64_t seed, Device device) {
+                            Initializer init(device, seed);
+                            return make_run_network(*model, init, network->vectors);
+                          },
+                          settings(),
+                          std::move(data_settings),
+                          std::move(notes)};
+    loaded.describe = describe_runs(*model);
+    return loaded;
   }
 
  private:
@@ -118,6 +122,15 @@ class MovieReviewsExperiment : public Experiment {
     network.dimension = vectors.dimension;
     network.vectors = std::move(vectors.values);
     return network;
+  }
+
+  static RunModel run_model(const MovieReviews& data, const WordCnnOptions& network,
+                            const std::vector<std::string>& classes) {
+    TextInput text{.network = network, .length = data.train.data->sample_shape().numel()};
+    text.network.vectors.clear();
+    for (int32_t i = Vocabulary::kFirstWord; i < data.vocabulary.size(); ++i)
+      text.words.push_back(data.vocabulary.word(i));
+    return {.network = "word_cnn", .classes = classes, .input = std::move(text)};
   }
 
   SettingList settings() const {

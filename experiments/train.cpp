@@ -5,6 +5,7 @@
 #include "data/sets/cifar10.h"
 #include "data/sets/image_folder.h"
 #include "engine/cores.h"
+#include "experiments/own_data/run_model.h"
 #include "experiments/report/label_report.h"
 #include "experiments/sweep/image_experiment.h"
 #include "experiments/sweep/paper_noises.h"
@@ -87,6 +88,9 @@ class OwnImagesExperiment : public ImageExperiment {
     const ImageFolderOptions options = reading(folders.out);
     const int side = options.evaluation.crop_h;
     Network network = select_network(static_cast<int64_t>(classes.size()), side, side);
+    RunModel model{.network = images().model,
+                   .classes = classes,
+                   .input = ImageInput{.network = network.options, .transform = options.evaluation}};
     const ImageFolder folder = load_image_folder(folders.data, options);
     ExperimentData data =
         join({folder.train, folder.validation, folder.test}, std::move(network), {{"image_size", side}},
@@ -98,6 +102,7 @@ class OwnImagesExperiment : public ImageExperiment {
                                                               : "--split says which images are"));
     }
     data.folds = {.unaugmented = folder.images, .judges_test = !folder.clean_test};
+    data.describe = describe_runs(std::move(model));
     data.report = [folder, classes](const FinishedRun& run) { report_labels(run, folder, classes); };
     return data;
   }

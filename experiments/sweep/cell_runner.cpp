@@ -172,6 +172,7 @@ void CellRunner::finish(const Run& run, const CellSamples& samples, Module& mode
   Result result = result_of(run, trained.history, test, noisy);
   result.search = trained.candidates;
   record_matrices(run, noisy, model, test);
+  if (data_.describe) data_.describe(run.phase.folder, run.method(), options_.precision);
   if (data_.report) report(run, samples, model, result, predictions);
   finished_(result);
   announce(result, looks_permuted(test));

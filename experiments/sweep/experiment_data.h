@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -59,6 +61,10 @@ struct ExperimentData {
   SettingList report_settings{};
   // The experiment's own report of a run, called before its result is written; or empty.
   std::function<void(const FinishedRun&)> report{};
+  // Writes into a run's folder what its network needs beside the weights to be used by other programs; or empty. Called
+  // once the weights are written, before the result is, and for finished runs that are asked for again.
+  std::function<void(const std::filesystem::path& folder, std::string_view method, std::string_view precision)>
+      describe{};
   DataInputs inputs{};  // found once, after loading
 };
 

@@ -134,6 +134,7 @@ ImageExperiment::Network ImageExperiment::select_network(int64_t classes, int64_
   const bool vgg = images_.model.starts_with("vgg");
   network.settings = {{"model", images_.model}, {vgg ? "head" : "stem", vgg ? images_.head : stem}};
   if (!state.empty()) network.settings.emplace_back("init", checksum_of_weights(state));
+  network.options = options;
   network.make = [options, model = images_.model, state = std::move(state)](uint64_t seed, Device device) {
     Initializer init(device, seed);
     auto made = make_network(model, init, options);

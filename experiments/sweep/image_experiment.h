@@ -10,6 +10,7 @@
 
 #include "data/images/image_file_dataset.h"
 #include "experiments/sweep/experiment.h"
+#include "models/make_network.h"
 
 namespace cofactor {
 
@@ -47,6 +48,7 @@ class ImageExperiment : public Experiment {
 
   struct Network {
     std::function<std::unique_ptr<Module>(uint64_t seed, Device device)> make;
+    NetworkOptions options;          // of make, whose network is that of --model
     SettingList settings;            // what decides results: the network, and the weights that it starts from
     std::vector<std::string> notes;  // what was loaded of --init
   };

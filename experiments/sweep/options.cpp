@@ -7,11 +7,11 @@
 #include <set>
 
 #include "engine/cores.h"
-#include "engine/device_features.h"
 #include "experiments/sweep/flags.h"
 #include "experiments/sweep/jobs.h"
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
+#include "experiments/sweep/precision.h"
 #include "experiments/sweep/profile_flags.h"
 #include "experiments/training/activity.h"
 #include "experiments/training/duration.h"
@@ -205,32 +205,6 @@ void check_numbers(const RunOptions& run) {
   check_range("--workers", run.trainer.workers, 0, max_threads());
 }
 
-// Errors of names parsed elsewhere are bad usage here.
-template <class Parse>
-auto as_usage(std::string_view flag, std::string_view value, Parse parse) {
-  try {
-    return parse(value);
-  } catch (const Error& error) {
-    usage("{} {}: {}", flag, value, error.what());
-  }
-}
-
-void resolve_precision(const RunOptions& run) {
-  if (run.precision == "f32") return;
-  if (run.precision != "tf32" && run.precision != "bf16") {
-    usage("--precision {}: unknown name; there are f32, tf32, bf16", run.precision);
-  }
-  as_usage("--precision", run.precision, [&](std::string_view name) {
-    DeviceFeatures& features = features_of(run.trainer.device);
-    if (name == "bf16") {
-      features.check_bf16();
-    } else {
-      features.set_allow_tf32(true);
-    }
-    return true;
-  });
-}
-
 // Everything that the flags alone decide.
 void validate(const ExperimentTable& table, RawOptions& raw) {
   RunOptions& run = raw.run;
@@ -249,7 +223,7 @@ void validate(const ExperimentTable& table, RawOptions& raw) {
   run.trainer.sampler = as_usage("--sampler", raw.sampler, parse_sampler);
   run.trainer.device = as_usage("--device", run.worker.empty() ? raw.device : worker_device(run), parse_device);
   run.trainer.cuda_graph = raw.cuda_graph == "on";
-  resolve_precision(run);
+  use_precision(run.precision, run.trainer.device);
   run.profile = raw.profile.resolve(run.precision);
   if (run.profile && run.jobs > 1) {
     usage("--profile {}: with --jobs {} the steps of several processes share the cores; leave out --jobs",

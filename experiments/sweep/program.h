@@ -21,6 +21,16 @@ template <class... Args>
   throw UsageError(fmt::format(format, std::forward<Args>(args)...));
 }
 
+// Calls parse(value). Its Error is bad usage of the flag.
+template <class Parse>
+auto as_usage(std::string_view flag, std::string_view value, Parse parse) {
+  try {
+    return parse(value);
+  } catch (const Error& error) {
+    usage("{} {}: {}", flag, value, error.what());
+  }
+}
+
 // The most threads or processes that a flag may ask for: four times the number of cores, and at least 64.
 int max_threads();
 

@@ -86,7 +86,11 @@ class Sweep {
  private:
   // Throws Error where a result was made with other settings.
   void leave_out_finished(std::vector<CellRuns>& cells, PriorRuns& prior) {
-    const auto is_done = [&](const Run& run) { return prior.is_finished(run) || known_.has(run); };
+    const auto is_done = [&](const Run& run) {
+      if (!prior.is_finished(run)) return known_.has(run);
+      finished_.push_back(run);
+      return true;
+    };
     bool needs_folds = false;  // of the cell that comes next from the end: folds come before it
     for (CellRuns& cell : cells | std::views::reverse) {
       const bool is_fold = cell.cell.fold > 0;
@@ -105,6 +109,15 @@ class Sweep {
       for (const Run& run : cell.finetuning) prior.make_way(run);
     }
     if (!cells.empty()) write_input_record(options_, data_, settings, prior.test_changed());
+    describe_finished();
+  }
+
+  // A run that an earlier version finished has no description of its network yet.
+  void describe_finished() const {
+    if (!data_.describe) return;
+    for (const Run& run : finished_) {
+      if (fs::exists(run.phase.weights_file())) data_.describe(run.phase.folder, run.method(), options_.precision);
+    }
   }
 
   int64_t samples_of(const std::vector<CellRuns>& cells) const {
@@ -217,6 +230,7 @@ class Sweep {
   size_t planned_runs_ = 0;
   bool has_trained_ = false, state_failed_ = false;
   std::vector<Result> results_;  // of the folder
+  std::vector<Run> finished_;    // that were asked for again
 };
 
 // Loads the data and reads every sample once, where the batches suit it.

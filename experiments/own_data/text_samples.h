@@ -1,0 +1,47 @@
+// Texts as word indices, made each time a text is read.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/text/vocabulary.h"
+
+namespace cofactor {
+
+// Writes the indices of the text's words (sentences.h) and padding to `indices`; of a longer text only the first words.
+// Throws Error if no word is left after cleaning.
+void encode_text(std::string_view text, const Vocabulary& vocabulary, std::span<int32_t> indices);
+
+// N texts, samples of shape (L) in i32. Only the texts themselves are kept, wherever they are.
+class TextSamples : public Dataset {
+ public:
+  // The functions give a sample's text and name, and its place in messages ("'reviews.csv', line 7"). They may throw
+  // Error, and are called by several threads at once.
+  struct Texts {
+    int64_t count = 0;
+    std::function<std::string(int64_t index)> text, name, place;
+  };
+  TextSamples(std::shared_ptr<const Vocabulary> vocabulary, int64_t length, Texts texts, int64_t classes);
+  int64_t size() const override { return texts_.count; }
+  Shape sample_shape() const override { return {length_}; }
+  DType dtype() const override { return DType::i32; }
+  const std::vector<int32_t>& labels() const override { return labels_; }  // all 0
+  int64_t classes() const override { return classes_; }
+  // Throws Error, with the text's place, as encode_text does.
+  void read(int64_t index, const RandomKey& augmentation, void* out) const override;
+  std::string sample_name(int64_t index) const override { return texts_.name(index); }
+
+ private:
+  std::shared_ptr<const Vocabulary> vocabulary_;
+  int64_t length_;
+  Texts texts_;
+  int64_t classes_;
+  std::vector<int32_t> labels_;
+};
+
+}  // namespace cofactor
