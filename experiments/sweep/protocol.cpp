@@ -88,7 +88,7 @@ class Sweep {
   void leave_out_finished(std::vector<CellRuns>& cells, PriorRuns& prior) {
     const auto is_done = [&](const Run& run) {
       if (!prior.is_finished(run)) return known_.has(run);
-      finished_.push_back(run);
+      if (run.cell.fold == 0) finished_.push_back(run);
       return true;
     };
     bool needs_folds = false;  // of the cell that comes next from the end: folds come before it
