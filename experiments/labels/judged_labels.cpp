@@ -85,8 +85,8 @@ std::vector<int32_t> likely_true_classes(const JudgedLabels& labels, const Verdi
   return suggested;
 }
 
-// By the samples that the networks were not trained on, if there are any.
-bool classes_look_permuted(const JudgedLabels& labels, const std::vector<int32_t>& predicted) {
+// Of the samples that the networks were not trained on, if there are any.
+Confusion held_out_confusion(const JudgedLabels& labels, const std::vector<int32_t>& predicted) {
   const auto classes = static_cast<int64_t>(labels.classes.size());
   Confusion all{classes, std::vector<int64_t>(static_cast<size_t>(classes * classes))}, held_out = all;
   for (size_t i = 0; i < predicted.size(); ++i) {
@@ -95,7 +95,7 @@ bool classes_look_permuted(const JudgedLabels& labels, const std::vector<int32_t
     ++all.counts[entry];
     if (labels.out_of_sample || labels.part[i] != SamplePart::training) ++held_out.counts[entry];
   }
-  return looks_permuted(held_out.total() > 0 ? held_out : all);
+  return held_out.total() > 0 ? held_out : all;
 }
 
 }  // namespace
@@ -140,7 +140,9 @@ Verdict judge(const JudgedLabels& labels) {
   const auto count = static_cast<double>(labels.labelled());
   verdict.confident_learning = count * confident_joint(all).wrong_share();
   verdict.dmi = count * joint_of_perfect_outputs(all).wrong_share();
-  verdict.permuted = classes_look_permuted(labels, verdict.predicted);
+  const Confusion held_out = held_out_confusion(labels, verdict.predicted);
+  verdict.agreement = held_out.accuracy() / 100.0;
+  verdict.permuted = looks_permuted(held_out);
   return verdict;
 }
 

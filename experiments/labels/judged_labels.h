@@ -47,7 +47,9 @@ struct Verdict {
   int64_t suspects = 0;             // their number
   double confident_learning = 0.0;  // wrong labels by confident_joint, for comparison
   double dmi = 0.0;                 // by joint_of_perfect_outputs: a weak classifier's errors count as wrong labels
-  bool permuted = false;            // whether the outputs look like the classes in another order (looks_permuted)
+  // The share of labels that the network predicts, among the samples that it was not trained on, if there are any.
+  double agreement = 0.0;
+  bool permuted = false;  // whether the outputs look like the classes in another order (looks_permuted)
 
   const LabelJoint& joint() const { return errors.judgement.joint; }
 };

@@ -37,7 +37,7 @@ std::string bar_cell(double share, double count) {
 std::string column_heads(const JudgedLabels& labels) {
   std::string heads;
   for (size_t c = 0; c < labels.classes.size(); ++c)
-    heads += fmt::format("<th scope=\"col\">{}</th>", class_text(labels, static_cast<int64_t>(c)));
+    heads += fmt::format("<th scope=\"col\"><span>{}</span></th>", class_text(labels, static_cast<int64_t>(c)));
   return heads;
 }
 

@@ -15,6 +15,7 @@ constexpr size_t kMostClasses = 10, kMostPairs = 5;
 constexpr double kLeastCount = 0.5;
 constexpr int64_t kReviewable = 500;  // suspects that a person looks through in about an hour
 constexpr double kNoisy = 0.2;        // of all labels
+constexpr double kWeak = 0.8;         // of the labels that are right
 
 double ratio(double part, double whole) {
   return whole > 0.0 ? std::clamp(part / whole, 0.0, 1.0) : 0.0;
@@ -115,6 +116,14 @@ std::vector<std::string> cautions(const JudgedLabels& labels, const Verdict& ver
     sentences.emplace_back(
         "The training samples were judged by a network that was trained on their labels; it may have memorised wrong "
         "ones, which then look right.");
+  }
+  const double right = 1.0 - ratio(verdict.errors.wrong.count, static_cast<double>(labels.labelled()));
+  if (!verdict.permuted && verdict.agreement < kWeak * right) {
+    sentences.push_back(
+        fmt::format("The network predicts the given label of {:.0f}% of the samples only: a weak network's own errors "
+                    "count as wrong "
+                    "labels, so there may be fewer.",
+                    100.0 * verdict.agreement));
   }
   return sentences;
 }
