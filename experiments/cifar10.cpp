@@ -56,10 +56,10 @@ class Cifar10Experiment : public ImageExperiment {
             make_table(),
             {.head = "linear",
              .split_seed_help = "Divides training from validation where images come in class folders, without --split",
-             .split = true}) {}
+             .split_help = std::string(kSplitHelp)}) {}
 
   ExperimentData load(const Folders& folders, const std::vector<std::string>& classes) const override {
-    Network network = select_network(static_cast<int64_t>(classes.size()), 32, 32);
+    Network network = select_network(images().model, static_cast<int64_t>(classes.size()), 32, 32);
     RunModel model{.network = images().model,
                    .classes = classes,
                    .input = ImageInput{.network = network.options, .transform = kCifar10Transform}};

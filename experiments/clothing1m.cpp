@@ -65,7 +65,7 @@ class Clothing1mExperiment : public ImageExperiment {
                               .threads = usable_cores()};
     if (images().no_augmentation) options.training = options.evaluation;
     const Shape shape = transformed_shape(options.evaluation);
-    Network network = select_network(static_cast<int64_t>(classes.size()), shape[0], shape[1]);
+    Network network = select_network(images().model, static_cast<int64_t>(classes.size()), shape[0], shape[1]);
     RunModel model{.network = images().model,
                    .classes = classes,
                    .input = ImageInput{.network = network.options, .transform = options.evaluation}};

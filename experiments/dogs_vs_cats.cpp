@@ -59,7 +59,7 @@ class DogsVsCatsExperiment : public ImageExperiment {
         input_ == "paper" ? DogsVsCatsInput::paper : DogsVsCatsInput::published_code, images().image_size.value_or(0));
     if (images().no_augmentation) transforms.training = transforms.evaluation;
     const Shape shape = transformed_shape(transforms.evaluation);
-    Network network = select_network(static_cast<int64_t>(classes.size()), shape[0], shape[1]);
+    Network network = select_network(images().model, static_cast<int64_t>(classes.size()), shape[0], shape[1]);
     RunModel model{.network = images().model,
                    .classes = classes,
                    .input = ImageInput{.network = network.options, .transform = transforms.evaluation}};

@@ -1,19 +1,14 @@
 // Movie reviews (MR): is a sentence positive or negative? (paper, section 5.2 and Figure 3)
 #include "data/sets/movie_reviews.h"
 
-#include "data/checksum.h"
-#include "data/text/word_vectors.h"
 #include "experiments/own_data/run_model.h"
 #include "experiments/report/full_protocol.h"
 #include "experiments/sweep/protocol.h"
-#include "models/word_cnn.h"
+#include "experiments/sweep/text_flags.h"
 
 namespace {
 
 using namespace cofactor;
-
-// Draws the vectors of words that --embeddings does not have, the same for every seed of a sweep.
-constexpr uint64_t kVectorsSeed = 1;
 
 ExperimentTable make_table() {
   ExperimentTable table;
@@ -45,105 +40,40 @@ ExperimentTable make_table() {
   return table;
 }
 
-EmbeddingMode mode_named(const std::string& name) {
-  if (name == "static") return EmbeddingMode::fixed;
-  if (name == "non-static") return EmbeddingMode::trained;
-  return name == "multichannel" ? EmbeddingMode::multichannel : EmbeddingMode::random;
-}
-
 class MovieReviewsExperiment : public Experiment {
  public:
   MovieReviewsExperiment() : Experiment(make_table()) {}
 
   void add_flags(Flags& flags) override {
-    flags.start_group("Text");
-    flags.add("--embeddings", embeddings_, "Word vectors: word2vec's binary or text file, or GloVe's text [none]");
-    flags
-        .add("--embedding-mode", mode_,
-             "random: 128 values per word, trained; from --embeddings: static, non-static (trained) or multichannel")
-        .one_of({"random", "static", "non-static", "multichannel"})
-        .default_text("random; non-static with --embeddings");
-    flags.add("--activation", activation_, "relu or tanh, after the convolutions").one_of({"relu", "tanh"});
+    text_.add(flags);
     flags.add("--split-seed", split_seed_, "Seed of the split into training, validation and test");
-    flags.add("--max-length", max_length_, "Words of a sentence that are read, from its first [all]");
   }
 
-  void check_flags() const override {
-    const std::string mode = embedding_mode();
-    if (mode == "random" && !embeddings_.empty()) {
-      usage("--embedding-mode random: it starts from random vectors, and --embeddings names a file of others");
-    }
-    if (mode != "random" && embeddings_.empty()) {
-      usage("--embedding-mode {}: it starts from given word vectors; --embeddings names their file", mode);
-    }
-    const int64_t shortest = MovieReviewsOptions{}.min_length;
-    if (max_length_ && *max_length_ < shortest) {
-      usage("--max-length {}: expected at least {}, the words that the widest filter sees", *max_length_, shortest);
-    }
-  }
+  void check_flags() const override { text_.check(MovieReviewsOptions{}.min_length); }
 
   ExperimentData load(const Folders& folders, const std::vector<std::string>& classes) const override {
-    MovieReviews data = load_movie_reviews(folders.data, {.split_seed = split_seed_, .max_length = max_length_});
+    MovieReviews data = load_movie_reviews(folders.data, {.split_seed = split_seed_, .max_length = text_.max_length()});
     std::vector<std::string> notes = {data.source};
-    const auto network = std::make_shared<const WordCnnOptions>(network_options(data.vocabulary, notes));
-    // What the sentences and the file of vectors decide together.
-    SettingList data_settings = {{"words", data.train.data->sample_shape().numel()},
-                                 {"vocabulary", network->vocabulary},
-                                 {"dimension", network->dimension}};
-    if (!network->vectors.empty()) {
-      const std::vector<float>& vectors = network->vectors;
-      data_settings.emplace_back("vectors", checksum_text(checksum_of(vectors.data(), vectors.size() * sizeof(float))));
-    }
-    const auto model = std::make_shared<const RunModel>(run_model(data, *network, classes));
+    const int64_t words = data.train.data->sample_shape().numel();
+    const auto network = std::make_shared<const WordCnnOptions>(text_.network(data.vocabulary, notes));
+    const auto model = std::make_shared<const RunModel>(text_model(*network, data.vocabulary, words, classes));
+    SettingList settings = {{"split_seed", split_seed_}};
+    for (auto& setting : text_.settings()) settings.push_back(std::move(setting));
     ExperimentData loaded{{std::move(data.train), std::move(data.validation), std::move(data.test)},
                           [network, model](uint64_t seed, Device device) {
                             Initializer init(device, seed);
                             return make_run_network(*model, init, network->vectors);
                           },
-                          settings(),
-                          std::move(data_settings),
+                          std::move(settings),
+                          TextFlags::data_settings(*network, words),
                           std::move(notes)};
     loaded.describe = describe_runs(*model);
     return loaded;
   }
 
  private:
-  std::string embedding_mode() const { return mode_.value_or(embeddings_.empty() ? "random" : "non-static"); }
-
-  WordCnnOptions network_options(const Vocabulary& vocabulary, std::vector<std::string>& notes) const {
-    WordCnnOptions network;
-    network.vocabulary = vocabulary.size();
-    network.activation = activation_ == "tanh" ? WordActivation::tanh : WordActivation::relu;
-    network.embedding = mode_named(embedding_mode());
-    if (embeddings_.empty()) return network;
-    WordVectors vectors = load_word_vectors(embeddings_, vocabulary, std::nullopt, kVectorsSeed);
-    notes.push_back(fmt::format("found {} of {} words in '{}'; the others start from random vectors", vectors.found,
-                                vocabulary.size() - Vocabulary::kFirstWord, embeddings_));
-    network.dimension = vectors.dimension;
-    network.vectors = std::move(vectors.values);
-    return network;
-  }
-
-  static RunModel run_model(const MovieReviews& data, const WordCnnOptions& network,
-                            const std::vector<std::string>& classes) {
-    TextInput text{.network = network, .length = data.train.data->sample_shape().numel()};
-    text.network.vectors.clear();
-    for (int32_t i = Vocabulary::kFirstWord; i < data.vocabulary.size(); ++i)
-      text.words.push_back(data.vocabulary.word(i));
-    return {.network = "word_cnn", .classes = classes, .input = std::move(text)};
-  }
-
-  SettingList settings() const {
-    SettingList list = {{"split_seed", split_seed_}, {"embedding_mode", embedding_mode()}, {"activation", activation_}};
-    if (max_length_) list.emplace_back("max_length", *max_length_);
-    return list;
-  }
-
-  std::string embeddings_;
-  std::optional<std::string> mode_;
-  std::string activation_ = "relu";
+  TextFlags text_;
   uint64_t split_seed_ = MovieReviewsOptions{}.split_seed;
-  std::optional<int64_t> max_length_;
 };
 
 }  // namespace

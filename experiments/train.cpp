@@ -2,11 +2,13 @@
 // the labels.
 #include <algorithm>
 
+#include "data/images/decode.h"
 #include "data/sets/cifar10.h"
 #include "data/sets/image_folder.h"
 #include "engine/cores.h"
 #include "experiments/own_data/run_model.h"
 #include "experiments/report/label_report.h"
+#include "experiments/labels/label_report.h"
 #include "experiments/sweep/image_experiment.h"
 #include "experiments/sweep/paper_noises.h"
 #include "experiments/sweep/protocol.h"
@@ -30,9 +32,10 @@ ExperimentTable make_table() {
       "it does not have this experiment.\n"
       "The data: --data has one folder of images per class. A fifth of each class is held out for\n"
       "  validation, unless there is a folder val beside train, or --split. Each run writes to its folder\n"
-      "  per_class.csv (precision, recall and F1 on the test set), joint_matrix.csv (of outputs and given\n"
-      "  labels, on images that were not trained on) and suspects.csv (the images whose labels look wrong,\n"
-      "  the most certain first). --noise adds noise to correct labels, to try this out.";
+      "  report.html (the noise, and the images whose labels look wrong, to decide on), suspects.csv and\n"
+      "  labels.csv (the same as tables), probabilities.npy, joint.csv and transition.csv (the estimated noise)\n"
+      "  and per_class.csv (precision, recall and F1 on the test set). --noise adds noise to correct labels, to\n"
+      "  try this out.";
   table.noises = {"similar-classes", "uniform", "symmetric"};
   const TrainingPlan adam{.optimizer = OptimizerKind::adam, .lr = 1e-4, .epochs = 30, .batch_size = 128};
   table.pretraining = adam;
@@ -87,7 +90,7 @@ class OwnImagesExperiment : public ImageExperiment {
   ExperimentData load(const Folders& folders, const std::vector<std::string>& classes) const override {
     const ImageFolderOptions options = reading(folders.out);
     const int side = options.evaluation.crop_h;
-    Network network = select_network(static_cast<int64_t>(classes.size()), side, side);
+    Network network = select_network(images().model, static_cast<int64_t>(classes.size()), side, side);
     RunModel model{.network = images().model,
                    .classes = classes,
                    .input = ImageInput{.network = network.options, .transform = options.evaluation}};
@@ -104,6 +107,7 @@ class OwnImagesExperiment : public ImageExperiment {
     data.folds = {.unaugmented = folder.images, .judges_test = !folder.clean_test};
     data.describe = describe_runs(std::move(model));
     data.report = [folder, classes](const FinishedRun& run) { report_labels(run, folder, classes); };
+    data.report = [folder, classes](const FinishedRun& run) { report(run, folder, classes); };
     return data;
   }
 
@@ -125,15 +129,21 @@ class OwnImagesExperiment : public ImageExperiment {
             .threads = usable_cores()};
   }
 
-  static void report_labels(const FinishedRun& run, const ImageFolder& folder,
-                            const std::vector<std::string>& classes) {
+  static void report(const FinishedRun& run, const ImageFolder& folder, const std::vector<std::string>& classes) {
     LabelledParts parts{.train = run.noisy.train,
                         .validation = run.noisy.validation,
-                        .clean_test = folder.clean_test,
-                        .names = folder.images->list().names,
-                        .validation_names = folder.validation_images->list().names};
+                        .test = folder.test,
+                        .clean_test = folder.clean_test};
     parts.train.data = folder.images;  // without augmentation
-    write_label_report(run, parts, classes);
+    const RunLabels labels = labels_of_run(run, parts, classes);
+    LabelPageOptions page;
+    page.image = [&labels](int64_t i) -> std::optional<RgbImage> {
+      const SampleOfSet& sample = labels.samples[static_cast<size_t>(i)];
+      const auto* images = dynamic_cast<const ImageFileDataset*>(sample.data);
+      if (images == nullptr) return std::nullopt;
+      return read_image(images->list().path(sample.index));
+    };
+    report_labels(run, labels.labels, folder.clean_test, std::move(page));
   }
 
   fs::path test_;

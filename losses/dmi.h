@@ -106,6 +106,7 @@ class DmiLoss : public Loss {
   std::string uninformative_under(const Transition& noise) const override;
   // Exchanging outputs changes the determinant's sign alone.
   bool depends_on_class_order() const override { return false; }
+  Outputs outputs() const override { return Outputs::true_class; }
   Diagnosis diagnose_infinity() const override;
   const DmiOptions& options() const { return options_; }
 

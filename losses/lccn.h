@@ -60,6 +60,7 @@ class LccnLoss : public Loss {
   // Throws Error for options outside their ranges.
   explicit LccnLoss(const LccnOptions& options = {});
   std::string_view name() const override { return "lccn"; }
+  Outputs outputs() const override { return Outputs::true_class; }
 
   // Draws latent labels for the batch and returns the cross entropy on them. Nothing waits for the device. In a
   // recorded step (engine/captured_step.h) each replay draws anew, with the current transition matrix. A step must have

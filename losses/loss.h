@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/noise/label_quality.h"
 #include "data/noise/transition.h"
 #include "engine/batch.h"
 #include "engine/named_tensor.h"
@@ -78,6 +79,9 @@ class Loss {
   // Whether the loss tells which output stands for which class. Where it does not, a good classifier may end with its
   // classes exchanged.
   virtual bool depends_on_class_order() const { return true; }
+  // What the softmax of a trained network's logits estimates: the distribution of the labels as they are given, or that
+  // of the true classes, where the loss is made so that noise cancels.
+  virtual Outputs outputs() const { return Outputs::given_label; }
   // What an infinite or NaN loss means where the logits are finite, and the remedy of the method's own, each as a
   // clause of an error message. Empty where it only means that the logits are too large.
   struct Diagnosis {

@@ -21,6 +21,7 @@ struct LossCorrectionOptions {
 
 class LossCorrection : public Loss {
  public:
+  Outputs outputs() const override { return Outputs::true_class; }
   // True where the matrix is estimated.
   bool needs_training_outputs() const override { return !given_; }
   // Estimates the matrix (data/noise/estimate.h); no effect where it is given.

@@ -214,6 +214,14 @@ std::unique_ptr<Module> load_network(const fs::path& folder, Device device) {
   return load_network(folder, read_run_model(folder), device);
 }
 
+RunModel text_model(WordCnnOptions network, const Vocabulary& vocabulary, int64_t words,
+                    std::vector<std::string> classes) {
+  network.vectors.clear();
+  TextInput text{.network = std::move(network), .length = words};
+  for (int32_t i = Vocabulary::kFirstWord; i < vocabulary.size(); ++i) text.words.push_back(vocabulary.word(i));
+  return {.network = "word_cnn", .classes = std::move(classes), .input = std::move(text)};
+}
+
 std::function<void(const fs::path& folder, std::string_view method, std::string_view precision)> describe_runs(
     RunModel model) {
   return [model = std::move(model)](const fs::path& folder, std::string_view method, std::string_view precision) {

@@ -82,6 +82,10 @@ std::unique_ptr<Module> load_network(const std::filesystem::path& folder, const 
 // The same for a folder whose model nobody has read yet.
 std::unique_ptr<Module> load_network(const std::filesystem::path& folder, Device device);
 
+// The model of a WordCNN for texts of so many words. Word vectors that the network starts from are not part of it.
+RunModel text_model(WordCnnOptions network, const Vocabulary& vocabulary, int64_t words,
+                    std::vector<std::string> classes);
+
 // ExperimentData::describe: writes the model, with the method and the precision of each run, into the run's folder.
 std::function<void(const std::filesystem::path& folder, std::string_view method, std::string_view precision)>
 describe_runs(RunModel model);

@@ -1,14 +1,17 @@
 cmake_minimum_required(VERSION 3.25)
-# Writes OUTPUT, a source file that holds the template of the report's page and the paper's values as strings.
-# Run as: cmake -DPAGE=... -DPAPER=... -DOUTPUT=... -P write_texts.cmake
-file(READ "${PAGE}" page)
-file(READ "${PAPER}" paper)
-file(WRITE "${OUTPUT}" "#include \"experiments/report/texts.h\"
+# Writes OUTPUT, a source file that holds the contents of files as strings. HEADER declares them.
+# Run as: cmake -DHEADER=... -DNAMES=kFirst,kSecond -DFILES=PATH,PATH -DOUTPUT=... -P write_texts.cmake
+string(REPLACE "," ";" names "${NAMES}")
+string(REPLACE "," ";" files "${FILES}")
+set(definitions "")
+foreach(name file IN ZIP_LISTS names files)
+  file(READ "${file}" text)
+  string(APPEND definitions "const std::string_view ${name} = R\"text(${text})text\";\n")
+endforeach()
+file(WRITE "${OUTPUT}" "#include \"${HEADER}\"
 
 namespace cofactor {
 
-const std::string_view kPageTemplate = R\"text(${page})text\";
-const std::string_view kPaperValues = R\"text(${paper})text\";
-
+${definitions}
 }  // namespace cofactor
 ")

@@ -33,14 +33,15 @@ std::string checksum_of_weights(const std::vector<NamedTensor>& state) {
 }
 
 // Loads the weights of --init into a network of the kind. Returns a note of what was loaded.
-std::string try_init(const ImageFlags& flags, const NetworkOptions& options, const SafetensorsFile& file) {
+std::string try_init(const std::string& model, const std::string& path, const NetworkOptions& options,
+                     const SafetensorsFile& file) {
   try {
     Initializer init(kHost, 0);
-    const std::string report = load_pretrained(*make_network(flags.model, init, options), file.tensors);
+    const std::string report = load_pretrained(*make_network(model, init, options), file.tensors);
     const std::string halves = file.halves > 0 ? fmt::format("; {} in F16 were read as f32", file.halves) : "";
-    return fmt::format("--init {}: {}{}", flags.init, report, halves);
+    return fmt::format("--init {}: {}{}", path, report, halves);
   } catch (const Error& error) {
-    fail("--init {}: {}", flags.init, error.what());
+    fail("--init {}: {}", path, error.what());
   }
 }
 
@@ -76,7 +77,8 @@ ImageExperiment::ImageExperiment(ExperimentTable table, ImageFlagSet flag_set)
 
 void ImageExperiment::add_flags(Flags& flags) {
   flags.start_group("Images");
-  flags.add("--model", images_.model, "Network").one_of(network_names());
+  const Flag model = flags.add("--model", images_.model, "Network").one_of(flag_set_.models);
+  if (!flag_set_.model_text.empty()) Flag(model).default_text(flag_set_.model_text);
   flags.add("--init", images_.init,
             "Weights to start from, a .safetensors file with torchvision's names; a classifier for other classes is "
             "initialised anew [random weights]");
@@ -93,12 +95,7 @@ void ImageExperiment::add_flags(Flags& flags) {
               "Leave out images that cannot be read, and count them; each is decoded once before training");
   }
   if (!flag_set_.split_seed_help.empty()) flags.add("--split-seed", images_.split_seed, flag_set_.split_seed_help);
-  if (flag_set_.split) {
-    flags.add("--split", images_.split,
-              "CSV table that assigns the images to parts: columns file (its path in --data) and split (train, "
-              "validation, test) or index (below 40000: train, else validation); images in a test folder that it does "
-              "not list are for testing");
-  }
+  if (!flag_set_.split_help.empty()) flags.add("--split", images_.split, flag_set_.split_help);
 }
 
 void ImageExperiment::check_flags() const {
@@ -112,7 +109,7 @@ bool ImageExperiment::may_skip_broken() const {
   return !flag_set_.default_size.empty() && !images_.skip_broken;
 }
 
-ImageExperiment::Network ImageExperiment::select_network(int64_t classes, int64_t height, int64_t width) const {
+ImageExperiment::Network ImageExperiment::select_network(const std::string& model, int64_t classes, int64_t height, int64_t width) const {
   const bool small = std::max(height, width) <= kSmallImage;
   const std::string stem = !images_.stem.empty() ? images_.stem : small ? "cifar" : "imagenet";
   const NetworkOptions options{.classes = classes,
@@ -120,22 +117,22 @@ ImageExperiment::Network ImageExperiment::select_network(int64_t classes, int64_
                                .image_width = width,
                                .stem = kStems.at(stem),
                                .head = kHeads.at(images_.head)};
-  if (const int64_t least = smallest_image(images_.model); std::min(height, width) < least) {
-    usage("--model {}: it takes images of at least {} x {}, not of {} x {}", images_.model, least, least, height,
+  if (const int64_t least = smallest_image(model); std::min(height, width) < least) {
+    usage("--model {}: it takes images of at least {} x {}, not of {} x {}", model, least, least, height,
           width);
   }
   Network network;
   std::vector<NamedTensor> state;
   if (!images_.init.empty()) {
     SafetensorsFile file = load_safetensors(images_.init, kHost);
-    network.notes.push_back(try_init(images_, options, file));
+    network.notes.push_back(try_init(model, images_.init, options, file));
     state = std::move(file.tensors);
   }
-  const bool vgg = images_.model.starts_with("vgg");
-  network.settings = {{"model", images_.model}, {vgg ? "head" : "stem", vgg ? images_.head : stem}};
+  const bool vgg = model.starts_with("vgg");
+  network.settings = {{"model", model}, {vgg ? "head" : "stem", vgg ? images_.head : stem}};
   if (!state.empty()) network.settings.emplace_back("init", checksum_of_weights(state));
   network.options = options;
-  network.make = [options, model = images_.model, state = std::move(state)](uint64_t seed, Device device) {
+  network.make = [options, model, state = std::move(state)](uint64_t seed, Device device) {
     Initializer init(device, seed);
     auto made = make_network(model, init, options);
     if (!state.empty()) load_pretrained(*made, state);

@@ -26,6 +26,11 @@ struct ImageFlags {
   bool no_augmentation = false, skip_broken = false;
 };
 
+// The help of --split for images in class folders.
+inline constexpr std::string_view kSplitHelp =
+    "CSV table that assigns the images to parts: columns file (its path in --data) and split (train, validation, test) "
+    "or index (below 40000: train, else validation); images in a test folder that it does not list are for testing";
+
 class ImageExperiment : public Experiment {
  public:
   // --model, --head, --stem, --init, --no-augmentation, and those of ImageFlagSet.
@@ -40,7 +45,9 @@ class ImageExperiment : public Experiment {
     std::string model = "resnet34", head = "torchvision";
     std::string default_size{};     // --image-size and --skip-broken, for images in files: the default size in words
     std::string split_seed_help{};  // --split-seed: its help
-    bool split = false;             // --split, for images in class folders
+    std::string split_help{};       // --split: its help; without it there is no such flag
+    std::vector<std::string> models = network_names();  // of --model; the default may be empty: model_text says what it is
+    std::string model_text{};
   };
   ImageExperiment(ExperimentTable table, ImageFlagSet flag_set);
 
@@ -48,15 +55,15 @@ class ImageExperiment : public Experiment {
 
   struct Network {
     std::function<std::unique_ptr<Module>(uint64_t seed, Device device)> make;
-    NetworkOptions options;          // of make, whose network is that of --model
+    NetworkOptions options;          // of make
     SettingList settings;            // what decides results: the network, and the weights that it starts from
     std::vector<std::string> notes;  // what was loaded of --init
   };
-  // Builds the network that the flags select for images of height x width pixels. A ResNet without --stem has the
+  // Builds the network `model` as the flags say for images of height x width pixels. A ResNet without --stem has the
   // published code's stem up to 64 pixels, and torchvision's, which divides the size by four, above. The file of --init
   // is read once and tried on a network. Throws UsageError where the network does not take images of that size, and
   // Error where the file does not fit.
-  Network select_network(int64_t classes, int64_t height, int64_t width) const;
+  Network select_network(const std::string& model, int64_t classes, int64_t height, int64_t width) const;
 
   // For the notes: which files are used; the classes, by name where there are few; and the images that are left out.
   struct ImageNotes {

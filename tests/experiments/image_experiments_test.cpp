@@ -73,15 +73,20 @@ TEST_SUITE("experiment") {
     CHECK(results[1].method == "dmi");
     CHECK(contains(results[0].settings, "\"classes\":[\"apple\",\"pear\"]"));
     CHECK(contains(outcome.out, "no test folder"));
-    CHECK(contains(outcome.out, "labels look wrong"));
+    CHECK(contains(outcome.out, "of 60 labels are wrong"));
 
     for (const char* method : {"ce", "dmi"}) {
       const auto run = place.out() / "none-rate0-seed1" / method;
       const auto suspects = lines_of(run / "suspects.csv");
-      CHECK(suspects.at(0) == "file,given_label,predicted_label,probability,part");
-      const auto joint = lines_of(run / "joint_matrix.csv");
+      CHECK(suspects.at(0) ==
+            "id,given_label,predicted_label,given_probability,predicted_probability,quality,suspect,fold");
+      CHECK(lines_of(run / "labels.csv").size() == 1 + 60);
+      CHECK(lines_of(run / "labels.csv").at(1).starts_with("apple/0.png,apple,"));
+      const auto joint = lines_of(run / "joint.csv");
       REQUIRE(joint.size() == 3);
-      CHECK(joint[0] == "predicted \\ given,apple,pear");
+      CHECK(joint[0] == "given \\ true,apple,pear");
+      CHECK(lines_of(run / "transition.csv").size() == 3);
+      CHECK(contains(read_file(run / "report.html"), "wrong.png"));
       const auto scores = lines_of(run / "per_class.csv");
       REQUIRE(scores.size() == 3);
       CHECK(scores[1].starts_with("apple,3,"));
@@ -185,7 +190,7 @@ TEST_SUITE("experiment") {
     CAPTURE(outcome.err);
     REQUIRE(outcome.code == 0);
     CHECK(contains(outcome.out, "'Pear\\u0020' and 'pear' look alike but are 2 classes"));
-    const std::string suspects = read_file(place.out() / "none-rate0-seed1/ce/suspects.csv");
+    const std::string suspects = read_file(place.out() / "none-rate0-seed1/ce/labels.csv");
     CHECK(contains(suspects, "caf\\xE9\\u000A"));
     CHECK(!contains(suspects, "\xE9"));
     std::filesystem::rename(place.data() / "Pear ", place.data() /
@@ -206,8 +211,13 @@ TEST_SUITE("experiment") {
     REQUIRE(outcome.code == 0);
     CHECK(contains(outcome.out, "20 training, 8 validation, 6 test samples"));
     CHECK(contains(outcome.out, "val/ is used for validation, in place of a fifth of the other images"));
-    for (const std::string& line : lines_of(place.out() / "none-rate0-seed1/ce/suspects.csv"))
-      CHECK(line.starts_with("val/") == line.ends_with("validation"));
+    int validation = 0, training = 0;
+    for (const std::string& line : lines_of(place.out() / "none-rate0-seed1/ce/labels.csv")) {
+      validation += line.starts_with("val/") ? 1 : 0;
+      training += line.starts_with("train/") ? 1 : 0;
+    }
+    CHECK(validation == 8);
+    CHECK(training == 20);
 
     std::string table =
         "\xEF\xBB\xBF"

@@ -44,17 +44,19 @@ const std::map<std::string, Folders> kMayInclude = {
     {"data/sets", {"engine", "data", "data/files", "data/images", "data/text"}},
     {"experiments/training", with(kData, {"engine", "layers", "losses", "models"})},
     {"experiments/report", with(kData, {"engine", "layers", "losses", "models", "experiments/training"})},
-    {"experiments/sweep",
+    {"experiments/labels",
      with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report"})},
+    {"experiments/sweep", with(kData, {"engine", "layers", "losses", "models", "experiments/training",
+                                       "experiments/report", "experiments/labels"})},
     {"experiments/derive", with(kData, {"engine", "layers", "losses", "models", "experiments/training",
                                         "experiments/report", "experiments/sweep"})},
     {"experiments", with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
-                                 "experiments/sweep", "experiments/derive"})},
+                                 "experiments/labels", "experiments/sweep", "experiments/derive"})},
     {"bench", with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
                            "experiments/sweep"})},
     {"examples", with(kData, {"engine", "layers", "losses", "models"})},
     {"tests", with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
-                           "experiments/sweep", "experiments/derive", "bench"})},
+                           "experiments/labels", "experiments/sweep", "experiments/derive", "bench"})},
 };
 
 // Conditions outside of the backends that have to be there.

@@ -26,6 +26,14 @@ TEST_SUITE("unit") {
     CHECK(std::equal(paper.begin(), paper.end(), names.begin()));
   }
 
+  TEST_CASE("make_loss: outputs are those of the true class where the loss cancels noise") {
+    const std::set<std::string> cancelling = {"dmi", "fw", "bw", "lccn"};
+    for (const std::string& name : loss_names()) {
+      CAPTURE(name);
+      CHECK((make_loss(name)->outputs() == Outputs::true_class) == cancelling.contains(name));
+    }
+  }
+
   TEST_CASE("make_loss: options reach the loss by their names") {
     const auto made = []<class T>(const char* name, const LossOptions& options, const T&) {
       auto* result = dynamic_cast<T*>(make_loss(name, options).release());

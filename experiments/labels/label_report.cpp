@@ -1,0 +1,121 @@
+#include "experiments/labels/label_report.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "data/noise/estimate.h"
+#include "engine/io/file.h"
+#include "experiments/labels/class_scores.h"
+#include "experiments/labels/label_files.h"
+#include "experiments/labels/label_summary.h"
+#include "losses/make_loss.h"
+
+namespace cofactor {
+namespace {
+
+constexpr int64_t kReportBatch = 256;
+constexpr size_t kMaxShown = 20;  // classes whose scores are shown on the console
+constexpr std::string_view kScoresFile = "per_class.csv";
+
+Predictions predict_part(const FinishedRun& run, const Split& split, SamplePart part) {
+  Loader loader(
+      split,
+      {.batch_size = kReportBatch, .sampler = SamplerKind::sequential, .device = run.device, .workers = run.workers});
+  return predict(run.model, loader, name_of(part));
+}
+
+// The samples of all parts, before they are put in order.
+class Collector {
+ public:
+  explicit Collector(size_t classes) : classes_(classes) {}
+
+  void add(const Split& split, const Predictions& predictions, SamplePart part) {
+    const size_t set = set_of(split.data.get());
+    const std::vector<double> probabilities = softmax_on_host("label report", predictions.logits);
+    probabilities_.insert(probabilities_.end(), probabilities.begin(), probabilities.end());
+    for (size_t i = 0; i < predictions.batch.indices.size(); ++i)
+      entries_.push_back({set, predictions.batch.indices[i], predictions.batch.host_labels[i], part, entries_.size()});
+  }
+
+  RunLabels in_order() {
+    std::ranges::stable_sort(entries_, {}, [](const Entry& e) { return std::pair(e.set, e.index); });
+    RunLabels run;
+    JudgedLabels& labels = run.labels;
+    labels.probabilities.reserve(probabilities_.size());
+    for (const Entry& entry : entries_) {
+      const Dataset* data = sets_[entry.set];
+      const std::string name = data->sample_name(entry.index);
+      labels.ids.push_back(name.empty() ? fmt::format("{}", entry.index + 1) : name);
+      labels.given.push_back(entry.label);
+      labels.part.push_back(entry.part);
+      const auto row = probabilities_.begin() + static_cast<std::ptrdiff_t>(entry.row * classes_);
+      labels.probabilities.insert(labels.probabilities.end(), row, row + static_cast<std::ptrdiff_t>(classes_));
+      run.samples.push_back({data, entry.index});
+    }
+    labels.fold.assign(entries_.size(), 0);
+    labels.kept.assign(entries_.size(), 0);
+    return run;
+  }
+
+ private:
+  struct Entry {
+    size_t set;
+    int64_t index;
+    int32_t label;
+    SamplePart part;
+    size_t row;
+  };
+
+  size_t set_of(const Dataset* data) {
+    const auto found = std::ranges::find(sets_, data);
+    if (found != sets_.end()) return static_cast<size_t>(found - sets_.begin());
+    sets_.push_back(data);
+    return sets_.size() - 1;
+  }
+
+  size_t classes_;
+  std::vector<const Dataset*> sets_;
+  std::vector<Entry> entries_;
+  std::vector<float> probabilities_;
+};
+
+void fill_in(const FinishedRun& run, LabelPageOptions& options) {
+  const Result& result = run.result;
+  if (options.title.empty()) options.title = result.label();
+  if (options.run.empty()) options.run = result.folder().string();
+  const std::filesystem::path metrics = run.folder / "metrics.jsonl";
+  if (options.history.empty() && std::filesystem::exists(metrics)) options.history = read_metrics(metrics);
+  if (options.version.empty()) options.version = result.version;
+  options.threads = std::max(options.threads, run.workers);
+}
+
+}  // namespace
+
+RunLabels labels_of_run(const FinishedRun& run, const LabelledParts& parts, const std::vector<std::string>& classes) {
+  Collector collector(classes.size());
+  collector.add(parts.train, predict_part(run, parts.train, SamplePart::training), SamplePart::training);
+  collector.add(parts.validation, predict_part(run, parts.validation, SamplePart::validation), SamplePart::validation);
+  if (!parts.clean_test) collector.add(parts.test, run.test, SamplePart::test);
+  RunLabels labels = collector.in_order();
+  labels.labels.classes = classes;
+  labels.labels.outputs = make_loss(run.result.method)->outputs();
+  return labels;
+}
+
+void report_labels(const FinishedRun& run, const JudgedLabels& labels, bool clean_test, LabelPageOptions options) {
+  const std::vector<ClassScore> scores = class_scores(confusion(run.test));
+  write_file_atomically(run.folder / kScoresFile, class_scores_csv(labels.classes, scores));
+  const Verdict verdict = judge(labels);
+  write_label_files(run.folder, labels, verdict);
+  fill_in(run, options);
+  write_label_page(run.folder / kLabelPageFile, labels, verdict, options);
+
+  const std::string against = clean_test ? "" : ", against the labels as given, which may be wrong themselves";
+  run.progress.note(fmt::format("{}: the test set by class{}", run.result.label(), against));
+  if (labels.classes.size() <= kMaxShown) run.progress.note(format_class_scores(labels.classes, scores));
+  run.progress.note(format_label_summary(labels, verdict));
+  run.progress.note(
+      fmt::format("  {} suspects; look at {}", with_commas(verdict.suspects), (run.folder / kLabelPageFile).string()));
+}
+
+}  // namespace cofactor
