@@ -17,11 +17,25 @@ constexpr int64_t kReportBatch = 256;
 constexpr size_t kMaxShown = 20;  // classes whose scores are shown on the console
 constexpr std::string_view kScoresFile = "per_class.csv";
 
-Predictions predict_part(const FinishedRun& run, const Split& split, SamplePart part) {
+std::vector<float> predict_part(const FinishedRun& run, const Split& split, SamplePart part) {
+  if (split.size() == 0) return {};
   Loader loader(
       split,
       {.batch_size = kReportBatch, .sampler = SamplerKind::sequential, .device = run.device, .workers = run.workers});
-  return predict(run.model, loader, name_of(part));
+  const std::vector<double> values = softmax_on_host("label report", predict(run.model, loader, name_of(part)).logits);
+  return {values.begin(), values.end()};
+}
+
+// What the run's own network says, in no fold.
+CrossFitted own_predictions(const FinishedRun& run, const LabelledParts& parts) {
+  CrossFitted found;
+  found.train_fold.assign(parts.train.indices.size(), 0);
+  found.validation_fold.assign(parts.validation.indices.size(), 0);
+  found.train = predict_part(run, parts.train, SamplePart::training);
+  found.validation = predict_part(run, parts.validation, SamplePart::validation);
+  if (!parts.clean_test) found.test = predict_part(run, parts.test, SamplePart::test);
+  found.unlabelled = predict_part(run, parts.unlabelled, SamplePart::unlabelled);
+  return found;
 }
 
 // The samples of all parts, before they are put in order.
@@ -29,12 +43,21 @@ class Collector {
  public:
   explicit Collector(size_t classes) : classes_(classes) {}
 
-  void add(const Split& split, const Predictions& predictions, SamplePart part) {
+  // `folds` and `confirmed` have a value per sample, or are empty.
+  void add(const Split& split, SamplePart part, const std::vector<float>& probabilities,
+           const std::vector<int32_t>& folds, const std::vector<uint8_t>& confirmed) {
+    if (split.size() == 0) return;
     const size_t set = set_of(split.data.get());
-    const std::vector<double> probabilities = softmax_on_host("label report", predictions.logits);
     probabilities_.insert(probabilities_.end(), probabilities.begin(), probabilities.end());
-    for (size_t i = 0; i < predictions.batch.indices.size(); ++i)
-      entries_.push_back({set, predictions.batch.indices[i], predictions.batch.host_labels[i], part, entries_.size()});
+    for (size_t i = 0; i < split.indices.size(); ++i) {
+      entries_.push_back({.set = set,
+                          .index = split.indices[i],
+                          .label = part == SamplePart::unlabelled ? kMissingLabel : split.labels[i],
+                          .fold = folds.empty() ? 0 : folds[i],
+                          .part = part,
+                          .confirmed = confirmed.empty() ? uint8_t{0} : confirmed[i],
+                          .row = entries_.size()});
+    }
   }
 
   RunLabels in_order() {
@@ -48,12 +71,12 @@ class Collector {
       labels.ids.push_back(name.empty() ? fmt::format("{}", entry.index + 1) : name);
       labels.given.push_back(entry.label);
       labels.part.push_back(entry.part);
+      labels.fold.push_back(entry.fold);
+      labels.kept.push_back(entry.confirmed);
       const auto row = probabilities_.begin() + static_cast<std::ptrdiff_t>(entry.row * classes_);
       labels.probabilities.insert(labels.probabilities.end(), row, row + static_cast<std::ptrdiff_t>(classes_));
       run.samples.push_back({data, entry.index});
     }
-    labels.fold.assign(entries_.size(), 0);
-    labels.kept.assign(entries_.size(), 0);
     return run;
   }
 
@@ -61,8 +84,9 @@ class Collector {
   struct Entry {
     size_t set;
     int64_t index;
-    int32_t label;
+    int32_t label, fold;
     SamplePart part;
+    uint8_t confirmed;
     size_t row;
   };
 
@@ -91,15 +115,25 @@ void fill_in(const FinishedRun& run, LabelPageOptions& options) {
 
 }  // namespace
 
-RunLabels labels_of_run(const FinishedRun& run, const LabelledParts& parts, const std::vector<std::string>& classes) {
+RunLabels labels_of(const LabelledParts& parts, const CrossFitted& found, const std::string& method,
+                    const std::vector<std::string>& classes, QualityScore score) {
   Collector collector(classes.size());
-  collector.add(parts.train, predict_part(run, parts.train, SamplePart::training), SamplePart::training);
-  collector.add(parts.validation, predict_part(run, parts.validation, SamplePart::validation), SamplePart::validation);
-  if (!parts.clean_test) collector.add(parts.test, run.test, SamplePart::test);
-  RunLabels labels = collector.in_order();
-  labels.labels.classes = classes;
-  labels.labels.outputs = make_loss(run.result.method)->outputs();
-  return labels;
+  collector.add(parts.train, SamplePart::training, found.train, found.train_fold, parts.train_confirmed);
+  collector.add(parts.validation, SamplePart::validation, found.validation, found.validation_fold,
+                parts.validation_confirmed);
+  if (!parts.clean_test) collector.add(parts.test, SamplePart::test, found.test, {}, parts.test_confirmed);
+  collector.add(parts.unlabelled, SamplePart::unlabelled, found.unlabelled, {}, {});
+  RunLabels all = collector.in_order();
+  all.labels.classes = classes;
+  all.labels.outputs = make_loss(method)->outputs();
+  all.labels.score = score;
+  all.labels.out_of_sample = !found.train_fold.empty() && found.train_fold.front() > 0;
+  return all;
+}
+
+RunLabels labels_of_run(const FinishedRun& run, const LabelledParts& parts, const std::vector<std::string>& classes,
+                        QualityScore score) {
+  return labels_of(parts, run.folds ? *run.folds : own_predictions(run, parts), run.result.method, classes, score);
 }
 
 void report_labels(const FinishedRun& run, const JudgedLabels& labels, bool clean_test, LabelPageOptions options) {

@@ -33,7 +33,8 @@ void OwnDataFlags::add(Flags& flags) {
                            "... by name]");
   text_column_ =
       flags.add("--text-column", o.text_column, "Column of the texts, which are then the samples [text, ... by name]");
-  columns_ = {*path_column_, *text_column_,
+  columns_ = {*path_column_,
+              *text_column_,
               flags.add("--label-column", o.label_column,
                         "Column of the labels; empty: the sample is predicted and never trained on [label, ... by "
                         "name]"),
@@ -85,10 +86,11 @@ SampleKind OwnDataFlags::kind() const {
   const LabelTable table = LabelTable::open(o.labels, columns);
   if (table.column(TableRole::path)) return SampleKind::images;
   if (table.column(TableRole::text)) return SampleKind::text;
-  usage("--labels {}: none of its columns ({}) has the usual name of paths ({}) or of texts ({}); --path-column or "
-        "--text-column names it",
-        o.labels.string(), fmt::join(table.columns(), ", "), fmt::join(usual_columns(TableRole::path), ", "),
-        fmt::join(usual_columns(TableRole::text), ", "));
+  usage(
+      "--labels {}: none of its columns ({}) has the usual name of paths ({}) or of texts ({}); --path-column or "
+      "--text-column names it",
+      o.labels.string(), fmt::join(table.columns(), ", "), fmt::join(usual_columns(TableRole::path), ", "),
+      fmt::join(usual_columns(TableRole::text), ", "));
 }
 
 OwnDataOptions OwnDataFlags::options(SampleKind kind, const Folders& folders) const {
@@ -116,8 +118,9 @@ void JudgingFlags::add(Flags& flags) {
   flags.add("--quality", quality_, "Score of the labels, which ranks the suspects").one_of(scores);
   const Flag drop = flags.add("--drop-suspects", drop_suspects_, "With --folds: train on all samples but the suspects");
   flags
-      .add("--relabel", relabel_, "With --folds: train on all samples, suspects with the label that is suggested for "
-                                  "them")
+      .add("--relabel", relabel_,
+           "With --folds: train on all samples, suspects with the label that is suggested for "
+           "them")
       .excludes(drop);
   flags.add("--judge", judge_, "The method whose folds find the suspects of these two [the first of --method]");
 }
@@ -136,7 +139,9 @@ CrossFitting JudgingFlags::cross_fitting(const std::vector<std::string>& methods
   }
   return {.folds = folds_,
           .amendment = amendment,
-          .judge = amendment.empty() ? "" : judge_.empty() ? methods.front() : judge_};
+          .judge = amendment.empty() ? ""
+                   : judge_.empty()  ? methods.front()
+                                     : judge_};
 }
 
 QualityScore JudgingFlags::score() const {

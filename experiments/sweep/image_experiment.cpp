@@ -77,25 +77,33 @@ ImageExperiment::ImageExperiment(ExperimentTable table, ImageFlagSet flag_set)
 
 void ImageExperiment::add_flags(Flags& flags) {
   flags.start_group("Images");
-  const Flag model = flags.add("--model", images_.model, "Network").one_of(flag_set_.models);
-  if (!flag_set_.model_text.empty()) Flag(model).default_text(flag_set_.model_text);
-  flags.add("--init", images_.init,
-            "Weights to start from, a .safetensors file with torchvision's names; a classifier for other classes is "
-            "initialised anew [random weights]");
-  flags.add("--head", images_.head, "Of VGG: torchvision's three linear layers, or the published code's one, linear")
-      .one_of({"torchvision", "linear"});
-  flags.add("--stem", images_.stem, "Of ResNet: imagenet, torchvision's, or cifar, for small images")
-      .one_of({"imagenet", "cifar"})
-      .default_text("cifar up to 64 pixels");
-  flags.add("--no-augmentation", images_.no_augmentation, "Train on the images as validation reads them");
+  Flag model = flags.add("--model", images_.model, "Network").one_of(flag_set_.models);
+  if (!flag_set_.model_text.empty()) model.default_text(flag_set_.model_text);
+  image_flags_ = {
+      flags.add("--init", images_.init,
+                "Weights to start from, a .safetensors file with torchvision's names; a classifier for other classes "
+                "is initialised anew [random weights]"),
+      flags
+          .add("--head", images_.head, "Of VGG: torchvision's three linear layers, or the published code's one, linear")
+          .one_of({"torchvision", "linear"}),
+      flags.add("--stem", images_.stem, "Of ResNet: imagenet, torchvision's, or cifar, for small images")
+          .one_of({"imagenet", "cifar"})
+          .default_text("cifar up to 64 pixels"),
+      flags.add("--no-augmentation", images_.no_augmentation, "Train on the images as validation reads them")};
   if (!flag_set_.default_size.empty()) {
-    flags.add("--image-size", images_.image_size, "Pixels of a side of the network's input")
-        .default_text(flag_set_.default_size);
+    image_flags_.push_back(flags.add("--image-size", images_.image_size, "Pixels of a side of the network's input")
+                               .default_text(flag_set_.default_size));
     flags.add("--skip-broken", images_.skip_broken,
               "Leave out images that cannot be read, and count them; each is decoded once before training");
   }
   if (!flag_set_.split_seed_help.empty()) flags.add("--split-seed", images_.split_seed, flag_set_.split_seed_help);
   if (!flag_set_.split_help.empty()) flags.add("--split", images_.split, flag_set_.split_help);
+}
+
+std::string ImageExperiment::given_image_flag() const {
+  for (const Flag& flag : image_flags_)
+    if (flag.given()) return flag.name();
+  return {};
 }
 
 void ImageExperiment::check_flags() const {
@@ -109,7 +117,8 @@ bool ImageExperiment::may_skip_broken() const {
   return !flag_set_.default_size.empty() && !images_.skip_broken;
 }
 
-ImageExperiment::Network ImageExperiment::select_network(const std::string& model, int64_t classes, int64_t height, int64_t width) const {
+ImageExperiment::Network ImageExperiment::select_network(const std::string& model, int64_t classes, int64_t height,
+                                                         int64_t width) const {
   const bool small = std::max(height, width) <= kSmallImage;
   const std::string stem = !images_.stem.empty() ? images_.stem : small ? "cifar" : "imagenet";
   const NetworkOptions options{.classes = classes,
@@ -118,8 +127,7 @@ ImageExperiment::Network ImageExperiment::select_network(const std::string& mode
                                .stem = kStems.at(stem),
                                .head = kHeads.at(images_.head)};
   if (const int64_t least = smallest_image(model); std::min(height, width) < least) {
-    usage("--model {}: it takes images of at least {} x {}, not of {} x {}", model, least, least, height,
-          width);
+    usage("--model {}: it takes images of at least {} x {}, not of {} x {}", model, least, least, height, width);
   }
   Network network;
   std::vector<NamedTensor> state;
@@ -144,7 +152,8 @@ ImageExperiment::Network ImageExperiment::select_network(const std::string& mode
 ExperimentData ImageExperiment::join(DataSplits splits, Network network, SettingList settings,
                                      const ImageNotes& notes) const {
   settings.insert(settings.end(), network.settings.begin(), network.settings.end());
-  settings.emplace_back("augmentation", !images_.no_augmentation);
+  const bool has_images = splits.train.data->sample_shape().rank() == 3;
+  if (has_images) settings.emplace_back("augmentation", !images_.no_augmentation);
   settings.emplace_back("split_seed", images_.split_seed);
   // What the table says shows in the splits.
   if (!images_.split.empty()) settings.emplace_back("split", "file");

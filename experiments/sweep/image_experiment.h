@@ -46,12 +46,15 @@ class ImageExperiment : public Experiment {
     std::string default_size{};     // --image-size and --skip-broken, for images in files: the default size in words
     std::string split_seed_help{};  // --split-seed: its help
     std::string split_help{};       // --split: its help; without it there is no such flag
-    std::vector<std::string> models = network_names();  // of --model; the default may be empty: model_text says what it is
+    std::vector<std::string> models =
+        network_names();  // of --model; the default may be empty: model_text says what it is
     std::string model_text{};
   };
   ImageExperiment(ExperimentTable table, ImageFlagSet flag_set);
 
   const ImageFlags& images() const { return images_; }
+  // The first given flag that is for images alone; empty: none.
+  std::string given_image_flag() const;
 
   struct Network {
     std::function<std::unique_ptr<Module>(uint64_t seed, Device device)> make;
@@ -77,6 +80,7 @@ class ImageExperiment : public Experiment {
  private:
   ImageFlagSet flag_set_;
   ImageFlags images_;
+  std::vector<Flag> image_flags_;  // for images alone
 };
 
 }  // namespace cofactor
