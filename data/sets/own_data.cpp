@@ -47,7 +47,6 @@ Split split_of(const TableSamples& samples, RowPart part, const std::shared_ptr<
 
 void set_splits(const OwnDataOptions& options, const TableSamples& samples,
                 const std::shared_ptr<const Dataset>& dataset, OwnData& data) {
-  check_classes_present(samples, data.broken);
   data.unaugmented = dataset;
   data.train = split_of(samples, RowPart::train, dataset);
   data.validation = split_of(samples, RowPart::validation, dataset);

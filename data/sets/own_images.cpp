@@ -202,6 +202,7 @@ void review_class_folders(const OwnDataOptions& options, const ImageFolder& fold
 
 void load_table_images(const OwnDataOptions& options, TableSamples& samples, OwnData& data) {
   const auto images = images_of(options, options.labels, samples, data);
+  check_classes_present(samples, data.broken);
   set_splits(options, samples, images, data);
   data.train.data = images->with_transform(options.training);
   check(data.train.data->sample_shape() == images->sample_shape(),

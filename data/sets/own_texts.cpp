@@ -153,6 +153,7 @@ std::shared_ptr<const TextArray> text_array_of(const NumberedTexts& texts, const
 
 void load_table_texts(const OwnDataOptions& options, TableSamples& samples, OwnData& data) {
   const NumberedTexts texts = read_texts(options, samples, data);
+  check_classes_present(samples, data.broken);
   data.vocabulary = vocabulary_of(texts, samples.rows_of(RowPart::train));
   data.length = length_of(texts, options, samples, data.account);
   set_splits(options, samples, text_array_of(texts, samples, data), data);

@@ -57,7 +57,8 @@ void deal_rows(TableSamples& samples, bool test, uint64_t seed, FileAccount& acc
 // Applies the decisions of options.reviewed; returns which labels are confirmed. A row that gets its first label is for
 // the part of its group, or for training.
 std::vector<uint8_t> review_rows(TableSamples& samples, const OwnDataOptions& options, FileAccount& account);
-// Leaves broken rows out, or throws Error if they are not to be skipped. The reasons get the places of the rows.
+// Leaves broken rows out, which are ascending, or throws Error if they are not to be skipped. The reasons get the
+// places of the rows, and are appended to `all`.
 void leave_broken_rows_out(TableSamples& samples, std::vector<BrokenSample> broken, bool skip,
                            std::vector<BrokenSample>& all);
 // Throws Error if a class has no row for training or validation. `broken` have been left out.
