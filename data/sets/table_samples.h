@@ -42,6 +42,10 @@ struct TableSamples {
   std::vector<int64_t> rows_in_use() const;
 };
 
+// By what a row is looked up: its name; for images the same for all ways to write a path.
+std::string key_of(const TableSamples& samples, int64_t row);
+std::string key_of(SampleKind kind, std::string_view name);
+
 // The labels' classes alone.
 std::vector<std::string> read_table_classes(const OwnDataOptions& options);
 

@@ -179,6 +179,8 @@ TEST_SUITE("data") {
     CHECK(table_error("one,two\na,b\n") ==
           "t.csv: no column has a usual name (path, file, filename, file_name, filepath, image, image_path, img) for "
           "the paths; the first row has 'one', 'two'. Name a column, or give its number if there is no header row");
+    CHECK(contains(table_error("path;label\na;b\n"),
+                   "the first row has 'path;label'. Fields are separated by commas or tabs, not semicolons"));
     LabelTableOptions options = for_images();
     options.group.column = "patient";
     CHECK(contains(table_error("path,label\na,b\n", options),

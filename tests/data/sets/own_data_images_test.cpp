@@ -157,6 +157,8 @@ TEST_SUITE("data") {
       CHECK(data.train.indices == left);
     }
     options.data = folder / "nowhere";
+    CHECK(own_error(options) == "--data '" + (folder / "nowhere").string() + "': there is no such folder");
+    std::filesystem::create_directory(folder / "nowhere");
     CHECK(contains(load_own_data(options).broken[1].reason,
                    "does not exist in '" + (folder / "nowhere").string() + "', nor in '" + folder.path().string()));
     for (int i = 1; i < 20; i += 2) std::filesystem::remove(folder / fmt::format("pictures/{}.bmp", i));
@@ -176,6 +178,24 @@ TEST_SUITE("data") {
                    "t.csv', line 22: 'pictures/4.bmp' is also on line 6, with the label 'cat' there and 'dog' here"));
     write_file_atomically(folder / "t.csv", table + "pictures/4.bmp,\n");
     CHECK(contains(own_error(options), "with the label 'cat' there and none here"));
+    write_file_atomically(folder / "t.csv", table + "pictures\\20.bmp,cat\n");
+    CHECK(contains(own_error(options), "t.csv', line 22: the image 'pictures\\20.bmp' does not exist in '" +
+                                           folder.path().string() + "'; paths have / between folders"));
+  }
+
+  TEST_CASE("a file of splits names images by their paths") {
+    const TemporaryFolder folder;
+    write_table_of_images(folder, 8);
+    write_file_atomically(folder / "s.csv",
+                          "file,split\npictures/0.bmp,train\n./pictures/1.bmp,train\npictures/2.bmp,val\n"
+                          "pictures/x/../3.bmp,val\npictures/4.bmp,test\n");
+    OwnDataOptions options = image_options(folder / "t.csv");
+    options.split = (folder / "s.csv").string();
+    const OwnData data = load_own_data(options);
+    CHECK(names_in(data.train) == NameList{"pictures/0.bmp", "pictures/1.bmp"});
+    CHECK(names_in(data.validation) == NameList{"pictures/2.bmp", "pictures/3.bmp"});
+    CHECK(names_in(data.test) == NameList{"pictures/4.bmp"});
+    CHECK(contains(account_of(data), "5 used; ignored: 3 images that the split file does not name"));
   }
 
   TEST_CASE("test images with correct labels come from class folders or a table") {
@@ -213,6 +233,10 @@ TEST_SUITE("data") {
     CHECK(contains(own_error(options), "test.csv': none of its 1 row has a label"));
     options.test = folder / "p";
     CHECK(contains(own_error(options), "contains no folders"));
+    OwnDataOptions class_folders = image_options({});
+    class_folders.data = folder / "test";
+    class_folders.test = folder / "t.csv";
+    CHECK(contains(own_error(class_folders), "t.csv': a file; like the images of --data, those for test are in class"));
     write_images(folder / "test/3", 1, 70);
     options.test = folder / "test";
     CHECK(contains(own_error(options), "the classes of the test images"));

@@ -104,6 +104,18 @@ TEST_SUITE("data") {
     CHECK(contains(own_error(options), "no row with the label 'a' is left for training; one that is broken: "));
   }
 
+  TEST_CASE("texts that several rows have are noted") {
+    const TemporaryFolder folder;
+    write_file_atomically(folder / "t.csv",
+                          "text,label,split\nOne two,a,train\none TWO.,b,train\nthree,a,val\nthree,a,train\n"
+                          "four,b,val\nfive,a,test\nfive,,\n");
+    const std::string account = account_of(load_own_data(text_options(folder / "t.csv")));
+    CHECK(contains(account, "t.csv': 1 text is in several rows with different labels"));
+    CHECK(contains(account, "t.csv': 1 text is in several of the parts for training, validation and test"));
+    write_file_atomically(folder / "t.csv", "text,label\n" + text_rows(20));
+    CHECK(!contains(account_of(load_own_data(text_options(folder / "t.csv"))), "several"));
+  }
+
   TEST_CASE("test texts are of their own table with the same words and length") {
     const TemporaryFolder folder;
     write_file_atomically(folder / "t.csv", "text,label\n" + text_rows(20));
