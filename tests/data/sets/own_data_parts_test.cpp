@@ -193,7 +193,8 @@ TEST_SUITE("data") {
               "split; check that it is meant, or give the parts by a split");
     CHECK(contains(text_error(folder, "text,label\na,1\nb,2\nc,3\n"), "(3 of 3 labels have fewer)"));
     const std::string split = "text,label,split\na,1,train\na,2,train\na,1,val\na,2,val\na,1,test\n";
-    CHECK(contains(text_error(folder, split + "a,3,test\n"), "line 7: the label '3' has 0 rows to train on"));
+    CHECK(contains(text_error(folder, split + "a,3,test\n"),
+                   "t.csv', line 7: no row with the label '3' is for training"));
     CHECK(contains(text_error(folder, split + "a,3,train\n"), "no row with the label '3' is left for validation"));
     CHECK(load_text(folder, split + "a,2,train\n").test.size() == 1);
     OwnDataOptions clean;
