@@ -40,14 +40,14 @@ ColumnChoice choice(Need need, const std::string& column) {
 
 // The columns of samples with labels, without splits and groups.
 LabelTableOptions sample_columns(const OwnDataOptions& options) {
-  const bool images = options.kind == SampleKind::images, text = options.kind == SampleKind::text;
-  return {.header = options.header,
-          .path = images ? choice(Need::required, options.path_column) : choice(Need::unused, ""),
-          .text = text ? choice(Need::required, options.text_column) : choice(Need::unused, ""),
-          .label = choice(Need::required, options.label_column),
-          .split = choice(Need::unused, ""),
-          .group = choice(Need::unused, ""),
-          .id = images ? choice(Need::unused, "") : choice(Need::optional, options.id_column)};
+  LabelTableOptions table;
+  table.header = options.header;
+  table.label.column = options.label_column;
+  table.path.need = table.text.need = table.split.need = table.group.need = Need::unused;
+  if (options.kind == SampleKind::images) table.path = choice(Need::required, options.path_column);
+  if (options.kind == SampleKind::text) table.text = choice(Need::required, options.text_column);
+  if (options.kind != SampleKind::images) table.id = choice(Need::optional, options.id_column);
+  return table;
 }
 
 RowPart row_part(SplitPart part) {
@@ -177,12 +177,12 @@ LabelTable open_split_file(const fs::path& file) {
   const auto column = std::ranges::find_if(kNameColumns, [&](const char* name) { return names_column(file, name); });
   check(column != kNameColumns.end(), "--split '{}': there is no column 'id' or 'file' with the samples' names",
         printable(file.string()));
-  return LabelTable::open(file, {.header = true,
-                                 .path = {.need = Need::unused},
-                                 .label = {.need = Need::unused},
-                                 .split = choice(Need::required, "split"),
-                                 .group = {.need = Need::unused},
-                                 .id = choice(Need::required, *column)});
+  LabelTableOptions columns;
+  columns.header = true;
+  columns.path.need = columns.label.need = columns.group.need = Need::unused;
+  columns.split = choice(Need::required, "split");
+  columns.id = choice(Need::required, *column);
+  return LabelTable::open(file, columns);
 }
 
 // Rows that the file does not name get the part none in samples.parts, too.
