@@ -198,11 +198,13 @@ void LabelTable::find_columns(const std::vector<CsvField>& first, int64_t line, 
       const ColumnChoice& choice = *choices[role_index(role)];
       if (chosen_[role_index(role)] || choice.column.empty() == asked || (!asked && choice.need != Need::required))
         continue;
-      fail("{}: {} for the {}; the first row has {}. Name a column, or give its number if there is no header row",
-           name_,
+      fail("{}: {} for the {}; the first row has {}. {}", name_,
            asked ? fmt::format("there is no column '{}'", printable(choice.column))
                  : fmt::format("no column has a usual name ({})", fmt::join(usual_columns(role), ", ")),
-           noun(role), found);
+           noun(role), found,
+           first.size() == 1 && found.find(';') != std::string::npos
+               ? "Fields are separated by commas or tabs, not semicolons"
+               : "Name a column, or give its number if there is no header row");
     }
   }
 }

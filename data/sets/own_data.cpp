@@ -27,6 +27,12 @@ void check_options(const OwnDataOptions& options) {
         printable(options.features.string()), nouns_of(options.kind));
   check(!options.data.empty() || !has_class_folders(options),
         "--data: name the folder of the images, or --labels a table");
+  std::error_code ignored;
+  check(has_class_folders(options) || options.data.empty() || std::filesystem::is_directory(options.data, ignored),
+        "--data '{}': there is no such folder", printable(options.data.string()));
+  check(!has_class_folders(options) || !std::filesystem::is_regular_file(options.test, ignored),
+        "--test '{}': a file; like the images of --data, those for test are in class folders",
+        printable(options.test.string()));
   check(options.kind != SampleKind::images || options.id_column.empty(),
         "--id-column '{}': images are known by their paths", printable(options.id_column));
   check(!features || options.test.empty(), "--test '{}': samples for test are rows of --features, given by the split",
@@ -47,7 +53,6 @@ Split split_of(const TableSamples& samples, RowPart part, const std::shared_ptr<
 
 void set_splits(const OwnDataOptions& options, const TableSamples& samples,
                 const std::shared_ptr<const Dataset>& dataset, OwnData& data) {
-  check_classes_present(samples, data.broken);
   data.unaugmented = dataset;
   data.train = split_of(samples, RowPart::train, dataset);
   data.validation = split_of(samples, RowPart::validation, dataset);

@@ -15,6 +15,7 @@ void load_table_features(const OwnDataOptions& options, TableSamples& samples, O
                                            static_cast<int64_t>(samples.classes.size()), samples.sample_name);
   leave_broken_rows_out(samples, dataset->contents(samples.rows_in_use(), options.threads).broken, options.skip_broken,
                         data.broken);
+  check_classes_present(samples, data.broken);
   set_splits(options, samples, dataset, data);
 }
 

@@ -19,8 +19,7 @@ OwnData load_class_folders(const OwnDataOptions& options);
 
 // The rows of a part, with the labels that they have now.
 Split split_of(const TableSamples& samples, RowPart part, const std::shared_ptr<const Dataset>& dataset);
-// Sets `unaugmented` and all splits, all of one data set, but leaves `test` where there are other test samples. Throws
-// Error as check_classes_present does, for the broken samples so far.
+// Sets `unaugmented` and all splits, all of one data set, but leaves `test` where there are other test samples.
 void set_splits(const OwnDataOptions& options, const TableSamples& samples,
                 const std::shared_ptr<const Dataset>& dataset, OwnData& data);
 

@@ -27,11 +27,6 @@ fs::path folder_of(const fs::path& table) {
   return table.has_parent_path() ? table.parent_path() : fs::path(".");
 }
 
-// The same for all ways to write a path.
-std::string plain(const std::string& name) {
-  return fs::path(name).lexically_normal().string();
-}
-
 // Uses the first of several rows with the same path. `list` has the labels of the table. Throws Error if they differ.
 void leave_repeated_paths_out(TableSamples& samples, const ImageList& list, FileAccount& account) {
   std::unordered_map<std::string, int64_t> first;
@@ -39,7 +34,7 @@ void leave_repeated_paths_out(TableSamples& samples, const ImageList& list, File
   std::string example;
   for (int64_t row = 0; row < samples.rows(); ++row) {
     const auto place = static_cast<size_t>(row);
-    const auto [found, added] = first.try_emplace(plain(list.names[place]), row);
+    const auto [found, added] = first.try_emplace(key_of(samples, row), row);
     if (added) continue;
     const auto other = static_cast<size_t>(found->second);
     const auto shown = [&](size_t i) {
@@ -83,9 +78,11 @@ std::vector<BrokenSample> find_images_of_rows(const OwnDataOptions& options, con
     if (places[i] == Place::second) list.in_second[static_cast<size_t>(rows[i])] = true;
     if (places[i] != Place::nowhere) continue;
     const bool absolute = fs::path(name).is_absolute();
-    const std::string second = options.data.empty() ? "" : fmt::format(", nor in '{}'", list.second_root.string());
-    missing.push_back({rows[i], fmt::format("the image '{}' does not exist{}", printable(name),
-                                            absolute ? "" : fmt::format(" in '{}'{}", list.root.string(), second))});
+    std::string where;
+    if (!absolute) where = fmt::format(" in '{}'", list.root.string());
+    if (!absolute && !options.data.empty()) where += fmt::format(", nor in '{}'", list.second_root.string());
+    if (name.find('\\') != std::string::npos) where += "; paths have / between folders";
+    missing.push_back({rows[i], fmt::format("the image '{}' does not exist{}", printable(name), where)});
   }
   if (in_second > 0)
     account.note(fmt::format("{}: {} in its own folder, the others in --data", samples.name,
@@ -202,6 +199,7 @@ void review_class_folders(const OwnDataOptions& options, const ImageFolder& fold
 
 void load_table_images(const OwnDataOptions& options, TableSamples& samples, OwnData& data) {
   const auto images = images_of(options, options.labels, samples, data);
+  check_classes_present(samples, data.broken);
   set_splits(options, samples, images, data);
   data.train.data = images->with_transform(options.training);
   check(data.train.data->sample_shape() == images->sample_shape(),

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "data/checksum.h"
 #include "data/sets/own_forms.h"
 #include "data/text/sentences.h"
 #include "data/text/text_array.h"
@@ -27,6 +28,7 @@ class NumberedTexts {
   int64_t add(std::string_view text) {
     bytes_ += text.size();
     const std::string clean = clean_text(text);
+    checksums_.push_back(checksum_of(clean));
     std::string_view rest = clean;
     while (!rest.empty()) {
       const size_t end = std::min(rest.find(' '), rest.size());
@@ -36,10 +38,14 @@ class NumberedTexts {
     ends_.push_back(numbers_.size());
     return static_cast<int64_t>(count_of(size() - 1));
   }
-  void add_none() { ends_.push_back(numbers_.size()); }
+  void add_none() {
+    checksums_.push_back(0);
+    ends_.push_back(numbers_.size());
+  }
 
   size_t size() const { return ends_.size(); }
   uint64_t bytes() const { return bytes_; }
+  uint64_t checksum(size_t i) const { return checksums_[i]; }  // of the words
   const std::vector<std::string>& words() const { return words_; }
   std::span<const int32_t> text(size_t i) const {
     const size_t begin = i == 0 ? 0 : ends_[i - 1];
@@ -65,6 +71,7 @@ class NumberedTexts {
   std::vector<std::string> words_;
   std::vector<int32_t> numbers_;  // of the words of all texts
   std::vector<size_t> ends_;      // of each text
+  std::vector<uint64_t> checksums_;
   uint64_t bytes_ = 0;
 };
 
@@ -81,6 +88,34 @@ NumberedTexts read_texts(const OwnDataOptions& options, TableSamples& samples, O
   }
   leave_broken_rows_out(samples, std::move(empty), options.skip_broken, data.broken);
   return texts;
+}
+
+// Notes how many texts with the same words have different labels or are in different parts.
+void note_repeated_texts(const NumberedTexts& texts, const TableSamples& samples, FileAccount& account) {
+  std::vector<int64_t> rows;
+  for (const int64_t row : samples.rows_in_use())
+    if (samples.labels[static_cast<size_t>(row)] >= 0) rows.push_back(row);
+  const auto checksum = [&](int64_t row) { return texts.checksum(static_cast<size_t>(row)); };
+  std::ranges::sort(rows, {}, checksum);
+  int64_t other_labels = 0, other_parts = 0;
+  for (size_t begin = 0, end = 0; begin < rows.size(); begin = end) {
+    bool label_differs = false, part_differs = false;
+    for (end = begin; end < rows.size() && checksum(rows[end]) == checksum(rows[begin]); ++end) {
+      const auto first = static_cast<size_t>(rows[begin]), row = static_cast<size_t>(rows[end]);
+      label_differs = label_differs || samples.labels[row] != samples.labels[first];
+      part_differs = part_differs || samples.parts[row] != samples.parts[first];
+    }
+    other_labels += label_differs ? 1 : 0;
+    other_parts += part_differs ? 1 : 0;
+  }
+  if (other_labels > 0)
+    account.note(fmt::format("{}: {} in several rows with different labels", samples.name,
+                             counted(other_labels, "text is", "texts are")));
+  if (other_parts > 0)
+    account.note(
+        fmt::format("{}: {} in several of the parts for training, validation and test, which makes them look "
+                    "easier than new texts; a column of groups keeps rows together",
+                    samples.name, counted(other_parts, "text is", "texts are")));
 }
 
 Vocabulary vocabulary_of(const NumberedTexts& texts, const std::vector<int64_t>& rows) {
@@ -153,7 +188,9 @@ std::shared_ptr<const TextArray> text_array_of(const NumberedTexts& texts, const
 
 void load_table_texts(const OwnDataOptions& options, TableSamples& samples, OwnData& data) {
   const NumberedTexts texts = read_texts(options, samples, data);
+  check_classes_present(samples, data.broken);
   data.vocabulary = vocabulary_of(texts, samples.rows_of(RowPart::train));
+  note_repeated_texts(texts, samples, data.account);
   data.length = length_of(texts, options, samples, data.account);
   set_splits(options, samples, text_array_of(texts, samples, data), data);
   if (options.test.empty()) return;

@@ -30,6 +30,8 @@ void check_sizes(const TableSamples& samples, const std::vector<int32_t>& dealt,
   const auto small = std::ranges::find_if(sizes, [&](int64_t size) { return size < options.parts(); });
   if (small == sizes.end()) return;
   const auto c = static_cast<size_t>(small - sizes.begin());
+  check(options.parts() > 1, "{}: no row with the label '{}' is for training", first_place(samples, c),
+        class_shown(samples, c));
   const auto rare = std::ranges::count_if(sizes, [&](int64_t size) { return size < options.parts(); });
   fail(
       "{}: the label '{}' has {} to train on, expected at least {}, one for each part of the split{}; check that it is "

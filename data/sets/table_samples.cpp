@@ -40,14 +40,14 @@ ColumnChoice choice(Need need, const std::string& column) {
 
 // The columns of samples with labels, without splits and groups.
 LabelTableOptions sample_columns(const OwnDataOptions& options) {
-  const bool images = options.kind == SampleKind::images, text = options.kind == SampleKind::text;
-  return {.header = options.header,
-          .path = images ? choice(Need::required, options.path_column) : choice(Need::unused, ""),
-          .text = text ? choice(Need::required, options.text_column) : choice(Need::unused, ""),
-          .label = choice(Need::required, options.label_column),
-          .split = choice(Need::unused, ""),
-          .group = choice(Need::unused, ""),
-          .id = images ? choice(Need::unused, "") : choice(Need::optional, options.id_column)};
+  LabelTableOptions table;
+  table.header = options.header;
+  table.label.column = options.label_column;
+  table.path.need = table.text.need = table.split.need = table.group.need = Need::unused;
+  if (options.kind == SampleKind::images) table.path = choice(Need::required, options.path_column);
+  if (options.kind == SampleKind::text) table.text = choice(Need::required, options.text_column);
+  if (options.kind != SampleKind::images) table.id = choice(Need::optional, options.id_column);
+  return table;
 }
 
 RowPart row_part(SplitPart part) {
@@ -177,12 +177,12 @@ LabelTable open_split_file(const fs::path& file) {
   const auto column = std::ranges::find_if(kNameColumns, [&](const char* name) { return names_column(file, name); });
   check(column != kNameColumns.end(), "--split '{}': there is no column 'id' or 'file' with the samples' names",
         printable(file.string()));
-  return LabelTable::open(file, {.header = true,
-                                 .path = {.need = Need::unused},
-                                 .label = {.need = Need::unused},
-                                 .split = choice(Need::required, "split"),
-                                 .group = {.need = Need::unused},
-                                 .id = choice(Need::required, *column)});
+  LabelTableOptions columns;
+  columns.header = true;
+  columns.path.need = columns.label.need = columns.group.need = Need::unused;
+  columns.split = choice(Need::required, "split");
+  columns.id = choice(Need::required, *column);
+  return LabelTable::open(file, columns);
 }
 
 // Rows that the file does not name get the part none in samples.parts, too.
@@ -191,7 +191,7 @@ void take_split_file(TableSamples& samples, const fs::path& file, FileAccount& a
   const auto parts = named_parts(table.categories(TableRole::split));
   std::unordered_map<std::string, int64_t> rows_of_names;
   for (int64_t row = 0; row < table.rows(); ++row) {
-    std::string name(trimmed(table.value(row, TableRole::id)));
+    std::string name = key_of(samples.kind, table.value(row, TableRole::id));
     const auto [first, added] = rows_of_names.try_emplace(std::move(name), row);
     if (!added)
       fail("{}, line {}: '{}' is also on line {}", table.name(), table.line(row), printable(first->first),
@@ -202,15 +202,14 @@ void take_split_file(TableSamples& samples, const fs::path& file, FileAccount& a
   std::string example;
   for (int64_t row = 0; row < samples.rows(); ++row) {
     const auto place = static_cast<size_t>(row);
-    const std::string name = samples.sample_name(row);
-    const auto named = rows_of_names.find(std::string(trimmed(name)));
+    const auto named = rows_of_names.find(key_of(samples, row));
     if (named != rows_of_names.end()) {
       found[static_cast<size_t>(named->second)] = true;
       samples.wanted[place] = part_of_row(table, parts, named->second);
       if (samples.wanted[place] == RowPart::none) samples.wanted[place] = RowPart::train;
     } else if (samples.labels[place] != Categories::kMissing) {
       samples.parts[place] = RowPart::none;
-      if (unnamed++ == 0) example = name;
+      if (unnamed++ == 0) example = samples.sample_name(row);
     }
   }
   const auto unknown = std::ranges::find(found, false);
@@ -272,6 +271,15 @@ std::string_view noun_of(SampleKind kind) {
 
 std::string_view nouns_of(SampleKind kind) {
   return kind == SampleKind::images ? "images" : kind == SampleKind::text ? "texts" : "rows";
+}
+
+std::string key_of(SampleKind kind, std::string_view name) {
+  const std::string_view key = trimmed(name);
+  return kind == SampleKind::images ? fs::path(key).lexically_normal().string() : std::string(key);
+}
+
+std::string key_of(const TableSamples& samples, int64_t row) {
+  return key_of(samples.kind, samples.sample_name(row));
 }
 
 std::string TableSamples::place(int64_t row) const {

@@ -42,6 +42,10 @@ struct TableSamples {
   std::vector<int64_t> rows_in_use() const;
 };
 
+// By what a row is looked up: its name; for images the same for all ways to write a path.
+std::string key_of(const TableSamples& samples, int64_t row);
+std::string key_of(SampleKind kind, std::string_view name);
+
 // The labels' classes alone.
 std::vector<std::string> read_table_classes(const OwnDataOptions& options);
 
@@ -57,7 +61,8 @@ void deal_rows(TableSamples& samples, bool test, uint64_t seed, FileAccount& acc
 // Applies the decisions of options.reviewed; returns which labels are confirmed. A row that gets its first label is for
 // the part of its group, or for training.
 std::vector<uint8_t> review_rows(TableSamples& samples, const OwnDataOptions& options, FileAccount& account);
-// Leaves broken rows out, or throws Error if they are not to be skipped. The reasons get the places of the rows.
+// Leaves broken rows out, which are ascending, or throws Error if they are not to be skipped. The reasons get the
+// places of the rows, and are appended to `all`.
 void leave_broken_rows_out(TableSamples& samples, std::vector<BrokenSample> broken, bool skip,
                            std::vector<BrokenSample>& all);
 // Throws Error if a class has no row for training or validation. `broken` have been left out.

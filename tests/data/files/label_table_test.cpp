@@ -179,6 +179,8 @@ TEST_SUITE("data") {
     CHECK(table_error("one,two\na,b\n") ==
           "t.csv: no column has a usual name (path, file, filename, file_name, filepath, image, image_path, img) for "
           "the paths; the first row has 'one', 'two'. Name a column, or give its number if there is no header row");
+    CHECK(contains(table_error("path;label\na;b\n"),
+                   "the first row has 'path;label'. Fields are separated by commas or tabs, not semicolons"));
     LabelTableOptions options = for_images();
     options.group.column = "patient";
     CHECK(contains(table_error("path,label\na,b\n", options),
@@ -191,6 +193,61 @@ TEST_SUITE("data") {
     options.group.column.clear();
     options.label.column = "3";
     CHECK(table_error("a,b\n", options) == "t.csv: there is no column '3' for the labels; the columns are '1', '2'");
+  }
+
+  TEST_CASE("a column of ids names rows and has one for each") {
+    LabelTableOptions options = for_texts();
+    CHECK(!LabelTable::parse("id,text,label\na,b,c\n", "t.csv", options).column(TableRole::id));
+    options.id = {.need = Need::optional};
+    const LabelTable table = LabelTable::parse("ID,text,label\n7,b,c\n\" x,y \",b,c\n7,b,d\n", "t.csv", options);
+    CHECK(table.column(TableRole::id) == "ID");
+    CHECK(column_of(table, TableRole::id) == Names{"7", " x,y ", "7"});
+    CHECK(error_of([&] { table.categories(TableRole::id); }) == "t.csv: the ids are no categories");
+    CHECK(!LabelTable::parse("text,label\nb,c\n", "t.csv", options).column(TableRole::id));
+    CHECK(table_error("id,text,label\n7,b,c\n ,b,c\n", options) == "t.csv, line 3: the id is missing (column 'id')");
+    const LabelTable lines = LabelTable::parse("{\"text\":\"a\",\"label\":1,\"id\":12}\n", "t.jsonl", options);
+    CHECK(lines.value(0, TableRole::id) == "12");
+    CHECK(table_error("{\"text\":\"a\",\"label\":1,\"id\":1}\n{\"text\":\"a\",\"label\":1,\"id\":[1]}", options,
+                      "t.jsonl") == "t.jsonl, line 2: 'id' is [1], expected a string or a number");
+    CHECK(table_error("{\"text\":\"a\",\"label\":1,\"id\":1}\n{\"text\":\"a\",\"label\":1}", options, "t.jsonl") ==
+          "t.jsonl, line 2: the id is missing (column 'id')");
+    options.id.column = "key";
+    CHECK(contains(table_error("id,text,label\n7,b,c\n", options), "t.csv: there is no column 'key' for the ids"));
+  }
+
+  TEST_CASE("the lines of several rows are counted together") {
+    for (const char* end : {"\n", "\r\n", "\r"}) {
+      std::string text = "path,label";
+      for (int i = 0; i < 50; ++i) {
+        text += end;
+        if (i % 7 == 0) text += end;
+        text += i % 5 == 0 ? std::string("\"a") + end + "b\",1" : "a,1";
+      }
+      const LabelTable table = LabelTable::parse(text, "t.csv", for_images());
+      std::vector<int64_t> rows, expected;
+      for (int64_t row = 0; row < table.rows(); row += 3) {
+        rows.push_back(row);
+        expected.push_back(table.line(row));
+      }
+      CHECK(table.lines(rows) == expected);
+      CHECK(table.lines({}).empty());
+      CHECK(contains(error_of([&] { table.lines({3, 2}); }), "row 2 comes before"));
+      CHECK(error_of([&] { table.lines({50}); }) == "t.csv: row 50 of 50");
+    }
+  }
+
+  TEST_CASE("whether a file names a column is read from its beginning") {
+    const TemporaryFolder folder;
+    write_file_atomically(folder / "t.csv", "Path, Split ,\"a \"\"b\"\"\"\nx,y,z\n");
+    CHECK(names_column(folder / "t.csv", "split"));
+    CHECK(names_column(folder / "t.csv", "a \"b\""));
+    CHECK(!names_column(folder / "t.csv", "x"));
+    write_file_atomically(folder / "t.jsonl", "{\"a\": 1}\n{\"b\": 1}\n");
+    CHECK(names_column(folder / "t.jsonl", "B"));
+    CHECK(!names_column(folder / "t.jsonl", "c"));
+    write_file_atomically(folder / "empty.csv", "");
+    CHECK(!names_column(folder / "empty.csv", "a"));
+    CHECK(contains(error_of([&] { names_column(folder / "none.csv", "a"); }), "none.csv' cannot be opened"));
   }
 
   TEST_CASE("text across the pieces that are checked at once is taken or refused as elsewhere") {

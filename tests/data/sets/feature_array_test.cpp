@@ -58,6 +58,9 @@ TEST_SUITE("data") {
     CHECK(scaling.std == std::vector<double>{1, 0, 10});
     const FeatureArray data(features, scaling, {0, 1, 1}, 2);
     CHECK(data.size() == 3);
+    CHECK(data.sample_name(1).empty());
+    const FeatureArray named(features, scaling, {0, 1, 1}, 2, [](int64_t i) { return "s" + std::to_string(i); });
+    CHECK(named.sample_name(1) == "s1");
     CHECK(data.sample_shape() == Shape{3});
     CHECK(data.dtype() == DType::f32);
     CHECK(read_sample(data, 0) == std::vector<float>{-1, 0, -1});

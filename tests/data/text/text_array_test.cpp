@@ -67,6 +67,17 @@ TEST_SUITE("data") {
     CHECK(make({2, -1, 4, 4}, 2, {0, 1}, 2) == "text: index -1 of word 1 of sentence 0 does not lie in [0, 5)");
   }
 
+  TEST_CASE("names and texts of sentences are read where they are when they are asked for") {
+    const TextSource source{.name = [](int64_t i) { return "s" + std::to_string(i); },
+                            .text = [](int64_t i) { return std::string(static_cast<size_t>(i), 'x'); }};
+    const TextArray named({.indices = {2, 3}, .length = 1}, 4, {0, 1}, 2, source);
+    CHECK(named.sample_name(1) == "s1");
+    CHECK(named.sample_text(1) == "x");
+    const TextArray bare({.indices = {2, 3}, .length = 1}, 4, {0, 1}, 2);
+    CHECK(bare.sample_name(1).empty());
+    CHECK(bare.sample_text(1).empty());
+  }
+
   TEST_CASE("the loader's batches of text are i32 and equal to the data on every device") {
     const auto text = six_sentences();
     for (const Device device : available_devices()) {
