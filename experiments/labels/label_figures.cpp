@@ -13,7 +13,7 @@ namespace cofactor {
 
 namespace {
 
-constexpr size_t kMostClasses = 30, kMostPairs = 30;
+constexpr size_t kClassesOnPage = 30, kPairsOnPage = 30;
 
 // U+200E, U+200F, U+061C, U+202A to U+202E, U+2066 to U+2069, and the line and paragraph separators.
 bool misleads(std::string_view character) {
@@ -70,7 +70,7 @@ std::string heat_map(const JudgedLabels& labels, std::string_view caption, std::
 
 std::string pairs_table(const JudgedLabels& labels, const Verdict& verdict) {
   std::string rows;
-  for (const ConfusedPair& pair : confused_pairs(labels, verdict, kMostPairs)) {
+  for (const ConfusedPair& pair : confused_pairs(labels, verdict, kPairsOnPage)) {
     rows += fmt::format(
         "<tr><td class=\"text\"><bdi>{}</bdi></td><td class=\"text\"><bdi>{}</bdi></td><td>{}</td>"
         "<td>{:.1f}%</td></tr>\n",
@@ -94,7 +94,7 @@ struct Curve {
   std::vector<double> values;
 };
 
-constexpr double kWidth = 420, kHeight = 220, kLeft = 52, kRight = 408, kTop = 12, kBottom = 190;
+constexpr double kDrawnWidth = 420, kDrawnHeight = 220, kBegin = 52, kEnd = 408, kUpper = 12, kLower = 190;
 
 std::pair<double, double> range_of(const std::vector<Curve>& curves) {
   double low = INFINITY, high = -INFINITY;
@@ -121,8 +121,8 @@ std::string path_of(const Curve& curve, double low, double high) {
       joined = false;
       continue;
     }
-    const double x = kLeft + (kRight - kLeft) * static_cast<double>(i) / last;
-    const double y = kBottom - (kBottom - kTop) * (value - low) / (high - low);
+    const double x = kBegin + (kEnd - kBegin) * static_cast<double>(i) / last;
+    const double y = kLower - (kLower - kUpper) * (value - low) / (high - low);
     path += fmt::format("{}{:.1f} {:.1f}", joined ? "L" : "M", x, y);
     if (!joined) path += "h0";
     joined = true;
@@ -132,18 +132,19 @@ std::string path_of(const Curve& curve, double low, double high) {
 
 std::string curves_figure(std::string_view title, const std::vector<Curve>& curves) {
   const auto [low, high] = range_of(curves);
-  std::string drawing =
-      fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">", kWidth, kHeight, page_text(title));
+  std::string drawing = fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">", kDrawnWidth,
+                                    kDrawnHeight, page_text(title));
   for (int tick = 0; tick <= 4; ++tick) {
-    const double y = kBottom - (kBottom - kTop) * tick / 4.0;
+    const double y = kLower - (kLower - kUpper) * tick / 4.0;
     drawing += fmt::format(
         "<line class=\"grid\" x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/><text x=\"{3}\" y=\"{4:.1f}\" "
         "text-anchor=\"end\">{5:.3g}</text>",
-        kLeft, kRight, y, kLeft - 6, y + 4, low + (high - low) * tick / 4.0);
+        kBegin, kEnd, y, kBegin - 6, y + 4, low + (high - low) * tick / 4.0);
   }
   const size_t epochs = curves.front().values.size();
-  drawing += fmt::format("<text x=\"{}\" y=\"{}\">1</text>", kLeft, kHeight - 12);
-  drawing += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">epoch {}</text>", kRight, kHeight - 12, epochs);
+  drawing += fmt::format("<text x=\"{}\" y=\"{}\">1</text>", kBegin, kDrawnHeight - 12);
+  drawing +=
+      fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">epoch {}</text>", kEnd, kDrawnHeight - 12, epochs);
   std::string legend;
   for (const Curve& curve : curves) {
     drawing += fmt::format("<path class=\"{}\" d=\"{}\"/>", curve.style, path_of(curve, low, high));
@@ -170,7 +171,7 @@ std::string page_text(std::string_view text) {
 
 std::string noise_bars(const JudgedLabels& labels, const Verdict& verdict) {
   const std::vector<ClassNoise> classes = noise_by_class(labels, verdict);
-  const size_t shown = std::min(classes.size(), kMostClasses);
+  const size_t shown = std::min(classes.size(), kClassesOnPage);
   std::string rows;
   for (size_t i = 0; i < shown; ++i) {
     const ClassNoise& noise = classes[i];
@@ -190,7 +191,7 @@ std::string noise_bars(const JudgedLabels& labels, const Verdict& verdict) {
 }
 
 std::string noise_matrices(const JudgedLabels& labels, const Verdict& verdict) {
-  if (labels.classes.size() > kMostClasses) return pairs_table(labels, verdict);
+  if (labels.classes.size() > kClassesOnPage) return pairs_table(labels, verdict);
   const auto count = static_cast<double>(labels.labelled());
   const LabelJoint& joint = verdict.joint();
   const Transition& transition = verdict.errors.transition;

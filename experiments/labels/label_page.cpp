@@ -17,6 +17,7 @@
 #include "experiments/labels/label_summary.h"
 #include "experiments/labels/texts.h"
 #include "experiments/report/html.h"
+#include "experiments/training/stop.h"
 
 namespace cofactor {
 
@@ -74,6 +75,7 @@ Json suspects_json(const JudgedLabels& labels, const Verdict& verdict, const Lab
   std::vector<std::string> thumbnails(suspects.size());
   if (options.image) {
     parallel_for(std::ssize(suspects), options.threads, [&](int64_t at) {
+      StopSignals::check();
       thumbnails[static_cast<size_t>(at)] = thumbnail_of(options, suspects[static_cast<size_t>(at)]);
     });
   }

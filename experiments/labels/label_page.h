@@ -37,7 +37,7 @@ struct LabelPageOptions {
 };
 
 // Writes the page, whole or not at all. Throws Error where the verdict is not of these labels, and as
-// write_file_atomically does.
+// write_file_atomically does, and Interrupted where a signal asks the process to end (stop.h).
 void write_label_page(const std::filesystem::path& path, const JudgedLabels& labels, const Verdict& verdict,
                       const LabelPageOptions& options);
 

@@ -149,7 +149,7 @@ void report_labels(const FinishedRun& run, const JudgedLabels& labels, bool clea
   if (labels.classes.size() <= kMaxShown) run.progress.note(format_class_scores(labels.classes, scores));
   run.progress.note(format_label_summary(labels, verdict));
   run.progress.note(
-      fmt::format("  {} suspects; look at {}", with_commas(verdict.suspects), (run.folder / kLabelPageFile).string()));
+      fmt::format("  Suspects: {}; look at {}", with_commas(verdict.suspects), (run.folder / kLabelPageFile).string()));
 }
 
 }  // namespace cofactor

@@ -21,7 +21,7 @@ double ratio(double part, double whole) {
   return whole > 0.0 ? std::clamp(part / whole, 0.0, 1.0) : 0.0;
 }
 
-std::string rounded(double count) {
+std::string whole_number(double count) {
   return with_commas(std::llround(count));
 }
 
@@ -101,8 +101,8 @@ std::vector<ConfusedPair> confused_pairs(const JudgedLabels& labels, const Verdi
 
 std::string wrong_labels_sentence(const JudgedLabels& labels, const Verdict& verdict) {
   const WrongLabels& wrong = verdict.errors.wrong;
-  return fmt::format("About {} of {} are wrong (95% interval: {} to {}).", rounded(wrong.count),
-                     plural(labels.labelled(), "label"), rounded(wrong.low), rounded(wrong.high));
+  return fmt::format("About {} of {} are wrong (95% interval: {} to {}).", whole_number(wrong.count),
+                     plural(labels.labelled(), "label"), whole_number(wrong.low), whole_number(wrong.high));
 }
 
 std::vector<std::string> cautions(const JudgedLabels& labels, const Verdict& verdict) {
@@ -158,13 +158,13 @@ std::string format_label_summary(const JudgedLabels& labels, const Verdict& verd
   const std::vector<ConfusedPair> pairs = confused_pairs(labels, verdict, kMostPairs);
   if (!pairs.empty()) text += "  Most often confused:\n";
   for (const ConfusedPair& pair : pairs) {
-    text += fmt::format("    {} labelled {} are {}\n", rounded(pair.count), class_name(labels, pair.given),
-                        class_name(labels, pair.true_class));
+    text += fmt::format("    labelled {}, probably {}: {}\n", class_name(labels, pair.given),
+                        class_name(labels, pair.true_class), whole_number(pair.count));
   }
   text += fmt::format(
       "  Other estimates of the number of wrong labels: confident learning {}; DMI's joint matrix {}, which counts the "
       "network's own errors too.\n",
-      rounded(verdict.confident_learning), rounded(verdict.dmi));
+      whole_number(verdict.confident_learning), whole_number(verdict.dmi));
   return text + "  Next: " + next_step(labels, verdict);
 }
 

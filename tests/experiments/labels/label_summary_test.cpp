@@ -56,7 +56,7 @@ TEST_SUITE("unit") {
     CHECK(wrong_labels_sentence(labels, verdict) == "About 3 of 8 labels are wrong (95% interval: 1 to 5).");
     const std::string text = format_label_summary(labels, verdict);
     CHECK(contains(text, "75.0%"));
-    CHECK(contains(text, "3 labelled a are b"));
+    CHECK(contains(text, "labelled a, probably b: 3"));
     CHECK(contains(text, "DMI's joint matrix 0, which counts the network's own errors too"));
     CHECK(contains(text, "Next: Look through 3 suspects"));
     CHECK(with_commas(0) == "0");
