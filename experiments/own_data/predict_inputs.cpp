@@ -180,7 +180,6 @@ std::shared_ptr<const Dataset> texts_of(std::shared_ptr<const LabelTable> table,
 PredictionInputs open_table(const InputChoice& choice, const RunModel& model) {
   const bool images = model.kind() == SampleKind::images;
   const auto table = std::make_shared<const LabelTable>(LabelTable::open(choice.data, columns_of(choice, images)));
-  check(table->rows() > 0, "{}: the table has no rows", table->name());
   std::shared_ptr<const Dataset> samples;
   if (images) {
     std::vector<std::string> paths;

@@ -170,6 +170,7 @@ void write_run_model(const fs::path& folder, const RunModel& model) {
 RunModel read_run_model(const fs::path& folder) {
   const fs::path path = folder / kModelFile;
   RunModel beside;
+  // Assigned member by member: g++ 12 destroys a member twice where another of the same aggregate throws.
   const auto in_file = [&](const auto& call) {
     try {
       return call();
@@ -182,8 +183,10 @@ RunModel read_run_model(const fs::path& folder) {
   const std::string json = read_file(path);
   switch (in_file([&] { return run_model_kind(json); })) {
     case SampleKind::images: break;
-    case SampleKind::text: beside.input = TextInput{.words = read_vocabulary(folder / kVocabularyFile)}; break;
-    case SampleKind::features: beside.input = FeatureInput{.scaling = read_scaling(folder / kScalingFile)}; break;
+    case SampleKind::text: beside.input.emplace<TextInput>().words = read_vocabulary(folder / kVocabularyFile); break;
+    case SampleKind::features:
+      beside.input.emplace<FeatureInput>().scaling = read_scaling(folder / kScalingFile);
+      break;
   }
   return in_file([&] { return run_model_from(json, beside); });
 }

@@ -191,7 +191,8 @@ TEST_SUITE("unit") {
     CHECK(contains(json(text, "kim2014", "bpe"), "tokeniser is 'bpe'"));
     CHECK(contains(json(text, "\"words\":4", "\"words\":5"), "vocabulary.txt has 4 words, expected 5"));
     CHECK(contains(json(features, "\"features\":4", "\"features\":3"), "scaling.npy has 4 features, expected 3"));
-    CHECK(contains(json(features, "\"hidden\":[5,4]", "\"hidden\":[]"), "hidden is empty"));
+    CHECK(contains(json(features, "\"hidden\":[5,4]", "\"hidden\":[]"),
+                   "hidden has 0 sizes of layers, expected some for mlp"));
     CHECK(contains(json(features, "\"method\":\"gce\",", ""), "method"));
   }
 
