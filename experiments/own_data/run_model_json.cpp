@@ -251,7 +251,8 @@ std::string run_model_json(const RunModel& model) {
   Json json = {{"format", kFormat},       {"version", kVersion},    {"samples", kSampleKinds.of(model.kind())},
                {"name", model.network},   {"method", model.method}, {"precision", model.precision},
                {"classes", model.classes}};
-  switch (model.kind()) {
+  const SampleKind samples = model.kind();
+  switch (samples) {
     case SampleKind::images: json.update(json_of(std::get<ImageInput>(model.input))); break;
     case SampleKind::text: json.update(json_of(std::get<TextInput>(model.input))); break;
     case SampleKind::features:
