@@ -167,14 +167,13 @@ LabelTableOptions columns_of(const InputChoice& choice, bool images) {
 }
 
 std::shared_ptr<const Dataset> texts_of(std::shared_ptr<const LabelTable> table, const RunModel& model) {
-  const auto& text = std::get<TextInput>(model.input);
   TextSamples::Texts texts{
       .count = table->rows(),
       .text = [table](int64_t row) { return table->value(row, TableRole::text); },
       .name = row_number,
       .place = [table](int64_t row) { return fmt::format("{}, line {}", table->name(), table->line(row)); }};
-  return std::make_shared<TextSamples>(std::make_shared<Vocabulary>(vocabulary_of(text)), text.length, std::move(texts),
-                                       std::ssize(model.classes));
+  return std::make_shared<TextSamples>(std::make_shared<TextEncoder>(std::get<TextInput>(model.input)),
+                                       std::move(texts), std::ssize(model.classes));
 }
 
 PredictionInputs open_table(const InputChoice& choice, const RunModel& model) {
@@ -231,10 +230,10 @@ class LineSamples {
  public:
   LineSamples(std::string name, const RunModel& model) : name_(std::move(name)), model_(model) {
     const auto* text = std::get_if<TextInput>(&model.input);
-    if (text) vocabulary_ = std::make_shared<Vocabulary>(vocabulary_of(*text));
+    if (text) encoder_ = std::make_shared<TextEncoder>(*text);
   }
 
-  bool are_paths() const { return vocabulary_ == nullptr; }
+  bool are_paths() const { return encoder_ == nullptr; }
 
   std::shared_ptr<const Dataset> make(Lines read) const {
     if (are_paths()) return images_of({}, std::move(read.texts), model_);
@@ -245,14 +244,13 @@ class LineSamples {
         .text = [lines](int64_t index) { return lines->texts[static_cast<size_t>(index)]; },
         .name = [number](int64_t index) { return std::to_string(number(index)); },
         .place = [number, name = name_](int64_t index) { return fmt::format("{}, line {}", name, number(index)); }};
-    return std::make_shared<TextSamples>(vocabulary_, model_.sample_shape().numel(), std::move(texts),
-                                         std::ssize(model_.classes));
+    return std::make_shared<TextSamples>(encoder_, std::move(texts), std::ssize(model_.classes));
   }
 
  private:
   std::string name_;
   const RunModel& model_;
-  std::shared_ptr<const Vocabulary> vocabulary_;  // of a network for text
+  std::shared_ptr<const TextEncoder> encoder_;  // of a network for text
 };
 
 PredictionInputs open_lines(const InputChoice& choice, const RunModel& model) {

@@ -7,6 +7,7 @@
 #include <set>
 #include <system_error>
 
+#include "data/text/sentences.h"
 #include "engine/io/file.h"
 #include "engine/io/json.h"
 #include "engine/io/utf8.h"
@@ -145,6 +146,15 @@ std::unique_ptr<Module> make_run_network(const RunModel& model, Initializer& ini
   options.features = shape[0];
   options.classes = classes;
   return make_feature_network(model.network, init, options);
+}
+
+std::vector<std::string> words_of(std::string_view text, Tokeniser tokeniser) {
+  std::vector<std::string> words;
+  switch (tokeniser) {
+    case Tokeniser::kim2014: words = tokenize(clean_sentence(text)); break;
+  }
+  check(!words.empty(), "no word is left after cleaning, which keeps only letters, digits and (),!?'`");
+  return words;
 }
 
 Vocabulary vocabulary_of(const TextInput& input) {

@@ -18,7 +18,6 @@ namespace {
 constexpr std::string_view kFormat = "cofactor model";
 constexpr int kVersion = 1;
 constexpr std::string_view kLinearName = "linear";  // the network without hidden layers
-constexpr std::string_view kTokeniser = "kim2014";  // data/text/sentences.h
 
 // Above all that a program of this project writes, and small enough that sizes do not overflow.
 constexpr int64_t kMaxExtent = 1 << 24, kMaxLength = 1 << 20, kMaxSide = 1 << 14;
@@ -47,6 +46,7 @@ constexpr Names<SampleKind, 3> kSampleKinds{
 constexpr Names<ResNetStem, 2> kStemNames{{{{"imagenet", ResNetStem::imagenet}, {"cifar", ResNetStem::cifar}}}};
 constexpr Names<VggHead, 2> kHeadNames{{{{"torchvision", VggHead::torchvision}, {"linear", VggHead::linear}}}};
 constexpr Names<WordActivation, 2> kActivationNames{{{{"relu", WordActivation::relu}, {"tanh", WordActivation::tanh}}}};
+constexpr Names<Tokeniser, 1> kTokeniserNames{{{{"kim2014", Tokeniser::kim2014}}}};
 constexpr Names<EmbeddingMode, 4> kEmbeddingNames{{{{"random", EmbeddingMode::random},
                                                     {"static", EmbeddingMode::fixed},
                                                     {"non-static", EmbeddingMode::trained},
@@ -153,7 +153,7 @@ Json json_of(const TextInput& text) {
             {"dropout", options.dropout},
             {"activation", kActivationNames.of(options.activation)},
             {"embedding", kEmbeddingNames.of(options.embedding)}}},
-          {"tokeniser", kTokeniser},
+          {"tokeniser", kTokeniserNames.of(text.tokeniser)},
           {"length", text.length},
           {"vocabulary", {{"words", text.words.size()}, {"checksum", checksum_of_words(text.words)}}}};
 }
@@ -194,8 +194,7 @@ TextInput text_in(const Json& json, const TextInput& beside) {
   check(!text.network.widths.empty(), "widths is empty, expected the widths of filters");
   const int64_t widest = std::ranges::max(text.network.widths);
   check(widest <= text.length, "length is {}, but the widest filter spans {} words", text.length, widest);
-  const auto tokeniser = field<std::string>(json, "tokeniser");
-  check(tokeniser == kTokeniser, "tokeniser is '{}', expected {}", legible(tokeniser, 60), kTokeniser);
+  text.tokeniser = kTokeniserNames.in(json, "tokeniser");
   check_words(text.words);
   const Json& vocabulary = any_field(json, "vocabulary");
   const auto words = field<int64_t>(vocabulary, "words");

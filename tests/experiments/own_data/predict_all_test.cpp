@@ -168,10 +168,10 @@ TEST_SUITE("unit") {
     CHECK(table.outcome.correct == (table.kept.rows[0][1] > table.kept.rows[0][0] ? 1 : 0));
 
     std::vector<int32_t> indices(7);
-    const Vocabulary vocabulary = vocabulary_of(std::get<TextInput>(model.input));
-    encode_text("Bad FILM, unheard", vocabulary, indices);
+    const TextEncoder encoder(std::get<TextInput>(model.input));
+    encoder.encode("Bad FILM, unheard", indices.data());
     CHECK(indices == std::vector<int32_t>{3, 4, 1, 1, 0, 0, 0});
-    encode_text("film film film film film film film bad", vocabulary, indices);
+    encoder.encode("film film film film film film film bad", indices.data());
     CHECK(indices == std::vector<int32_t>(7, 4));
   }
 
