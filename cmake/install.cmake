@@ -57,6 +57,7 @@ set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
 "Tensors, automatic differentiation and training, and the losses of the paper
 L_DMI: A Novel Information-theoretic Loss Function for Training Deep Nets
 Robust to Label Noise. The package holds the library, its headers and CMake
-files, and the programs that run the paper's experiments or train on images of
-your own. On x86-64 it needs a processor with AVX2 (x86-64-v3).")
+files, and the programs that run the paper's experiments, train on images of
+your own, and predict with what they trained. On x86-64 it needs a processor
+with AVX2 (x86-64-v3).")
 include(CPack)

@@ -101,9 +101,6 @@ void check_flags(PredictFlags& given) {
 std::unique_ptr<PredictionsWriter> open_out(const PredictFlags& given, const PredictionInputs& inputs,
                                             const RunModel& model) {
   if (!is_array(given.out)) return write_csv(given.out, model.classes, given.columns);
-  if (!inputs.size)
-    usage("--out {}: an array's size must be known before, and --data {} is read line by line; write a .csv file",
-          given.out.string(), given.input.data.string());
   return write_array(given.out, *inputs.size, std::ssize(model.classes));
 }
 
@@ -131,6 +128,19 @@ void print_outcome(const PredictFlags& given, const PredictionInputs& inputs, co
   if (!text.empty()) write_text(given.out.empty() ? stderr : stdout, text);
 }
 
+// The run's own, unless the flag says otherwise; f32 where the device does not have that.
+std::string choose_precision(const PredictFlags& given, const RunModel& model) {
+  const std::string wanted = given.precision.value_or(model.precision);
+  try {
+    use_precision(wanted, given.options.device);
+    return wanted;
+  } catch (const UsageError& error) {
+    if (given.precision) throw;
+    print_error(fmt::format("predict: computes in f32 in place of the run's precision: {}", error.what()));
+    return "f32";
+  }
+}
+
 int predict(int argc, char** argv) {
   PredictFlags given;
   Flags flags("predict", "Predicts the classes of images, texts or features with the network of a finished run");
@@ -143,14 +153,14 @@ int predict(int argc, char** argv) {
   const StopSignals signals;
   const fs::path folder = find_run(given.run);
   const RunModel model = read_run_model(folder);
-  const std::string precision = given.precision.value_or(model.precision);
-  use_precision(precision, given.options.device);
+  const std::string precision = choose_precision(given, model);
   if (given.columns.top > std::ssize(model.classes))
     usage("--top {}: the network has {} classes", given.columns.top, model.classes.size());
   const int cores = usable_cores();
   set_num_threads(given.threads.value_or(std::min(num_threads(), max_threads())));
   given.options.workers = given.workers.value_or(model.kind() == SampleKind::images ? std::max(1, cores - 1) : 1);
   given.input.threads = cores;
+  given.input.count_lines = is_array(given.out);
   PredictionInputs inputs = open_inputs(given.input, model);
   const auto writer = open_out(given, inputs, model);
   const auto network = load_network(folder, model, given.options.device);

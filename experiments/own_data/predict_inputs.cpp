@@ -1,6 +1,7 @@
 #include "experiments/own_data/predict_inputs.h"
 
 #include <algorithm>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -166,20 +167,18 @@ LabelTableOptions columns_of(const InputChoice& choice, bool images) {
 }
 
 std::shared_ptr<const Dataset> texts_of(std::shared_ptr<const LabelTable> table, const RunModel& model) {
-  const auto& text = std::get<TextInput>(model.input);
   TextSamples::Texts texts{
       .count = table->rows(),
       .text = [table](int64_t row) { return table->value(row, TableRole::text); },
       .name = row_number,
       .place = [table](int64_t row) { return fmt::format("{}, line {}", table->name(), table->line(row)); }};
-  return std::make_shared<TextSamples>(std::make_shared<Vocabulary>(vocabulary_of(text)), text.length, std::move(texts),
-                                       std::ssize(model.classes));
+  return std::make_shared<TextSamples>(std::make_shared<TextEncoder>(std::get<TextInput>(model.input)),
+                                       std::move(texts), std::ssize(model.classes));
 }
 
 PredictionInputs open_table(const InputChoice& choice, const RunModel& model) {
   const bool images = model.kind() == SampleKind::images;
   const auto table = std::make_shared<const LabelTable>(LabelTable::open(choice.data, columns_of(choice, images)));
-  check(table->rows() > 0, "{}: the table has no rows", table->name());
   std::shared_ptr<const Dataset> samples;
   if (images) {
     std::vector<std::string> paths;
@@ -226,29 +225,47 @@ Lines read_lines(LineReader& reader, int64_t most) {
   return lines;
 }
 
+// Makes samples of lines.
+class LineSamples {
+ public:
+  LineSamples(std::string name, const RunModel& model) : name_(std::move(name)), model_(model) {
+    const auto* text = std::get_if<TextInput>(&model.input);
+    if (text) encoder_ = std::make_shared<TextEncoder>(*text);
+  }
+
+  bool are_paths() const { return encoder_ == nullptr; }
+
+  std::shared_ptr<const Dataset> make(Lines read) const {
+    if (are_paths()) return images_of({}, std::move(read.texts), model_);
+    const auto lines = std::make_shared<const Lines>(std::move(read));
+    const auto number = [lines](int64_t index) { return lines->numbers[static_cast<size_t>(index)]; };
+    TextSamples::Texts texts{
+        .count = std::ssize(lines->texts),
+        .text = [lines](int64_t index) { return lines->texts[static_cast<size_t>(index)]; },
+        .name = [number](int64_t index) { return std::to_string(number(index)); },
+        .place = [number, name = name_](int64_t index) { return fmt::format("{}, line {}", name, number(index)); }};
+    return std::make_shared<TextSamples>(encoder_, std::move(texts), std::ssize(model_.classes));
+  }
+
+ private:
+  std::string name_;
+  const RunModel& model_;
+  std::shared_ptr<const TextEncoder> encoder_;  // of a network for text
+};
+
 PredictionInputs open_lines(const InputChoice& choice, const RunModel& model) {
   const auto reader = std::make_shared<LineReader>(choice.data);
-  const auto classes = std::ssize(model.classes);
-  const auto* text = std::get_if<TextInput>(&model.input);
-  const auto vocabulary = text ? std::make_shared<Vocabulary>(vocabulary_of(*text)) : nullptr;
-  const int64_t length = text ? text->length : 0;
-  const auto next = [=, &model, empty = true](int64_t most) mutable -> std::shared_ptr<const Dataset> {
-    const int64_t count = vocabulary ? most : most * kBatchesOfPaths;
-    const auto lines = std::make_shared<Lines>(read_lines(*reader, count));
-    check(!empty || !lines->texts.empty(), "{} has no lines", reader->name());
-    empty = false;
-    if (lines->texts.empty()) return nullptr;
-    if (!vocabulary) return images_of({}, std::move(lines->texts), model);
-    const auto at = [](const auto& values, int64_t index) { return values[static_cast<size_t>(index)]; };
-    return std::make_shared<TextSamples>(
-        vocabulary, length,
-        TextSamples::Texts{
-            .count = std::ssize(lines->texts),
-            .text = [=](int64_t index) { return at(lines->texts, index); },
-            .name = [=](int64_t index) { return std::to_string(at(lines->numbers, index)); },
-            .place =
-                [=](int64_t index) { return fmt::format("{}, line {}", reader->name(), at(lines->numbers, index)); }},
-        classes);
+  const LineSamples samples(reader->name(), model);
+  if (choice.count_lines) {
+    Lines all = read_lines(*reader, std::numeric_limits<int64_t>::max());
+    check(!all.texts.empty(), "{} has no lines", reader->name());
+    return {.size = std::ssize(all.texts), .next = once(samples.make(std::move(all)))};
+  }
+  const auto next = [=, first = true](int64_t most) mutable -> std::shared_ptr<const Dataset> {
+    Lines lines = read_lines(*reader, samples.are_paths() ? most * kBatchesOfPaths : most);
+    check(!first || !lines.texts.empty(), "{} has no lines", reader->name());
+    first = false;
+    return lines.texts.empty() ? nullptr : samples.make(std::move(lines));
   };
   return {.next = next};
 }

@@ -21,7 +21,9 @@ struct InputChoice {
   // Of a table: names or numbers of columns; empty: the usual names of paths and texts, no ids, no labels.
   std::string path_column{}, text_column{}, id_column{}, label_column{};
   std::optional<bool> header{};  // of a table of CSV or TSV: whether its first row has names; none: by its content
-  int threads = 1;               // that look for images in a folder
+  // Lines are read to the end before the first prediction, so that their number is known.
+  bool count_lines = false;
+  int threads = 1;  // that look for images in a folder
 };
 
 struct PredictionInputs {

@@ -7,6 +7,7 @@
 #include <set>
 #include <system_error>
 
+#include "data/text/sentences.h"
 #include "engine/io/file.h"
 #include "engine/io/json.h"
 #include "engine/io/utf8.h"
@@ -147,6 +148,15 @@ std::unique_ptr<Module> make_run_network(const RunModel& model, Initializer& ini
   return make_feature_network(model.network, init, options);
 }
 
+std::vector<std::string> words_of(std::string_view text, Tokeniser tokeniser) {
+  std::vector<std::string> words;
+  switch (tokeniser) {
+    case Tokeniser::kim2014: words = tokenize(clean_sentence(text)); break;
+  }
+  check(!words.empty(), "no word is left after cleaning, which keeps only letters, digits and (),!?'`");
+  return words;
+}
+
 Vocabulary vocabulary_of(const TextInput& input) {
   Vocabulary vocabulary({input.words});
   if (vocabulary.size() == static_cast<int64_t>(input.words.size()) + Vocabulary::kFirstWord) return vocabulary;
@@ -170,6 +180,7 @@ void write_run_model(const fs::path& folder, const RunModel& model) {
 RunModel read_run_model(const fs::path& folder) {
   const fs::path path = folder / kModelFile;
   RunModel beside;
+  // Assigned member by member: g++ 12 destroys a member twice where another of the same aggregate throws.
   const auto in_file = [&](const auto& call) {
     try {
       return call();
@@ -182,8 +193,10 @@ RunModel read_run_model(const fs::path& folder) {
   const std::string json = read_file(path);
   switch (in_file([&] { return run_model_kind(json); })) {
     case SampleKind::images: break;
-    case SampleKind::text: beside.input = TextInput{.words = read_vocabulary(folder / kVocabularyFile)}; break;
-    case SampleKind::features: beside.input = FeatureInput{.scaling = read_scaling(folder / kScalingFile)}; break;
+    case SampleKind::text: beside.input.emplace<TextInput>().words = read_vocabulary(folder / kVocabularyFile); break;
+    case SampleKind::features:
+      beside.input.emplace<FeatureInput>().scaling = read_scaling(folder / kScalingFile);
+      break;
   }
   return in_file([&] { return run_model_from(json, beside); });
 }

@@ -27,8 +27,10 @@ struct ImageInput {
   NetworkOptions network{};
   ImageTransform transform{};  // of validation and test: no step is random
 };
+enum class Tokeniser : uint8_t { kim2014 };  // clean_sentence and tokenize (data/text/sentences.h)
 struct TextInput {
-  WordCnnOptions network{};          // without word vectors
+  WordCnnOptions network{};  // without word vectors
+  Tokeniser tokeniser = Tokeniser::kim2014;
   std::vector<std::string> words{};  // the vocabulary, in the order of indices, from Vocabulary::kFirstWord on
   int64_t length = 0;                // words of a sentence that the network reads
 };
@@ -57,6 +59,9 @@ std::vector<std::string> run_network_names(SampleKind kind);
 // word vectors of a network that starts from given ones, (vocabulary, dimension); without them they are 0. Throws Error
 // if the name is unknown or an option is out of range.
 std::unique_ptr<Module> make_run_network(const RunModel& model, Initializer& init, std::vector<float> vectors = {});
+
+// The words of a text. Throws Error if there are none.
+std::vector<std::string> words_of(std::string_view text, Tokeniser tokeniser);
 
 // The vocabulary of a model for text. Throws Error, which says which, if a word is there twice.
 Vocabulary vocabulary_of(const TextInput& input);

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view kFormat = "cofactor model";
 constexpr int kVersion = 1;
-constexpr std::string_view kTokeniser = "kim2014";  // data/text/sentences.h
+constexpr std::string_view kLinearName = "linear";  // the network without hidden layers
 
 // Above all that a program of this project writes, and small enough that sizes do not overflow.
 constexpr int64_t kMaxExtent = 1 << 24, kMaxLength = 1 << 20, kMaxSide = 1 << 14;
@@ -46,6 +46,7 @@ constexpr Names<SampleKind, 3> kSampleKinds{
 constexpr Names<ResNetStem, 2> kStemNames{{{{"imagenet", ResNetStem::imagenet}, {"cifar", ResNetStem::cifar}}}};
 constexpr Names<VggHead, 2> kHeadNames{{{{"torchvision", VggHead::torchvision}, {"linear", VggHead::linear}}}};
 constexpr Names<WordActivation, 2> kActivationNames{{{{"relu", WordActivation::relu}, {"tanh", WordActivation::tanh}}}};
+constexpr Names<Tokeniser, 1> kTokeniserNames{{{{"kim2014", Tokeniser::kim2014}}}};
 constexpr Names<EmbeddingMode, 4> kEmbeddingNames{{{{"random", EmbeddingMode::random},
                                                     {"static", EmbeddingMode::fixed},
                                                     {"non-static", EmbeddingMode::trained},
@@ -152,16 +153,17 @@ Json json_of(const TextInput& text) {
             {"dropout", options.dropout},
             {"activation", kActivationNames.of(options.activation)},
             {"embedding", kEmbeddingNames.of(options.embedding)}}},
-          {"tokeniser", kTokeniser},
+          {"tokeniser", kTokeniserNames.of(text.tokeniser)},
           {"length", text.length},
           {"vocabulary", {{"words", text.words.size()}, {"checksum", checksum_of_words(text.words)}}}};
 }
 
-Json json_of(const FeatureInput& features) {
+Json json_of(const FeatureInput& features, bool is_linear) {
   check(features.scaling.mean.size() == features.scaling.std.size(), "scaling: {} means and {} stds",
         features.scaling.mean.size(), features.scaling.std.size());
+  const std::vector<int64_t> hidden = is_linear ? std::vector<int64_t>() : features.network.hidden;
   return {
-      {"network", {{"hidden", features.network.hidden}, {"dropout", features.network.dropout}}},
+      {"network", {{"hidden", hidden}, {"dropout", features.network.dropout}}},
       {"scaling", {{"features", features.scaling.mean.size()}, {"checksum", checksum_of_scaling(features.scaling)}}}};
 }
 
@@ -180,7 +182,9 @@ ImageInput image_in(const Json& json, std::string_view name) {
 
 TextInput text_in(const Json& json, const TextInput& beside) {
   const Json& network = any_field(json, "network");
-  TextInput text{.words = beside.words, .length = whole(json, "length", 1, kMaxLength)};
+  TextInput text;  // filled member by member: g++ 12 destroys a member twice where another one's value throws
+  text.words = beside.words;
+  text.length = whole(json, "length", 1, kMaxLength);
   text.network.dimension = whole(network, "dimension", 1, kMaxExtent);
   text.network.widths = extents(network, "widths");
   text.network.maps = whole(network, "maps", 1, kMaxExtent);
@@ -190,8 +194,7 @@ TextInput text_in(const Json& json, const TextInput& beside) {
   check(!text.network.widths.empty(), "widths is empty, expected the widths of filters");
   const int64_t widest = std::ranges::max(text.network.widths);
   check(widest <= text.length, "length is {}, but the widest filter spans {} words", text.length, widest);
-  const auto tokeniser = field<std::string>(json, "tokeniser");
-  check(tokeniser == kTokeniser, "tokeniser is '{}', expected {}", legible(tokeniser, 60), kTokeniser);
+  text.tokeniser = kTokeniserNames.in(json, "tokeniser");
   check_words(text.words);
   const Json& vocabulary = any_field(json, "vocabulary");
   const auto words = field<int64_t>(vocabulary, "words");
@@ -203,11 +206,13 @@ TextInput text_in(const Json& json, const TextInput& beside) {
 
 FeatureInput features_in(const Json& json, const FeatureInput& beside, std::string_view name) {
   const Json& network = any_field(json, "network");
-  FeatureInput features{.scaling = beside.scaling};
+  FeatureInput features;
+  features.scaling = beside.scaling;
   features.network.hidden = extents(network, "hidden");
   features.network.dropout = dropout_in(network);
-  check(name == "linear" || !features.network.hidden.empty(), "hidden is empty, expected the sizes of hidden layers");
-  if (name == "linear") features.network.hidden.clear();
+  const bool is_linear = name == kLinearName;
+  check(features.network.hidden.empty() == is_linear, "hidden has {} sizes of layers, expected {} for {}",
+        features.network.hidden.size(), is_linear ? "none" : "some", name);
   const Json& scaling = any_field(json, "scaling");
   const auto columns = field<int64_t>(scaling, "features");
   check(columns >= 1 && columns == std::ssize(features.scaling.mean), "{} has {} features, expected {}", kScalingFile,
@@ -245,7 +250,14 @@ std::string run_model_json(const RunModel& model) {
   Json json = {{"format", kFormat},       {"version", kVersion},    {"samples", kSampleKinds.of(model.kind())},
                {"name", model.network},   {"method", model.method}, {"precision", model.precision},
                {"classes", model.classes}};
-  json.update(std::visit([](const auto& input) { return json_of(input); }, model.input));
+  const SampleKind samples = model.kind();
+  switch (samples) {
+    case SampleKind::images: json.update(json_of(std::get<ImageInput>(model.input))); break;
+    case SampleKind::text: json.update(json_of(std::get<TextInput>(model.input))); break;
+    case SampleKind::features:
+      json.update(json_of(std::get<FeatureInput>(model.input), model.network == kLinearName));
+      break;
+  }
   return write_json(json) + "\n";
 }
 
@@ -257,11 +269,11 @@ RunModel run_model_from(std::string_view text, const RunModel& beside) {
   const Json json = parse_model(text);
   const SampleKind kind = kSampleKinds.in(json, "samples");
   check(kind == beside.kind(), "it is for {}, not for {}", name_of(kind), name_of(beside.kind()));
-  RunModel model{.network = field<std::string>(json, "name"),
-                 .classes = classes_in(json),
-                 .input = {},
-                 .method = field<std::string>(json, "method"),
-                 .precision = field<std::string>(json, "precision")};
+  RunModel model;
+  model.network = field<std::string>(json, "name");
+  model.classes = classes_in(json);
+  model.method = field<std::string>(json, "method");
+  model.precision = field<std::string>(json, "precision");
   const std::vector<std::string> known = run_network_names(kind);
   check(std::ranges::find(known, model.network) != known.end(), "name is '{}', expected a network for {}: {}",
         legible(model.network, 60), name_of(kind), fmt::join(known, ", "));

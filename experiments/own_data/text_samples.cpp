@@ -3,22 +3,19 @@
 #include <algorithm>
 #include <utility>
 
-#include "data/text/sentences.h"
 #include "engine/error.h"
 
 namespace cofactor {
 
-void encode_text(std::string_view text, const Vocabulary& vocabulary, std::span<int32_t> indices) {
-  std::vector<std::string> words = tokenize(clean_sentence(text));
-  check(!words.empty(), "no word is left after cleaning, which keeps only letters, digits and (),!?'`");
-  words.resize(std::min(words.size(), indices.size()));
-  const std::vector<int32_t> found = vocabulary.encode(words);
-  std::ranges::fill(std::ranges::copy(found, indices.begin()).out, indices.end(), Vocabulary::kPadding);
+void TextEncoder::encode(std::string_view text, int32_t* indices) const {
+  const std::vector<int32_t> words = vocabulary_.encode(words_of(text, tokeniser_));
+  const auto used = std::min(std::ssize(words), length_);
+  std::copy_n(words.begin(), used, indices);
+  std::fill_n(indices + used, length_ - used, Vocabulary::kPadding);
 }
 
-TextSamples::TextSamples(std::shared_ptr<const Vocabulary> vocabulary, int64_t length, Texts texts, int64_t classes)
-    : vocabulary_(std::move(vocabulary)),
-      length_(length),
+TextSamples::TextSamples(std::shared_ptr<const TextEncoder> encoder, Texts texts, int64_t classes)
+    : encoder_(std::move(encoder)),
       texts_(std::move(texts)),
       classes_(classes),
       labels_(static_cast<size_t>(texts_.count)) {}
@@ -26,7 +23,7 @@ TextSamples::TextSamples(std::shared_ptr<const Vocabulary> vocabulary, int64_t l
 void TextSamples::read(int64_t index, const RandomKey& /*augmentation*/, void* out) const {
   check(index >= 0 && index < size(), "text: sample {} of a data set of {}", index, size());
   try {
-    encode_text(texts_.text(index), *vocabulary_, {static_cast<int32_t*>(out), static_cast<size_t>(length_)});
+    encoder_->encode(texts_.text(index), static_cast<int32_t*>(out));
   } catch (const OutOfMemory&) {
     throw;
   } catch (const Error& error) {

@@ -76,7 +76,7 @@ TEST_SUITE("experiment") {
     CHECK(results[0].noise == "none");
     CHECK(results[1].method == "dmi");
     CHECK(contains(results[0].settings, "\"classes\":[\"apple\",\"pear\"]"));
-    CHECK(contains(outcome.out, "no test folder"));
+    CHECK(contains(outcome.out, "no test set"));
     CHECK(contains(outcome.out, "of 160 labels are wrong"));
 
     for (const char* method : {"ce", "dmi"}) {

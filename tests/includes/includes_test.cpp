@@ -50,13 +50,17 @@ const std::map<std::string, Folders> kMayInclude = {
                                        "experiments/report", "experiments/labels"})},
     {"experiments/derive", with(kData, {"engine", "layers", "losses", "models", "experiments/training",
                                         "experiments/report", "experiments/sweep"})},
+    {"experiments/own_data", with(kData, {"engine", "layers", "losses", "models", "experiments/training",
+                                          "experiments/report", "experiments/sweep"})},
     {"experiments", with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
-                                 "experiments/labels", "experiments/sweep", "experiments/derive"})},
+                                 "experiments/labels", "experiments/sweep", "experiments/derive",
+                                 "experiments/own_data"})},
     {"bench", with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
                            "experiments/sweep"})},
     {"examples", with(kData, {"engine", "layers", "losses", "models"})},
     {"tests", with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
-                           "experiments/labels", "experiments/sweep", "experiments/derive", "bench"})},
+                           "experiments/labels", "experiments/sweep", "experiments/derive", "experiments/own_data",
+                           "bench"})},
 };
 
 // Conditions outside of the backends that have to be there.
@@ -168,6 +172,8 @@ TEST_SUITE("unit") {
     CHECK(first_breach("data/noise/x.cpp", "#include \"data/dataset.h\"").ends_with("may not include data"));
     CHECK(first_breach("experiments/training/x.cpp", "#include \"experiments/sweep/options.h\"")
               .ends_with("may not include experiments/sweep"));
+    CHECK(first_breach("experiments/sweep/x.cpp", "#include \"experiments/own_data/run_model.h\"")
+              .ends_with("may not include experiments/own_data"));
     CHECK(first_breach("models/x.cpp", "#include \"losses/loss.h\"").ends_with("models may not include losses"));
     CHECK(first_breach("engine/x.h", "#include \"tensor.h\"").ends_with("not written from the root"));
     CHECK(first_breach("engine/x.h", "#include \"engine/../layers/module.h\"").ends_with("not written from the root"));
