@@ -62,6 +62,7 @@ TrueClassPosterior::TrueClassPosterior(const Transition& transition, Outputs out
   transposed_.resize(classes * classes);
   for (size_t c = 0; c < classes; ++c)
     for (size_t y = 0; y < classes; ++y) transposed_[y * classes + c] = transition.values()[c * classes + y];
+  for (size_t c = 0; c < classes; ++c) kept_.push_back(transposed_[c * classes + c]);
   if (classes > kMostCandidates) return;  // then each sample has its own candidates
   candidates_.resize(classes);
   std::iota(candidates_.begin(), candidates_.end(), 0);
@@ -125,7 +126,11 @@ void TrueClassPosterior::compute(std::span<const float> probabilities, int32_t l
     for (size_t c = 0; c < p_.size(); ++c) posterior_[static_cast<size_t>(candidates_[c])] = r_[c];
   }
   double sum = 0.0;
-  for (size_t c = 0; c < posterior_.size(); ++c) sum += posterior_[c] *= transposed_[y * posterior_.size() + c];
+  wrong_before_label_ = 0.0;
+  for (size_t c = 0; c < posterior_.size(); ++c) {
+    wrong_before_label_ += posterior_[c] * (1.0 - kept_[c]);
+    sum += posterior_[c] *= transposed_[y * posterior_.size() + c];
+  }
   if (sum > 0.0)
     for (double& value : posterior_) value /= sum;
   of_label_ = std::min(posterior_[y], 1.0);
