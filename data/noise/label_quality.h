@@ -60,11 +60,11 @@ class TrueClassPosterior {
 
   const Transition& transition_;
   Outputs outputs_;
-  std::vector<double> transposed_;   // T^T
-  std::vector<double> kept_;         // T's diagonal
-  std::vector<int32_t> candidates_;  // the classes among which is solved
-  std::vector<double> among_;        // T between candidates_
-  std::vector<double> row_sums_, p_, r_, mixed_, posterior_;
+  std::vector<double> transposed_;                // T^T
+  std::vector<double> kept_;                      // T's diagonal
+  std::vector<int32_t> candidates_;               // the classes among which is solved
+  std::vector<double> among_, among_transposed_;  // T and T^T between candidates_
+  std::vector<double> row_sums_, p_, r_, mixed_, explained_, posterior_;
   double of_label_ = 0.0, wrong_before_label_ = 0.0;
 };
 
