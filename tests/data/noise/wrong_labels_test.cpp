@@ -21,8 +21,8 @@ WrongLabels wrong_labels_of(const LabelledPredictions& predictions, const WrongL
 }
 
 // Outputs of a network that has learnt only a part of what there is to know: their log-odds have an error of their own.
-SimulatedLabels weak_outputs(const Transition& noise, double error, uint64_t seed) {
-  SimulatedLabels labels = simulate_labels(3000, noise, 3.0, Outputs::given_label, seed);
+SimulatedLabels weak_outputs(const Transition& noise, double strength, double error, uint64_t seed) {
+  SimulatedLabels labels = simulate_labels(3000, noise, strength, Outputs::given_label, seed);
   const auto classes = static_cast<size_t>(labels.classes);
   for (size_t i = 0; i < labels.given.size(); ++i) {
     const RandomKey key{seed, Purpose::test, 3, i};
@@ -38,25 +38,27 @@ SimulatedLabels weak_outputs(const Transition& noise, double error, uint64_t see
 }  // namespace
 
 TEST_SUITE("data") {
-  TEST_CASE("wrong labels: the interval contains the truth with weak and with overconfident outputs") {
-    int covered = 0, runs = 0, covered_by_sampling = 0;
-    for (const double error : {0.5, 1.0, 1.5}) {
-      for (uint64_t seed = 1; seed <= 12; ++seed) {
-        const SimulatedLabels labels = weak_outputs(symmetric_noise(5, 0.2), error, seed);
-        const WrongLabels wrong = wrong_labels_of(labels.view());
-        CHECK(wrong.low <= wrong.count);
-        CHECK(wrong.count <= wrong.high);
-        CHECK(wrong.high <= 3000.0);
-        covered += wrong.low <= labels.wrong() && labels.wrong() <= wrong.high;
-        // What sampling alone explains, with the labels' own spread for both sources.
-        covered_by_sampling += std::abs(wrong.count - labels.wrong()) < 2.0 * 1.96 * std::sqrt(labels.wrong() * 0.8);
-        ++runs;
+  TEST_CASE("wrong labels: the interval contains the truth where outputs have errors of their own") {
+    int covered = 0, covered_by_sampling = 0, runs = 0;
+    for (const double strength : {6.0, 10.0}) {
+      for (const double error : {0.5, 1.0}) {  // such outputs are overconfident, by up to a factor of 1.4
+        for (uint64_t seed = 1; seed <= 8; ++seed) {
+          const SimulatedLabels labels = weak_outputs(symmetric_noise(5, 0.2), strength, error, seed);
+          const WrongLabels wrong = wrong_labels_of(labels.view());
+          CHECK(wrong.low <= wrong.count);
+          CHECK(wrong.count <= wrong.high);
+          CHECK(wrong.high - wrong.low < 0.7 * labels.wrong());
+          covered += wrong.low <= labels.wrong() && labels.wrong() <= wrong.high;
+          // Two standard deviations of a binomial number explain less.
+          covered_by_sampling += std::abs(wrong.count - labels.wrong()) < 2.0 * std::sqrt(labels.wrong() * 0.8);
+          ++runs;
+        }
       }
     }
     CAPTURE(covered);
     CAPTURE(covered_by_sampling);
     CHECK(covered >= runs * 85 / 100);
-    CHECK(covered_by_sampling < covered);
+    CHECK(covered_by_sampling < runs * 70 / 100);
   }
 
   TEST_CASE("wrong labels: with more samples a good network's interval becomes narrower") {
