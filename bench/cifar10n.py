@@ -190,7 +190,7 @@ def shown(value, digits=3):
 
 
 def table(header, rows):
-    print("\n".join(["", "| " + " | ".join(header) + " |", "| " + "--- | " * len(header)] +
+    print("\n".join(["", "| " + " | ".join(header) + " |", "|" + " --- |" * len(header)] +
                     ["| " + " | ".join(row) + " |" for row in rows]))
 
 

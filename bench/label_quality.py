@@ -64,7 +64,7 @@ def print_summary(rows):
     """A Markdown table: cleanlab's best score is chosen for each setting with the true labels in hand; ours is fixed."""
     print("\n| setting | accuracy | wrong | posterior: AP | best of cleanlab: AP | which | difference | ours: P at k | "
           "cleanlab's best: P at k | ours: suspects (F1) | cleanlab's nearest number (F1) |")
-    print("| " + "--- | " * 11)
+    print("|" + " --- |" * 11)
     for row in rows:
         rule = min((f"cl {r}" for r in FILTERS), key=lambda r: abs(row["number"][r] - row["wrong"]))
         print(f"| {row['name']} | {row['accuracy']:.2f} | {row['wrong']:.0f} | {row['ap']['posterior']:.3f} | "

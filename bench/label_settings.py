@@ -1,7 +1,7 @@
 """Settings on which label-quality scores are compared: out-of-sample probabilities, given labels, and the true ones that
 judge them. Each setting is made once and kept in a folder.
 
-Settings are either for choosing (a score and its constants) or for judging; no setting is both, and CIFAR-10N, the one
+Settings are either for choosing (a score, the interval, their constants) or for judging; no setting is both, and CIFAR-10N, the one
 with labels given by people, only judges.
 """
 

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kFewestDraws = 20;
 constexpr int64_t kMostJudgedAgain = 2000, kMostJudgedPerDraw = 500;
-constexpr double kDeviations = 1.96;  // of 95%
+constexpr double kNormalQuantile = 1.96;  // of a two-sided 95%
 constexpr double kLeastEstimate = 0.5;
 constexpr std::array<double, 2> kSurestShares{0.2, 0.1};
 
@@ -137,7 +137,7 @@ WrongLabels count_wrong_labels(const LabelledPredictions& predictions, const std
   }
   const double middle = std::exp(log_sum / static_cast<double>(estimates.size()));
   const double sampling =
-      kDeviations * std::sqrt(variance + labelled * labelled * variance_of_draws(predictions, surest, options));
+      kNormalQuantile * std::sqrt(variance + labelled * labelled * variance_of_draws(predictions, surest, options));
   const double below = std::hypot(sampling, middle - middle * least / most);
   const double above = std::hypot(sampling, middle * most / least - middle);
   return {count, std::clamp(middle - below, 0.0, count), std::clamp(middle + above, count, labelled)};
