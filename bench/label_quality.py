@@ -9,49 +9,13 @@ The settings and who chose on which are described in bench/label_settings.py.
 """
 
 import argparse
-import json
 import os
 import pathlib
-import subprocess
-import tempfile
 
 import numpy as np
-from cleanlab.filter import find_label_issues
-from cleanlab.rank import get_label_quality_scores
-from sklearn.metrics import average_precision_score
 
+from label_scores import CLEANLAB, FILTERS, average_precision, cleanlab, f1, mean_interval, ours, precision_at
 from label_settings import SETTINGS, load
-
-OURS = ["posterior", "self-confidence", "normalized-margin"]
-CLEANLAB = {
-    "cl self_confidence": dict(method="self_confidence"),
-    "cl normalized_margin": dict(method="normalized_margin"),
-    "cl entropy": dict(method="confidence_weighted_entropy"),
-    "cl self_confidence adjusted": dict(method="self_confidence", adjust_pred_probs=True),
-    "cl normalized_margin adjusted": dict(method="normalized_margin", adjust_pred_probs=True),
-}
-FILTERS = ["prune_by_noise_rate", "prune_by_class", "both", "confident_learning"]
-
-
-def ours(program, probabilities, given, outputs):
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        probabilities.astype("<f4").tofile(folder / "probabilities")
-        given.astype("<i4").tofile(folder / "labels")
-        subprocess.run([program, str(probabilities.shape[1]), outputs, folder / "probabilities", folder / "labels",
-                        folder / "out"], check=True)
-        scores = {score: np.fromfile(folder / "out" / f"{score}.f32", "<f4") for score in OURS}
-        suspects = {rule: np.fromfile(folder / "out" / f"{rule}.u8", np.uint8) > 0
-                    for rule in ("by_class", "by_pair", "both")}
-        return scores, suspects, json.loads((folder / "out" / "numbers.json").read_text())
-
-
-def precision_at(wrong, quality, count):
-    return wrong[np.argsort(quality, kind="stable")[:count]].mean()
-
-
-def f1(wrong, suspect):
-    return 2 * (wrong & suspect).sum() / max(wrong.sum() + suspect.sum(), 1)
 
 
 def measure(program, setting, seed, folder, sources):
@@ -60,26 +24,14 @@ def measure(program, setting, seed, folder, sources):
     probabilities, given, true = load(setting, seed, folder, sources)
     wrong = given != true
     scores, suspects, numbers = ours(program, probabilities, given, "given_label")
-    doubles = probabilities.astype(np.float64)
-    for name, how in CLEANLAB.items():
-        scores[name] = get_label_quality_scores(given, doubles, **how)
-    for rule in FILTERS:
-        suspects[f"cl {rule}"] = find_label_issues(given, doubles, filter_by=rule, n_jobs=1)
-    ranking = {name: (average_precision_score(wrong, -quality), precision_at(wrong, quality, wrong.sum()))
+    for kinds, others in zip((scores, suspects), cleanlab(probabilities, given)):
+        kinds.update(others)
+    ranking = {name: (average_precision(wrong, quality), precision_at(wrong, quality, wrong.sum()))
                for name, quality in scores.items()}
     found = {rule: (f1(wrong, suspect), suspect.sum()) for rule, suspect in suspects.items()}
     numbers.update(wrong=int(wrong.sum()), accuracy=float((probabilities.argmax(1) == true).mean()),
                    covered=bool(numbers["low"] <= wrong.sum() <= numbers["high"]))
     return ranking, found, numbers
-
-
-def mean_interval(values):
-    """Mean and half the width of its 95% interval over seeds, by Student's t."""
-    from scipy.stats import t
-    values = np.asarray(values)
-    if len(values) < 2:
-        return values.mean(), float("nan")
-    return values.mean(), t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
 
 
 def print_setting(setting, runs):
@@ -101,7 +53,7 @@ def print_setting(setting, runs):
                                     sum(n["covered"] for n in numbers), len(numbers),
                                     *(np.mean([n[key] for n in numbers]) for key in ("confident", "perfect"))))
     return dict(name=setting.name, best=best, wrong=wrong, accuracy=np.mean([n["accuracy"] for n in numbers]),
-                difference=(difference, width),
+                difference=(difference, width), numbers=numbers,
                 ap={name: np.mean([r[name][0] for r in rankings]) for name in rankings[0]},
                 at={name: np.mean([r[name][1] for r in rankings]) for name in rankings[0]},
                 f1={rule: np.mean([f[rule][0] for f in founds]) for rule in founds[0]},
@@ -112,7 +64,7 @@ def print_summary(rows):
     """A Markdown table: cleanlab's best score is chosen for each setting with the true labels in hand; ours is fixed."""
     print("\n| setting | accuracy | wrong | posterior: AP | best of cleanlab: AP | which | difference | ours: P at k | "
           "cleanlab's best: P at k | ours: suspects (F1) | cleanlab's nearest number (F1) |")
-    print("| " + "--- | " * 11)
+    print("|" + " --- |" * 11)
     for row in rows:
         rule = min((f"cl {r}" for r in FILTERS), key=lambda r: abs(row["number"][r] - row["wrong"]))
         print(f"| {row['name']} | {row['accuracy']:.2f} | {row['wrong']:.0f} | {row['ap']['posterior']:.3f} | "
@@ -126,6 +78,16 @@ def print_summary(rows):
         error = np.mean([abs(row["number"][rule] - row["wrong"]) / row["wrong"] for row in rows])
         print(f"mean relative error of the number of suspects, {rule}: {error:.3f}; mean F1 "
               f"{np.mean([row['f1'][rule] for row in rows]):.4f}")
+
+
+def print_intervals(numbers):
+    """Of all runs: how often the interval of the number of wrong labels has the truth in it, and how wide it is."""
+    widths = [(n["high"] - n["low"]) / n["wrong"] for n in numbers]
+    error = np.mean([abs(np.log(n["count"] / n["wrong"])) for n in numbers])
+    print(f"the interval contains the number of wrong labels in {sum(n['covered'] for n in numbers)} of {len(numbers)} runs "
+          f"(too low in {sum(n['high'] < n['wrong'] for n in numbers)}, too high in "
+          f"{sum(n['low'] > n['wrong'] for n in numbers)}); median width {np.median(widths):.2f} of the number; mean "
+          f"|log(estimate / number)| {error:.3f}")
 
 
 def main():
@@ -146,8 +108,10 @@ def main():
         chosen = [s for s in chosen if not s.name.startswith("cifar10n")]
     if not chosen:
         parser.error("no setting is left")
-    print_summary([print_setting(s, [measure(options.program, s, seed, options.folder, sources)
-                                     for seed in range(1, options.seeds + 1)]) for s in chosen])
+    rows = [print_setting(s, [measure(options.program, s, seed, options.folder, sources)
+                              for seed in range(1, options.seeds + 1)]) for s in chosen]
+    print_summary(rows)
+    print_intervals([numbers for row in rows for numbers in row["numbers"]])
 
 
 if __name__ == "__main__":

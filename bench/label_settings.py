@@ -1,7 +1,7 @@
 """Settings on which label-quality scores are compared: out-of-sample probabilities, given labels, and the true ones that
 judge them. Each setting is made once and kept in a folder.
 
-Settings are either for choosing (a score and its constants) or for judging; no setting is both, and CIFAR-10N, the one
+Settings are either for choosing (a score, the interval, their constants) or for judging; no setting is both, and CIFAR-10N, the one
 with labels given by people, only judges.
 """
 
@@ -13,6 +13,7 @@ import warnings
 
 import numpy as np
 from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -67,6 +68,8 @@ def classifier(kind):
         "logistic": lambda: LogisticRegression(max_iter=200),
         "bayes": GaussianNB,  # overconfident
         "neighbours": lambda: KNeighborsClassifier(15),  # 16 different probabilities
+        "forest": lambda: RandomForestClassifier(100, min_samples_leaf=3),  # underconfident
+        "mlp_wide": lambda: MLPClassifier((128,), max_iter=30, early_stopping=False),
         "mlp": lambda: MLPClassifier((64,), max_iter=12, early_stopping=False),
         "mlp_overfitted": lambda: MLPClassifier((256,), max_iter=60, early_stopping=False),
     }[kind]()
@@ -180,7 +183,7 @@ def convolutional_probabilities(images, given, epochs, seed):
 
 
 SETTINGS = [
-    # For choosing: clusters with logistic regression, naive Bayes; Fashion-MNIST with logistic regression.
+    # For choosing.
     Simulated("choose", "logistic", 3, 1.0, "flips", 0.3),
     Simulated("choose", "logistic", 10, 1.0, "uneven", 0.2),
     Simulated("choose", "logistic", 10, 1.0, "flips", 0.4),
@@ -192,6 +195,20 @@ SETTINGS = [
     FashionMnist("choose", "logistic", "similar", 0.3),
     FashionMnist("choose", "logistic", "uneven", 0.15),
     FashionMnist("choose", "logistic", "symmetric", 0.4),
+    Simulated("choose", "logistic", 2, 0.5, "flips", 0.2),
+    Simulated("choose", "bayes", 2, 0.8, "symmetric", 0.3),
+    Simulated("choose", "mlp_wide", 5, 0.8, "uneven", 0.1),
+    Simulated("choose", "logistic", 5, 1.2, "uneven", 0.05),
+    Simulated("choose", "neighbours", 3, 0.7, "symmetric", 0.2),
+    Simulated("choose", "forest", 10, 0.8, "flips", 0.3),
+    Simulated("choose", "mlp_wide", 10, 1.0, "symmetric", 0.2),
+    Simulated("choose", "logistic", 20, 0.8, "symmetric", 0.2),
+    Simulated("choose", "bayes", 20, 0.8, "uneven", 0.3),
+    Simulated("choose", "forest", 20, 1.0, "symmetric", 0.4),
+    FashionMnist("choose", "bayes", "uneven", 0.2),
+    FashionMnist("choose", "forest", "similar", 0.2),
+    FashionMnist("choose", "mlp_wide", "uneven", 0.2),
+    FashionMnist("choose", "mlp_wide", "flips", 0.3),
     # For judging.
     Simulated("judge", "mlp", 2, 0.6, "flips", 0.3),
     Simulated("judge", "logistic", 5, 0.7, "uneven", 0.2),

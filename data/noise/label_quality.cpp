@@ -62,6 +62,7 @@ TrueClassPosterior::TrueClassPosterior(const Transition& transition, Outputs out
   transposed_.resize(classes * classes);
   for (size_t c = 0; c < classes; ++c)
     for (size_t y = 0; y < classes; ++y) transposed_[y * classes + c] = transition.values()[c * classes + y];
+  for (size_t c = 0; c < classes; ++c) kept_.push_back(transposed_[c * classes + c]);
   if (classes > kMostCandidates) return;  // then each sample has its own candidates
   candidates_.resize(classes);
   std::iota(candidates_.begin(), candidates_.end(), 0);
@@ -69,24 +70,33 @@ TrueClassPosterior::TrueClassPosterior(const Transition& transition, Outputs out
 }
 
 void TrueClassPosterior::choose_candidates(std::span<const float> probabilities, int32_t label) {
-  candidates_.resize(probabilities.size());
-  std::iota(candidates_.begin(), candidates_.end(), 0);
+  // A heap with the least probable of those chosen so far on top: most classes are refused by one comparison.
   const auto more_probable = [&](int32_t a, int32_t b) {
     const float pa = probabilities[static_cast<size_t>(a)], pb = probabilities[static_cast<size_t>(b)];
     return pa != pb ? pa > pb : a < b;
   };
-  std::ranges::nth_element(candidates_, candidates_.begin() + kMostCandidates, more_probable);
   candidates_.resize(kMostCandidates);
+  std::iota(candidates_.begin(), candidates_.end(), 0);
+  std::ranges::make_heap(candidates_, more_probable);
+  for (size_t c = kMostCandidates; c < probabilities.size(); ++c) {
+    if (probabilities[c] <= probabilities[static_cast<size_t>(candidates_.front())]) continue;
+    std::ranges::pop_heap(candidates_, more_probable);
+    candidates_.back() = static_cast<int32_t>(c);
+    std::ranges::push_heap(candidates_, more_probable);
+  }
   if (std::ranges::find(candidates_, label) == candidates_.end()) candidates_.push_back(label);
+  std::ranges::sort(candidates_);
 }
 
 void TrueClassPosterior::gather_transition() {
   const size_t count = candidates_.size();
   among_.resize(count * count);
+  among_transposed_.resize(count * count);
   row_sums_.assign(count, 0.0);
   for (size_t c = 0; c < count; ++c)
     for (size_t k = 0; k < count; ++k)
-      row_sums_[c] += among_[c * count + k] = transition_.at(candidates_[c], candidates_[k]);
+      row_sums_[c] += among_transposed_[k * count + c] = among_[c * count + k] =
+          transition_.at(candidates_[c], candidates_[k]);
 }
 
 // r_ from p_, with the same sum.
@@ -99,11 +109,11 @@ void TrueClassPosterior::solve_for_true_class() {
     for (size_t c = 0; c < count; ++c)
       for (size_t k = 0; k < count; ++k) mixed_[k] += r_[c] * among_[c * count + k];
     for (size_t k = 0; k < count; ++k) mixed_[k] = mixed_[k] > 0.0 ? p_[k] / mixed_[k] : 0.0;
-    for (size_t c = 0; c < count; ++c) {
-      double sum = 0.0;
-      for (size_t k = 0; k < count; ++k) sum += among_[c * count + k] * mixed_[k];
-      r_[c] *= row_sums_[c] > 0.0 ? sum / row_sums_[c] : 0.0;
-    }
+    // Sums over k, side by side for all c, which is a loop of vector instructions.
+    explained_.assign(count, 0.0);
+    for (size_t k = 0; k < count; ++k)
+      for (size_t c = 0; c < count; ++c) explained_[c] += among_transposed_[k * count + c] * mixed_[k];
+    for (size_t c = 0; c < count; ++c) r_[c] *= row_sums_[c] > 0.0 ? explained_[c] / row_sums_[c] : 0.0;
   }
   const double sum = std::accumulate(r_.begin(), r_.end(), 0.0);
   const double wanted = std::accumulate(p_.begin(), p_.end(), 0.0);
@@ -125,7 +135,11 @@ void TrueClassPosterior::compute(std::span<const float> probabilities, int32_t l
     for (size_t c = 0; c < p_.size(); ++c) posterior_[static_cast<size_t>(candidates_[c])] = r_[c];
   }
   double sum = 0.0;
-  for (size_t c = 0; c < posterior_.size(); ++c) sum += posterior_[c] *= transposed_[y * posterior_.size() + c];
+  wrong_before_label_ = 0.0;
+  for (size_t c = 0; c < posterior_.size(); ++c) {
+    wrong_before_label_ += posterior_[c] * (1.0 - kept_[c]);
+    sum += posterior_[c] *= transposed_[y * posterior_.size() + c];
+  }
   if (sum > 0.0)
     for (double& value : posterior_) value /= sum;
   of_label_ = std::min(posterior_[y], 1.0);

@@ -50,6 +50,8 @@ class TrueClassPosterior {
   std::span<const double> probabilities() const { return posterior_; }
   // The label's own, in [0, 1]: the quality of the label.
   double of_label() const { return of_label_; }
+  // sum_c r_c (1 - T(c, c)): the probability that a label of this sample is wrong, whatever it is.
+  double wrong_before_label() const { return wrong_before_label_; }
 
  private:
   void choose_candidates(std::span<const float> probabilities, int32_t label);
@@ -58,11 +60,12 @@ class TrueClassPosterior {
 
   const Transition& transition_;
   Outputs outputs_;
-  std::vector<double> transposed_;   // T^T
-  std::vector<int32_t> candidates_;  // the classes among which is solved
-  std::vector<double> among_;        // T between candidates_
-  std::vector<double> row_sums_, p_, r_, mixed_, posterior_;
-  double of_label_ = 0.0;
+  std::vector<double> transposed_;                // T^T
+  std::vector<double> kept_;                      // T's diagonal
+  std::vector<int32_t> candidates_;               // the classes among which is solved
+  std::vector<double> among_, among_transposed_;  // T and T^T between candidates_
+  std::vector<double> row_sums_, p_, r_, mixed_, explained_, posterior_;
+  double of_label_ = 0.0, wrong_before_label_ = 0.0;
 };
 
 // What the posterior says of all labels.

@@ -6,18 +6,20 @@
 #include <limits>
 #include <numeric>
 
+#include "data/noise/sharpness.h"
+#include "engine/error.h"
+
 namespace cofactor {
 
 namespace {
 
-constexpr double kSurestShare = 0.2;
 constexpr size_t kFewestSurest = 20;
 constexpr int kLeastStrength = -3, kMostStrength = 14;  // powers of two
 
 // Of which probability the surest samples of a class have at least, given all of those predicted to be of it.
-float surest_from(std::vector<float>& confidences) {
-  const auto share = static_cast<size_t>(std::ceil(kSurestShare * static_cast<double>(confidences.size())));
-  const size_t count = std::min(std::max(share, kFewestSurest), confidences.size());
+float surest_from(std::vector<float>& confidences, double share) {
+  const auto wanted = static_cast<size_t>(std::ceil(share * static_cast<double>(confidences.size())));
+  const size_t count = std::min(std::max(wanted, kFewestSurest), confidences.size());
   const auto last = confidences.begin() + static_cast<std::ptrdiff_t>(count - 1);
   std::nth_element(confidences.begin(), last, confidences.end(), std::greater<>());
   return *last;
@@ -73,23 +75,27 @@ double likeliest_rate_strength(const RowTotals& totals) {
 double likeliest_pair_strength(const RowTotals& totals, const std::vector<double>& counts) {
   const size_t classes = totals.all.size();
   const auto others = static_cast<double>(classes - 1);
+  std::vector<double> wrong_pairs;  // a count of 0 has a factor of 1, and most are 0 where there are many classes
+  for (size_t c = 0; c < classes; ++c)
+    for (size_t y = 0; y < classes; ++y)
+      if (y != c && counts[c * classes + y] > 0.0) wrong_pairs.push_back(counts[c * classes + y]);
   return likeliest_strength([&](double a) {
     double sum = 0.0;
-    for (size_t c = 0; c < classes; ++c) {
-      sum -= rising(totals.wrong[c], a);
-      for (size_t y = 0; y < classes; ++y)
-        if (y != c) sum += rising(counts[c * classes + y], a / others);
-    }
+    for (const double wrong : totals.wrong) sum -= rising(wrong, a);
+    for (const double count : wrong_pairs) sum += rising(count, a / others);
     return sum;
   });
 }
 
 }  // namespace
 
-std::vector<double> surest_label_counts(const LabelledPredictions& predictions) {
+std::vector<double> surest_label_counts(const LabelledPredictions& predictions, const SurestSamples& surest) {
   check_predictions("surest transition", predictions);
+  check(surest.share > 0.0 && surest.share <= 1.0, "surest transition: the share is {}, expected above 0 to 1",
+        surest.share);
   const auto classes = static_cast<size_t>(predictions.classes);
-  std::vector<std::vector<float>> confidences(classes);
+  std::vector<float> confidence(static_cast<size_t>(predictions.samples()));
+  std::vector<std::vector<float>> of_class(classes);
   // work(i, c) for each labelled sample i and each class c that has its largest probability.
   const auto for_each_prediction = [&](const auto& work) {
     for (int64_t i = 0; i < predictions.samples(); ++i) {
@@ -100,13 +106,18 @@ std::vector<double> surest_label_counts(const LabelledPredictions& predictions) 
         if (row[c] == most) work(i, c);
     }
   };
-  for_each_prediction([&](int64_t i, size_t c) { confidences[c].push_back(predictions.row(i)[c]); });
+  Sharpener sharpener(surest.sharpness);
+  for (int64_t i = 0; i < predictions.samples(); ++i)
+    if (predictions.has_label(i))
+      confidence[static_cast<size_t>(i)] = std::ranges::max(sharpener.sharpen(predictions.row(i)));
+  for_each_prediction([&](int64_t i, size_t c) { of_class[c].push_back(confidence[static_cast<size_t>(i)]); });
   std::vector<float> least(classes);
   for (size_t c = 0; c < classes; ++c)
-    if (!confidences[c].empty()) least[c] = surest_from(confidences[c]);
+    if (!of_class[c].empty()) least[c] = surest_from(of_class[c], surest.share);
   std::vector<double> counts(classes * classes);
   for_each_prediction([&](int64_t i, size_t c) {
-    if (predictions.row(i)[c] >= least[c]) counts[c * classes + static_cast<size_t>(predictions.label(i))] += 1.0;
+    if (confidence[static_cast<size_t>(i)] >= least[c])
+      counts[c * classes + static_cast<size_t>(predictions.label(i))] += 1.0;
   });
   return counts;
 }

@@ -52,15 +52,15 @@ const std::map<std::string, Folders> kMayInclude = {
                                         "experiments/report", "experiments/sweep"})},
     {"experiments/own_data", with(kData, {"engine", "layers", "losses", "models", "experiments/training",
                                           "experiments/report", "experiments/sweep"})},
-    {"experiments", with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
-                                 "experiments/labels", "experiments/sweep", "experiments/derive",
-                                 "experiments/own_data"})},
+    {"experiments",
+     with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
+                  "experiments/labels", "experiments/sweep", "experiments/derive", "experiments/own_data"})},
     {"bench", with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
                            "experiments/sweep"})},
     {"examples", with(kData, {"engine", "layers", "losses", "models"})},
-    {"tests", with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
-                           "experiments/labels", "experiments/sweep", "experiments/derive", "experiments/own_data",
-                           "bench"})},
+    {"tests",
+     with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
+                  "experiments/labels", "experiments/sweep", "experiments/derive", "experiments/own_data", "bench"})},
 };
 
 // Conditions outside of the backends that have to be there.

@@ -1,6 +1,7 @@
 #include "data/noise/surest_samples.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <numeric>
@@ -35,6 +36,33 @@ TEST_SUITE("data") {
     // A sample whose largest probability two classes share counts for both.
     CHECK(surest_label_counts({std::vector<float>{0.5f, 0.5f}, std::vector<int32_t>{1}, 2}) ==
           std::vector<double>{0, 1, 0, 1});
+  }
+
+  TEST_CASE("surest samples: another share and probabilities to a power") {
+    std::vector<float> p;
+    for (int i = 0; i < 400; ++i) {
+      const float most = 1.0f - 0.001f * static_cast<float>(i);
+      p.insert(p.end(), {most, 1.0f - most});
+    }
+    const std::vector<int32_t> labels(400);
+    CHECK(surest_label_counts({p, labels, 2}, {.share = 0.1}) == std::vector<double>{40, 0, 0, 0});
+    CHECK(surest_label_counts({p, labels, 2}, {.share = 1.0}) == std::vector<double>{400, 0, 0, 0});
+    // With three classes a power changes which sample is the surer one: 0.6 beside 0.4 and 0, 0.58 beside 0.21 twice.
+    std::vector<float> three;
+    std::vector<int32_t> which;
+    for (int i = 0; i < 100; ++i) {
+      if (i % 2 == 0) three.insert(three.end(), {0.6f, 0.4f, 0.0f});
+      if (i % 2 != 0) three.insert(three.end(), {0.58f, 0.21f, 0.21f});
+      which.push_back(i % 2);
+    }
+    CHECK(surest_label_counts({three, which, 3}, {.sharpness = 1.0})[0] == 50.0);  // all that tie
+    const std::vector<double> sharp = surest_label_counts({three, which, 3}, {.sharpness = 4.0});
+    CHECK(sharp[0] == 0.0);
+    CHECK(sharp[1] == 50.0);
+    for (const double wrong : {0.0, 1.5, -0.1})
+      CHECK(error_of([&] {
+              surest_label_counts({p, labels, 2}, {.share = wrong});
+            }) == fmt::format("surest transition: the share is {}, expected above 0 to 1", wrong));
   }
 
   TEST_CASE("shrunk transition: classes alike get one rate and classes that differ keep theirs") {
