@@ -8,6 +8,8 @@
 #include "data/class_coverage.h"
 #include "data/loader.h"
 #include "engine/autograd.h"
+#include "experiments/sweep/cell_runner.h"
+#include "experiments/sweep/cross_fitting.h"
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
 #include "experiments/sweep/program.h"
@@ -65,12 +67,15 @@ bool takes(Module& model, const RunOptions& options, const Split& split, int64_t
 
 // The flag that leaves no sample alone, with the nearest sizes below and above: "--batch-size 24 or 26". From parts of
 // 3 on, only a batch of one sample has a part of one.
-std::string sizes_beside(int64_t samples, const BatchSizes& sizes) {
+std::string sizes_beside(const std::set<int64_t>& counts, const BatchSizes& sizes) {
   const bool in_parts = sizes.in_parts();
   const int64_t part = in_parts ? std::max<int64_t>(sizes.part, 3) : 0;
-  if (part > sizes.part && !leaves_one(samples, {sizes.batch, part})) return fmt::format("--batch-size {}", part);
-  const auto bad = [&](int64_t size) { return leaves_one(samples, {size, in_parts ? part : size}); };
-  int64_t below = std::min(sizes.batch, samples) - 1, above = sizes.batch + 1;
+  const auto leaves_any = [&](const BatchSizes& others) {
+    return std::ranges::any_of(counts, [&](int64_t count) { return leaves_one(count, others); });
+  };
+  if (part > sizes.part && !leaves_any({sizes.batch, part})) return fmt::format("--batch-size {}", part);
+  const auto bad = [&](int64_t size) { return leaves_any({size, in_parts ? part : size}); };
+  int64_t below = std::min(sizes.batch, *counts.rbegin()) - 1, above = sizes.batch + 1;
   while (below >= 2 && bad(below)) --below;
   while (bad(above)) ++above;
   std::string flag = in_parts ? std::string(kLogicalBatchFlag) : "--batch-size";
@@ -84,6 +89,23 @@ std::string lone_sample_of(int64_t samples, const BatchSizes& sizes) {
                        kLogicalBatchFlag, sizes.batch, samples, sizes.part);
   if (sizes.batch == 1) return "--batch-size 1: each batch is one sample";
   return fmt::format("--batch-size {}: the last batch of the {} training samples is one sample", sizes.batch, samples);
+}
+
+// The numbers of training samples of all networks: of all samples, and of those outside each fold.
+std::set<int64_t> training_sizes(const Experiment& experiment, const RunOptions& options, const ExperimentData& data) {
+  std::set<int64_t> sizes = {data.splits.train.size()};
+  const int count = options.cross_fitting.folds;
+  if (count == 0) return sizes;
+  for (const std::string& noise : options.noises) {
+    for (const double rate : rates_of(options, noise)) {
+      for (const uint64_t seed : options.seeds) {
+        const NoisyData noisy = add_noise(data.splits, noise_of(experiment, options, noise, rate), seed);
+        const Folds folds = deal_folds(noisy, data.folds, options.class_names, count, seed);
+        for (int fold = 1; fold <= count; ++fold) sizes.insert(without_fold(noisy, folds, fold).train.size());
+      }
+    }
+  }
+  return sizes;
 }
 
 // ---- every class in a batch
@@ -158,14 +180,16 @@ std::string proposal(SamplerKind sampler, const NoisyClasses& classes, const Bat
 void check_lone_samples(const Experiment& experiment, const RunOptions& options, const ExperimentData& data) {
   const Split& train = data.splits.train;
   if (train.size() < 2) return;
+  const std::set<int64_t> counts = training_sizes(experiment, options, data);
   for (const BatchSizes& sizes : sizes_in_use(experiment, options)) {
-    if (!leaves_one(train.size(), sizes)) continue;
+    const auto lone = std::ranges::find_if(counts, [&](int64_t count) { return leaves_one(count, sizes); });
+    if (lone == counts.end()) continue;
     const auto model = data.make_model(options.seeds.front(), options.trainer.device);
     model->compute_in_bf16(options.precision == "bf16");
     std::string why, ignored;
     if (takes(*model, options, train, 1, why) || !takes(*model, options, train, 2, ignored)) return;
     usage("{}, and the network does not train on one sample alone ({}); {} leaves none alone",
-          lone_sample_of(train.size(), sizes), why, sizes_beside(train.size(), sizes));
+          lone_sample_of(*lone, sizes), why, sizes_beside(counts, sizes));
   }
 }
 

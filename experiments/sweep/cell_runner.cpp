@@ -38,9 +38,19 @@ Result result_of(const Run& run, const std::vector<EpochMetrics>& history, const
   return result;
 }
 
+// Samples of `after`, in the order of `before`, that have another label.
+int64_t relabelled(const Split& before, const Split& after) {
+  int64_t count = 0;
+  for (size_t i = 0, j = 0; j < after.indices.size(); ++i) {
+    if (before.indices[i] != after.indices[j]) continue;
+    if (before.labels[i] != after.labels[j++]) ++count;
+  }
+  return count;
+}
+
 }  // namespace
 
-CellRunner::CellSamples CellRunner::samples_of(const Cell& cell) const {
+CellRunner::CellSamples CellRunner::samples_of(const Cell& cell) {
   const CrossFitting& cross = options_.cross_fitting;
   const NoisyData given = add_noise(data_.splits, noise_of(experiment_, options_, cell.noise, cell.rate), cell.seed);
   if (cross.folds == 0) return {given, {}, given};
@@ -48,7 +58,14 @@ CellRunner::CellSamples CellRunner::samples_of(const Cell& cell) const {
   if (cell.fold > 0) return {given, folds, without_fold(given, folds, cell.fold)};
   if (cross.amendment.empty()) return {given, folds, given};
   const CrossFitted found = collect_folds(options_, data_, given, folds, cell, cross.judge);
-  return {given, std::move(folds), data_.amend(given, found, cross.judge)};
+  NoisyData amended = data_.amend(given, found, cross.judge);
+  progress_.note(
+      fmt::format("{}: {} by the folds of {}: {} of {} training and {} of {} validation samples are left, {} "
+                  "and {} of them with another label",
+                  cell.label(), cross.amendment, cross.judge, amended.train.size(), given.train.size(),
+                  amended.validation.size(), given.validation.size(), relabelled(given.train, amended.train),
+                  relabelled(given.validation, amended.validation)));
+  return {given, std::move(folds), std::move(amended)};
 }
 
 int CellRunner::run(const CellRuns& cell) {

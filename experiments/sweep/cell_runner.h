@@ -40,7 +40,7 @@ class CellRunner {
     std::optional<Folds> folds;  // of cross-fitting
     NoisyData trained;           // what the cell trains on: all, those outside its fold, or an amendment of all
   };
-  CellSamples samples_of(const Cell& cell) const;
+  CellSamples samples_of(const Cell& cell);
   int run(const CellRuns& cell, const CellSamples& samples);
   struct Trained {
     std::vector<EpochMetrics> history;
