@@ -46,8 +46,8 @@ struct OwnDataOptions {
   std::optional<int64_t> max_length{};      // likewise; only the first words of longer texts are used
 };
 
-// Where a table has no value: kMaxDefaultWords, or fewer so that the texts of all rows take at most 128 MiB or 4 bytes
-// per byte of text, is the most that max_length is by default.
+// The most that the length of texts is by default, in words. It is less where the word indices of all rows would take
+// more than 128 MiB and more than 4 bytes per byte of text.
 inline constexpr int64_t kMaxDefaultWords = 500;
 
 // A sample's name (Dataset::sample_name) is the path as the folder or the table has it; of texts and features the value
@@ -57,14 +57,15 @@ struct OwnData {
   std::vector<std::string> classes;
   // `train` reads images with the training transform. `test` is of another data set if there is a set of test samples,
   // and for class folders `validation` can be, too. `unlabelled` has the samples without a label, or whose label was
-  // left out by a decision; their labels here are 0 and mean nothing. Where labels were changed by decisions, those of
-  // the splits are the new ones, and the data sets' own are the old ones.
+  // left out by a decision; their labels here are 0 and mean nothing. Labels that decisions change are changed in the
+  // splits; the data sets of class folders keep the old ones.
   Split train, validation, test, unlabelled;
-  std::shared_ptr<const Dataset>
-      unaugmented;          // the samples of `train`, with the same indices, as evaluation reads them
-  bool clean_test = false;  // whether the labels of all of `test` are right
+  // The samples of `train`, with the same indices, as evaluation reads them.
+  std::shared_ptr<const Dataset> unaugmented;
+  bool clean_test = false;                               // whether the labels of all of `test` are right
   std::vector<int32_t> train_groups, validation_groups;  // of each sample; empty if there are no groups
-  // Whether a person has decided about each label, to keep or to change it; empty if there are no decisions.
+  // Whether a person has decided about each label, to keep or to change it; empty if there are no decisions. The labels
+  // of a set of test samples count as such.
   std::vector<uint8_t> train_confirmed, validation_confirmed, test_confirmed;
   std::optional<Vocabulary> vocabulary;   // of texts: the words of the texts for training
   int64_t length = 0;                     // of texts, in words
@@ -76,8 +77,7 @@ struct OwnData {
 };
 
 // The classes: those of the class folders (image_folder.h), otherwise the distinct labels of all rows, sorted as
-// Categories are. Throws Error as load_own_data does for what it reads: of tables and arrays the labels only, of
-// folders the names.
+// Categories are. Throws Error as load_own_data does for what it reads: of folders only names, of others the labels.
 std::vector<std::string> own_classes(const OwnDataOptions& options);
 
 // Reads the samples and splits them.
@@ -85,15 +85,13 @@ std::vector<std::string> own_classes(const OwnDataOptions& options);
 // Class folders are read as load_image_folder does. Of a table:
 // - A row without a label is `unlabelled`, whatever its split. A row with a label and an empty split is for training.
 // - The split is one of train, validation (val, valid) and test, in any case. Rows that a file with splits does not
-// name
-//   are ignored. A column that was not asked for, and none of whose values is a split, is no split.
+//   name are ignored. A column that was not asked for, and none of whose values is a split, is no split.
 // - If no row is for validation, a fifth of the rows for training is dealt to it, and if none is for test and there are
 //   no test samples, a tenth is: of each class, in the order of random_permutation({split_seed, Purpose::split}, N), at
 //   least one. With groups, whole groups are dealt, so that each class's shares come as near to these as they can; rows
 //   without a group are groups of their own.
-// - Rows are dealt by the labels of the table, before decisions are applied, and whether or not they are broken:
-// neither
-//   changes the parts of other rows.
+// - Rows are dealt by the labels of the table, before decisions are applied, and whether or not they are broken, so
+//   that neither changes the parts of other rows.
 // - A path that two rows have with the same label counts once.
 // Broken samples are images that do not exist or cannot be decoded, texts without a word (sentences.h), and rows of
 // features with NaN, infinity, or a value that overflows once it is scaled.

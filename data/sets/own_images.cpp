@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
-#include <unordered_map>
 #include <utility>
 
 #include "data/images/broken_images.h"
@@ -29,27 +28,22 @@ fs::path folder_of(const fs::path& table) {
 
 // Uses the first of several rows with the same path. `list` has the labels of the table. Throws Error if they differ.
 void leave_repeated_paths_out(TableSamples& samples, const ImageList& list, FileAccount& account) {
-  std::unordered_map<std::string, int64_t> first;
-  int64_t repeated = 0;
-  std::string example;
-  for (int64_t row = 0; row < samples.rows(); ++row) {
-    const auto place = static_cast<size_t>(row);
-    const auto [found, added] = first.try_emplace(key_of(samples, row), row);
-    if (added) continue;
-    const auto other = static_cast<size_t>(found->second);
-    const auto shown = [&](size_t i) {
-      const auto& names = samples.table->categories(TableRole::label).names;
-      return list.labels[i] < 0 ? std::string("none")
-                                : "'" + legible(names[static_cast<size_t>(list.labels[i])], 60) + "'";
-    };
-    if (list.labels[place] != list.labels[other])
+  const auto& names = samples.table->categories(TableRole::label).names;
+  const auto shown = [&](int32_t label) {
+    return label < 0 ? std::string("none") : "'" + legible(names[static_cast<size_t>(label)], 60) + "'";
+  };
+  const std::vector<RepeatedRow> repeated = repeated_rows(samples);
+  for (const auto& [row, first] : repeated) {
+    const int32_t label = list.labels[static_cast<size_t>(row)], other = list.labels[static_cast<size_t>(first)];
+    if (label != other)
       fail("{}: '{}' is also on line {}, with the label {} there and {} here; give each image one row",
-           samples.place(row), printable(list.names[place]), samples.table->line(found->second), shown(other),
-           shown(place));
-    samples.parts[place] = RowPart::none;
-    if (repeated++ == 0) example = list.names[place];
+           samples.place(row), printable(list.names[static_cast<size_t>(row)]), samples.table->line(first),
+           shown(other), shown(label));
+    samples.parts[static_cast<size_t>(row)] = RowPart::none;
   }
-  account.ignore("row of an image listed before", "rows of images listed before", example, repeated);
+  if (!repeated.empty())
+    account.ignore("row of an image listed before", "rows of images listed before",
+                   list.names[static_cast<size_t>(repeated.front().row)], static_cast<int64_t>(repeated.size()));
 }
 
 // Finds the images in --data or beside the table. Those that do not exist are returned.

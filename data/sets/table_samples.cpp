@@ -63,19 +63,6 @@ void check_two_labels(const TableSamples& samples) {
         samples.classes.empty() ? "" : ", '" + legible(samples.classes.front(), kMaxValueShown) + "'", hint);
 }
 
-// The first two rows with the same id, if there are any.
-std::optional<std::pair<int64_t, int64_t>> first_same_ids(const TableSamples& samples) {
-  std::vector<std::pair<uint64_t, int64_t>> ids;
-  ids.reserve(samples.labels.size());
-  for (int64_t row = 0; row < samples.rows(); ++row) ids.emplace_back(checksum_of(samples.sample_name(row)), row);
-  std::ranges::sort(ids);
-  std::optional<std::pair<int64_t, int64_t>> first;
-  for (size_t i = 1; i < ids.size(); ++i)
-    if (ids[i - 1].first == ids[i].first && (!first || ids[i].second < first->second))
-      first = {ids[i - 1].second, ids[i].second};
-  return first;
-}
-
 std::string row_number(int64_t row) {
   return std::to_string(row + 1);
 }
@@ -93,11 +80,11 @@ void name_samples(TableSamples& samples, const OwnDataOptions& options, FileAcco
     return;
   }
   samples.sample_name = [table](int64_t row) { return std::string(trimmed(table->value(row, TableRole::id))); };
-  const auto same = first_same_ids(samples);
-  if (!same) return;
-  const std::string finding =
-      fmt::format("{}: the id '{}' is also on line {}", samples.place(same->second),
-                  legible(samples.sample_name(same->second), kMaxValueShown), table->line(same->first));
+  const std::vector<RepeatedRow> repeated = repeated_rows(samples);
+  if (repeated.empty()) return;
+  const auto [row, first] = repeated.front();
+  const std::string finding = fmt::format("{}: the id '{}' is also on line {}", samples.place(row),
+                                          legible(samples.sample_name(row), kMaxValueShown), table->line(first));
   check(options.id_column.empty(), "{}; ids name one sample each", finding);
   account.note(fmt::format("{}, so {} are known by the numbers of their rows", finding, nouns_of(options.kind)));
   samples.sample_name = row_number;
@@ -189,12 +176,12 @@ LabelTable open_split_file(const fs::path& file) {
 void take_split_file(TableSamples& samples, const fs::path& file, FileAccount& account) {
   const LabelTable table = open_split_file(file);
   const auto parts = named_parts(table.categories(TableRole::split));
-  std::unordered_map<std::string, int64_t> rows_of_names;
+  std::unordered_map<uint64_t, int64_t> rows_of_names;  // by the names' checksums, which take less memory
   for (int64_t row = 0; row < table.rows(); ++row) {
-    std::string name = key_of(samples.kind, table.value(row, TableRole::id));
-    const auto [first, added] = rows_of_names.try_emplace(std::move(name), row);
+    const std::string name = key_of(samples.kind, table.value(row, TableRole::id));
+    const auto [first, added] = rows_of_names.try_emplace(checksum_of(name), row);
     if (!added)
-      fail("{}, line {}: '{}' is also on line {}", table.name(), table.line(row), printable(first->first),
+      fail("{}, line {}: '{}' is also on line {}", table.name(), table.line(row), printable(name),
            table.line(first->second));
   }
   std::vector<bool> found(static_cast<size_t>(table.rows()));
@@ -202,7 +189,7 @@ void take_split_file(TableSamples& samples, const fs::path& file, FileAccount& a
   std::string example;
   for (int64_t row = 0; row < samples.rows(); ++row) {
     const auto place = static_cast<size_t>(row);
-    const auto named = rows_of_names.find(key_of(samples, row));
+    const auto named = rows_of_names.find(checksum_of(key_of(samples, row)));
     if (named != rows_of_names.end()) {
       found[static_cast<size_t>(named->second)] = true;
       samples.wanted[place] = part_of_row(table, parts, named->second);
@@ -280,6 +267,24 @@ std::string key_of(SampleKind kind, std::string_view name) {
 
 std::string key_of(const TableSamples& samples, int64_t row) {
   return key_of(samples.kind, samples.sample_name(row));
+}
+
+std::vector<RepeatedRow> repeated_rows(const TableSamples& samples) {
+  std::vector<std::pair<uint64_t, int64_t>> keys;  // checksums take less memory than names
+  keys.reserve(samples.labels.size());
+  for (int64_t row = 0; row < samples.rows(); ++row) keys.emplace_back(checksum_of(key_of(samples, row)), row);
+  std::ranges::sort(keys);
+  std::vector<RepeatedRow> repeated;
+  int64_t first = 0;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (i == 0 || keys[i - 1].first != keys[i].first) {
+      first = keys[i].second;
+    } else {
+      repeated.push_back({keys[i].second, first});
+    }
+  }
+  std::ranges::sort(repeated, {}, &RepeatedRow::row);
+  return repeated;
 }
 
 std::string TableSamples::place(int64_t row) const {

@@ -46,6 +46,13 @@ struct TableSamples {
 std::string key_of(const TableSamples& samples, int64_t row);
 std::string key_of(SampleKind kind, std::string_view name);
 
+// A row with the key of an earlier one.
+struct RepeatedRow {
+  int64_t row = 0, first = 0;
+};
+// All of them, ascending.
+std::vector<RepeatedRow> repeated_rows(const TableSamples& samples);
+
 // The labels' classes alone.
 std::vector<std::string> read_table_classes(const OwnDataOptions& options);
 
