@@ -31,8 +31,9 @@ struct LabelPageOptions {
   std::function<std::optional<RgbImage>(int64_t sample)> image{};
   std::function<std::string(int64_t sample)> text{};
   int threads = 1;
-  // Those with the lowest quality are on the page. A thumbnail, a JPEG of at most 96 pixels a side, takes about 4 kB,
-  // and a text is cut after 600 bytes: a page of 2,000 has about 10 MB.
+  // Those with the lowest quality are on the page. A thumbnail is a JPEG of at most 96 pixels a side, which takes 9 kB
+  // for pure noise (12 kB on the page) and less for any photo, and a text is cut after 600 bytes: a page of 2,000 has
+  // at most about 25 MB.
   int64_t most_suspects = 2000;
 };
 
