@@ -46,8 +46,7 @@ ExperimentTable make_table() {
 }
 
 // Images of files as the data set has them.
-constexpr ImageTransform kCifar10Transform{
-    .resize_h = 32, .resize_w = 32, .mean = kCifar10Mean, .std = kCifar10Std};
+constexpr ImageTransform kCifar10Transform{.resize_h = 32, .resize_w = 32, .mean = kCifar10Mean, .std = kCifar10Std};
 
 class Cifar10Experiment : public ImageExperiment {
  public:
