@@ -66,15 +66,13 @@ std::vector<float> array_values(const fs::path& file) {
   return values;
 }
 
-// What the run itself computes for its test images, in the order of their names.
-std::vector<float> own_probabilities(const PredictPlace& place, const std::string& method, Device device) {
-  const ImageTransform evaluation{.resize_shorter = 9, .crop_h = 8, .crop_w = 8};
-  const ImageFolder folder = load_image_folder(place.path("data"), {.training = evaluation, .evaluation = evaluation});
-  Split all = make_split(folder.images, 0, folder.images->size());
+// What a run's network computes for all samples of a split, from the run's weights and its own data set.
+std::vector<float> own_probabilities(const fs::path& run, const NetworkOptions& options, const Split& split) {
+  const Device device = default_device();
   Initializer init(device, 5);
-  const auto network = make_network("resnet20", init, {.classes = 2, .stem = ResNetStem::cifar});
-  network->load_state(load_weights(place.path("out") / kOwnCell / method / "weights.safetensors").tensors);
-  Loader loader(all, {.batch_size = 1000, .sampler = SamplerKind::sequential, .device = device});
+  const auto network = make_network("resnet20", init, options);
+  network->load_state(load_weights(run / "weights.safetensors").tensors);
+  Loader loader(split, {.batch_size = 1000, .sampler = SamplerKind::sequential, .device = device});
   const std::vector<double> p = softmax_on_host("test", predict(*network, loader, "test").logits);
   return {p.begin(), p.end()};
 }
@@ -88,7 +86,12 @@ TEST_SUITE("experiment") {
     const Outcome trained = place.start(place.training());
     CAPTURE(trained.err);
     REQUIRE(trained.code == 0);
-    const std::vector<float> expected = own_probabilities(place, "dmi", default_device());
+    const ImageTransform evaluation{.resize_shorter = 9, .crop_h = 8, .crop_w = 8};
+    const ImageFolder folder =
+        load_image_folder(place.path("data"), {.training = evaluation, .evaluation = evaluation});
+    const std::vector<float> expected =
+        own_probabilities(place.path("out") / kOwnCell / "dmi", {.classes = 2, .stem = ResNetStem::cifar},
+                          make_split(folder.images, 0, folder.images->size()));
 
     fs::create_directory(place.path("elsewhere"));
     fs::rename(place.path("out") / kOwnCell / "dmi", place.path("elsewhere") / "moved");
@@ -135,6 +138,29 @@ TEST_SUITE("experiment") {
     const Outcome both = place.predict({"--run", place.path("out").string(), "--data", place.path("data").string()});
     CHECK(both.code == 1);
     CHECK(contains(both.err, "has 2 runs; name one of them: "));
+  }
+
+  TEST_CASE("predict: a run of cifar10 takes image files as its data set has them") {
+    const PredictPlace place;
+    write_tiny_cifar10_folders(place.path("data"));
+    const Outcome trained = place.start(command_line("cifar10",
+                                                     {{"--data", place.path("data").string()},
+                                                      {"--out", place.path("out").string()},
+                                                      {"--threads", "1"},
+                                                      {"--epochs", "1"},
+                                                      {"--batch-size", "20"},
+                                                      {"--model", "resnet20"},
+                                                      {"--noise", "none"},
+                                                      {"--method", "ce"}},
+                                                     {}));
+    CAPTURE(trained.err);
+    REQUIRE(trained.code == 0);
+    const Outcome outcome = place.shell("$p --threads 1 --run out --data data/test --out p.npy --batch-size 1000");
+    CAPTURE(outcome.err);
+    REQUIRE(outcome.code == 0);
+    CHECK(array_values(place.path("p.npy")) == own_probabilities(place.path("out") / kOwnCell / "ce",
+                                                                 {.classes = 10, .stem = ResNetStem::cifar},
+                                                                 load_cifar10(place.path("data"), {}).test));
   }
 
   TEST_CASE("predict: runs of movie_reviews take texts from files and standard input") {
