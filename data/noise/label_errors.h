@@ -21,7 +21,8 @@ struct LabelErrors {
   std::vector<uint8_t> suspect;  // suspect_labels with judgement.joint and judgement.quality
 };
 
-// Throws Error as check_predictions does and where there are fewer than 20 draws.
+// Time is that of judge_labels and of count_wrong_labels. Throws Error as check_predictions does and where there are
+// fewer than 20 draws.
 LabelErrors find_label_errors(const LabelledPredictions& predictions, const LabelErrorOptions& options = {});
 
 }  // namespace cofactor

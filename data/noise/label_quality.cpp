@@ -93,10 +93,13 @@ void TrueClassPosterior::gather_transition() {
   among_.resize(count * count);
   among_transposed_.resize(count * count);
   row_sums_.assign(count, 0.0);
-  for (size_t c = 0; c < count; ++c)
-    for (size_t k = 0; k < count; ++k)
-      row_sums_[c] += among_transposed_[k * count + c] = among_[c * count + k] =
-          transition_.at(candidates_[c], candidates_[k]);
+  for (size_t c = 0; c < count; ++c) {
+    for (size_t k = 0; k < count; ++k) {
+      const double value = transition_.at(candidates_[c], candidates_[k]);
+      among_[c * count + k] = among_transposed_[k * count + c] = value;
+      row_sums_[c] += value;
+    }
+  }
 }
 
 // r_ from p_, with the same sum.

@@ -25,7 +25,7 @@ void make_surer(SimulatedLabels& labels, double factor) {
   }
 }
 
-std::vector<int64_t> all_of(const SimulatedLabels& labels) {
+std::vector<int64_t> indices_of(const SimulatedLabels& labels) {
   std::vector<int64_t> samples(labels.given.size());
   std::iota(samples.begin(), samples.end(), int64_t{0});
   return samples;
@@ -58,7 +58,7 @@ TEST_SUITE("data") {
       for (const double factor : {0.5, 1.0, 3.0}) {
         SimulatedLabels labels = simulate_labels(20000, noise, 3.0, outputs, 4);
         make_surer(labels, factor);
-        const double found = likeliest_sharpness(labels.view(), all_of(labels), noise, outputs);
+        const double found = likeliest_sharpness(labels.view(), indices_of(labels), noise, outputs);
         CAPTURE(found);
         CHECK(std::abs(std::log(found * factor)) < 0.06);
       }
