@@ -56,7 +56,8 @@ class MovieReviewsExperiment : public Experiment {
     std::vector<std::string> notes = {data.source};
     const int64_t words = data.train.data->sample_shape().numel();
     const auto network = std::make_shared<const WordCnnOptions>(text_.network(data.vocabulary, notes));
-    const auto model = std::make_shared<const RunModel>(text_model(*network, data.vocabulary, words, classes));
+    const auto model =
+        std::make_shared<const RunModel>(text_model(*network, Tokeniser::kim2014, data.vocabulary, words, classes));
     SettingList settings = {{"split_seed", split_seed_}};
     for (auto& setting : text_.settings()) settings.push_back(std::move(setting));
     ExperimentData loaded{{std::move(data.train), std::move(data.validation), std::move(data.test)},

@@ -7,6 +7,7 @@
 #include "data/checksum.h"
 #include "data/images/decode.h"
 #include "data/sets/cifar10.h"
+#include "data/sets/reviewed_labels.h"
 #include "engine/cores.h"
 #include "experiments/labels/amend.h"
 #include "experiments/labels/label_report.h"
@@ -196,7 +197,7 @@ class OwnDataExperiment : public ImageExperiment {
     OwnNetwork network;
     WordCnnOptions words = text_.network(*own.vocabulary, network.notes);
     words.classes = std::ssize(own.classes);
-    network.model = text_model(words, *own.vocabulary, own.length, own.classes);
+    network.model = text_model(words, Tokeniser::unicode, *own.vocabulary, own.length, own.classes);
     network.settings = {{"model", network.model.network}};
     for (auto& setting : text_.settings()) network.settings.push_back(std::move(setting));
     network.data_settings = TextFlags::data_settings(words, own.length);
@@ -252,9 +253,9 @@ class OwnDataExperiment : public ImageExperiment {
   void add_judging(const std::shared_ptr<const OwnData>& own, ExperimentData& data) const {
     const QualityScore score = judging_.score();
     data.report_settings = {{"quality", std::string(name_of(score))}};
-    data.report = [own, score](const FinishedRun& run) {
+    data.report = [own, score, reviewed = own_.reviewed()](const FinishedRun& run) {
       const RunLabels labels = labels_of_run(run, parts_of(*own, run.noisy), own->classes, score);
-      report_labels(run, labels.labels, own->clean_test, page_of(*own, labels));
+      report_labels(run, labels.labels, own->clean_test, page_of(*own, labels, reviewed));
     };
     const std::string amendment = judging_.cross_fitting(table().methods()).amendment;
     if (amendment.empty()) return;
@@ -278,8 +279,10 @@ class OwnDataExperiment : public ImageExperiment {
     return parts;
   }
 
-  static LabelPageOptions page_of(const OwnData& own, const RunLabels& labels) {
+  static LabelPageOptions page_of(const OwnData& own, const RunLabels& labels, const fs::path& reviewed) {
     LabelPageOptions page;
+    page.threads = usable_cores();
+    if (!reviewed.empty()) page.reviewed = ReviewedLabels(reviewed, own.classes).decisions();
     const auto sample_of = [&labels](int64_t i) { return labels.samples[static_cast<size_t>(i)]; };
     if (own.kind == SampleKind::text) {
       page.text = [sample_of](int64_t i) { return sample_of(i).data->sample_text(sample_of(i).index); };

@@ -18,7 +18,7 @@ namespace cofactor {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kDecisions = {"keep", "change", "leave_out"};  // by their Action
+constexpr std::array<std::string_view, 3> kDecisions = {"keep", "change", "leave_out"};  // by their Decision
 constexpr std::array<std::string_view, 4> kReviewColumns = {"id", "given_label", "decision", "label"};
 constexpr size_t kMaxClassesListed = 300;  // bytes of the names of classes in a message
 
@@ -35,6 +35,10 @@ std::array<size_t, 4> find_review_columns(const CsvTable& table, const std::stri
 
 }  // namespace
 
+std::string_view name_of(Decision decision) {
+  return kDecisions.at(static_cast<size_t>(decision));
+}
+
 ReviewedLabels::ReviewedLabels(std::string name, std::vector<std::string> classes)
     : name_(std::move(name)), classes_(std::move(classes)) {}
 
@@ -45,6 +49,10 @@ ReviewedLabels ReviewedLabels::parse(std::string_view text, const std::string& n
                                      const std::vector<std::string>& classes) {
   const CsvTable table = parse_csv(text, name);
   const auto [id, given, decision, label] = find_review_columns(table, name);
+  // A class as it is, or without the white space that a person has put around it.
+  const auto class_in = [&](std::string_view field) {
+    return std::string(std::ranges::find(classes, field) != classes.end() ? field : trimmed(field));
+  };
   ReviewedLabels reviewed(name, classes);
   for (int64_t row = 0; row < table.rows(); ++row) {
     const int64_t line = table.lines[static_cast<size_t>(row)];
@@ -52,30 +60,30 @@ ReviewedLabels ReviewedLabels::parse(std::string_view text, const std::string& n
     const auto found = std::ranges::find(kDecisions, action);
     check(found != kDecisions.end(), "{}, line {}: the decision '{}' is not one of {}", name, line, legible(action, 60),
           fmt::join(kDecisions, ", "));
-    Decision read{.id = std::string(trimmed(table.at(row, id))),
-                  .given = std::string(trimmed(table.at(row, given))),
-                  .action = static_cast<Action>(found - kDecisions.begin()),
-                  .label = 0,
-                  .line = line,
-                  .applied = false};
-    if (read.action == Action::change) {
-      const std::string_view wanted = trimmed(table.at(row, label));
-      const auto place = std::ranges::find(classes, wanted);
-      check(place != classes.end(), "{}, line {}: the label '{}' to change to is not one of the classes: {}", name,
-            line, legible(wanted, 60), legible(fmt::format("{}", fmt::join(classes, ", ")), kMaxClassesListed));
-      read.label = static_cast<int32_t>(place - classes.begin());
+    ReviewedLabel read{.id = std::string(trimmed(table.at(row, id))),
+                       .given = class_in(table.at(row, given)),
+                       .decision = static_cast<Decision>(found - kDecisions.begin()),
+                       .label = {},
+                       .line = line};
+    if (read.decision == Decision::keep) read.label = read.given;
+    if (read.decision == Decision::change) {
+      read.label = class_in(table.at(row, label));
+      check(std::ranges::find(classes, read.label) != classes.end(),
+            "{}, line {}: the label '{}' to change to is not one of the classes: {}", name, line,
+            legible(read.label, 60), legible(fmt::format("{}", fmt::join(classes, ", ")), kMaxClassesListed));
     }
     reviewed.add(std::move(read));
   }
   return reviewed;
 }
 
-void ReviewedLabels::add(Decision decision) {
+void ReviewedLabels::add(ReviewedLabel decision) {
   check(!decision.id.empty(), "{}, line {}: the id is missing", name_, decision.line);
   const auto [place, added] = places_.try_emplace(decision.id, decisions_.size());
   check(added, "{}, line {}: the id '{}' is also on line {}", name_, decision.line, printable(decision.id),
         added ? 0 : decisions_[place->second].line);
   decisions_.push_back(std::move(decision));
+  applied_.push_back(0);
 }
 
 std::vector<uint8_t> ReviewedLabels::apply(std::vector<int32_t>& labels,
@@ -83,39 +91,42 @@ std::vector<uint8_t> ReviewedLabels::apply(std::vector<int32_t>& labels,
   std::vector<uint8_t> confirmed(labels.size());
   for (size_t i = 0; i < labels.size(); ++i) {
     const std::string name = name_of(static_cast<int64_t>(i));
-    const auto found = places_.find(std::string(trimmed(name)));
-    if (found != places_.end()) confirmed[i] = apply_to(labels[i], decisions_[found->second]) ? 1 : 0;
+    const auto found = places_.find(std::string(trimmed(is_utf8(name) ? name : printable(name))));
+    if (found == places_.end()) continue;
+    confirmed[i] = apply_to(labels[i], decisions_[found->second]) ? 1 : 0;
+    applied_[found->second] = 1;
   }
   return confirmed;
 }
 
 // Returns whether the label is confirmed.
-bool ReviewedLabels::apply_to(int32_t& label, Decision& decision) const {
+bool ReviewedLabels::apply_to(int32_t& label, const ReviewedLabel& decision) const {
   const bool missing = label == Categories::kMissing;
   const std::string now = missing ? std::string() : classes_.at(static_cast<size_t>(label));
-  check(decision.given == now,
+  check(decision.given == now || (decision.label == now && decision.decision != Decision::keep),
         "{}, line {}: the decision about '{}' is for the given label '{}', but its label in the data is {}; the data "
         "has changed since the labels were reviewed: remove the row, or review the label again",
         name_, decision.line, printable(decision.id), legible(decision.given, 60),
         missing ? std::string("missing") : "'" + legible(now, 60) + "'");
-  check(!missing || decision.action != Action::keep, "{}, line {}: the label of '{}' is missing and cannot be kept",
+  check(!missing || decision.decision != Decision::keep, "{}, line {}: the label of '{}' is missing and cannot be kept",
         name_, decision.line, printable(decision.id));
-  decision.applied = true;
-  if (decision.action == Action::leave_out) label = Categories::kMissing;
-  if (decision.action == Action::change) label = decision.label;
-  return decision.action != Action::leave_out;
+  if (decision.decision == Decision::leave_out) label = Categories::kMissing;
+  if (decision.decision == Decision::change)
+    label = static_cast<int32_t>(std::ranges::find(classes_, decision.label) - classes_.begin());
+  return decision.decision != Decision::leave_out;
 }
 
 void ReviewedLabels::check_applied() const {
-  const auto unknown = std::ranges::find(decisions_, false, &Decision::applied);
-  if (unknown != decisions_.end())
-    fail("{}, line {}: the data has no sample '{}' whose label can be reviewed", name_, unknown->line,
-         printable(unknown->id));
+  const auto unknown = std::ranges::find(applied_, 0);
+  if (unknown == applied_.end()) return;
+  const ReviewedLabel& decision = decisions_[static_cast<size_t>(unknown - applied_.begin())];
+  fail("{}, line {}: the data has no sample '{}' whose label can be reviewed", name_, decision.line,
+       printable(decision.id));
 }
 
 std::string ReviewedLabels::summary() const {
   std::array<int64_t, kDecisions.size()> counts{};
-  for (const Decision& decision : decisions_) ++counts.at(static_cast<size_t>(decision.action));
+  for (const ReviewedLabel& one : decisions_) ++counts.at(static_cast<size_t>(one.decision));
   return fmt::format("{}: {} kept, {} changed and {} left out", name_, counted(counts[0], "label is", "labels are"),
                      in_thousands(counts[1]), in_thousands(counts[2]));
 }

@@ -110,13 +110,10 @@ std::string storage_key(const JudgedLabels& labels, const LabelPageOptions& opti
   return "cofactor-labels-" + checksum.text();
 }
 
-Json reviewed_json(const JudgedLabels& labels, const std::vector<ReviewedLabel>& reviewed) {
-  const auto name = [&](int32_t label) {
-    return label == kMissingLabel ? std::string() : labels.classes.at(static_cast<size_t>(label));
-  };
+Json reviewed_json(const std::vector<ReviewedLabel>& reviewed) {
   Json list = Json::array();
   for (const ReviewedLabel& decided : reviewed)
-    list.push_back({decided.id, name(decided.given), std::string(name_of(decided.decision)), name(decided.label)});
+    list.push_back({decided.id, decided.given, std::string(name_of(decided.decision)), decided.label});
   return list;
 }
 
@@ -124,7 +121,7 @@ Json page_json(const JudgedLabels& labels, const Verdict& verdict, const LabelPa
                const std::vector<int64_t>& suspects) {
   return {{"key", storage_key(labels, options)},
           {"classes", labels.classes},
-          {"earlier", reviewed_json(labels, options.reviewed)},
+          {"earlier", reviewed_json(options.reviewed)},
           {"suspects", suspects_json(labels, verdict, options, suspects)}};
 }
 

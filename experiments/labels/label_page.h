@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "data/images/rgb_image.h"
+#include "data/sets/reviewed_labels.h"
 #include "experiments/labels/judged_labels.h"
-#include "experiments/labels/reviewed_labels.h"
 #include "experiments/training/checkpoint.h"
 
 namespace cofactor {

@@ -162,7 +162,7 @@ LabelTableOptions columns_of(const InputChoice& choice, bool images) {
   options.text = {.need = images ? Need::unused : Need::required, .column = choice.text_column};
   options.label = asked(choice.label_column);
   options.split.need = Need::unused;
-  options.group = asked(choice.id_column);  // ids are read as the groups of samples that they name
+  options.id = asked(choice.id_column);
   return options;
 }
 
@@ -188,7 +188,7 @@ PredictionInputs open_table(const InputChoice& choice, const RunModel& model) {
     samples = texts_of(table, model);
   }
   if (!choice.id_column.empty()) {
-    const auto id = [table](int64_t row) { return std::string(trimmed(table->value(row, TableRole::group))); };
+    const auto id = [table](int64_t row) { return std::string(trimmed(table->value(row, TableRole::id))); };
     samples = std::make_shared<Renamed>(std::move(samples), id);
   }
   PredictionInputs inputs{.size = table->rows(), .next = once(std::move(samples))};

@@ -152,8 +152,10 @@ std::vector<std::string> words_of(std::string_view text, Tokeniser tokeniser) {
   std::vector<std::string> words;
   switch (tokeniser) {
     case Tokeniser::kim2014: words = tokenize(clean_sentence(text)); break;
+    case Tokeniser::unicode: words = text_words(text); break;
   }
-  check(!words.empty(), "no word is left after cleaning, which keeps only letters, digits and (),!?'`");
+  check(!words.empty(), "no word is left after cleaning, which keeps {}",
+        tokeniser == Tokeniser::kim2014 ? "only letters, digits and (),!?'`" : "letters, digits, symbols and (),!?'`");
   return words;
 }
 
@@ -227,10 +229,13 @@ std::unique_ptr<Module> load_network(const fs::path& folder, Device device) {
   return load_network(folder, read_run_model(folder), device);
 }
 
-RunModel text_model(WordCnnOptions network, const Vocabulary& vocabulary, int64_t words,
+RunModel text_model(WordCnnOptions network, Tokeniser tokeniser, const Vocabulary& vocabulary, int64_t words,
                     std::vector<std::string> classes) {
   network.vectors.clear();
-  TextInput text{.network = std::move(network), .length = words};
+  TextInput text;
+  text.network = std::move(network);
+  text.tokeniser = tokeniser;
+  text.length = words;
   for (int32_t i = Vocabulary::kFirstWord; i < vocabulary.size(); ++i) text.words.push_back(vocabulary.word(i));
   return {.network = "word_cnn", .classes = std::move(classes), .input = std::move(text)};
 }

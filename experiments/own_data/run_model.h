@@ -27,7 +27,11 @@ struct ImageInput {
   NetworkOptions network{};
   ImageTransform transform{};  // of validation and test: no step is random
 };
-enum class Tokeniser : uint8_t { kim2014 };  // clean_sentence and tokenize (data/text/sentences.h)
+// How a text becomes words (data/text/sentences.h).
+enum class Tokeniser : uint8_t {
+  kim2014,  // clean_sentence and tokenize
+  unicode,  // text_words
+};
 struct TextInput {
   WordCnnOptions network{};  // without word vectors
   Tokeniser tokeniser = Tokeniser::kim2014;
@@ -88,7 +92,7 @@ std::unique_ptr<Module> load_network(const std::filesystem::path& folder, const 
 std::unique_ptr<Module> load_network(const std::filesystem::path& folder, Device device);
 
 // The model of a WordCNN for texts of so many words. Word vectors that the network starts from are not part of it.
-RunModel text_model(WordCnnOptions network, const Vocabulary& vocabulary, int64_t words,
+RunModel text_model(WordCnnOptions network, Tokeniser tokeniser, const Vocabulary& vocabulary, int64_t words,
                     std::vector<std::string> classes);
 
 // ExperimentData::describe: writes the model, with the method and the precision of each run, into the run's folder.

@@ -46,7 +46,7 @@ constexpr Names<SampleKind, 3> kSampleKinds{
 constexpr Names<ResNetStem, 2> kStemNames{{{{"imagenet", ResNetStem::imagenet}, {"cifar", ResNetStem::cifar}}}};
 constexpr Names<VggHead, 2> kHeadNames{{{{"torchvision", VggHead::torchvision}, {"linear", VggHead::linear}}}};
 constexpr Names<WordActivation, 2> kActivationNames{{{{"relu", WordActivation::relu}, {"tanh", WordActivation::tanh}}}};
-constexpr Names<Tokeniser, 1> kTokeniserNames{{{{"kim2014", Tokeniser::kim2014}}}};
+constexpr Names<Tokeniser, 2> kTokeniserNames{{{{"kim2014", Tokeniser::kim2014}, {"unicode", Tokeniser::unicode}}}};
 constexpr Names<EmbeddingMode, 4> kEmbeddingNames{{{{"random", EmbeddingMode::random},
                                                     {"static", EmbeddingMode::fixed},
                                                     {"non-static", EmbeddingMode::trained},

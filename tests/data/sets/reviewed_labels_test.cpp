@@ -50,6 +50,19 @@ TEST_SUITE("data") {
           "r.csv: 0 labels are kept, 0 changed and 0 left out");
   }
 
+  TEST_CASE("decisions that the data already follows and names that are not UTF-8 are as decided") {
+    auto reviewed = ReviewedLabels::parse("id,given_label,decision,label\ns0,ant,change,bee\ncaf\\xE9,ant,change,cow\n",
+                                          "r.csv", kAnimals);
+    std::vector<int32_t> labels = {1, 0};
+    CHECK(reviewed.apply(labels, [](int64_t index) { return index == 0 ? "s0" : "caf\xE9"; }) ==
+          std::vector<uint8_t>{1, 1});
+    CHECK(labels == std::vector<int32_t>{1, 2});
+    reviewed.check_applied();
+    REQUIRE(reviewed.decisions().size() == 2);
+    CHECK(reviewed.decisions()[0].label == "bee");
+    CHECK(name_of(reviewed.decisions()[1].decision) == "change");
+  }
+
   TEST_CASE("decisions that do not fit are an error with file line and values") {
     CHECK(review_error("s9,ant,keep,\n") == "r.csv, line 2: the data has no sample 's9' whose label can be reviewed");
     CHECK(review_error("s0,ant,keep,\ns1,bee,maybe,\n") ==

@@ -113,10 +113,9 @@ TEST_SUITE("unit") {
     const JudgedLabels labels = judged_sample({"a", "b"}, 40);
     std::string text(599, 'x');
     text += "\xC3\xA9 and more";
-    LabelPageOptions options{
-        .title = "t",
-        .reviewed = {{.id = "z", .given = 1, .decision = Decision::leave_out, .label = kMissingLabel}},
-        .text = [&](int64_t) { return text; }};
+    LabelPageOptions options{.title = "t",
+                             .reviewed = {{.id = "z", .given = "b", .decision = Decision::leave_out, .label = ""}},
+                             .text = [&](int64_t) { return text; }};
     const WrittenPage page = write_page(labels, options);
     CHECK(page.data["earlier"] == Json::array({Json::array({"z", "b", "leave_out", ""})}));
     CHECK(field<std::string>(page.data["suspects"][0], "text") == std::string(599, 'x') + " …");

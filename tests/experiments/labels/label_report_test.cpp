@@ -79,6 +79,7 @@ struct ReportBench {
             .model = model,
             .noisy = noisy,
             .test = test,
+            .folds = folds,
             .device = Device::reference,
             .workers = 0,
             .folder = folder.path(),
@@ -91,6 +92,7 @@ struct ReportBench {
   LabelledParts parts;
   NoisyData noisy;
   Predictions test;
+  const CrossFitted* folds = nullptr;
   Notes notes;
 };
 
@@ -99,7 +101,7 @@ struct ReportBench {
 TEST_SUITE("unit") {
   TEST_CASE("label report: samples come by data set and index with their own probabilities") {
     ReportBench bench("ce");
-    const RunLabels run = labels_of_run(bench.run(), bench.parts, {"a", "b"});
+    const RunLabels run = labels_of_run(bench.run(), bench.parts, {"a", "b"}, QualityScore::posterior);
     const JudgedLabels& labels = run.labels;
     REQUIRE(labels.samples() == 70);
     for (int64_t i = 0; i < 70; ++i) {
@@ -118,13 +120,52 @@ TEST_SUITE("unit") {
     CHECK_FALSE(labels.out_of_sample);
     CHECK(labels.outputs == Outputs::given_label);
     ReportBench dmi("dmi");
-    CHECK(labels_of_run(dmi.run(), dmi.parts, {"a", "b"}).labels.outputs == Outputs::true_class);
+    CHECK(labels_of_run(dmi.run(), dmi.parts, {"a", "b"}, QualityScore::self_confidence).labels.outputs ==
+          Outputs::true_class);
+  }
+
+  TEST_CASE("label report: folds and samples without a label and confirmed labels are taken over") {
+    ReportBench bench("ce");
+    bench.parts.unlabelled = make_split(bench.parts.test.data, 3, 2);
+    bench.parts.train_confirmed.assign(30, 0);
+    bench.parts.train_confirmed[29] = 1;  // sample 0, whose label is wrong
+    CrossFitted found;
+    const auto rows = [](size_t count, float second) {
+      std::vector<float> all;
+      for (size_t i = 0; i < count; ++i) all.insert(all.end(), {1.0f - second, second});
+      return all;
+    };
+    found.train_fold.assign(30, 2);
+    found.validation_fold.assign(30, 3);
+    found.train = rows(30, 0.125f);
+    found.validation = rows(30, 0.25f);
+    found.test = rows(10, 0.375f);
+    found.unlabelled = rows(2, 0.5f);
+    bench.folds = &found;
+    const JudgedLabels labels =
+        labels_of_run(bench.run(), bench.parts, {"a", "b"}, QualityScore::self_confidence).labels;
+    REQUIRE(labels.samples() == 72);
+    CHECK(labels.out_of_sample);
+    CHECK(labels.score == QualityScore::self_confidence);
+    CHECK(labels.labelled() == 70);
+    for (int64_t i = 0; i < 72; ++i) {
+      const auto sample = static_cast<size_t>(i);
+      const float expected = labels.part[sample] == SamplePart::training     ? 0.125f
+                             : labels.part[sample] == SamplePart::validation ? 0.25f
+                             : labels.part[sample] == SamplePart::test       ? 0.375f
+                                                                             : 0.5f;
+      CHECK(labels.predictions().row(i)[1] == expected);
+      CHECK(labels.fold[sample] == (i >= 60 ? 0 : i % 2 == 0 ? 2 : 3));
+      CHECK(labels.kept[sample] == (i == 0 ? 1 : 0));
+      if (labels.part[sample] == SamplePart::unlabelled) CHECK(labels.given[sample] == kMissingLabel);
+    }
+    CHECK(judge(labels).suspect[0] == 0);
   }
 
   TEST_CASE("label report: labels that are known to be right are left out and all files are written") {
     ReportBench bench("dmi");
     bench.parts.clean_test = true;
-    const RunLabels run = labels_of_run(bench.run(), bench.parts, {"a", "b"});
+    const RunLabels run = labels_of_run(bench.run(), bench.parts, {"a", "b"}, QualityScore::posterior);
     CHECK(run.labels.samples() == 60);
     report_labels(bench.run(), run.labels, true, {});
     for (const char* name : {"labels.csv", "suspects.csv", "probabilities.npy", "joint.csv", "transition.csv",

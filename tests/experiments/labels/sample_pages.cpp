@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include "data/files/label_table.h"
+#include "data/sets/reviewed_labels.h"
 #include "engine/io/file.h"
 #include "engine/io/json.h"
 #include "experiments/labels/label_files.h"
 #include "experiments/labels/label_page.h"
-#include "experiments/labels/reviewed_labels.h"
 #include "tests/data/tiny_images.h"
 #include "tests/experiments/labels/judged_sample.h"
 
@@ -60,7 +60,8 @@ LabelPageOptions page_options(const std::string& form) {
   if (form == "text")
     options.text = [](int64_t i) { return kHostile[static_cast<size_t>(i) % kHostile.size()] + " and so on"; };
   if (form == "features")
-    options.reviewed = {{.id = "decided, before", .given = 2, .decision = Decision::change, .label = 0}};
+    options.reviewed = {
+        {.id = "decided, before", .given = kHostile[2], .decision = Decision::change, .label = kHostile[0]}};
   return options;
 }
 
@@ -79,15 +80,20 @@ void write_pages(const fs::path& folder) {
 void print_decisions(const fs::path& table) {
   const LabelTable read =
       LabelTable::open(table, {.path = {.column = "id"}, .label = {.need = Need::required, .column = "given_label"}});
-  const std::vector<ReviewedLabel> reviewed = read_reviewed_labels(table, kHostile);
+  const ReviewedLabels all(table, kHostile);
+  const std::vector<ReviewedLabel>& reviewed = all.decisions();
+  const auto index_of = [](const std::string& name) {
+    return name.empty() ? -1 : std::ranges::find(kHostile, name) - kHostile.begin();
+  };
   check(read.rows() == std::ssize(reviewed), "{} and {} rows", read.rows(), reviewed.size());
   const Categories& given = read.categories(TableRole::label);
   for (size_t i = 0; i < reviewed.size(); ++i) {
     const ReviewedLabel& decided = reviewed[i];
     check(read.value(static_cast<int64_t>(i), TableRole::path) == decided.id &&
-              given.names.at(static_cast<size_t>(given.values[i])) == kHostile[static_cast<size_t>(decided.given)],
+              given.names.at(static_cast<size_t>(given.values[i])) == decided.given,
           "row {} is read in two ways", i);
-    fmt::print("{}\n", write_json({decided.id, decided.given, std::string(name_of(decided.decision)), decided.label}));
+    fmt::print("{}\n", write_json({decided.id, index_of(decided.given), std::string(name_of(decided.decision)),
+                                   index_of(decided.label)}));
   }
 }
 
