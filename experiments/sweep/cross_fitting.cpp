@@ -7,6 +7,7 @@
 #include "data/folds.h"
 #include "data/noise/class_order.h"
 #include "data/noise/estimate.h"
+#include "engine/io/file.h"
 #include "experiments/training/evaluate.h"
 #include "experiments/training/run_failed.h"
 
@@ -65,6 +66,14 @@ std::vector<double> agreement(const std::vector<float>& probabilities, const std
     counts[likeliest(probabilities, at) * classes + likeliest(reference, at)] += 1.0;
   }
   return counts;
+}
+
+// The files of a fold's network. The second has the settings, and is there only while the first is what they say.
+std::filesystem::path probabilities_file(const std::filesystem::path& run) {
+  return run / "probabilities.npy";
+}
+std::filesystem::path judged_file(const std::filesystem::path& run) {
+  return run / "judged.json";
 }
 
 // Reads a fold's file piece by piece.
@@ -162,6 +171,19 @@ FoldPrediction predict_fold(Module& model, const std::vector<Split>& judged, con
   return found;
 }
 
+bool is_judged(const Run& run) {
+  const std::filesystem::path& folder = run.phase.folder;
+  return std::filesystem::exists(probabilities_file(folder)) && std::filesystem::exists(judged_file(folder)) &&
+         read_file(judged_file(folder)) == run.result.settings;
+}
+
+void write_judged(const Run& run, const std::vector<float>& probabilities, int64_t classes) {
+  const std::filesystem::path& folder = run.phase.folder;
+  std::filesystem::remove(judged_file(folder));
+  write_npy<float>(probabilities_file(folder), probabilities, {std::ssize(probabilities) / classes, classes});
+  write_file_atomically(judged_file(folder), run.result.settings);
+}
+
 CrossFitted collect_folds(const RunOptions& options, const ExperimentData& experiment, const NoisyData& data,
                           const Folds& folds, const Cell& cell, const std::string& method) {
   const int64_t classes = data.train.data->classes();
@@ -177,9 +199,8 @@ CrossFitted collect_folds(const RunOptions& options, const ExperimentData& exper
   all.validation.resize(static_cast<size_t>(data.validation.size() * classes));
   std::vector<double> test(static_cast<size_t>(tests * classes)), rest(static_cast<size_t>(unlabelled * classes));
   for (int fold = 1; fold <= folds.count; ++fold) {
-    Cell one = cell;
-    one.fold = fold;
-    const std::filesystem::path path = probabilities_file(options, one, method);
+    const std::filesystem::path path =
+        probabilities_file(run_folder(options, fold_of(cell, fold, folds.count), method));
     if (!std::filesystem::exists(path))
       throw RunFailed(fmt::format("{}, {}: its network of fold {} has not been trained", cell.label(), method, fold));
     const int64_t members = std::ranges::count(folds.train, fold) + std::ranges::count(folds.validation, fold);

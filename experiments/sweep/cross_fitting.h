@@ -40,6 +40,11 @@ struct FoldPrediction {
 FoldPrediction predict_fold(Module& model, const std::vector<Split>& judged, const TrainerOptions& trainer,
                             const std::vector<float>& reference);
 
+// Whether a fold's network has judged what it should, and its predictions are there.
+bool is_judged(const Run& run);
+// Writes what a fold's network predicts, (N, classes), and what decides it: into probabilities.npy and judged.json.
+void write_judged(const Run& run, const std::vector<float>& probabilities, int64_t classes);
+
 // Collects the files of all folds' networks of a method. Throws RunFailed, naming the fold, where one is missing, and
 // Error where one has another size.
 CrossFitted collect_folds(const RunOptions& options, const ExperimentData& experiment, const NoisyData& data,

@@ -147,7 +147,7 @@ TEST_SUITE("unit") {
     CellRunner runner(experiment, options, data, progress, [](const Result&) {});
     const std::vector<CellRuns> cells = plan_runs(experiment, options, data);
     REQUIRE(cells.size() == 4);
-    CHECK(cells[1].cell.folder() == "none-rate0-seed1/fold2");
+    CHECK(cells[1].cell.folder() == "none-rate0-seed1/fold2of3");
     SUBCASE("of folds that are trained") {
       for (const CellRuns& cell : cells) CHECK(runner.run(cell) == 0);
       REQUIRE(found.size() == 2);  // ce and dmi
@@ -158,7 +158,7 @@ TEST_SUITE("unit") {
       CHECK(found[0].unlabelled == found[0].test);  // the same samples
       // The network of fold 2 predicts a sample as its file of weights does.
       const auto model = data.make_model(1, Device::reference);
-      model->load_state(load_weights(folder / "none-rate0-seed1" / "fold2" / "ce" / "weights.safetensors").tensors);
+      model->load_state(load_weights(folder / "none-rate0-seed1" / "fold2of3" / "ce" / "weights.safetensors").tensors);
       const FoldPrediction all = predict_fold(*model, {data.splits.train}, options.trainer, {});
       for (size_t i = 0; i < 60; ++i) {
         if (found[0].train_fold[i] != 2) continue;
@@ -173,7 +173,7 @@ TEST_SUITE("unit") {
     }
     SUBCASE("of which one has another size") {
       for (int i = 0; i < 3; ++i) CHECK(runner.run(cells[static_cast<size_t>(i)]) == 0);
-      write_npy<float>(folder / "none-rate0-seed1" / "fold3" / "ce" / "probabilities.npy", std::vector<float>(6),
+      write_npy<float>(folder / "none-rate0-seed1" / "fold3of3" / "ce" / "probabilities.npy", std::vector<float>(6),
                        {3, 2});
       CHECK(contains(error_of([&] { runner.run(cells[3]); }), "expected probabilities of shape"));
     }
