@@ -108,8 +108,8 @@ inline void write_planted_table(const std::filesystem::path& path, const Planted
 
 // train on planted features: x.npy and labels.csv.
 inline std::map<std::string, std::string> feature_flags() {
-  return {{"--epochs", "10"},       {"--batch-size", "30"}, {"--model", "linear"},
-          {"--pretrain-lr", "0.1"}, {"--lr", "0.01"},       {"--workers", "0"}};
+  return {
+      {"--epochs", "10"}, {"--batch-size", "30"}, {"--model", "linear"}, {"--pretrain-lr", "0.1"}, {"--workers", "0"}};
 }
 class FeaturePlace : public OwnPlace {
  public:
@@ -118,6 +118,9 @@ class FeaturePlace : public OwnPlace {
     write_planted_table(path("labels.csv"), labels);
   }
   std::vector<std::string> with(std::vector<std::string> extra) const {
+    // Cross entropy alone does not fine-tune.
+    const auto method = std::ranges::find(extra, "--method");
+    if (method == extra.end() || *std::next(method) != "ce") extra.insert(extra.end(), {"--lr", "0.01"});
     extra.insert(extra.end(), {"--features", path("x.npy").string(), "--labels", path("labels.csv").string()});
     return extra;
   }

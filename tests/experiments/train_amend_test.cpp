@@ -57,6 +57,15 @@ JudgedRow row_of(const fs::path& run, const std::string& id) {
   fail("test: no row {}", id);
 }
 
+// Suspects with a fold whose labels are wrong.
+std::vector<JudgedRow> wrong_suspects(const FeaturePlace& place, const fs::path& run) {
+  std::vector<JudgedRow> rows = judged_rows(run);
+  std::erase_if(rows, [&](const JudgedRow& row) {
+    return !row.suspect || row.fold == 0 || !place.labels.wrong(std::stoi(row.id.substr(1)));
+  });
+  return rows;
+}
+
 }  // namespace
 
 TEST_SUITE("experiment") {
@@ -124,10 +133,13 @@ TEST_SUITE("experiment") {
     const std::vector<std::string> flags = {"--folds", "3", "--method", "ce"};
     place.train(flags);
     const fs::path run = place.cell() / "ce";
-    // s3 and s10 are wrong, s24 is too and its label is confirmed all the same, s38 is left out.
-    for (const char* id : {"s3", "s10", "s24", "s38"}) CHECK(row_of(run, id).suspect);
-    const std::string first = fmt::format("s3,{},change,{}\n", row_of(run, "s3").given, "c1") +
-                              fmt::format("s38,{},leave_out,\n", row_of(run, "s38").given);
+    // Of three suspects whose labels are wrong, one is corrected, one left out, and one confirmed all the same.
+    const std::vector<JudgedRow> wrong = wrong_suspects(place, run);
+    REQUIRE(wrong.size() >= 3);
+    const std::string corrected = wrong[0].id, left_out = wrong[1].id, confirmed = wrong[2].id;
+    const std::string right = wrong[0].given == "c0" ? "c1" : "c0";
+    const std::string first =
+        fmt::format("{},{},change,{}\n{},{},leave_out,\n", corrected, wrong[0].given, right, left_out, wrong[1].given);
     const Outcome changed = place.review(first, flags);
     CAPTURE(changed.err);
     REQUIRE(changed.code == 0);
@@ -135,30 +147,31 @@ TEST_SUITE("experiment") {
     CHECK(contains(changed.out, "start over; the old ones are kept, in"));
     CHECK(fs::exists(place.cell() / "ce.previous-1/labels.csv"));
     CHECK(fs::exists(place.cell() / "fold1of3/ce.previous-1/probabilities.npy"));
-    CHECK(row_of(run, "s3").given == "c1");
-    CHECK(row_of(run, "s3").quality == "1");
-    CHECK(!row_of(run, "s3").suspect);
-    CHECK(row_of(run, "s38").given.empty());
-    CHECK(row_of(run, "s38").quality.empty());
-    CHECK(row_of(run, "s24").suspect);
+    CHECK(row_of(run, corrected).given == right);
+    CHECK(row_of(run, corrected).quality == "1");
+    CHECK(!row_of(run, corrected).suspect);
+    CHECK(row_of(run, left_out).given.empty());
+    CHECK(row_of(run, left_out).quality.empty());
+    CHECK(row_of(run, confirmed).suspect);
     const std::string page = read_file(run / "report.html");
-    CHECK(contains(page, "s38"));  // it is no suspect any more, but was decided on
+    for (const std::string& id : {corrected, left_out})
+      CHECK(contains(page, fmt::format("\"{}\"", id)));  // no suspects any more, but decided on
 
     // A label that is confirmed changes no label: the same networks judge again.
     const auto weights = read_file(run / "weights.safetensors");
     const auto metrics = read_file(run / "metrics.jsonl");
-    const Outcome kept = place.review(first + fmt::format("s24,{},keep,\n", row_of(run, "s24").given), flags);
+    const Outcome kept = place.review(first + fmt::format("{},{},keep,\n", confirmed, wrong[2].given), flags);
     REQUIRE(kept.code == 0);
     CHECK(contains(kept.out, "1 run is judged again and not trained"));
-    CHECK(!row_of(run, "s24").suspect);
-    CHECK(row_of(run, "s24").quality == "1");
+    CHECK(!row_of(run, confirmed).suspect);
+    CHECK(row_of(run, confirmed).quality == "1");
     CHECK(read_file(run / "weights.safetensors") == weights);
     CHECK(read_file(run / "metrics.jsonl") == metrics);
 
     // Without decisions, the first networks are there again.
     const Outcome back = place.train(flags);
     CHECK(contains(back.out, "restored"));
-    CHECK(row_of(run, "s3").suspect);
+    CHECK(row_of(run, corrected).suspect);
   }
 
   TEST_CASE("train: an amendment starts over beside the old one where decisions have changed") {
@@ -167,12 +180,15 @@ TEST_SUITE("experiment") {
     place.train(flags);
     const fs::path run = place.cell() / "ce";
     const auto folds = read_file(place.cell() / "fold1of3/ce/metrics.jsonl");
-    const Outcome kept = place.review(fmt::format("s24,{},keep,\n", row_of(run, "s24").given), flags);
+    const std::vector<JudgedRow> wrong = wrong_suspects(place, run);
+    REQUIRE(!wrong.empty());
+    const std::string confirmed = wrong[0].id;
+    const Outcome kept = place.review(fmt::format("{},{},keep,\n", confirmed, wrong[0].given), flags);
     CAPTURE(kept.err);
     REQUIRE(kept.code == 0);
     CHECK(contains(kept.out, "its suspects follow from other test samples, or from other decisions about labels"));
     CHECK(fs::exists(place.cell() / "ce.previous-1/labels.csv"));
-    CHECK(!row_of(run, "s24").suspect);
+    CHECK(!row_of(run, confirmed).suspect);
     CHECK(read_file(place.cell() / "fold1of3/ce/metrics.jsonl") == folds);  // the folds are the same
     CHECK(contains(place.train(flags).out, "restored"));
   }
