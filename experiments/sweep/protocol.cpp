@@ -69,7 +69,8 @@ class Sweep {
     const std::string settings = cells.back().pretraining.result.settings;  // its inputs are those of all results
     PriorRuns prior(options_, data_, results_);
     const size_t planned_cells = cells.size();
-    for (const CellRuns& cell : cells) planned_runs_ += cell.methods().size();
+    for (const CellRuns& cell : cells)
+      if (cell.cell.fold == 0) planned_runs_ += cell.methods().size();
     leave_out_finished(cells, prior);
     make_folders(cells, prior, settings);
     ConsoleProgress progress(samples_of(cells));
@@ -231,7 +232,7 @@ class Sweep {
   const ExperimentData& data_;
   DirectoryLock lock_;
   KnownRuns known_;
-  size_t planned_runs_ = 0;
+  size_t planned_runs_ = 0;  // with a result, which those of folds have not
   bool has_trained_ = false, state_failed_ = false;
   std::vector<Result> results_;  // of the folder
   std::vector<Run> finished_;    // that were asked for again

@@ -122,6 +122,19 @@ TEST_SUITE("experiment") {
     CHECK(weights_below(place.out()) == with_both);
   }
 
+  TEST_CASE("train: folds are trained for the methods that need them alone") {
+    const FeaturePlace place;
+    const std::string first = place.path("first").string();
+    place.train(three({"--out", first}));
+    const Outcome outcome =
+        place.train({"--folds", "3", "--method", "ce,dmi,gce", "--known", first + "/results.jsonl"});
+    CHECK(contains(outcome.out, "2 of 3 runs are known from"));
+    CHECK(fs::exists(place.cell() / "gce/labels.csv"));
+    CHECK(fs::exists(place.cell() / "fold3of3/gce/judged.json"));
+    CHECK(!fs::exists(place.cell() / "fold3of3/dmi"));
+    CHECK(!fs::exists(place.cell() / "fold3of3/ce/judged.json"));  // gce starts from its weights
+  }
+
   TEST_CASE("train: samples that only need a prediction and test samples may change without training") {
     const FeaturePlace place({.count = 120, .missing_every = 0});
     const auto write = [&](int rows, const std::function<std::string(int)>& label) {

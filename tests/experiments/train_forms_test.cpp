@@ -78,8 +78,8 @@ void check_predictions(const OwnPlace& place, const std::vector<std::string>& sa
 class PhotoPlace : public OwnPlace {
  public:
   explicit PhotoPlace(const PlantedLabels& planted)
-      : OwnPlace({{"--epochs", "5"},
-                  {"--batch-size", "30"},
+      : OwnPlace({{"--epochs", "3"},
+                  {"--batch-size", "15"},
                   {"--model", "resnet20"},
                   {"--image-size", "8"},
                   {"--pretrain-lr", "0.003"}}),
@@ -136,7 +136,7 @@ TEST_SUITE("experiment") {
 
   TEST_CASE("train: texts are judged by folds and test samples whose labels are right are left out") {
     const PlantedLabels labels;
-    const OwnPlace place({{"--epochs", "6"}, {"--batch-size", "30"}, {"--pretrain-lr", "0.01"}});
+    const OwnPlace place({{"--epochs", "4"}, {"--batch-size", "20"}, {"--pretrain-lr", "0.01"}});
     std::string table = "split,text,label\n";
     for (int i = 0; i < labels.count; ++i) {
       std::string text = tiny_sentences(1, labels.truth(i) == 1, static_cast<uint64_t>(i));
