@@ -252,7 +252,8 @@ class OwnDataExperiment : public ImageExperiment {
 
   void add_judging(const std::shared_ptr<const OwnData>& own, ExperimentData& data) const {
     const QualityScore score = judging_.score();
-    data.report_settings = {{"quality", std::string(name_of(score))}};
+    data.report_settings = {{"quality", std::string(name_of(score))}, {"clean_test", own->clean_test}};
+    if (!own_.reviewed().empty()) data.report_inputs = {{"reviewed", checksum_of_decisions(*own)}};
     data.report = [own, score, reviewed = own_.reviewed()](const FinishedRun& run) {
       const RunLabels labels = labels_of_run(run, parts_of(*own, run.noisy), own->classes, score);
       report_labels(run, labels.labels, own->clean_test, page_of(*own, labels, reviewed));
@@ -264,6 +265,18 @@ class OwnDataExperiment : public ImageExperiment {
       return amended(given, labels, judge(labels.labels),
                      amendment == "relabel" ? Amendment::relabel : Amendment::drop_suspects);
     };
+  }
+
+  std::string checksum_of_decisions(const OwnData& own) const {
+    const ReviewedLabels reviewed(own_.reviewed(), own.classes);
+    std::vector<ReviewedLabel> decisions = reviewed.decisions();
+    std::ranges::sort(decisions, {}, &ReviewedLabel::id);  // their order in the file decides nothing
+    Checksum checksum;
+    for (const ReviewedLabel& one : decisions) {
+      checksum.mix(static_cast<uint64_t>(one.decision));
+      for (const std::string* text : {&one.id, &one.given, &one.label}) checksum.mix(*text);
+    }
+    return checksum.text();
   }
 
   static LabelledParts parts_of(const OwnData& own, const NoisyData& noisy) {

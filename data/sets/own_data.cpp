@@ -89,6 +89,7 @@ OwnData load_table(const OwnDataOptions& options) {
   data.classes = samples.classes;
   check_test_given_once(options, samples);
   data.clean_test = options.clean_test || !options.test.empty();
+  if (options.kind == SampleKind::features) check_feature_rows(options, samples);
   deal_rows(samples, options.test.empty(), options.split_seed, data.account);
   const std::vector<uint8_t> confirmed = review_rows(samples, options, data.account);
   switch (options.kind) {

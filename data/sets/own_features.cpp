@@ -5,10 +5,14 @@
 
 namespace cofactor {
 
-void load_table_features(const OwnDataOptions& options, TableSamples& samples, OwnData& data) {
+void check_feature_rows(const OwnDataOptions& options, const TableSamples& samples) {
   const std::shared_ptr<const NpyArray> features = open_features(options.features);
   check(features->rows() == samples.rows(), "{}: {}, but {} has {} of features", samples.name,
         counted(samples.rows(), "label", "labels"), features->name(), counted(features->rows(), "row", "rows"));
+}
+
+void load_table_features(const OwnDataOptions& options, TableSamples& samples, OwnData& data) {
+  const std::shared_ptr<const NpyArray> features = open_features(options.features);
   data.scaling = measure_scaling(*features, samples.rows_of(RowPart::train));
   const auto dataset =
       std::make_shared<const FeatureArray>(features, *data.scaling, samples.labels_or_zero(),

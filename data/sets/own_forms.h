@@ -12,6 +12,8 @@ namespace cofactor {
 // `unaugmented`, what belongs to the form, and what is broken.
 void load_table_images(const OwnDataOptions& options, TableSamples& samples, OwnData& data);
 void load_table_texts(const OwnDataOptions& options, TableSamples& samples, OwnData& data);
+// Throws Error if the array of features has not a row for each sample.
+void check_feature_rows(const OwnDataOptions& options, const TableSamples& samples);
 void load_table_features(const OwnDataOptions& options, TableSamples& samples, OwnData& data);
 
 // Images in class folders, with the decisions about them.

@@ -47,8 +47,7 @@ void OwnDataFlags::add(Flags& flags) {
   flags.add("--test", o.test,
             "Test samples whose labels are right: a folder with folders of the same names, or a table like --labels "
             "[test in --data where that has train and test; else a tenth of the samples, with their labels as given]");
-  clean_test_ =
-      flags.add("--clean-test", o.clean_test, "The labels of the samples that --split says are for test are right");
+  flags.add("--clean-test", o.clean_test, "The labels of the samples that --split says are for test are right");
   flags.add("--labels-reviewed", o.reviewed,
             "Decisions about labels, the table that report.html saves: columns id, given_label, decision and label");
 }
@@ -68,6 +67,9 @@ void OwnDataFlags::check() const {
   }
   if (!o.path_column.empty() && !o.text_column.empty()) {
     usage("--path-column {} and --text-column {}: samples are images or texts", o.path_column, o.text_column);
+  }
+  if (!o.features.empty() && !o.test.empty()) {
+    usage("--test {}: samples for test are rows of --features, which --split names", o.test.string());
   }
   for (const auto& flag : {path_column_, text_column_}) {
     if (flag && flag->given() && !o.features.empty()) {
@@ -96,6 +98,9 @@ SampleKind OwnDataFlags::kind() const {
 OwnDataOptions OwnDataFlags::options(SampleKind kind, const Folders& folders) const {
   if (options_.labels.empty() && folders.data.empty()) {
     usage("--data: name the folder of your images, in which each folder is a class; or --labels, a table of samples");
+  }
+  if (kind == SampleKind::images && !options_.id_column.empty()) {
+    usage("--id-column {}: images are known by their paths", options_.id_column);
   }
   OwnDataOptions o = options_;
   o.kind = kind;

@@ -34,7 +34,7 @@ class OwnDataFlags {
   OwnDataOptions options_;
   std::optional<std::string> header_;
   std::vector<Flag> columns_;
-  std::optional<Flag> clean_test_, path_column_, text_column_;
+  std::optional<Flag> path_column_, text_column_;
 };
 
 class JudgingFlags {

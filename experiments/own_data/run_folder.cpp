@@ -52,17 +52,25 @@ void search_below(const fs::path& folder, FoundRuns& found) {
   }
 }
 
-// Of the settings that are stored with the weights; empty where they cannot be read.
-std::string experiment_of(const fs::path& folder) {
+// The settings that are stored with the weights; an empty object where they cannot be read.
+Json settings_of_weights(const fs::path& folder) {
   try {
-    return field<std::string>(parse_json(load_weights(folder / kWeightsName).settings), "experiment");
+    Json settings = parse_json(load_weights(folder / kWeightsName).settings);
+    if (settings.is_object()) return settings;
   } catch (const Error&) {
-    return {};
   }
+  return Json::object();
 }
 
 [[noreturn]] void fail_without_model(const fs::path& folder) {
-  if (experiment_of(folder) == "fashion_mnist") {
+  const Json settings = settings_of_weights(folder);
+  if (settings.contains("fold")) {
+    fail(
+        "'{}' is the network of a fold, which judges samples for the labels of a run; predict uses the run's own "
+        "network, in '{}' once it is trained",
+        folder.string(), (folder.parent_path().parent_path() / folder.filename()).string());
+  }
+  if (settings.value("experiment", Json()) == "fashion_mnist") {
     fail(
         "'{}' is a run of fashion_mnist, whose network takes its data set's arrays of 28 x 28 grey values; predict "
         "uses the networks of train, movie_reviews, cifar10, dogs_vs_cats and clothing1m",

@@ -8,7 +8,6 @@
 #include "data/noise/class_order.h"
 #include "data/noise/estimate.h"
 #include "engine/io/file.h"
-#include "engine/io/json.h"
 #include "experiments/training/evaluate.h"
 #include "experiments/training/run_failed.h"
 
@@ -55,18 +54,6 @@ std::vector<float> probabilities_of(Module& model, const Split& split, const Tra
   return {values.begin(), values.end()};
 }
 
-// The test and unlabelled samples that are judged, by their checksums.
-std::string judged_inputs(const ExperimentData& experiment) {
-  const DataInputs& inputs = experiment.inputs;
-  std::string text = experiment.folds.judges_test ? inputs.test.content : "none";
-  if (experiment.splits.has_unlabelled()) text += ' ' + inputs.unlabelled.content;
-  return text;
-}
-
-std::filesystem::path judged_file(const RunOptions& options, const Cell& cell, const std::string& method) {
-  return run_folder(options, cell, method) / "judged.json";
-}
-
 // How often each network's most probable class was c where the reference's was k.
 std::vector<double> agreement(const std::vector<float>& probabilities, const std::vector<float>& reference,
                               size_t classes) {
@@ -79,6 +66,14 @@ std::vector<double> agreement(const std::vector<float>& probabilities, const std
     counts[likeliest(probabilities, at) * classes + likeliest(reference, at)] += 1.0;
   }
   return counts;
+}
+
+// The files of a fold's network. The second has the settings, and is there only while the first is what they say.
+std::filesystem::path probabilities_file(const std::filesystem::path& run) {
+  return run / "probabilities.npy";
+}
+std::filesystem::path judged_file(const std::filesystem::path& run) {
+  return run / "judged.json";
 }
 
 // Reads a fold's file piece by piece.
@@ -176,26 +171,17 @@ FoldPrediction predict_fold(Module& model, const std::vector<Split>& judged, con
   return found;
 }
 
-void write_fold(const RunOptions& options, const ExperimentData& experiment, const Cell& cell,
-                const std::string& method, const std::vector<float>& probabilities) {
-  const std::filesystem::path about = judged_file(options, cell, method);
-  std::filesystem::remove(about);  // of the file that is replaced
-  const int64_t classes = experiment.splits.train.data->classes();
-  write_npy<float>(probabilities_file(options, cell, method), probabilities,
-                   {std::ssize(probabilities) / classes, classes});
-  write_file_atomically(about, write_json({{"beside_the_fold", judged_inputs(experiment)}}) + '\n');
+bool is_judged(const Run& run) {
+  const std::filesystem::path& folder = run.phase.folder;
+  return std::filesystem::exists(probabilities_file(folder)) && std::filesystem::exists(judged_file(folder)) &&
+         read_file(judged_file(folder)) == run.result.settings;
 }
 
-bool is_judged(const RunOptions& options, const ExperimentData& experiment, const Cell& cell,
-               const std::string& method) {
-  const std::filesystem::path about = judged_file(options, cell, method);
-  if (!std::filesystem::exists(about) || !std::filesystem::exists(probabilities_file(options, cell, method)))
-    return false;
-  try {
-    return field<std::string>(parse_json(read_file(about)), "beside_the_fold") == judged_inputs(experiment);
-  } catch (const Error&) {
-    return false;  // a damaged file is written anew
-  }
+void write_judged(const Run& run, const std::vector<float>& probabilities, int64_t classes) {
+  const std::filesystem::path& folder = run.phase.folder;
+  std::filesystem::remove(judged_file(folder));
+  write_npy<float>(probabilities_file(folder), probabilities, {std::ssize(probabilities) / classes, classes});
+  write_file_atomically(judged_file(folder), run.result.settings);
 }
 
 CrossFitted collect_folds(const RunOptions& options, const ExperimentData& experiment, const NoisyData& data,
@@ -213,9 +199,8 @@ CrossFitted collect_folds(const RunOptions& options, const ExperimentData& exper
   all.validation.resize(static_cast<size_t>(data.validation.size() * classes));
   std::vector<double> test(static_cast<size_t>(tests * classes)), rest(static_cast<size_t>(unlabelled * classes));
   for (int fold = 1; fold <= folds.count; ++fold) {
-    Cell one = cell;
-    one.fold = fold;
-    const std::filesystem::path path = probabilities_file(options, one, method);
+    const std::filesystem::path path =
+        probabilities_file(run_folder(options, fold_of(cell, fold, folds.count), method));
     if (!std::filesystem::exists(path))
       throw RunFailed(fmt::format("{}, {}: its network of fold {} has not been trained", cell.label(), method, fold));
     const int64_t members = std::ranges::count(folds.train, fold) + std::ranges::count(folds.validation, fold);

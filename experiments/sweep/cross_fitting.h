@@ -30,8 +30,7 @@ NoisyData without_fold(const NoisyData& data, const Folds& folds, int fold);
 // with (test samples whose labels are judged, and samples without a label).
 std::vector<Split> judged_by(const NoisyData& data, const Folds& folds, int fold, const ExperimentData& experiment);
 
-// What the network of a fold says of the samples of judged_by: the content of its file (probabilities_file in run.h),
-// (N, classes) for one split after the other.
+// What the network of a fold says of the samples of judged_by, (N, classes) for one split after the other.
 struct FoldPrediction {
   std::vector<float> probabilities;
   bool permuted = false;  // whether the outputs stood in another order than the classes, and were put back
@@ -41,13 +40,10 @@ struct FoldPrediction {
 FoldPrediction predict_fold(Module& model, const std::vector<Split>& judged, const TrainerOptions& trainer,
                             const std::vector<float>& reference);
 
-// Writes what a fold's network says into its folder: probabilities.npy, and judged.json, which says of which samples
-// beside those of the fold.
-void write_fold(const RunOptions& options, const ExperimentData& experiment, const Cell& cell,
-                const std::string& method, const std::vector<float>& probabilities);
-// Whether both files are there, and are about the samples that there are now.
-bool is_judged(const RunOptions& options, const ExperimentData& experiment, const Cell& cell,
-               const std::string& method);
+// Whether a fold's network has judged what it should, and its predictions are there.
+bool is_judged(const Run& run);
+// Writes what a fold's network predicts, (N, classes), and what decides it: into probabilities.npy and judged.json.
+void write_judged(const Run& run, const std::vector<float>& probabilities, int64_t classes);
 
 // Collects the files of all folds' networks of a method. Throws RunFailed, naming the fold, where one is missing, and
 // Error where one has another size.

@@ -59,6 +59,8 @@ struct ExperimentData {
   std::function<NoisyData(const NoisyData& given, const CrossFitted& found, const std::string& method)> amend{};
   // What decides the experiment's report, beside the run's settings and inputs.
   SettingList report_settings{};
+  // Likewise of the data: what a person has decided about labels, say. Where it changes, an amendment starts over.
+  SettingList report_inputs{};
   // The experiment's own report of a run, called before its result is written; or empty.
   std::function<void(const FinishedRun&)> report{};
   // Writes into a run's folder what its network needs beside the weights to be used by other programs; or empty. Called

@@ -110,10 +110,18 @@ std::set<std::string> own_names(const Json& there, const Json& here) {
   }
   names.erase("train");
   names.erase("validation");
+  names.erase(std::string(kJudgedInputs));
   return names;
 }
 
-fs::path record_path(const fs::path& out, const Json& inputs) {
+// The inputs without what only an amendment follows from, which the record does not have.
+Json without_judged(Json inputs) {
+  inputs.erase(std::string(kJudgedInputs));
+  return inputs;
+}
+
+fs::path record_path(const fs::path& out, const Json& all) {
+  const Json inputs = without_judged(all);
   return out / "inputs" / (checksum_text(checksum_of(write_json(inputs))) + ".csv");
 }
 
@@ -182,6 +190,8 @@ std::string describe_change(const RunOptions& options, const ExperimentData& dat
                             const std::string& here) {
   const Json before = input_section(found, "data"), now = input_section(here, "data");
   if (before.is_null() || now.is_null()) return "its training inputs were not recorded";
+  if (is_same_json(without_judged(before), without_judged(now)))
+    return "its suspects follow from other test samples, or from other decisions about labels";
   const std::vector<RecordedSample> samples = samples_of(options, data);
   if (const auto old = read_samples(record_path(options.out, before)); old && !samples.empty()) {
     const std::string change = difference_of(*old, samples);

@@ -32,6 +32,7 @@ std::string order_for(const CellRuns& runs, const DataInputs& inputs, const RunO
                      {"rate", runs.cell.rate},
                      {"seed", runs.cell.seed},
                      {"fold", runs.cell.fold},
+                     {"folds", runs.cell.folds},
                      {"methods", runs.methods()},
                      {"inputs", inputs_text(inputs)},
                      {"device", name_of(options.trainer.device)},
@@ -277,7 +278,7 @@ int run_worker(const Experiment& experiment, RunOptions options, const Experimen
   RemoteProgress progress;
   try {
     const Json order = parse_json(options.worker);
-    const Cell cell{order.at("noise"), order.at("rate"), order.at("seed"), order.at("fold")};
+    const Cell cell{order.at("noise"), order.at("rate"), order.at("seed"), order.at("fold"), order.at("folds")};
     check(order.at("inputs") == inputs_text(data.inputs),
           "{}: the data changed during the sweep; start it again to continue with the changed data", cell.label());
     options.trainer.threads = order.at("threads");

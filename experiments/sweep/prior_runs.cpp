@@ -95,10 +95,7 @@ fs::path find_previous(const fs::path& folder, const std::string& settings, bool
 }  // namespace
 
 bool PriorRuns::is_finished(const Run& run) {
-  if (run.cell.fold > 0) {
-    return is_judged(options_, data_, run.cell, run.method()) &&
-           settings_in(run.phase.weights_file()) == run.phase.settings;
-  }
+  if (run.cell.fold > 0) return is_judged(run);
   const auto newest = std::ranges::find_if(results_.rbegin(), results_.rend(),
                                            [&](const Result& result) { return result.key() == run.result.key(); });
   if (newest == results_.rend()) return false;

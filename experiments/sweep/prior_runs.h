@@ -21,7 +21,7 @@ class PriorRuns {
       : options_(options), data_(data), results_(results) {}
 
   // Whether the newest result of the run has the same settings, was trained and tested on the same inputs, and the
-  // experiment's own report is the same; of a fold, whether its weights and probabilities are there. Throws Error where
+  // experiment's own report is the same; of a fold, whether it has judged the same samples. Throws Error where
   // flags that decide it differ.
   bool is_finished(const Run& run);
 

@@ -66,10 +66,11 @@ class Sweep {
 
   int run(const std::vector<std::string>& command) {
     std::vector<CellRuns> cells = plan_runs(experiment_, options_, data_);
-    const std::string settings = cells.front().pretraining.result.settings;  // the inputs in it are those of all runs
+    const std::string settings = cells.back().pretraining.result.settings;  // its inputs are those of all results
     PriorRuns prior(options_, data_, results_);
     const size_t planned_cells = cells.size();
-    for (const CellRuns& cell : cells) planned_runs_ += cell.methods().size();
+    for (const CellRuns& cell : cells)
+      if (cell.cell.fold == 0) planned_runs_ += cell.methods().size();
     leave_out_finished(cells, prior);
     make_folders(cells, prior, settings);
     ConsoleProgress progress(samples_of(cells));
@@ -88,16 +89,20 @@ class Sweep {
   void leave_out_finished(std::vector<CellRuns>& cells, PriorRuns& prior) {
     const auto is_done = [&](const Run& run) {
       if (!prior.is_finished(run)) return known_.has(run);
-      if (run.cell.fold == 0) finished_.push_back(run);
+      finished_.push_back(run);
       return true;
     };
-    bool needs_folds = false;  // of the cell that comes next from the end: folds come before it
-    for (CellRuns& cell : cells | std::views::reverse) {
-      const bool is_fold = cell.cell.fold > 0;
-      const auto is_left_out = [&](const Run& run) { return (is_fold && !needs_folds) || is_done(run); };
+    std::vector<std::string> judging;  // methods whose folds the cell that comes next from the end needs
+    const auto is_left_out = [&](const Run& run) {
+      if (run.cell.fold == 0) return is_done(run);
+      return std::ranges::find(judging, run.method()) == judging.end() || prior.is_finished(run);
+    };
+    for (CellRuns& cell : cells | std::views::reverse) {  // folds come before the cell of all samples
       if (cell.tests_pretraining) cell.tests_pretraining = !is_left_out(cell.pretraining);
       std::erase_if(cell.finetuning, is_left_out);
-      if (!is_fold) needs_folds = !cell.empty();
+      if (cell.cell.fold > 0) continue;
+      judging = cell.methods();
+      if (!cell.empty()) judging.push_back(options_.cross_fitting.judge);
     }
     std::erase_if(cells, [](const CellRuns& cell) { return cell.empty(); });
   }
@@ -227,7 +232,7 @@ class Sweep {
   const ExperimentData& data_;
   DirectoryLock lock_;
   KnownRuns known_;
-  size_t planned_runs_ = 0;
+  size_t planned_runs_ = 0;  // with a result, which those of folds have not
   bool has_trained_ = false, state_failed_ = false;
   std::vector<Result> results_;  // of the folder
   std::vector<Run> finished_;    // that were asked for again

@@ -9,7 +9,7 @@
 //   OUT/results.jsonl                            one line per finished run (results.h)
 //   OUT/<noise>-rate<r>-seed<s>/<method>/        metrics.jsonl, weights.safetensors and matrices.json (run_record.h);
 //                                                while the run is trained checkpoint.safetensors
-//   .../fold<k>/<method>/                        the same of a fold's network, and probabilities.npy (cross_fitting.h)
+//   .../fold<k>of<n>/<method>/                   the same of a fold's network, and what it predicts (cross_fitting.h)
 //   .../<method>.previous-<n>/                   the same of an earlier run whose inputs differ
 //   .../<method>/search-lr<rate>-batch<size>/    the same of each candidate of --search
 //   OUT/inputs/<checksum>.csv                    the files that runs were trained and tested on (input_record.h)

@@ -46,7 +46,8 @@ Run make_run(const Experiment& experiment, const RunOptions& options, const Expe
   run.result.threads = options.trainer.threads;
   run.result.version = version();
   run.result.processor = processor_name();
-  run.result.settings = result_settings_of(run.phase.settings, options, data);
+  run.result.settings = cell.fold > 0 ? judged_settings_of(run.phase.settings, data)
+                                      : result_settings_of(run.phase.settings, options, data);
   if (!options.search || run.is_pretraining()) return run;
   for (const Candidate& candidate : candidates_of(*options.search)) {
     run.candidates.push_back(candidate_run(experiment, options, data, run, candidate));
@@ -60,17 +61,19 @@ std::string Cell::label() const {
   return fmt::format("{}, rate {:g}, seed {}{}", noise, rate, seed, fold > 0 ? fmt::format(", fold {}", fold) : "");
 }
 
+Cell fold_of(Cell cell, int fold, int folds) {
+  cell.fold = fold;
+  cell.folds = folds;
+  return cell;
+}
+
 std::filesystem::path Cell::folder() const {
   const std::filesystem::path whole = cell_folder(noise, rate, seed);
-  return fold > 0 ? whole / fmt::format("fold{}", fold) : whole;
+  return fold > 0 ? whole / fmt::format("fold{}of{}", fold, folds) : whole;
 }
 
 std::filesystem::path run_folder(const RunOptions& options, const Cell& cell, const std::string& method) {
   return options.out / cell.folder() / method;
-}
-
-std::filesystem::path probabilities_file(const RunOptions& options, const Cell& cell, const std::string& method) {
-  return run_folder(options, cell, method) / "probabilities.npy";
 }
 
 int64_t Run::samples(int64_t training_samples) const {
@@ -105,12 +108,11 @@ std::vector<CellRuns> plan_runs(const Experiment& experiment, const RunOptions& 
   for (const std::string& noise : options.noises) {
     for (const double rate : rates_of(options, noise)) {
       for (const uint64_t seed : options.seeds) {
-        Cell cell{noise, rate, seed};
-        while (cell.fold < options.cross_fitting.folds) {
-          ++cell.fold;
-          cells.push_back(plan_cell(experiment, options, data, cell, options.methods));
+        const Cell cell{noise, rate, seed};
+        for (int fold = 1; fold <= options.cross_fitting.folds; ++fold) {
+          cells.push_back(
+              plan_cell(experiment, options, data, fold_of(cell, fold, options.cross_fitting.folds), options.methods));
         }
-        cell.fold = 0;
         cells.push_back(plan_cell(experiment, options, data, cell, options.methods));
       }
     }

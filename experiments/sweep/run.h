@@ -18,15 +18,18 @@ struct Cell {
   std::string noise;
   double rate = 0.0;
   uint64_t seed = 1;
-  int fold = 0;  // of cross-fitting, from 1: the samples of this fold are left out; 0: none are
+  int fold = 0;   // of cross-fitting, from 1: the samples of this fold are left out; 0: none are
+  int folds = 0;  // how many there are; of a cell with a fold
 
   std::string label() const;             // "clothes-to-bags, rate 0.8, seed 1", and ", fold 2"
-  std::filesystem::path folder() const;  // "clothes-to-bags-rate0.8-seed1", and "/fold2"
+  std::filesystem::path folder() const;  // "clothes-to-bags-rate0.8-seed1", and "/fold2of5"
 };
 
-// The folder of a method's run; and of a fold, what its network predicts (cross_fitting.h).
+// The cell of a fold of another's samples.
+Cell fold_of(Cell cell, int fold, int folds);
+
+// The folder of a method's run.
 std::filesystem::path run_folder(const RunOptions& options, const Cell& cell, const std::string& method);
-std::filesystem::path probabilities_file(const RunOptions& options, const Cell& cell, const std::string& method);
 
 // One way to fine-tune in a search.
 struct CandidateRun {
@@ -37,7 +40,8 @@ struct CandidateRun {
 struct Run {
   Cell cell;
   Phase phase;                             // what is trained, from which settings, and its folder
-  Result result;                           // the result to be, without its numbers: key, settings and machine
+  Result result;                           // the result to be, without its numbers: key, settings and machine; a fold
+                                           // has none, and its settings are those of what it judges
   std::vector<CandidateRun> candidates{};  // of a search, which trains these in place of the phase
 
   const std::string& method() const { return result.method; }

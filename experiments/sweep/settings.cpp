@@ -4,6 +4,7 @@
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
 #include "experiments/sweep/run.h"
+#include "experiments/training/run_settings.h"
 
 namespace cofactor {
 namespace {
@@ -38,10 +39,15 @@ std::string_view name_of_sampler(SamplerKind sampler) {
   }
 }
 
-Json data_json(const ExperimentData& data) {
+// `amended` false: without what only an amendment follows from.
+Json data_json(const ExperimentData& data, bool amended) {
   Json json = {{"train", to_json(data.splits.train, data.inputs.train)},
                {"validation", to_json(data.splits.validation, data.inputs.validation)}};
   add(json, data.data_settings);
+  if (!amended) return json;
+  Json& judged = json[std::string(kJudgedInputs)] = Json::object();
+  if (data.folds.judges_test) judged["test"] = to_json(data.splits.test, data.inputs.test);
+  add(judged, data.report_inputs);
   return json;
 }
 
@@ -49,11 +55,13 @@ Json data_json(const ExperimentData& data) {
 
 std::string settings_of(const Experiment& experiment, const RunOptions& options, const ExperimentData& data,
                         const Cell& cell, std::string_view method, const std::optional<TrainingPlan>& candidate) {
+  const CrossFitting& cross = options.cross_fitting;
+  const bool amended = cell.fold == 0 && !cross.amendment.empty();
   Json settings = {{"experiment", experiment.table().name},
                    {"noise", cell.noise},
                    {"rate", cell.rate},
                    {"seed", cell.seed},
-                   {"data", data_json(data)},
+                   {"data", data_json(data, amended)},
                    {"device", name_of(options.trainer.device.kind())},  // a GPU's number decides nothing
                    {"precision", options.precision},
                    {"sampler", name_of_sampler(options.trainer.sampler)},
@@ -61,9 +69,8 @@ std::string settings_of(const Experiment& experiment, const RunOptions& options,
   if (options.limit) settings["limit"] = *options.limit;
   if (options.validation_limit) settings["validation_limit"] = *options.validation_limit;
   if (!data.settings.empty()) add(settings["options"], data.settings);
-  const CrossFitting& cross = options.cross_fitting;
-  if (cell.fold > 0) settings["fold"] = {{"number", cell.fold}, {"of", cross.folds}};
-  if (cell.fold == 0 && !cross.amendment.empty()) {
+  if (cell.fold > 0) settings["fold"] = {{"number", cell.fold}, {"of", cell.folds}};
+  if (amended) {
     settings["amended"] = {{"by", cross.amendment}, {"judge", cross.judge}, {"folds", cross.folds}};
     add(settings["amended"], data.report_settings);
   }
@@ -87,6 +94,15 @@ std::string result_settings_of(const std::string& phase_settings, const RunOptio
   Json& report = settings["report"] = {{"folds", options.cross_fitting.folds}};
   if (data.splits.has_unlabelled()) report["unlabelled"] = to_json(data.splits.unlabelled, data.inputs.unlabelled);
   add(report, data.report_settings);
+  add(report, data.report_inputs);
+  return write_json(settings);
+}
+
+std::string judged_settings_of(const std::string& phase_settings, const ExperimentData& data) {
+  Json settings = parse_json(phase_settings);
+  Json& judged = settings["judged"] = Json::object();
+  if (data.folds.judges_test) judged["test"] = to_json(data.splits.test, data.inputs.test);
+  if (data.splits.has_unlabelled()) judged["unlabelled"] = to_json(data.splits.unlabelled, data.inputs.unlabelled);
   return write_json(settings);
 }
 

@@ -24,4 +24,7 @@ std::string settings_of(const Experiment& experiment, const RunOptions& options,
 std::string result_settings_of(const std::string& phase_settings, const RunOptions& options,
                                const ExperimentData& data);
 
+// The settings of what a fold's network judges: those of its phase, and under "judged" the samples that are in no fold.
+std::string judged_settings_of(const std::string& phase_settings, const ExperimentData& data);
+
 }  // namespace cofactor

@@ -13,11 +13,11 @@ namespace cofactor {
 namespace {
 
 // The flags of settings that are not named like them, by how the setting begins.
-constexpr std::pair<std::string_view, std::string_view> kFlags[] = {{"search/lr", "--search with --lr"},
-                                                                    {"search/batch_size", "--search with --batch-size"},
-                                                                    {"pretraining/lr", "--pretrain-lr"},
-                                                                    {"finetuning/lr", "--lr"},
-                                                                    {"options/augmentation", "--no-augmentation"}};
+constexpr std::pair<std::string_view, std::string_view> kFlags[] = {
+    {"search/lr", "--search with --lr"},           {"search/batch_size", "--search with --batch-size"},
+    {"pretraining/lr", "--pretrain-lr"},           {"finetuning/lr", "--lr"},
+    {"options/augmentation", "--no-augmentation"}, {"fold/of", "--folds"},
+    {"amended/by", "--drop-suspects or --relabel"}};
 // Settings that are named like their flags, wherever they stand. So are an experiment's own ("options/...").
 constexpr std::string_view kNamedLikeFlags[] = {"epochs",  "batch_size", "device",           "precision",
                                                 "sampler", "limit",      "validation_limit", "transition"};
@@ -46,7 +46,7 @@ std::string flag_of(const std::string& setting, std::string_view method) {
   for (const auto& [beginning, flag] : kFlags) {
     if (setting.starts_with(beginning)) return fmt::format(" [{}]", flag);
   }
-  if (setting.starts_with("options/")) return flag_named(name);
+  if (setting.starts_with("options/") || setting.starts_with("amended/")) return flag_named(name);
   if (setting.starts_with("loss/")) return loss_flag(method, name);
   for (const std::string_view known : kNamedLikeFlags) {
     if (fmt::format("/{}/", setting).find(fmt::format("/{}/", known)) != std::string::npos) return flag_named(known);

@@ -8,6 +8,9 @@
 
 namespace cofactor {
 
+// In the section "data": what only decides which labels are suspects.
+inline constexpr std::string_view kJudgedInputs = "judged";
+
 inline constexpr std::string_view kOwnFolder = "give this run a folder of its own with --out DIR";
 
 // Throws Error, naming `where`, each setting that differs and the flag that decides it, unless both are equal.

@@ -2,51 +2,28 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <sstream>
 
-#include "engine/io/file.h"
-#include "engine/io/safetensors.h"
 #include "experiments/report/results.h"
-#include "tests/data/tiny_images.h"
-#include "tests/experiments/process.h"
-#include "tests/fixtures/errors.h"
+#include "tests/experiments/own_samples.h"
 
 using namespace cofactor;
 using namespace cofactor::testing;
 
 namespace {
 
-// A folder with "data" in it, where a program runs with settings that make it quick.
-class ImagePlace {
+// A folder with "data" in it.
+class ImagePlace : public OwnPlace {
  public:
-  explicit ImagePlace(std::string name) : name_(std::move(name)) {}
-  std::filesystem::path data() const { return folder_ / "data"; }
-  std::filesystem::path out() const { return folder_ / "out"; }
+  explicit ImagePlace(const std::string& name)
+      : OwnPlace({{"--epochs", "1"}, {"--batch-size", "30"}, {"--model", "resnet20"}, {"--image-size", "8"}}, name) {}
+  std::filesystem::path data() const { return path("data"); }
   Outcome run(const std::vector<std::string>& extra) const {
-    const auto command = command_line(name_,
-                                      {{"--data", data().string()},
-                                       {"--out", out().string()},
-                                       {"--threads", "1"},
-                                       {"--epochs", "1"},
-                                       {"--batch-size", "30"},
-                                       {"--model", "resnet20"},
-                                       {"--image-size", "8"}},
-                                      extra);
-    return Process(command, folder_.path()).wait();
+    std::vector<std::string> all = extra;
+    if (std::ranges::find(extra, "--data") == extra.end()) all.insert(all.end(), {"--data", data().string()});
+    return OwnPlace::run(all);
   }
   std::vector<Result> results() const { return read_results(out() / "results.jsonl").results; }
-
- private:
-  std::string name_;
-  TemporaryFolder folder_;
 };
-
-std::vector<std::string> lines_of(const std::filesystem::path& path) {
-  std::istringstream text(read_file(path));
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(text, line);) lines.push_back(line);
-  return lines;
-}
 
 // Class folders of images that show their class.
 void write_photos(const std::filesystem::path& directory, int each, uint64_t seed = 0) {

@@ -1,17 +1,13 @@
 // predict, end to end: on runs that train and movie_reviews leave, moved away from the data they were trained on.
 #include <doctest/doctest.h>
 
-#include "data/files/csv.h"
-#include "data/files/npy.h"
 #include "data/noise/estimate.h"
 #include "data/sets/image_folder.h"
 #include "experiments/own_data/run_model.h"
 #include "experiments/training/evaluate.h"
 #include "tests/data/sets/movie_review_files.h"
-#include "tests/data/tiny_images.h"
 #include "tests/experiments/own_data/run_folders.h"
-#include "tests/experiments/process.h"
-#include "tests/fixtures/errors.h"
+#include "tests/experiments/own_samples.h"
 
 using namespace cofactor;
 using namespace cofactor::testing;
@@ -54,17 +50,6 @@ struct PredictPlace {
         write_image(path("data") / name / fmt::format("{}.png", i), tiny_class_image(10 + i % 3, label, seed));
   }
 };
-
-std::vector<float> array_values(const fs::path& file) {
-  const NpyArray array(file);
-  std::vector<float> values;
-  std::vector<double> row(static_cast<size_t>(array.row_elements()));
-  for (int64_t i = 0; i < array.rows(); ++i) {
-    array.read_row(i, row);
-    for (const double value : row) values.push_back(static_cast<float>(value));
-  }
-  return values;
-}
 
 // What a run's network computes for all samples of a split, from the run's weights and its own data set.
 std::vector<float> own_probabilities(const fs::path& run, const NetworkOptions& options, const Split& split) {

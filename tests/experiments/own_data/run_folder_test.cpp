@@ -49,6 +49,13 @@ TEST_SUITE("unit") {
     }
     save_weights(folder / "old" / "weights.safetensors", {R"({"experiment":"fashion_mnist"})", {}});
     CHECK(contains(error_of([&] { find_run(folder.path()); }), "a run of fashion_mnist, whose network takes"));
+    const auto fold = folder / "new" / "fold1of3" / "ce";
+    std::filesystem::create_directories(fold);
+    save_weights(fold / "weights.safetensors", {R"({"experiment":"train","fold":{"number":1,"of":3}})", {}});
+    CHECK(contains(error_of([&] { find_run(folder / "new"); }),
+                   fmt::format("'{}' is the network of a fold, which judges samples for the labels of a run; predict "
+                               "uses the run's own network, in '{}'",
+                               fold.string(), (folder / "new" / "ce").string())));
   }
 }
 

@@ -5,7 +5,6 @@
 #include <set>
 
 #include "data/files/npy.h"
-#include "engine/io/file.h"
 #include "experiments/sweep/cell_runner.h"
 #include "experiments/training/run_failed.h"
 #include "tests/experiments/small_experiment.h"
@@ -148,7 +147,7 @@ TEST_SUITE("unit") {
     CellRunner runner(experiment, options, data, progress, [](const Result&) {});
     const std::vector<CellRuns> cells = plan_runs(experiment, options, data);
     REQUIRE(cells.size() == 4);
-    CHECK(cells[1].cell.folder() == "none-rate0-seed1/fold2");
+    CHECK(cells[1].cell.folder() == "none-rate0-seed1/fold2of3");
     SUBCASE("of folds that are trained") {
       for (const CellRuns& cell : cells) CHECK(runner.run(cell) == 0);
       REQUIRE(found.size() == 2);  // ce and dmi
@@ -159,22 +158,12 @@ TEST_SUITE("unit") {
       CHECK(found[0].unlabelled == found[0].test);  // the same samples
       // The network of fold 2 predicts a sample as its file of weights does.
       const auto model = data.make_model(1, Device::reference);
-      model->load_state(load_weights(folder / "none-rate0-seed1" / "fold2" / "ce" / "weights.safetensors").tensors);
+      model->load_state(load_weights(folder / "none-rate0-seed1" / "fold2of3" / "ce" / "weights.safetensors").tensors);
       const FoldPrediction all = predict_fold(*model, {data.splits.train}, options.trainer, {});
       for (size_t i = 0; i < 60; ++i) {
         if (found[0].train_fold[i] != 2) continue;
         CHECK(found[0].train[2 * i] == doctest::Approx(all.probabilities[2 * i]).epsilon(1e-5));
       }
-    }
-    SUBCASE("of which one is about other samples") {
-      CHECK(runner.run(cells[0]) == 0);
-      CHECK(is_judged(options, data, cells[0].cell, "dmi"));
-      CHECK(!is_judged(options, data, cells[1].cell, "dmi"));
-      ExperimentData other = data;
-      other.inputs.unlabelled.content = "others";
-      CHECK(!is_judged(options, other, cells[0].cell, "dmi"));
-      write_file_atomically(folder / "none-rate0-seed1" / "fold1" / "dmi" / "judged.json", "{");
-      CHECK(!is_judged(options, data, cells[0].cell, "dmi"));
     }
     SUBCASE("of which one is missing") {
       CHECK(runner.run(cells[0]) == 0);
@@ -184,7 +173,7 @@ TEST_SUITE("unit") {
     }
     SUBCASE("of which one has another size") {
       for (int i = 0; i < 3; ++i) CHECK(runner.run(cells[static_cast<size_t>(i)]) == 0);
-      write_npy<float>(folder / "none-rate0-seed1" / "fold3" / "ce" / "probabilities.npy", std::vector<float>(6),
+      write_npy<float>(folder / "none-rate0-seed1" / "fold3of3" / "ce" / "probabilities.npy", std::vector<float>(6),
                        {3, 2});
       CHECK(contains(error_of([&] { runner.run(cells[3]); }), "expected probabilities of shape"));
     }

@@ -33,6 +33,18 @@ TEST_SUITE("unit") {
     CHECK(contains(difference(R"({"experiment":"a"})", R"({"experiment":"b"})"), "\"b\" asked for)"));
   }
 
+  TEST_CASE("run settings: what cross-fitting and an amendment are asked for with is named") {
+    CHECK(contains(difference(R"({"fold":{"number":1,"of":3}})", R"({"fold":{"number":1,"of":4}})"),
+                   "fold/of 3 there, 4 asked for [--folds]"));
+    const std::string amended =
+        difference("{}", R"({"amended":{"by":"relabel","judge":"ce","folds":3,"quality":"q"}})");
+    for (const char* part : {"\"relabel\" asked for [--drop-suspects or --relabel]", "\"ce\" asked for [--judge]",
+                             "3 asked for [--folds]", "\"q\" asked for [--quality]"})
+      CHECK(contains(amended, part));
+    CHECK(contains(difference(R"({"options":{"hidden":"8"}})", R"({"options":{"hidden":"9"}})"), "[--hidden]"));
+    CHECK(contains(difference(R"({"options":{"model":"mlp"}})", R"({"options":{"model":"linear"}})"), "[--model]"));
+  }
+
   TEST_CASE("run settings: an option of a loss is named with the flag of its method") {
     const auto options = [](const std::string& method, const std::string& option, int value) {
       return fmt::format(R"({{"method":"{}","loss":{{"{}":{}}}}})", method, option, value);
