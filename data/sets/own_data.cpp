@@ -84,7 +84,7 @@ void check_test_given_once(const OwnDataOptions& options, const TableSamples& sa
 OwnData load_table(const OwnDataOptions& options) {
   OwnData data;
   data.kind = options.kind;
-  data.account = FileAccount(std::string(nouns_of(options.kind)));
+  data.account = FileAccount(noun_of(options.kind), nouns_of(options.kind));
   TableSamples samples = read_table_samples(options, data.account);
   data.classes = samples.classes;
   check_test_given_once(options, samples);
@@ -112,8 +112,11 @@ OwnData load_table(const OwnDataOptions& options) {
 
 std::vector<std::string> own_classes(const OwnDataOptions& options) {
   check_options(options);
-  if (has_class_folders(options)) return image_folder_classes(options.data, options.out);
-  return read_table_classes(options);
+  if (!has_class_folders(options)) return read_table_classes(options);
+  std::vector<std::string> classes = image_folder_classes(options.data, options.out);
+  check(std::ssize(classes) <= kMaxOwnClasses, "--data '{}': {} class folders, expected at most {}",
+        printable(options.data.string()), in_thousands(std::ssize(classes)), in_thousands(kMaxOwnClasses));
+  return classes;
 }
 
 OwnData load_own_data(const OwnDataOptions& options) {

@@ -142,13 +142,13 @@ std::string next_step(const JudgedLabels& labels, const Verdict& verdict) {
   if (share < kNoisy) {
     return fmt::format(
         "Review the first {} suspects in report.html, then train with --labels-reviewed, and with --drop-suspects "
-        "for the others.",
+        "for the others, in another --out.",
         kReviewable);
   }
   if (labels.outputs == Outputs::given_label)
     return "Too many labels are wrong to review them all: train with --method dmi, whose loss cancels such noise.";
-  return "Too many labels are wrong to review them all: train with --relabel, which gives suspects the most probable "
-         "class.";
+  return "Too many labels are wrong to review them all: train with --relabel and another --out: suspects get the "
+         "most probable class.";
 }
 
 std::string format_label_summary(const JudgedLabels& labels, const Verdict& verdict) {
