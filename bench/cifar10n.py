@@ -5,6 +5,9 @@
     python3 bench/cifar10n.py commands --data cifar10 --tables tables --epochs 30 > commands; sh commands
     python3 bench/cifar10n.py evaluate --labels cifar10n.csv --program build/release/bin/cofactor_label_quality runs/cifar10n
 
+With `prepare --folders`, the full sets are also written as folders tables/NOISE/GIVEN CLASS/TRUE CLASS_NUMBER.jpg (links),
+for `train --data tables/NOISE --test cifar10/test`: `evaluate` takes runs on either.
+
 DATA has CIFAR-10 as `train/CLASS/*.jpg` and `test/CLASS/*.jpg`. LABELS is a CSV (or .csv.xz, .csv.gz) with the columns
 file (a path in DATA), clean, aggregate and worst. Each step can be repeated: it writes the same files, and `train` goes on
 where it was stopped. `evaluate` needs numpy, scikit-learn and cleanlab (`pip install cleanlab`).
@@ -78,6 +81,29 @@ def write_table(path, rows):
     partial.replace(path)
 
 
+def name_in_folders(file, given):
+    """The path of an image, train/frog/0000.jpg, below the folders of given labels: deer/frog_0000.jpg."""
+    return f"{given}/{class_of(file)}_{file.rsplit('/', 1)[-1]}"
+
+
+def write_folders(folder, data, labels):
+    """Links the images into a folder per given label; those that are there stay."""
+    for file, given in labels:
+        link = folder / name_in_folders(file, given)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            link.symlink_to((data / file).resolve())
+
+
+def file_of(name, people):
+    """The image that a sample's id names, in a table or in folders; None: none of CIFAR-10N's."""
+    if name in people:
+        return name
+    true, _, number = name.rsplit("/", 1)[-1].rpartition("_")
+    file = f"train/{true}/{number}"
+    return file if file in people else None
+
+
 def prepare(options):
     people = read_people(options.labels)
     absent = next((file for file in people if not (options.data / file).is_file()), None)
@@ -96,6 +122,8 @@ def prepare(options):
             write_table(table, [(file, people[file][noise], "train") for file in files] +
                         [(file, class_of(file), "test") for file in tests])
             wrong = sum(people[file][noise] != people[file]["clean"] for file in files)
+            if options.folders and len(files) == len(people):
+                write_folders(options.out / noise, options.data, [(file, people[file][noise]) for file in files])
             print(f"{table}: {len(files)} training images, {wrong} labels wrong, {len(tests)} test images")
 
 
@@ -135,7 +163,8 @@ class Run:
         if probabilities.shape != (len(rows), len(names)):
             raise Refused(f"{folder}/probabilities.npy has the shape {probabilities.shape}; labels.csv has {len(rows)} "
                           f"rows, and CIFAR-10N {len(names)} classes")
-        kept = [i for i, row in enumerate(rows) if row["id"] in people and row["given_label"]]
+        files = [file_of(row["id"], people) for row in rows]
+        kept = [i for i, row in enumerate(rows) if files[i] and row["given_label"]]
         if not kept:
             raise Refused(f"{folder}/labels.csv names no image of CIFAR-10N; its first id is "
                           f"{rows[0]['id'] if rows else 'absent'}")
@@ -144,12 +173,13 @@ class Run:
             raise Refused(f"{folder}/labels.csv, {rows[stranger]['id']}: the label is {rows[stranger]['given_label']}, "
                           f"expected one of {', '.join(names)}")
         rows = [rows[i] for i in kept]
+        truth = [people[files[i]] for i in kept]
         self.probabilities = probabilities[kept].astype(np.float32)
         self.given = np.array([names.index(row["given_label"]) for row in rows], np.int32)
-        self.true = np.array([names.index(people[row["id"]]["clean"]) for row in rows])
+        self.true = np.array([names.index(person["clean"]) for person in truth])
         self.quality = np.array([float(row["quality"]) for row in rows])
         self.suspect = np.array([row["suspect"] == "yes" for row in rows])
-        agreeing = {noise: sum(people[row["id"]][noise] == row["given_label"] for row in rows) for noise in NOISES}
+        agreeing = {noise: sum(person[noise] == row["given_label"] for person, row in zip(truth, rows)) for noise in NOISES}
         self.noise = next((noise for noise, count in agreeing.items() if count == len(rows)), "other labels")
         self.outputs = "true_class" if self.method in OF_TRUE_CLASS else "given_label"
 
@@ -247,6 +277,7 @@ def parse(arguments):
     step.add_argument("--limit", type=positive, default=10000,
                       help="images in each subset, as many of each true class; the full set is always written too")
     step.add_argument("--seeds", type=positive, nargs="+", default=[1, 2, 3], help="of the subsets")
+    step.add_argument("--folders", action="store_true", help="also write the full sets as a folder per given label")
     step.set_defaults(work=prepare)
     step = steps.add_parser("commands", help="print the command lines of the experiment")
     step.add_argument("--data", type=path, required=True)

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "data/files/npy.h"
 #include "experiments/report/run_record.h"
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
@@ -165,9 +164,8 @@ void CellRunner::judge_fold(const Run& run, const CellSamples& samples, Module& 
     found = predict_fold(model, judged_by(samples.given, *samples.folds, run.cell.fold, data_), options_.trainer,
                          reference_);
   }
-  const int64_t classes = samples.given.train.data->classes();
-  const int64_t rows = std::ssize(found.probabilities) / classes;
-  write_npy<float>(probabilities_file(options_, run.cell, run.method()), found.probabilities, {rows, classes});
+  write_fold(options_, data_, run.cell, run.method(), found.probabilities);
+  const int64_t rows = std::ssize(found.probabilities) / samples.given.train.data->classes();
   progress_.note(fmt::format("{}: {} samples judged{}", run.phase.label, rows,
                              found.permuted ? fmt::format("; its classes stood in another order than {}'s and were put "
                                                           "back",

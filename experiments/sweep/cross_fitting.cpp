@@ -7,6 +7,8 @@
 #include "data/folds.h"
 #include "data/noise/class_order.h"
 #include "data/noise/estimate.h"
+#include "engine/io/file.h"
+#include "engine/io/json.h"
 #include "experiments/training/evaluate.h"
 #include "experiments/training/run_failed.h"
 
@@ -53,6 +55,18 @@ std::vector<float> probabilities_of(Module& model, const Split& split, const Tra
                         .workers = trainer.workers});
   const std::vector<double> values = softmax_on_host("--folds", predict(model, loader, "judged").logits);
   return {values.begin(), values.end()};
+}
+
+// The test and unlabelled samples that are judged, by their checksums.
+std::string judged_inputs(const ExperimentData& experiment) {
+  const DataInputs& inputs = experiment.inputs;
+  std::string text = experiment.folds.judges_test ? inputs.test.content : "none";
+  if (experiment.splits.has_unlabelled()) text += ' ' + inputs.unlabelled.content;
+  return text;
+}
+
+std::filesystem::path judged_file(const RunOptions& options, const Cell& cell, const std::string& method) {
+  return run_folder(options, cell, method) / "judged.json";
 }
 
 // How often each network's most probable class was c where the reference's was k.
@@ -162,6 +176,28 @@ FoldPrediction predict_fold(Module& model, const std::vector<Split>& judged, con
   found.permuted = order.permuted;
   if (order.permuted) put_in_order(found.probabilities, order);
   return found;
+}
+
+void write_fold(const RunOptions& options, const ExperimentData& experiment, const Cell& cell,
+                const std::string& method, const std::vector<float>& probabilities) {
+  const std::filesystem::path about = judged_file(options, cell, method);
+  std::filesystem::remove(about);  // of the file that is replaced
+  const int64_t classes = experiment.splits.train.data->classes();
+  write_npy<float>(probabilities_file(options, cell, method), probabilities,
+                   {std::ssize(probabilities) / classes, classes});
+  write_file_atomically(about, write_json({{"beside_the_fold", judged_inputs(experiment)}}) + '\n');
+}
+
+bool is_judged(const RunOptions& options, const ExperimentData& experiment, const Cell& cell,
+               const std::string& method) {
+  const std::filesystem::path about = judged_file(options, cell, method);
+  if (!std::filesystem::exists(about) || !std::filesystem::exists(probabilities_file(options, cell, method)))
+    return false;
+  try {
+    return field<std::string>(parse_json(read_file(about)), "beside_the_fold") == judged_inputs(experiment);
+  } catch (const Error&) {
+    return false;  // a damaged file is written anew
+  }
 }
 
 CrossFitted collect_folds(const RunOptions& options, const ExperimentData& experiment, const NoisyData& data,

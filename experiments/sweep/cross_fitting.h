@@ -26,19 +26,28 @@ Folds deal_folds(const NoisyData& data, const FoldData& fold_data, const std::ve
 // The samples outside a fold.
 NoisyData without_fold(const NoisyData& data, const Folds& folds, int fold);
 
-// What the network of a fold predicts: its own training and validation samples, then the samples that no network is
-// trained with.
+// What the network of a fold predicts: the training and validation samples in it, and those that no network is trained
+// with (test samples whose labels are judged, and samples without a label).
 std::vector<Split> judged_by(const NoisyData& data, const Folds& folds, int fold, const ExperimentData& experiment);
 
-// The probabilities (N, classes) of what a file of a fold's network holds, of the splits of judged_by one after the
-// other; its order of classes is that of `reference`, the probabilities of another network for the same samples, where
-// find_class_order finds another one (data/noise/class_order.h): `permuted` is then set. Empty: no reference.
+// What the network of a fold says of the samples of judged_by: the content of its file (probabilities_file in run.h),
+// (N, classes) for one split after the other.
 struct FoldPrediction {
   std::vector<float> probabilities;
-  bool permuted = false;
+  bool permuted = false;  // whether the outputs stood in another order than the classes, and were put back
 };
+// `reference` holds the probabilities of another network for the same samples, by which the order of the outputs is
+// found (data/noise/class_order.h); empty: it is taken as it is.
 FoldPrediction predict_fold(Module& model, const std::vector<Split>& judged, const TrainerOptions& trainer,
                             const std::vector<float>& reference);
+
+// Writes what a fold's network says into its folder: probabilities.npy, and judged.json, which says of which samples
+// beside those of the fold.
+void write_fold(const RunOptions& options, const ExperimentData& experiment, const Cell& cell,
+                const std::string& method, const std::vector<float>& probabilities);
+// Whether both files are there, and are about the samples that there are now.
+bool is_judged(const RunOptions& options, const ExperimentData& experiment, const Cell& cell,
+               const std::string& method);
 
 // Collects the files of all folds' networks of a method. Throws RunFailed, naming the fold, where one is missing, and
 // Error where one has another size.

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "engine/io/json.h"
+#include "experiments/sweep/cross_fitting.h"
 #include "experiments/sweep/inputs.h"
 #include "experiments/training/run_settings.h"
 
@@ -95,7 +96,7 @@ fs::path find_previous(const fs::path& folder, const std::string& settings, bool
 
 bool PriorRuns::is_finished(const Run& run) {
   if (run.cell.fold > 0) {
-    return fs::exists(probabilities_file(options_, run.cell, run.method())) &&
+    return is_judged(options_, data_, run.cell, run.method()) &&
            settings_in(run.phase.weights_file()) == run.phase.settings;
   }
   const auto newest = std::ranges::find_if(results_.rbegin(), results_.rend(),

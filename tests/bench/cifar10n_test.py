@@ -114,6 +114,20 @@ class LabelsByPeople(unittest.TestCase):
         self.prepare("--limit", "60", "--seeds", "1", "2")
         self.assertEqual({file.name: file.read_bytes() for file in self.tables.iterdir()}, before)
 
+    def test_folders_of_given_labels_name_the_same_images(self):
+        self.prepare("--limit", "60", "--seeds", "1", "--folders")
+        people = cifar10n.read_people(self.labels)
+        for noise in cifar10n.NOISES:
+            links = list((self.tables / noise).glob("*/*.jpg"))
+            self.assertEqual(len(links), len(people))
+            for link in links:
+                name = link.relative_to(self.tables / noise).as_posix()
+                file = cifar10n.file_of(name, people)
+                self.assertEqual(link.resolve(), (self.data / file).resolve())
+                self.assertEqual(people[file][noise], link.parent.name)
+        self.assertIsNone(cifar10n.file_of("deer/frog_9999.jpg", people))
+        self.assertIsNone(cifar10n.file_of("deer/1.jpg", people))
+
     def test_a_compressed_table_of_labels_is_read(self):
         self.prepare("--limit", "60", "--seeds", "1")
         before = (self.tables / "worst-360.csv").read_bytes()

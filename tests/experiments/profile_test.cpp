@@ -44,14 +44,16 @@ std::map<std::string, std::string> decided_files(const fs::path& out) {
 
 TEST_SUITE("experiment") {
   TEST_CASE("profile: the results are byte for byte those without it") {
-    const Workplace place;
+    const Workplace place({.train = 160, .test = 20});
     const fs::path trace = place.path() / "trace.json";
     for (const std::string device : {"cpu", "reference"}) {
       CAPTURE(device);
       const fs::path plain = place.path() / (device + "-plain"), with = place.path() / (device + "-with");
-      const std::vector<std::string> flags = {"--device", device, "--method", "ce,dmi", "--batch-size", "25"};
+      const std::vector<std::string> flags = {"--device", device, "--method", "ce,dmi", "--batch-size", "20"};
       REQUIRE(Process(place.command_in(plain, flags), place.path()).wait().code == 0);
-      const Outcome outcome = Process(place.command_in(with, profiled(flags, trace)), place.path()).wait();
+      std::vector<std::string> profile_flags = flags;
+      profile_flags.insert(profile_flags.end(), {"--profile-steps", "3"});
+      const Outcome outcome = Process(place.command_in(with, profiled(profile_flags, trace)), place.path()).wait();
       CAPTURE(outcome.err);
       REQUIRE(outcome.code == 0);
       CHECK(decided_files(plain).size() == 4);

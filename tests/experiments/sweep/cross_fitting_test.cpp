@@ -5,6 +5,7 @@
 #include <set>
 
 #include "data/files/npy.h"
+#include "engine/io/file.h"
 #include "experiments/sweep/cell_runner.h"
 #include "experiments/training/run_failed.h"
 #include "tests/experiments/small_experiment.h"
@@ -164,6 +165,16 @@ TEST_SUITE("unit") {
         if (found[0].train_fold[i] != 2) continue;
         CHECK(found[0].train[2 * i] == doctest::Approx(all.probabilities[2 * i]).epsilon(1e-5));
       }
+    }
+    SUBCASE("of which one is about other samples") {
+      CHECK(runner.run(cells[0]) == 0);
+      CHECK(is_judged(options, data, cells[0].cell, "dmi"));
+      CHECK(!is_judged(options, data, cells[1].cell, "dmi"));
+      ExperimentData other = data;
+      other.inputs.unlabelled.content = "others";
+      CHECK(!is_judged(options, other, cells[0].cell, "dmi"));
+      write_file_atomically(folder / "none-rate0-seed1" / "fold1" / "dmi" / "judged.json", "{");
+      CHECK(!is_judged(options, data, cells[0].cell, "dmi"));
     }
     SUBCASE("of which one is missing") {
       CHECK(runner.run(cells[0]) == 0);
