@@ -72,6 +72,20 @@ void note_parts(const TableSamples& samples, FileAccount& account) {
 
 }  // namespace
 
+std::vector<int64_t> TableSamples::rows_of(RowPart part) const {
+  std::vector<int64_t> found;
+  for (size_t i = 0; i < parts.size(); ++i)
+    if (parts[i] == part) found.push_back(static_cast<int64_t>(i));
+  return found;
+}
+
+std::vector<int64_t> TableSamples::rows_in_use() const {
+  std::vector<int64_t> found;
+  for (size_t i = 0; i < parts.size(); ++i)
+    if (parts[i] != RowPart::none) found.push_back(static_cast<int64_t>(i));
+  return found;
+}
+
 void deal_rows(TableSamples& samples, bool test, uint64_t seed, FileAccount& account) {
   const DealOptions options{.validation = !samples.split_validation, .test = test && !samples.split_test, .seed = seed};
   std::vector<int32_t> labels = samples.labels;

@@ -313,20 +313,6 @@ std::vector<int32_t> TableSamples::labels_or_zero() const {
   return all;
 }
 
-std::vector<int64_t> TableSamples::rows_of(RowPart part) const {
-  std::vector<int64_t> found;
-  for (size_t i = 0; i < parts.size(); ++i)
-    if (parts[i] == part) found.push_back(static_cast<int64_t>(i));
-  return found;
-}
-
-std::vector<int64_t> TableSamples::rows_in_use() const {
-  std::vector<int64_t> found;
-  for (size_t i = 0; i < parts.size(); ++i)
-    if (parts[i] != RowPart::none) found.push_back(static_cast<int64_t>(i));
-  return found;
-}
-
 std::vector<std::string> read_table_classes(const OwnDataOptions& options) {
   check_regular(options.labels);
   TableSamples samples;

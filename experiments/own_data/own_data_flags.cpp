@@ -87,12 +87,15 @@ SampleKind OwnDataFlags::kind() const {
   const LabelTable table = LabelTable::open(o.labels, columns);
   if (table.column(TableRole::path)) return SampleKind::images;
   if (table.column(TableRole::text)) return SampleKind::text;
-  usage(
-      "--labels {}: {} ({}) has the usual name of paths ({}) or of texts ({}); --path-column or --text-column names it",
-      o.labels.string(),
-      table.has_header() ? "none of its columns" : "no column, known by number without a header row,",
-      fmt::join(table.columns(), ", "), fmt::join(usual_columns(TableRole::path), ", "),
-      fmt::join(usual_columns(TableRole::text), ", "));
+  const std::string usual =
+      fmt::format("the usual name of paths ({}) or of texts ({})", fmt::join(usual_columns(TableRole::path), ", "),
+                  fmt::join(usual_columns(TableRole::text), ", "));
+  if (!table.has_header()) {
+    usage("--labels {}: its first row does not have {}; --path-column or --text-column gives a column's number",
+          o.labels.string(), usual);
+  }
+  usage("--labels {}: none of its columns ({}) has {}; --path-column or --text-column names it", o.labels.string(),
+        fmt::join(table.columns(), ", "), usual);
 }
 
 OwnDataOptions OwnDataFlags::options(SampleKind kind, const Folders& folders) const {
