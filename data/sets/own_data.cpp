@@ -44,6 +44,15 @@ void check_options(const OwnDataOptions& options) {
 
 }  // namespace
 
+std::string_view name_of(SampleKind kind) {
+  switch (kind) {
+    case SampleKind::images: return "images";
+    case SampleKind::text: return "text";
+    case SampleKind::features: return "features";
+  }
+  return "?";
+}
+
 Split split_of(const TableSamples& samples, RowPart part, const std::shared_ptr<const Dataset>& dataset) {
   Split split{.data = dataset, .indices = samples.rows_of(part), .labels = {}};
   split.labels.reserve(split.indices.size());

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/dataset.h"
@@ -17,6 +18,9 @@
 namespace cofactor {
 
 enum class SampleKind : uint8_t { images, text, features };
+
+// "images", "text" or "features".
+std::string_view name_of(SampleKind kind);
 
 // Columns are given by their name, in any case, or their number, from 1; empty: a usual name (label_table.h).
 struct OwnDataOptions {
