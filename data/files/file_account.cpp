@@ -46,8 +46,9 @@ std::string FileAccount::ignored() const {
 
 std::vector<std::string> FileAccount::lines(std::string_view parts) const {
   const std::string left_out = ignored();
-  std::vector<std::string> all = {fmt::format("{}: {} used{}{}{}", what_, in_thousands(used_), parts.empty() ? "" : " ",
-                                              parts, left_out.empty() ? "" : "; ignored: " + left_out)};
+  std::vector<std::string> all = {fmt::format("{}: {} used{}{}{}", nouns_, in_thousands(used_),
+                                              parts.empty() ? "" : " ", parts,
+                                              left_out.empty() ? "" : "; ignored: " + left_out)};
   all.insert(all.end(), notes_.begin(), notes_.end());
   return all;
 }

@@ -12,8 +12,8 @@ namespace cofactor {
 class FileAccount {
  public:
   FileAccount() = default;
-  // `what` names what is counted.
-  explicit FileAccount(std::string what) : what_(std::move(what)) {}
+  // The names of what is counted: "text", "texts".
+  FileAccount(std::string_view one, std::string_view several) : noun_(one), nouns_(several) {}
 
   // Adds to the number of files that are used; a negative count takes files off again.
   void use(int64_t count) { used_ += count; }
@@ -26,6 +26,8 @@ class FileAccount {
   void add(const FileAccount& other);
 
   int64_t used() const { return used_; }
+  const std::string& noun() const { return noun_; }
+  const std::string& nouns() const { return nouns_; }
   // "40 WebP images (such as cat/1.webp), 1 other file (notes.txt)", the largest count first; empty if none is ignored.
   std::string ignored() const;
   // The line "images: 12,340 used; ignored: ...", then the notes. `parts` describes what is used: "of 2 classes, cat
@@ -37,7 +39,7 @@ class FileAccount {
     std::string one, several, example;
     int64_t count = 0;
   };
-  std::string what_ = "images";
+  std::string noun_ = "image", nouns_ = "images";
   int64_t used_ = 0;
   std::vector<Kind> kinds_;
   std::vector<std::string> notes_;

@@ -32,6 +32,13 @@ std::string_view noun(TableRole role) {
   return kNouns.at(role_index(role));
 }
 
+// The flag of the programs that names the column.
+std::string_view flag_of(TableRole role) {
+  constexpr std::array<std::string_view, kTableRoles> kFlags = {"--path-column", "--text-column",  "--label-column",
+                                                                "--split",       "--group-column", "--id-column"};
+  return kFlags.at(role_index(role));
+}
+
 // The text as a number, if it is whole: digits after a minus or none, and zeros behind a point or none.
 std::optional<double> whole_number_in(std::string_view text) {
   const size_t digits = text.starts_with('-') ? 1 : 0;
@@ -181,9 +188,11 @@ void LabelTable::find_keys(const Choices& choices) {
 
 void LabelTable::find_columns(const std::vector<CsvField>& first, int64_t line, std::optional<bool> header,
                               const Choices& choices) {
+  std::array<bool, kTableRoles> in_first_row{};
   if (header != false) {
     for (const CsvField& field : first) columns_.emplace_back(trimmed(field.text()));
     has_header_ = resolve(choices) || header == true;
+    for (const TableRole role : kRoles) in_first_row[role_index(role)] = chosen_[role_index(role)].has_value();
     if (has_header_) columns_ = csv_column_names(first, name_, line);
   }
   if (has_header_) return require(choices);
@@ -192,19 +201,16 @@ void LabelTable::find_columns(const std::vector<CsvField>& first, int64_t line, 
   for (size_t i = 0; i < first.size(); ++i) columns_.push_back(std::to_string(i + 1));
   resolve(choices);
   if (header) return require(choices);
-  // A column that was asked for is more likely to be the cause than a usual name that is not there.
+  // A column that the first row has is not the cause. One that was asked for is more likely to be it than a usual name.
   for (const bool asked : {true, false}) {
     for (const TableRole role : kRoles) {
       const ColumnChoice& choice = *choices[role_index(role)];
-      if (chosen_[role_index(role)] || choice.column.empty() == asked || (!asked && choice.need != Need::required))
-        continue;
+      if (chosen_[role_index(role)] || in_first_row[role_index(role)]) continue;
+      if (choice.column.empty() == asked || (!asked && choice.need != Need::required)) continue;
       fail("{}: {} for the {}; the first row has {}. {}", name_,
            asked ? fmt::format("there is no column '{}'", printable(choice.column))
                  : fmt::format("no column has a usual name ({})", fmt::join(usual_columns(role), ", ")),
-           noun(role), found,
-           first.size() == 1 && found.find(';') != std::string::npos
-               ? "Fields are separated by commas or tabs, not semicolons"
-               : "Name a column, or give its number if there is no header row");
+           noun(role), found, fmt::format("{} names it, or gives its number if there is no header row", flag_of(role)));
     }
   }
 }
@@ -250,8 +256,8 @@ void LabelTable::require(const Choices& choices) const {
     if (chosen_[role_index(role)]) continue;
     check(choice.column.empty(), "{}: there is no column '{}' for the {}; the columns are {}", name_,
           printable(choice.column), noun(role), listed_columns());
-    check(choice.need != Need::required, "{}: no column for the {} ({}) among the columns {}; name it", name_,
-          noun(role), fmt::join(usual_columns(role), ", "), listed_columns());
+    check(choice.need != Need::required, "{}: no column for the {} ({}) among the columns {}; {} names it", name_,
+          noun(role), fmt::join(usual_columns(role), ", "), listed_columns(), flag_of(role));
   }
 }
 

@@ -119,6 +119,8 @@ class HeaderReader {
           "x.astype('float32')",
           name_);
     const auto known = std::ranges::find(kNpyNames, element);
+    check(element != "f2" || order == '>',
+          "{}: the NumPy array has elements of type '{}', half precision; save x.astype('float32')", name_, found);
     check(known == kNpyNames.end() || order != '>' || element.ends_with('1'),
           "{}: the NumPy array is big endian ('{}'); save x.astype('<{}')", name_, found, element);
     check(known != kNpyNames.end() && (order == '<' || (element.ends_with('1') && (order == '|' || order == '>'))),

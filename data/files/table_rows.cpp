@@ -14,17 +14,47 @@ namespace {
 constexpr size_t kCheckedAhead = size_t{1} << 16;  // bytes that are checked to be text at once
 constexpr size_t kMaxValueShown = 60;              // bytes of a value in a message
 
+// The separators outside quotes of a row, which is taken off the text.
+struct Separators {
+  size_t commas = 0, semicolons = 0;
+};
+Separators take_separators(std::string_view& text) {
+  Separators found;
+  text.remove_prefix(std::min(text.find_first_not_of("\r\n"), text.size()));
+  bool quoted = false;
+  size_t at = 0;
+  for (; at < text.size() && (quoted || (text[at] != '\n' && text[at] != '\r')); ++at) {
+    if (text[at] == '"') quoted = !quoted;
+    if (quoted) continue;
+    found.commas += text[at] == ',' ? 1 : 0;
+    found.semicolons += text[at] == ';' ? 1 : 0;
+  }
+  text.remove_prefix(at);
+  return found;
+}
+
+TableKind csv_kind(std::string_view text) {
+  const Separators first = take_separators(text);
+  if (first.commas > 0 || first.semicolons == 0) return TableKind::csv;
+  const bool only_row = text.find_first_not_of("\r\n") == std::string_view::npos;
+  return only_row || take_separators(text).semicolons == first.semicolons ? TableKind::semicolon_csv : TableKind::csv;
+}
+
+char separator_of(TableKind kind) {
+  return kind == TableKind::tsv ? '\t' : kind == TableKind::semicolon_csv ? ';' : ',';
+}
+
 }  // namespace
 
 TableKind table_kind(std::string_view file_name, std::string_view text) {
   const std::string extension = lower_case(std::filesystem::path(file_name).extension().string());
-  if (extension == ".csv") return TableKind::csv;
+  if (extension == ".csv") return csv_kind(text);
   if (extension == ".tsv" || extension == ".tab") return TableKind::tsv;
   if (extension == ".jsonl" || extension == ".ndjson") return TableKind::jsonl;
   std::string_view line;
-  while (line.empty() && !text.empty()) line = trimmed(take_line(text));
+  for (std::string_view rest = text; line.empty() && !rest.empty();) line = trimmed(take_line(rest));
   if (line.starts_with('{') || (extension == ".json" && !line.empty())) return TableKind::jsonl;
-  return line.find('\t') == std::string_view::npos ? TableKind::csv : TableKind::tsv;
+  return line.find('\t') == std::string_view::npos ? csv_kind(text) : TableKind::tsv;
 }
 
 TableRows::TableRows(std::string_view text, std::string_view name, TableKind kind) : TableRows(text, name, kind, 0) {
@@ -37,7 +67,7 @@ TableRows::TableRows(std::string_view text, std::string_view name, TableKind kin
       kind_(kind),
       checked_(text.size()),
       at_(at),
-      scanner_(text, name, kind == TableKind::tsv ? '\t' : ',', at) {}
+      scanner_(text, name, separator_of(kind), at) {}
 
 bool TableRows::next() {
   if (kind_ == TableKind::jsonl) return next_object();
@@ -85,7 +115,8 @@ void TableRows::check_text(size_t end) {
       const size_t found = std::min(zero, other);
       const int64_t line = 1 + count_line_ends(text_.substr(0, checked_ + found));
       check(zero > other, "{}, line {}: a zero byte, which a text file does not contain", name_, line);
-      fail("{}, line {}: '{}' is not UTF-8; save the file in UTF-8", name_, line, legible(piece.substr(found), 16));
+      const std::string_view shown = piece.substr(found, piece.find_first_of("\r\n", found) - found);
+      fail("{}, line {}: '{}' is not UTF-8; save the file in UTF-8", name_, line, legible(shown, 16));
     }
     checked_ += size;
   }

@@ -1,4 +1,5 @@
-// The rows of a table in one of three formats: CSV, TSV, and JSON Lines (one object per line).
+// The rows of a table in one of these formats: CSV, whose fields commas separate, or semicolons, as spreadsheets write
+// where the comma is the decimal sign; TSV; and JSON Lines (one object per line).
 #pragma once
 
 #include <cstdint>
@@ -12,10 +13,11 @@
 
 namespace cofactor {
 
-enum class TableKind : uint8_t { csv, tsv, jsonl };
+enum class TableKind : uint8_t { csv, semicolon_csv, tsv, jsonl };
 
 // The format of a file: by its extension (.csv; .tsv, .tab; .jsonl, .ndjson), otherwise by its first line, which begins
-// with "{" in JSON Lines and contains a tab in TSV.
+// with "{" in JSON Lines and contains a tab in TSV. Semicolons separate the fields of CSV if its first row has some and
+// no comma outside quotes, and the second row, if any, has as many.
 TableKind table_kind(std::string_view file_name, std::string_view text);
 
 // Reads rows one after the other. The first row of CSV and TSV is returned like any other, whether or not it is a

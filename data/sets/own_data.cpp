@@ -44,6 +44,15 @@ void check_options(const OwnDataOptions& options) {
 
 }  // namespace
 
+std::string_view name_of(SampleKind kind) {
+  switch (kind) {
+    case SampleKind::images: return "images";
+    case SampleKind::text: return "text";
+    case SampleKind::features: return "features";
+  }
+  return "?";
+}
+
 Split split_of(const TableSamples& samples, RowPart part, const std::shared_ptr<const Dataset>& dataset) {
   Split split{.data = dataset, .indices = samples.rows_of(part), .labels = {}};
   split.labels.reserve(split.indices.size());
@@ -84,7 +93,7 @@ void check_test_given_once(const OwnDataOptions& options, const TableSamples& sa
 OwnData load_table(const OwnDataOptions& options) {
   OwnData data;
   data.kind = options.kind;
-  data.account = FileAccount(std::string(nouns_of(options.kind)));
+  data.account = FileAccount(noun_of(options.kind), nouns_of(options.kind));
   TableSamples samples = read_table_samples(options, data.account);
   data.classes = samples.classes;
   check_test_given_once(options, samples);
@@ -113,8 +122,11 @@ OwnData load_table(const OwnDataOptions& options) {
 
 std::vector<std::string> own_classes(const OwnDataOptions& options) {
   check_options(options);
-  if (has_class_folders(options)) return image_folder_classes(options.data, options.out);
-  return read_table_classes(options);
+  if (!has_class_folders(options)) return read_table_classes(options);
+  std::vector<std::string> classes = image_folder_classes(options.data, options.out);
+  check(std::ssize(classes) <= kMaxOwnClasses, "--data '{}': {} class folders, expected at most {}",
+        printable(options.data.string()), in_thousands(std::ssize(classes)), in_thousands(kMaxOwnClasses));
+  return classes;
 }
 
 OwnData load_own_data(const OwnDataOptions& options) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/dataset.h"
@@ -17,6 +18,9 @@
 namespace cofactor {
 
 enum class SampleKind : uint8_t { images, text, features };
+
+// "images", "text" or "features".
+std::string_view name_of(SampleKind kind);
 
 // Columns are given by their name, in any case, or their number, from 1; empty: a usual name (label_table.h).
 struct OwnDataOptions {
@@ -49,6 +53,10 @@ struct OwnDataOptions {
 // The most that the length of texts is by default, in words. It is less where the word indices of all rows would take
 // more than 128 MiB and more than 4 bytes per byte of text.
 inline constexpr int64_t kMaxDefaultWords = 500;
+
+// The most classes that there can be. Labels of more are most likely a wrong column, such as ids: matrices of
+// (classes, classes) would take gigabytes, and to find an assignment of the classes, hours.
+inline constexpr int64_t kMaxOwnClasses = 5000;
 
 // A sample's name (Dataset::sample_name) is the path as the folder or the table has it; of texts and features the value
 // in the column of ids, or else the number of the row, from 1.
@@ -97,11 +105,11 @@ std::vector<std::string> own_classes(const OwnDataOptions& options);
 // features with NaN, infinity, or a value that overflows once it is scaled.
 //
 // Throws Error, with the file, the line and the value: if the table, the array or the images cannot be read; if the
-// numbers of labels and of rows of features differ; if there are fewer than two classes; if a class has too few rows to
-// be dealt, or none for training or validation; if two rows have the same id, or the same path and other labels; if a
-// row's split, or the sample that a file with splits names, does not exist; if test samples have a class that no row
-// has; if samples are broken and skip_broken is not set; if decisions do not fit the data (reviewed_labels.h); and if
-// options contradict each other.
+// numbers of labels and of rows of features differ; if there are fewer than two classes or more than kMaxOwnClasses; if
+// a class has too few rows to be dealt, or none for training or validation; if two rows have the same id, or the same
+// path and other labels; if a row's split, or the sample that a file with splits names, does not exist; if test samples
+// have a class that no row has; if samples are broken and skip_broken is not set; if decisions do not fit the data
+// (reviewed_labels.h); and if options contradict each other.
 OwnData load_own_data(const OwnDataOptions& options);
 
 }  // namespace cofactor

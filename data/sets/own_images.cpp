@@ -75,7 +75,11 @@ std::vector<BrokenSample> find_images_of_rows(const OwnDataOptions& options, con
     std::string where;
     if (!absolute) where = fmt::format(" in '{}'", list.root.string());
     if (!absolute && !options.data.empty()) where += fmt::format(", nor in '{}'", list.second_root.string());
-    if (name.find('\\') != std::string::npos) where += "; paths have / between folders";
+    if (name.find('\\') != std::string::npos) {
+      where += "; paths have / between folders";
+    } else if (!absolute && options.data.empty()) {
+      where += ", the table's folder; --data names another";
+    }
     missing.push_back({rows[i], fmt::format("the image '{}' does not exist{}", printable(name), where)});
   }
   if (in_second > 0)

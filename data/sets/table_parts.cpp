@@ -33,11 +33,14 @@ void check_sizes(const TableSamples& samples, const std::vector<int32_t>& dealt,
   check(options.parts() > 1, "{}: no row with the label '{}' is for training", first_place(samples, c),
         class_shown(samples, c));
   const auto rare = std::ranges::count_if(sizes, [&](int64_t size) { return size < options.parts(); });
-  fail(
-      "{}: the label '{}' has {} to train on, expected at least {}, one for each part of the split{}; check that it is "
-      "meant, or give the parts by a split",
-      first_place(samples, c), class_shown(samples, c), counted(sizes[c], "row", "rows"), options.parts(),
-      rare == 1 ? "" : fmt::format(" ({} of {} labels have fewer)", rare, sizes.size()));
+  const bool most_rare = 2 * rare > std::ssize(sizes) && samples.table != nullptr;
+  fail("{}: the label '{}' has {} to train on, expected at least {}, one for each part of the split{}; {}",
+       first_place(samples, c), class_shown(samples, c), counted(sizes[c], "row", "rows"), options.parts(),
+       rare == 1 ? ""
+                 : fmt::format(" ({} of {} labels have fewer)", in_thousands(rare), in_thousands(std::ssize(sizes))),
+       most_rare ? fmt::format("is '{}' the column of the labels? --label-column names another",
+                               printable(*samples.table->column(TableRole::label)))
+                 : "check that it is meant, or give the parts by a split");
 }
 
 // Notes how many groups the split has torn apart.
@@ -68,6 +71,20 @@ void note_parts(const TableSamples& samples, FileAccount& account) {
 }
 
 }  // namespace
+
+std::vector<int64_t> TableSamples::rows_of(RowPart part) const {
+  std::vector<int64_t> found;
+  for (size_t i = 0; i < parts.size(); ++i)
+    if (parts[i] == part) found.push_back(static_cast<int64_t>(i));
+  return found;
+}
+
+std::vector<int64_t> TableSamples::rows_in_use() const {
+  std::vector<int64_t> found;
+  for (size_t i = 0; i < parts.size(); ++i)
+    if (parts[i] != RowPart::none) found.push_back(static_cast<int64_t>(i));
+  return found;
+}
 
 void deal_rows(TableSamples& samples, bool test, uint64_t seed, FileAccount& account) {
   const DealOptions options{.validation = !samples.split_validation, .test = test && !samples.split_test, .seed = seed};

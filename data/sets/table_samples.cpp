@@ -54,7 +54,20 @@ RowPart row_part(SplitPart part) {
   return part == SplitPart::train ? RowPart::train : part == SplitPart::test ? RowPart::test : RowPart::validation;
 }
 
-void check_two_labels(const TableSamples& samples) {
+// "column 'label'", or "array" where there is no table.
+std::string labels_place(const TableSamples& samples) {
+  if (samples.table == nullptr) return "array";
+  return fmt::format("column '{}'", printable(*samples.table->column(TableRole::label)));
+}
+
+// Throws Error if the labels are of too few classes, or of so many that they are hardly classes.
+void check_number_of_classes(const TableSamples& samples) {
+  check(!samples.classes.empty() || samples.table == nullptr, "{}: no row has a label: the {} is empty", samples.name,
+        labels_place(samples));
+  check(std::ssize(samples.classes) <= kMaxOwnClasses,
+        "{}: the {} has {} different labels, expected at most {}; are these the labels?{}", samples.name,
+        labels_place(samples), in_thousands(std::ssize(samples.classes)), in_thousands(kMaxOwnClasses),
+        samples.table == nullptr ? "" : " --label-column names another column");
   std::string hint;
   if (samples.table == nullptr && std::ranges::find(samples.labels, Categories::kMissing) != samples.labels.end())
     hint = "; -1 in an array is a missing label: to have it as a class, use other numbers or a table";
@@ -95,7 +108,9 @@ void read_array_labels(TableSamples& samples, const fs::path& file) {
   const NpyArray array(file);
   samples.name = array.name();
   check(array.shape().size() == 1, "{}: labels of shape {}, expected (N)", array.name(), array.shape_text());
-  check(!is_floating(array.type()), "{}: labels of type {}, expected whole numbers; save y.astype('int64')",
+  check(!is_floating(array.type()),
+        "{}: labels of type {}, expected whole numbers; save y.astype('int64'), with "
+        "-1 where a label is missing",
         array.name(), name_of(array.type()));
   check(array.elements() > 0, "{}: the array is empty", array.name());
   const std::vector<int64_t> values = array.whole_numbers();
@@ -298,20 +313,6 @@ std::vector<int32_t> TableSamples::labels_or_zero() const {
   return all;
 }
 
-std::vector<int64_t> TableSamples::rows_of(RowPart part) const {
-  std::vector<int64_t> found;
-  for (size_t i = 0; i < parts.size(); ++i)
-    if (parts[i] == part) found.push_back(static_cast<int64_t>(i));
-  return found;
-}
-
-std::vector<int64_t> TableSamples::rows_in_use() const {
-  std::vector<int64_t> found;
-  for (size_t i = 0; i < parts.size(); ++i)
-    if (parts[i] != RowPart::none) found.push_back(static_cast<int64_t>(i));
-  return found;
-}
-
 std::vector<std::string> read_table_classes(const OwnDataOptions& options) {
   check_regular(options.labels);
   TableSamples samples;
@@ -320,7 +321,7 @@ std::vector<std::string> read_table_classes(const OwnDataOptions& options) {
   } else {
     read_table_labels(samples, options.labels, all_columns(options, options.split.empty() || split_is_column(options)));
   }
-  check_two_labels(samples);
+  check_number_of_classes(samples);
   return samples.classes;
 }
 
@@ -336,7 +337,7 @@ TableSamples read_table_samples(const OwnDataOptions& options, FileAccount& acco
   } else {
     read_table_labels(samples, options.labels, all_columns(options, column));
   }
-  check_two_labels(samples);
+  check_number_of_classes(samples);
   for (std::string& warning : find_look_alikes(samples.classes)) account.note(std::move(warning));
   name_samples(samples, options, account);
   samples.parts.assign(samples.labels.size(), RowPart::train);

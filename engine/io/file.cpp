@@ -114,6 +114,7 @@ Descriptor open_to_read(const std::filesystem::path& path, struct stat& status) 
   check(fd.valid(), "read: '{}' cannot be opened: {}", path.string(), system_text(errno));
   const int examined = ::fstat(fd.get(), &status);
   check(examined == 0, "read: '{}' cannot be examined: {}", path.string(), system_text(errno));
+  check(!S_ISDIR(status.st_mode), "read: '{}' cannot be opened: {}", path.string(), system_text(EISDIR));
   check(!S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode), "read: '{}' is a device, not a file", path.string());
   return fd;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/files/file_account.h"
 #include "engine/io/utf8.h"
 #include "experiments/labels/label_summary.h"
 #include "experiments/report/html.h"
@@ -31,7 +32,7 @@ std::string class_text(const JudgedLabels& labels, int64_t label) {
 std::string bar_cell(double share, double count) {
   return fmt::format(
       "<td class=\"bar\"><span style=\"width:{:.1f}%\"></span><b>{:.1f}%</b> <small>about {}</small></td>",
-      100.0 * share, 100.0 * share, with_commas(std::llround(count)));
+      100.0 * share, 100.0 * share, in_thousands(std::llround(count)));
 }
 
 std::string column_heads(const JudgedLabels& labels) {
@@ -74,7 +75,7 @@ std::string pairs_table(const JudgedLabels& labels, const Verdict& verdict) {
     rows += fmt::format(
         "<tr><td class=\"text\"><bdi>{}</bdi></td><td class=\"text\"><bdi>{}</bdi></td><td>{}</td>"
         "<td>{:.1f}%</td></tr>\n",
-        class_text(labels, pair.given), class_text(labels, pair.true_class), with_commas(std::llround(pair.count)),
+        class_text(labels, pair.given), class_text(labels, pair.true_class), in_thousands(std::llround(pair.count)),
         100.0 * verdict.errors.transition.at(pair.true_class, pair.given));
   }
   if (rows.empty()) return "<p>No two classes are confused.</p>\n";
@@ -83,7 +84,7 @@ std::string pairs_table(const JudgedLabels& labels, const Verdict& verdict) {
       "tabindex=\"0\"><table><thead><tr><th scope=\"col\" class=\"text\">given label</th><th scope=\"col\" "
       "class=\"text\">true class</th><th scope=\"col\">labels, about</th><th scope=\"col\">of the true class</th></tr>"
       "</thead><tbody>\n{}</tbody></table></div></figure>\n",
-      with_commas(std::ssize(labels.classes)), rows);
+      in_thousands(std::ssize(labels.classes)), rows);
 }
 
 // ---- curves
@@ -176,13 +177,13 @@ std::string noise_bars(const JudgedLabels& labels, const Verdict& verdict) {
   for (size_t i = 0; i < shown; ++i) {
     const ClassNoise& noise = classes[i];
     rows += fmt::format("<tr><th scope=\"row\" class=\"text\"><bdi>{}</bdi></th><td>{}</td>{}{}</tr>\n",
-                        class_text(labels, noise.label), with_commas(noise.given),
+                        class_text(labels, noise.label), in_thousands(noise.given),
                         bar_cell(noise.wrong_share(), noise.wrong), bar_cell(noise.missed_share(), noise.missed));
   }
   const std::string others =
       shown < classes.size()
           ? fmt::format("<p class=\"soft\">The {} classes with the highest share of wrong labels, of {}.</p>\n", shown,
-                        with_commas(std::ssize(classes)))
+                        in_thousands(std::ssize(classes)))
           : "";
   return "<div class=\"scroll\" tabindex=\"0\"><table class=\"bars\"><thead><tr><th scope=\"col\" "
          "class=\"text\">class</th><th scope=\"col\">labels</th><th scope=\"col\" class=\"text\">of these labels, "
@@ -199,7 +200,7 @@ std::string noise_matrices(const JudgedLabels& labels, const Verdict& verdict) {
          heat_map(
              labels, "Labels by given label (rows) and true class (columns)", "given \\ true",
              [&](int64_t given, int64_t true_class) { return count * joint.at(given, true_class); },
-             [](double value) { return with_commas(std::llround(value)); }) +
+             [](double value) { return in_thousands(std::llround(value)); }) +
          heat_map(
              labels, "Of each true class (rows), the given labels (columns), in percent", "true \\ given",
              [&](int64_t true_class, int64_t given) { return transition.at(true_class, given); },
@@ -212,7 +213,7 @@ std::string estimates_table(const JudgedLabels& labels, const Verdict& verdict) 
   for (size_t i = 0; i < labels.given.size(); ++i)
     differing += labels.given[i] != kMissingLabel && labels.given[i] != verdict.predicted[i] ? 1 : 0;
   const WrongLabels& wrong = verdict.errors.wrong;
-  const auto whole = [](double value) { return with_commas(std::llround(value)); };
+  const auto whole = [](double value) { return in_thousands(std::llround(value)); };
   const auto row = [](std::string_view estimate, const std::string& number, std::string_view note) {
     return fmt::format("<tr><th scope=\"row\" class=\"text\">{}</th><td>{}</td><td class=\"text\">{}</td></tr>\n",
                        estimate, number, note);
@@ -228,7 +229,7 @@ std::string estimates_table(const JudgedLabels& labels, const Verdict& verdict) 
              "A probability above its class's mean names the true class.") +
          row("DMI's joint matrix", whole(verdict.dmi),
              "A perfect classifier: the network's own errors count as wrong labels.") +
-         row("Prediction differs", with_commas(differing), "Likewise.") + "</tbody></table></div>\n";
+         row("Prediction differs", in_thousands(differing), "Likewise.") + "</tbody></table></div>\n";
 }
 
 std::string training_curves(const std::vector<EpochMetrics>& history) {

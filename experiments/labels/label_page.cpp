@@ -6,6 +6,7 @@
 #include <random>
 
 #include "data/checksum.h"
+#include "data/files/file_account.h"
 #include "data/images/encode.h"
 #include "data/parallel_for.h"
 #include "engine/error.h"
@@ -129,7 +130,7 @@ std::string left_out_sentence(const Verdict& verdict, size_t shown) {
   const auto left_out = verdict.suspects - static_cast<int64_t>(shown);
   if (left_out <= 0) return {};
   return fmt::format("<p>The {} suspects with the lowest quality are shown. {} more are in {} only.</p>\n",
-                     with_commas(static_cast<int64_t>(shown)), with_commas(left_out), kSuspectsFile);
+                     in_thousands(static_cast<int64_t>(shown)), in_thousands(left_out), kSuspectsFile);
 }
 
 std::string settings_list(const std::vector<std::string>& settings) {
@@ -167,8 +168,8 @@ void write_label_page(const std::filesystem::path& path, const JudgedLabels& lab
             {"wrong", page_text(wrong_labels_sentence(labels, verdict))},
             {"cautions", paragraphs(cautions(labels, verdict))},
             {"next", page_text(next_step(labels, verdict))},
-            {"samples", with_commas(labels.samples())},
-            {"suspects", with_commas(verdict.suspects)},
+            {"samples", in_thousands(labels.samples())},
+            {"suspects", in_thousands(verdict.suspects)},
             {"score", page_text(name_of(labels.score))},
             {"estimates", estimates_table(labels, verdict)},
             {"bars", noise_bars(labels, verdict)},

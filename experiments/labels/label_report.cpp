@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "data/files/file_account.h"
 #include "data/noise/estimate.h"
 #include "engine/io/file.h"
 #include "experiments/labels/class_scores.h"
@@ -148,8 +149,8 @@ void report_labels(const FinishedRun& run, const JudgedLabels& labels, bool clea
   run.progress.note(fmt::format("{}: the test set by class{}", run.result.label(), against));
   if (labels.classes.size() <= kMaxShown) run.progress.note(format_class_scores(labels.classes, scores));
   run.progress.note(format_label_summary(labels, verdict));
-  run.progress.note(
-      fmt::format("  Suspects: {}; look at {}", with_commas(verdict.suspects), (run.folder / kLabelPageFile).string()));
+  run.progress.note(fmt::format("  Suspects: {}; look at {}", in_thousands(verdict.suspects),
+                                (run.folder / kLabelPageFile).string()));
 }
 
 }  // namespace cofactor

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/files/file_account.h"
 #include "engine/io/utf8.h"
 
 namespace cofactor {
@@ -22,11 +23,7 @@ double ratio(double part, double whole) {
 }
 
 std::string whole_number(double count) {
-  return with_commas(std::llround(count));
-}
-
-std::string plural(int64_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", with_commas(count), noun, count == 1 ? "" : "s");
+  return in_thousands(std::llround(count));
 }
 
 std::string class_name(const JudgedLabels& labels, int32_t label) {
@@ -42,20 +39,19 @@ std::string class_table(const JudgedLabels& labels, const Verdict& verdict) {
   for (size_t i = 0; i < shown; ++i) {
     const ClassNoise& noise = classes[i];
     text += fmt::format("  {:<{}} {:>10}  {:>11.1f}%  {:>18.1f}%\n", class_name(labels, noise.label), width,
-                        with_commas(noise.given), 100.0 * noise.wrong_share(), 100.0 * noise.missed_share());
+                        in_thousands(noise.given), 100.0 * noise.wrong_share(), 100.0 * noise.missed_share());
   }
   if (shown < classes.size()) text += fmt::format("  and {} other classes\n", classes.size() - shown);
   return text;
 }
 
-}  // namespace
-
-std::string with_commas(int64_t number) {
-  std::string text = fmt::format("{}", number);
-  const std::ptrdiff_t digits = number < 0 ? 1 : 0;
-  for (std::ptrdiff_t at = std::ssize(text) - 3; at > digits; at -= 3) text.insert(static_cast<size_t>(at), ",");
-  return text;
+// Whether the network predicts far fewer of the given labels than are right.
+bool is_weak(const JudgedLabels& labels, const Verdict& verdict) {
+  const double right = 1.0 - ratio(verdict.errors.wrong.count, static_cast<double>(labels.labelled()));
+  return verdict.agreement < kWeak * right;
 }
+
+}  // namespace
 
 double ClassNoise::wrong_share() const {
   return ratio(wrong, static_cast<double>(given));
@@ -102,7 +98,7 @@ std::vector<ConfusedPair> confused_pairs(const JudgedLabels& labels, const Verdi
 std::string wrong_labels_sentence(const JudgedLabels& labels, const Verdict& verdict) {
   const WrongLabels& wrong = verdict.errors.wrong;
   return fmt::format("About {} of {} are wrong (95% interval: {} to {}).", whole_number(wrong.count),
-                     plural(labels.labelled(), "label"), whole_number(wrong.low), whole_number(wrong.high));
+                     counted(labels.labelled(), "label", "labels"), whole_number(wrong.low), whole_number(wrong.high));
 }
 
 std::vector<std::string> cautions(const JudgedLabels& labels, const Verdict& verdict) {
@@ -117,8 +113,7 @@ std::vector<std::string> cautions(const JudgedLabels& labels, const Verdict& ver
         "The training samples were judged by a network that was trained on their labels; it may have memorised wrong "
         "ones, which then look right.");
   }
-  const double right = 1.0 - ratio(verdict.errors.wrong.count, static_cast<double>(labels.labelled()));
-  if (!verdict.permuted && verdict.agreement < kWeak * right) {
+  if (!verdict.permuted && is_weak(labels, verdict)) {
     sentences.push_back(
         fmt::format("The network predicts the given label of {:.0f}% of the samples only: a weak network's own errors "
                     "count as wrong "
@@ -134,21 +129,24 @@ std::string next_step(const JudgedLabels& labels, const Verdict& verdict) {
   if (!labels.out_of_sample)
     return "Repeat with --folds 5, so that each sample is judged by a network that has not seen it.";
   if (verdict.suspects == 0) return "No label looks wrong: there is nothing to correct.";
+  if (is_weak(labels, verdict))
+    return "Train for more --epochs, or another --model, in another --out: a network that predicts more labels judges "
+           "them better. The first suspects can be reviewed already.";
   const double share = ratio(verdict.errors.wrong.count, static_cast<double>(labels.labelled()));
   if (verdict.suspects <= kReviewable) {
     return fmt::format("Look through {} in report.html, save your decisions, and train with --labels-reviewed.",
-                       plural(verdict.suspects, "suspect"));
+                       counted(verdict.suspects, "suspect", "suspects"));
   }
   if (share < kNoisy) {
     return fmt::format(
         "Review the first {} suspects in report.html, then train with --labels-reviewed, and with --drop-suspects "
-        "for the others.",
+        "for the others, in another --out.",
         kReviewable);
   }
   if (labels.outputs == Outputs::given_label)
     return "Too many labels are wrong to review them all: train with --method dmi, whose loss cancels such noise.";
-  return "Too many labels are wrong to review them all: train with --relabel, which gives suspects the most probable "
-         "class.";
+  return "Too many labels are wrong to review them all: train with --relabel and another --out: suspects get the "
+         "most probable class.";
 }
 
 std::string format_label_summary(const JudgedLabels& labels, const Verdict& verdict) {

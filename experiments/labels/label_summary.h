@@ -40,7 +40,4 @@ std::string next_step(const JudgedLabels& labels, const Verdict& verdict);
 // All of it on some lines, for a terminal: at most 10 classes and 5 pairs.
 std::string format_label_summary(const JudgedLabels& labels, const Verdict& verdict);
 
-// 1234567 as "1,234,567".
-std::string with_commas(int64_t number);
-
 }  // namespace cofactor

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <system_error>
 
 #include "data/files/label_table.h"
 #include "experiments/sweep/program.h"
@@ -88,11 +89,15 @@ SampleKind OwnDataFlags::kind() const {
   const LabelTable table = LabelTable::open(o.labels, columns);
   if (table.column(TableRole::path)) return SampleKind::images;
   if (table.column(TableRole::text)) return SampleKind::text;
-  usage(
-      "--labels {}: none of its columns ({}) has the usual name of paths ({}) or of texts ({}); --path-column or "
-      "--text-column names it",
-      o.labels.string(), fmt::join(table.columns(), ", "), fmt::join(usual_columns(TableRole::path), ", "),
-      fmt::join(usual_columns(TableRole::text), ", "));
+  const std::string usual =
+      fmt::format("the usual name of paths ({}) or of texts ({})", fmt::join(usual_columns(TableRole::path), ", "),
+                  fmt::join(usual_columns(TableRole::text), ", "));
+  if (!table.has_header()) {
+    usage("--labels {}: its first row does not have {}; --path-column or --text-column gives a column's number",
+          o.labels.string(), usual);
+  }
+  usage("--labels {}: none of its columns ({}) has {}; --path-column or --text-column names it", o.labels.string(),
+        fmt::join(table.columns(), ", "), usual);
 }
 
 OwnDataOptions OwnDataFlags::options(SampleKind kind, const Folders& folders) const {
@@ -101,6 +106,11 @@ OwnDataOptions OwnDataFlags::options(SampleKind kind, const Folders& folders) co
   }
   if (kind == SampleKind::images && !options_.id_column.empty()) {
     usage("--id-column {}: images are known by their paths", options_.id_column);
+  }
+  std::error_code ignored;
+  if (fs::is_regular_file(folders.data, ignored)) {
+    usage("--data {}: a file, expected a folder of images; {}", folders.data.string(),
+          is_npy(folders.data) ? "--features takes an array, with --labels" : "--labels takes a table");
   }
   OwnDataOptions o = options_;
   o.kind = kind;
@@ -134,7 +144,7 @@ CrossFitting JudgingFlags::cross_fitting(const std::vector<std::string>& methods
   if (folds_ != 0 && (folds_ < 2 || folds_ > kMaxFolds)) usage("--folds {}: expected 2 to {}, or 0", folds_, kMaxFolds);
   const std::string amendment = drop_suspects_ ? "drop-suspects" : relabel_ ? "relabel" : "";
   if (!amendment.empty() && folds_ == 0) {
-    usage("--{}: --folds says how many parts there are, each of which other networks judge", amendment);
+    usage("--{}: it needs --folds, whose networks find the suspects; --folds 5 is usual", amendment);
   }
   if (!judge_.empty() && amendment.empty()) {
     usage("--judge {}: it finds the suspects of --drop-suspects and --relabel", judge_);

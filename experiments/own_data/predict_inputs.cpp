@@ -202,9 +202,10 @@ PredictionInputs open_array(const InputChoice& choice, const RunModel& model) {
   check(array->row_elements() == std::ssize(scaling.mean),
         "{}: an array of shape {}, but the network takes {} features", array->name(), array->shape_text(),
         scaling.mean.size());
-  const auto rows = std::make_shared<FeatureArray>(
-      array, scaling, std::vector<int32_t>(static_cast<size_t>(array->rows())), std::ssize(model.classes));
-  return {.size = array->rows(), .next = once(std::make_shared<Renamed>(rows, row_number))};
+  const std::vector<int32_t> no_labels(static_cast<size_t>(array->rows()));
+  return {
+      .size = array->rows(),
+      .next = once(std::make_shared<FeatureArray>(array, scaling, no_labels, std::ssize(model.classes), row_number))};
 }
 
 // Some lines, which are not blank, with their numbers.

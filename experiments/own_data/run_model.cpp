@@ -108,15 +108,6 @@ Shape RunModel::sample_shape() const {
   return {static_cast<int64_t>(std::get<FeatureInput>(input).scaling.mean.size())};
 }
 
-std::string_view name_of(SampleKind kind) {
-  switch (kind) {
-    case SampleKind::images: return "images";
-    case SampleKind::text: return "text";
-    case SampleKind::features: return "features";
-  }
-  return "?";
-}
-
 std::vector<std::string> run_network_names(SampleKind kind) {
   if (kind == SampleKind::images) return network_names();
   return kind == SampleKind::text ? std::vector{std::string(kWordCnnName)} : feature_network_names();

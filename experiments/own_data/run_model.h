@@ -55,8 +55,7 @@ struct RunModel {
   Shape sample_shape() const;
 };
 
-// "images", "text" or "features".
-std::string_view name_of(SampleKind kind);
+// The names of the networks for samples of this kind.
 std::vector<std::string> run_network_names(SampleKind kind);
 
 // Makes the network with initial weights from `init`: the same for training and for using it. `vectors` are the initial

@@ -38,10 +38,12 @@ void check_classes(const Split& split, const std::vector<int32_t>& folds, std::s
   }
   for (size_t c = 0; c < only.size(); ++c) {
     if (only[c] <= 0) continue;
-    throw RunFailed(
-        fmt::format("--folds: all {} {} samples of class '{}' are in fold {}, whose network would not know the class; "
-                    "it needs samples, or groups of them, in two folds",
-                    split.class_counts()[c], part, class_names[c], only[c]));
+    const int64_t count = split.class_counts()[c];
+    throw RunFailed(fmt::format(
+        "--folds: {} of class '{}' {} in fold {}, which its network does not see: it would not know the class. Have "
+        "two or more {} samples of each class{}, join rare classes, or leave their labels empty",
+        count == 1 ? fmt::format("the only {} sample", part) : fmt::format("all {} {} samples", count, part),
+        class_names[c], count == 1 ? "is" : "are", only[c], part, count == 1 ? "" : ", of different groups"));
   }
 }
 

@@ -53,15 +53,15 @@ std::string text_of_classes(const std::vector<std::string>& classes) {
                      classes.size() <= kMaxClassesNamed ? fmt::format(" ({})", fmt::join(shown, ", ")) : "");
 }
 
-// The account, and, where images are left out, "2 images cannot be read and are left out" with the reasons of the first
-// few; nothing where there are neither.
+// The account, and, where samples are left out, "2 images cannot be read and are left out" with the reasons of the
+// first few; nothing where there are neither.
 std::vector<std::string> lines_of(const FileAccount& account, const std::vector<std::string>& classes,
                                   const std::vector<BrokenSample>& broken) {
   std::vector<std::string> lines;
   if (account.used() > 0) lines = account.lines(classes.empty() ? "" : text_of_classes(classes));
   if (broken.empty()) return lines;
   lines.push_back(fmt::format("{} cannot be read and {} left out",
-                              counted(static_cast<int64_t>(broken.size()), "image", "images"),
+                              counted(static_cast<int64_t>(broken.size()), account.noun(), account.nouns()),
                               broken.size() == 1 ? "is" : "are"));
   for (size_t i = 0; i < std::min(broken.size(), kMaxNamed); ++i) lines.push_back("  " + printable(broken[i].reason));
   if (broken.size() > kMaxNamed) lines.push_back(fmt::format("  and {} more", broken.size() - kMaxNamed));

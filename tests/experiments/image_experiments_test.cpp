@@ -131,6 +131,13 @@ TEST_SUITE("experiment") {
     refused({"--data", (place.data() / "nowhere").string()}, 1, "nowhere");
     refused({"--data", (place.data() / "pear").string()}, 1, "0 folders");
     refused({"--data", ""}, 2, "--data");
+    const std::string table = (place.out().parent_path() / "t.csv").string();
+    write_file_atomically(table, "id;words;label\n1;good;a\n2;bad;b\n");
+    refused({"--data", table}, 2, "a file, expected a folder of images; --labels takes a table");
+    refused({"--labels", table}, 2, "none of its columns (id, words, label) has the usual name of paths (path,");
+    refused({"--labels", table, "--text-column", "words"}, 1, "the label 'a' has 1 row to train on");
+    refused({"--labels", table, "--text-column", "word"}, 1, "there is no column 'word' for the texts");
+    refused({"--relabel"}, 2, "--relabel: it needs --folds");
     refused({"--init", (place.data() / "pear/1.png").string()}, 1, "1.png");
   }
 

@@ -30,6 +30,14 @@ TEST_SUITE("data") {
                 "and more"});
     CHECK(counted(1, "image", "images") == "1 image");
     CHECK(counted(1000, "image", "images") == "1,000 images");
+    CHECK(in_thousands(0) == "0");
+    CHECK(in_thousands(-999) == "-999");
+    CHECK(in_thousands(1234567) == "1,234,567");
+    CHECK(in_thousands(-123456) == "-123,456");
+    FileAccount texts("text", "texts");
+    texts.use(1);
+    CHECK(texts.lines() == Lines{"texts: 1 used"});
+    CHECK(texts.noun() == "text");
   }
 }
 

@@ -125,6 +125,24 @@ TEST_SUITE("data") {
                    "t.tsv, line 2: the quoted field 'a' must be followed by a tab or the end of the line"));
   }
 
+  TEST_CASE("semicolons separate the fields of CSV where its first rows say so") {
+    const std::string text = "text;score;label\r\n\"a;b, \"\"c\"\"\";0,5;good\r\nd, e;1;bad";
+    for (const char* name : {"t.csv", "t.txt"}) {
+      const LabelTable table = LabelTable::parse(text, name, for_texts());
+      CHECK(table.kind() == TableKind::semicolon_csv);
+      CHECK(column_of(table, TableRole::text) == Names{"a;b, \"c\"", "d, e"});
+      CHECK(table.categories(TableRole::label).names == Names{"bad", "good"});
+    }
+    for (const char* with_commas : {"\"text\",label\n\"a;b\",c;\n", "\n\"text\",\"label\"\na;b,c\n"})
+      CHECK(LabelTable::parse(with_commas, "t.csv", for_texts()).kind() == TableKind::csv);
+    CHECK(LabelTable::parse("\n\r\ntext;label\n\na;b\n", "t.csv", for_texts()).kind() == TableKind::semicolon_csv);
+    CHECK(table_error("text;label\n", for_texts()) == "t.csv: there are no rows after the header row");
+    CHECK(table_error("text;label\na;b\nc\n", for_texts()) ==
+          "t.csv, line 3: 1 field, but the header row has 2 columns");
+    // Sentences of a table with one column.
+    CHECK(contains(table_error("a; b\nc\n", for_texts()), "the first row has 'a; b'"));
+  }
+
   TEST_CASE("JSON Lines have an object on each line with strings and numbers as labels") {
     const std::string text =
         "{\"text\": \"tab\\t and \\\"quote\\\"\", \"label\": 10, \"meta\": {\"deep\": [1]}}\r\n"
@@ -173,14 +191,22 @@ TEST_SUITE("data") {
     CHECK(table_error(std::string_view("path,label\na,b\nc,\0\n", 20)) ==
           "t.csv, line 3: a zero byte, which a text file does not contain");
     CHECK(table_error("path,label\na,b\nc\xE9 x,d\n") ==
-          "t.csv, line 3: '\\xE9 x,d\\u000A' is not UTF-8; save the file in UTF-8");
+          "t.csv, line 3: '\\xE9 x,d' is not UTF-8; save the file in UTF-8");
     CHECK(contains(table_error("\xFF\xFEp"), "t.csv: the file is UTF-16"));
     CHECK(contains(table_error("PK\x03\x04xl"), "a spreadsheet or a zip archive"));
-    CHECK(table_error("one,two\na,b\n") ==
-          "t.csv: no column has a usual name (path, file, filename, file_name, filepath, image, image_path, img) for "
-          "the paths; the first row has 'one', 'two'. Name a column, or give its number if there is no header row");
-    CHECK(contains(table_error("path;label\na;b\n"),
-                   "the first row has 'path;label'. Fields are separated by commas or tabs, not semicolons"));
+    CHECK(
+        table_error("one,two\na,b\n") ==
+        "t.csv: no column has a usual name (path, file, filename, file_name, filepath, image, image_path, img) for "
+        "the paths; the first row has 'one', 'two'. --path-column names it, or gives its number if there is no header "
+        "row");
+    // The column that is missing is named, not those that are there.
+    CHECK(contains(table_error("path,what\na,b\n"), "no column has a usual name (label, class,"));
+    LabelTableOptions named = for_images();
+    named.path.column = "What";
+    CHECK(
+        contains(table_error("what,that\na,b\n", named), "for the labels; the first row has 'what', 'that'. --label-"));
+    named.label.column = "other";
+    CHECK(contains(table_error("what,that\na,b\n", named), "there is no column 'other' for the labels"));
     LabelTableOptions options = for_images();
     options.group.column = "patient";
     CHECK(contains(table_error("path,label\na,b\n", options),

@@ -89,7 +89,8 @@ TEST_SUITE("data") {
     CHECK(contains(header_error(with("'<f4'", "True", "(2,)")), "x.npy: the NumPy array is in Fortran order"));
     CHECK(contains(header_error(with("'|O'", "False", "(2,)")), "x.npy: the NumPy array holds Python objects"));
     CHECK(contains(header_error(with("[('a', '<f4')]", "False", "(2,)")), "a structured array"));
-    for (const char* type : {"'<f2'", "'<U5'", "'<c8'", "'|b1'", "'|S3'", "'<M8[ns]'", "'f4'", "'=f4'", "''", "'<'"})
+    CHECK(contains(header_error(with("'<f2'", "False", "(2,)")), "half precision; save x.astype('float32')"));
+    for (const char* type : {"'<U5'", "'<c8'", "'|b1'", "'|S3'", "'<M8[ns]'", "'f4'", "'=f4'", "''", "'<'"})
       CHECK(contains(header_error(with(type, "False", "(2,)")), "expected one of f4, f8, i1"));
   }
 

@@ -146,8 +146,8 @@ TEST_SUITE("data") {
       REQUIRE(data.broken.size() == 3);
       CHECK(data.broken[0].index == 2);
       CHECK(data.broken[1].index == 5);
-      CHECK(data.broken[1].reason ==
-            table + ", line 7: the image 'pictures/5.bmp' does not exist in '" + folder.path().string() + "'");
+      CHECK(data.broken[1].reason == table + ", line 7: the image 'pictures/5.bmp' does not exist in '" +
+                                         folder.path().string() + "', the table's folder; --data names another");
       CHECK(data.broken[2].reason.starts_with(table + ", line 11: image: '"));
       CHECK(contains(account_of(data), "images: 17 used"));
       CHECK(data.train.size() + data.validation.size() + data.test.size() == 17);

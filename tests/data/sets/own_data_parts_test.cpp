@@ -185,13 +185,19 @@ TEST_SUITE("data") {
     const std::string file = "'" + (folder / "t.csv").string() + "'";
     CHECK(text_error(folder, "text,label\na,x\nb,x\n") ==
           file + ": the labels are of 1 class, 'x', expected two or more");
-    CHECK(text_error(folder, "text,label\na,\nb,\n") == file + ": the labels are of 0 classes, expected two or more");
-    CHECK(contains(error_of([&] { own_classes(text_options(folder / "t.csv")); }), "of 0 classes"));
+    CHECK(text_error(folder, "text,label\na,\nb,\n") == file + ": no row has a label: the column 'label' is empty");
+    CHECK(contains(error_of([&] { own_classes(text_options(folder / "t.csv")); }), "no row has a label"));
     CHECK(text_error(folder, "text,label\n" + text_rows(20) + "b,goood\n") ==
           file +
               ", line 22: the label 'goood' has 1 row to train on, expected at least 3, one for each part of the "
               "split; check that it is meant, or give the parts by a split");
-    CHECK(contains(text_error(folder, "text,label\na,1\nb,2\nc,3\n"), "(3 of 3 labels have fewer)"));
+    CHECK(contains(text_error(folder, "text,label\na,1\nb,2\nc,3\n"),
+                   "(3 of 3 labels have fewer); is 'label' the column of the labels? --label-column names another"));
+    std::string ids = "text,label\n";
+    for (int64_t i = 0; i <= kMaxOwnClasses; ++i) ids += fmt::format("a,{}\n", i);
+    CHECK(contains(text_error(folder, ids),
+                   "t.csv': the column 'label' has 5,001 different labels, expected at most "
+                   "5,000; are these the labels? --label-column names another column"));
     const std::string split = "text,label,split\na,1,train\na,2,train\na,1,val\na,2,val\na,1,test\n";
     CHECK(contains(text_error(folder, split + "a,3,test\n"),
                    "t.csv', line 7: no row with the label '3' is for training"));

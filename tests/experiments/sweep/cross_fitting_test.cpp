@@ -110,7 +110,7 @@ TEST_SUITE("unit") {
     std::ranges::fill(all.train.labels, 0);
     all.train.labels[5] = 1;
     CHECK(contains(error_of([&] { deal_folds(all, data.folds, kClasses, 3, 1); }),
-                   "all 1 training samples of class 'right' are in fold"));
+                   "--folds: the only training sample of class 'right' is in fold "));
   }
 
   TEST_CASE("cross-fitting: classes in another order than the reference's are put back") {
