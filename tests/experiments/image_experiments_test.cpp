@@ -135,8 +135,8 @@ TEST_SUITE("experiment") {
     write_file_atomically(table, "id;words;label\n1;good;a\n2;bad;b\n");
     refused({"--data", table}, 2, "a file, expected a folder of images; --labels takes a table");
     refused({"--labels", table}, 2, "none of its columns (id, words, label) has the usual name of paths (path,");
-    refused({"--labels", table, "--text-column", "words"}, 1, "the label 'a' has 1 row to train on");
-    refused({"--labels", table, "--text-column", "word"}, 1, "there is no column 'word' for the texts");
+    refused({"--labels", table, "--path-column", "words"}, 1, "the label 'a' has 1 row to train on");
+    refused({"--labels", table, "--path-column", "word"}, 1, "there is no column 'word' for the paths");
     refused({"--relabel"}, 2, "--relabel: it needs --folds");
     refused({"--init", (place.data() / "pear/1.png").string()}, 1, "1.png");
   }
