@@ -33,8 +33,9 @@ Folders with(Folders folders, const Folders& more) {
 
 const std::map<std::string, Folders> kMayInclude = {
     {"engine", {}},
+    {"engine/distributed", {"engine"}},
     {"layers", {"engine"}},
-    {"losses", {"engine", "data/noise"}},
+    {"losses", {"engine", "engine/distributed", "data/noise"}},
     {"models", {"engine", "layers"}},
     {"data", {"engine"}},
     {"data/noise", {"engine"}},
@@ -58,9 +59,9 @@ const std::map<std::string, Folders> kMayInclude = {
     {"bench", with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
                            "experiments/sweep"})},
     {"examples", with(kData, {"engine", "layers", "losses", "models"})},
-    {"tests",
-     with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
-                  "experiments/labels", "experiments/sweep", "experiments/derive", "experiments/own_data", "bench"})},
+    {"tests", with(kData, {"engine", "engine/distributed", "layers", "losses", "models", "experiments/training",
+                           "experiments/report", "experiments/labels", "experiments/sweep", "experiments/derive",
+                           "experiments/own_data", "bench"})},
 };
 
 // Conditions outside of the backends that have to be there.
