@@ -27,7 +27,7 @@ struct CommunicatorOptions {
   // while the others wait.
   std::chrono::duration<double> deadline = std::chrono::seconds(10);
   // Ends an operation that waits, with an Error.
-  std::stop_token cancel;
+  std::stop_token cancel{};
 };
 
 // Values that are summed over ranks in place, on the host. bf16 is sent in bf16, summed in f32 and rounded once.

@@ -111,23 +111,6 @@ class MessageCommunicator::Sum {
   std::string text() const { return fmt::format("all_reduce of {} {}", values.count, values.type_name()); }
 };
 
-class MessageCommunicator::Pending : public PendingSum {
- public:
-  Pending(MessageCommunicator& owner, std::shared_ptr<Sum> sum) : owner_(owner), sum_(std::move(sum)) {}
-  ~Pending() override {
-    if (!sum_->done && owner_.broken_by_.empty()) owner_.broken_by_ = sum_->text() + ": it was not waited for";
-  }
-  void wait() override {
-    owner_.guarded(sum_->text(), [this] {
-      owner_.wait_until([this] { return sum_->done; }, [this] { return sum_->round.ranks(); }, sum_->text());
-    });
-  }
-
- private:
-  MessageCommunicator& owner_;
-  std::shared_ptr<Sum> sum_;
-};
-
 MessageCommunicator::MessageCommunicator(std::unique_ptr<Transport> transport, const CommunicatorOptions& options)
     : transport_(std::move(transport)), options_(options), exceptions_(std::uncaught_exceptions()) {
   check_deadline(options.deadline);
@@ -162,6 +145,23 @@ auto MessageCommunicator::guarded(const std::string& operation, F&& act) {
     throw;
   }
 }
+
+class MessageCommunicator::Pending : public PendingSum {
+ public:
+  Pending(MessageCommunicator& owner, std::shared_ptr<Sum> sum) : owner_(owner), sum_(std::move(sum)) {}
+  ~Pending() override {
+    if (!sum_->done && owner_.broken_by_.empty()) owner_.broken_by_ = sum_->text() + ": it was not waited for";
+  }
+  void wait() override {
+    owner_.guarded(sum_->text(), [this] {
+      owner_.wait_until([this] { return sum_->done; }, [this] { return sum_->round.ranks(); }, sum_->text());
+    });
+  }
+
+ private:
+  MessageCommunicator& owner_;
+  std::shared_ptr<Sum> sum_;
+};
 
 int MessageCommunicator::next_tag() {
   return static_cast<int>(2 * (operations_++ % kTags));
