@@ -8,6 +8,8 @@
 #include <exception>
 #include <thread>
 
+#include "engine/cores.h"
+
 namespace cofactor {
 
 namespace {
@@ -15,8 +17,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kTags = 16384;  // of operations; each has two rounds
-// A wait yields this often before it sleeps between polls: ranks may share a core.
-constexpr int kYields = 2000;
+// A wait polls without a pause at first where each rank of the machine has a core, since a core that is given up may
+// come back milliseconds later. Then it gives the core up between polls, and in the end it sleeps.
+constexpr auto kSpin = std::chrono::milliseconds(2), kYield = std::chrono::milliseconds(20);
 constexpr auto kSleep = std::chrono::microseconds(50);
 
 void check_deadline(std::chrono::duration<double> deadline) {
@@ -112,7 +115,10 @@ class MessageCommunicator::Sum {
 };
 
 MessageCommunicator::MessageCommunicator(std::unique_ptr<Transport> transport, const CommunicatorOptions& options)
-    : transport_(std::move(transport)), options_(options), exceptions_(std::uncaught_exceptions()) {
+    : transport_(std::move(transport)),
+      options_(options),
+      exceptions_(std::uncaught_exceptions()),
+      spins_(transport_->local_size() <= usable_cores()) {
   check_deadline(options.deadline);
 }
 
@@ -178,7 +184,7 @@ void MessageCommunicator::receive(Round& round, std::span<std::byte> bytes, int 
 void MessageCommunicator::wait_until(const std::function<bool()>& done, const std::function<std::vector<int>()>& silent,
                                      const std::string& operation) {
   const auto start = Clock::now();
-  for (int polls = 0;; ++polls) {
+  while (true) {
     // Every sum has its turn, so that the others' sums go on whichever this rank waits for.
     for (const auto& sum : sums_) advance(*sum);
     std::erase_if(sums_, [](const auto& sum) { return sum->done; });
@@ -191,10 +197,10 @@ void MessageCommunicator::wait_until(const std::function<bool()>& done, const st
       fail("{} (rank {} of {}): rank {} has not answered for {:.1f} s: it has ended, hangs, or does something else",
            operation, rank(), size(), fmt::join(ranks, ", "), waited.count());
     }
-    if (polls < kYields) {
-      std::this_thread::yield();
-    } else {
+    if (waited >= kYield) {
       std::this_thread::sleep_for(kSleep);
+    } else if (!spins_ || waited >= kSpin) {
+      std::this_thread::yield();
     }
   }
 }

@@ -60,6 +60,7 @@ class MessageCommunicator : public Communicator {
   std::vector<std::shared_ptr<Sum>> sums_;  // under way, in the order of their starts
   std::string broken_by_;                   // the message of the error that broke it
   int exceptions_;                          // that were on their way when it was made
+  bool spins_;                              // waits without giving the core up at first
   unsigned operations_ = 0;
 };
 

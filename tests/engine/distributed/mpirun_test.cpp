@@ -77,7 +77,6 @@ FailedRun run_failing(const std::string& task, const std::vector<std::string>& f
   run.first_rank = report_of(folder.path(), 0);
   CAPTURE(run.outcome.err);
   CAPTURE(run.first_rank);
-  CHECK(run.outcome.code != 0);
   CHECK(run.seconds < 10s);
   return run;
 }
@@ -119,26 +118,37 @@ TEST_SUITE("experiment") {
 
   TEST_CASE("mpirun: where a rank ends mpirun ends the others") {
     if (!have_mpirun()) return;
-    CHECK(has_text(run_failing("killed").outcome.err, "signal 9"));
-    run_failing("exits");
-    CHECK(has_text(run_failing("throws").outcome.err, "error: rank failed on purpose"));
+    const FailedRun killed = run_failing("killed"), exits = run_failing("exits"), throws = run_failing("throws");
+    CHECK(killed.outcome.code != 0);
+    CHECK(has_text(killed.outcome.err, "signal 9"));
+    CHECK(exits.outcome.code != 0);
+    CHECK(throws.outcome.code != 0);
+    CHECK(has_text(throws.outcome.err, "error: rank failed on purpose"));
   }
 
   TEST_CASE("mpirun: a rank that hangs ends the others at the deadline with their message") {
     if (!have_mpirun()) return;
     const FailedRun run = run_failing("hangs");
+    CHECK(run.outcome.code != 0);
     CHECK(run.first_rank.starts_with("error: all_reduce of 1000000 f32 (rank 0 of 2): rank 1 has not answered for 3."));
   }
 
-  TEST_CASE("mpirun: a rank that is killed where mpirun does not end the others") {
+  TEST_CASE("mpirun: where a killed rank is left to the others they end with their message") {
     if (!have_mpirun()) return;
+    // With this flag mpirun ends nobody, and its own exit code is 0.
     const FailedRun run = run_failing("killed", {"--enable-recovery"});
-    CHECK(run.first_rank.starts_with("error: "));
+    if (run.first_rank.empty() && has_text(run.outcome.err, "enable-recovery")) {
+      std::printf("skipped: mpirun has no --enable-recovery\n");
+      return;
+    }
+    CHECK(run.first_rank.starts_with("error: all_reduce of 1000000 f32 (rank 0 of 2): "));
   }
 
   TEST_CASE("mpirun: ranks with different sizes are told so") {
     if (!have_mpirun()) return;
-    CHECK(has_text(run_failing("sizes").outcome.err, "error: "));
+    const FailedRun run = run_failing("sizes");
+    CHECK(run.outcome.code != 0);
+    CHECK(has_text(run.outcome.err, " bytes where "));
   }
 
   TEST_CASE("mpirun: a deadline may be longer for a time in which one rank works alone") {
