@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <exception>
@@ -17,9 +18,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kTags = 16384;  // of operations; each has two rounds
-// A wait polls without a pause at first where each rank of the machine has a core, since a core that is given up may
-// come back milliseconds later. Then it gives the core up between polls, and in the end it sleeps.
-constexpr auto kSpin = std::chrono::milliseconds(2), kYield = std::chrono::milliseconds(20);
+// A wait polls without a pause at first, since a core that is given up may come back milliseconds later; where ranks
+// share cores it gives the core up. Then it sleeps between polls.
+constexpr auto kAwake = std::chrono::milliseconds(20);
 constexpr auto kSleep = std::chrono::microseconds(50);
 
 void check_deadline(std::chrono::duration<double> deadline) {
@@ -37,19 +38,20 @@ Part part_of(int64_t count, int rank, int ranks) {
   return {rank * each + std::min<int64_t>(rank, more), each + (rank < more ? 1 : 0)};
 }
 
-template <class T>
-void add_values(T* total, const std::byte* values, int64_t count) {
-  const T* other = reinterpret_cast<const T*>(values);
-  for (int64_t i = 0; i < count; ++i) total[i] += other[i];
-}
-
-// terms[0] + terms[1] + ..., from left to right.
+// terms[0] + terms[1] + ..., from left to right. `result` may be one of them.
 template <class T>
 void sum_in_order(const std::vector<const std::byte*>& terms, int64_t count, std::byte* result) {
-  std::vector<T> total(static_cast<size_t>(count));
-  std::memcpy(total.data(), terms.front(), total.size() * sizeof(T));
-  for (size_t rank = 1; rank < terms.size(); ++rank) add_values(total.data(), terms[rank], count);
-  std::memcpy(result, total.data(), total.size() * sizeof(T));
+  constexpr int64_t kBlock = 2048;  // stays in the cache
+  std::array<T, kBlock> total;
+  for (int64_t first = 0; first < count; first += kBlock) {
+    const auto length = static_cast<size_t>(std::min(kBlock, count - first));
+    std::memcpy(total.data(), reinterpret_cast<const T*>(terms.front()) + first, length * sizeof(T));
+    for (size_t rank = 1; rank < terms.size(); ++rank) {
+      const T* term = reinterpret_cast<const T*>(terms[rank]) + first;
+      for (size_t i = 0; i < length; ++i) total[i] += term[i];
+    }
+    std::memcpy(reinterpret_cast<T*>(result) + first, total.data(), length * sizeof(T));
+  }
 }
 
 void sum_bf16_in_order(const std::vector<const std::byte*>& terms, int64_t count, std::byte* result) {
@@ -71,10 +73,6 @@ void sum_terms(SumBuffer::Type type, const std::vector<const std::byte*>& terms,
     case SumBuffer::Type::bf16: return sum_bf16_in_order(terms, count, result);
   }
 }
-
-// Memory that messages write to. Where the communicator breaks it is never given back, since a message that is under
-// way may still write to it.
-using Staging = std::vector<std::vector<std::byte>>;
 
 }  // namespace
 
@@ -118,7 +116,7 @@ MessageCommunicator::MessageCommunicator(std::unique_ptr<Transport> transport, c
     : transport_(std::move(transport)),
       options_(options),
       exceptions_(std::uncaught_exceptions()),
-      spins_(transport_->local_size() <= usable_cores()) {
+      shares_cores_(transport_->local_size() > usable_cores()) {
   check_deadline(options.deadline);
 }
 
@@ -197,9 +195,9 @@ void MessageCommunicator::wait_until(const std::function<bool()>& done, const st
       fail("{} (rank {} of {}): rank {} has not answered for {:.1f} s: it has ended, hangs, or does something else",
            operation, rank(), size(), fmt::join(ranks, ", "), waited.count());
     }
-    if (waited >= kYield) {
+    if (waited >= kAwake) {
       std::this_thread::sleep_for(kSleep);
-    } else if (!spins_ || waited >= kSpin) {
+    } else if (shares_cores_) {
       std::this_thread::yield();
     }
   }
@@ -214,6 +212,10 @@ std::unique_ptr<PendingSum> MessageCommunicator::start_all_reduce(const SumBuffe
   sum->values = values;
   return guarded(sum->text(), [&] {
     sum->tag = next_tag();
+    if (!spare_.empty()) {
+      sum->staging = std::move(spare_.back());
+      spare_.pop_back();
+    }
     sum->staging.resize(static_cast<size_t>(size()));
     sums_.push_back(sum);
     const Part own = part_of(values.count, rank(), size());
@@ -262,6 +264,7 @@ bool MessageCommunicator::advance(Sum& sum) {
     }
   }
   sum.done = true;
+  spare_.push_back(std::move(sum.staging));
   return true;
 }
 
@@ -309,7 +312,7 @@ std::vector<std::vector<std::byte>> MessageCommunicator::all_gather(std::span<co
       send(counts, std::as_bytes(std::span(&own_size, 1)), other, tag);
     }
     wait_for(counts, operation);
-    Staging all(static_cast<size_t>(size()));
+    std::vector<std::vector<std::byte>> all(static_cast<size_t>(size()));
     Round values;
     for (int other = 0; other < size(); ++other) {
       auto& theirs = all[static_cast<size_t>(other)];

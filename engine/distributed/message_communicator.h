@@ -36,6 +36,9 @@ class MessageCommunicator : public Communicator {
   void set_deadline(std::chrono::duration<double> deadline) override;
 
  private:
+  // Memory that messages of a sum write to, by rank. Where the communicator breaks it is never given back, since a
+  // message that is under way may still write to it.
+  using Staging = std::vector<std::vector<std::byte>>;
   class Sum;
   class Pending;
   struct Round;
@@ -58,9 +61,10 @@ class MessageCommunicator : public Communicator {
   std::unique_ptr<Transport> transport_;
   CommunicatorOptions options_;
   std::vector<std::shared_ptr<Sum>> sums_;  // under way, in the order of their starts
+  std::vector<Staging> spare_;              // of sums that are done: new memory costs more than the sum
   std::string broken_by_;                   // the message of the error that broke it
   int exceptions_;                          // that were on their way when it was made
-  bool spins_;                              // waits without giving the core up at first
+  bool shares_cores_;                       // more ranks than cores on this machine
   unsigned operations_ = 0;
 };
 
