@@ -1,6 +1,7 @@
 #include "engine/distributed/message_communicator.h"
 
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -8,8 +9,6 @@
 #include <cstring>
 #include <exception>
 #include <thread>
-
-#include "engine/cores.h"
 
 namespace cofactor {
 
@@ -116,7 +115,8 @@ MessageCommunicator::MessageCommunicator(std::unique_ptr<Transport> transport, c
     : transport_(std::move(transport)),
       options_(options),
       exceptions_(std::uncaught_exceptions()),
-      shares_cores_(transport_->local_size() > usable_cores()) {
+      // Of the machine, not of this process: launchers bind each rank to a core of its own.
+      shares_cores_(transport_->local_size() > ::sysconf(_SC_NPROCESSORS_ONLN)) {
   check_deadline(options.deadline);
 }
 
