@@ -9,6 +9,7 @@
 // the ranks, whatever the sizes, the machines and the order in which messages arrive; and all ranks get the same bits.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>

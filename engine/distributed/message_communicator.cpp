@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <exception>
+#include <mutex>
 #include <thread>
 
 namespace cofactor {
@@ -73,6 +74,14 @@ void sum_terms(SumBuffer::Type type, const std::vector<const std::byte*>& terms,
   }
 }
 
+// Keeps what messages under way use, or what would wait for them when destroyed.
+void keep_until_exit(std::shared_ptr<void> object) {
+  static std::mutex& mutex = *new std::mutex;
+  static auto& kept = *new std::vector<std::shared_ptr<void>>;
+  const std::lock_guard lock(mutex);
+  kept.push_back(std::move(object));
+}
+
 }  // namespace
 
 // Messages that are waited for together.
@@ -129,9 +138,8 @@ MessageCommunicator::~MessageCommunicator() {
     } catch (const Error&) {  // the launcher sees that this rank has not closed
     }
   }
-  // What messages under way use stays.
-  new std::vector<std::shared_ptr<Sum>>(std::move(sums_));
-  (void)transport_.release();
+  for (std::shared_ptr<Sum>& sum : sums_) keep_until_exit(std::move(sum));
+  keep_until_exit(std::move(transport_));
 }
 
 void MessageCommunicator::check_usable(const std::string& operation) const {
