@@ -29,9 +29,10 @@ std::string loader_error() {
 
 // Why a module cannot be opened and what to do, from the loader's text: "FILE: what is wrong with it".
 std::string cause(const std::filesystem::path& module, const std::string& text) {
-  if (!std::filesystem::exists(module))
+  if (!std::filesystem::exists(module)) {
     return fmt::format("{} is missing: it belongs beside the library that looks for it; build or install it again",
                        module.string());
+  }
   constexpr std::string_view kNotFound = ": cannot open shared object file: No such file or directory";
   if (text.ends_with(kNotFound))
     return fmt::format(

@@ -49,7 +49,7 @@ void copy_bytes(const std::byte* from, size_t bytes, std::byte* to) {
 
 // A copy of some of the values.
 Tensor GradientBuckets::Bucket::range(int64_t first, const Shape& shape) const {
-  const Tensor copy = Tensor::empty(shape, dtype, kHost);
+  Tensor copy = Tensor::empty(shape, dtype, kHost);
   copy_bytes(bytes_at(values, first), copy.nbytes(), static_cast<std::byte*>(copy.raw_data()));
   return copy;
 }

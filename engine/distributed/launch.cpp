@@ -39,8 +39,7 @@ Launch read_launch(const std::function<const char*(const char*)>& variable) {
     if (!size && (!rank || std::strcmp(rank_name, "SLURM_PROCID") == 0)) continue;
     check(size && rank, "ranks: the environment variable {} is set and {} is not: a launcher such as mpirun sets both",
           size ? size_name : rank_name, size ? rank_name : size_name);
-    const Launch launch{
-        .launcher = size_name, .rank = whole_number(rank_name, rank), .size = whole_number(size_name, size)};
+    Launch launch{.launcher = size_name, .rank = whole_number(rank_name, rank), .size = whole_number(size_name, size)};
     check(launch.size >= 1, "ranks: the environment variable {} is {}, expected at least 1", size_name, launch.size);
     check(launch.rank >= 0 && launch.rank < launch.size,
           "ranks: the environment variable {} is {}, expected 0 to {} ({} is {})", rank_name, launch.rank,
