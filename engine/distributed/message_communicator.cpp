@@ -17,7 +17,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kTags = 16384;  // of operations; each has two rounds
+constexpr int kTags = 16383;            // of operations; each has two rounds
+constexpr int kClosingTag = 2 * kTags;  // so that no operation takes a rank that ends for one that takes part
 // A wait polls without a pause at first, since a core that is given up may come back milliseconds later; where ranks
 // share cores it gives the core up. Then it sleeps between polls.
 constexpr auto kAwake = std::chrono::milliseconds(20);
@@ -120,28 +121,6 @@ class MessageCommunicator::Sum {
   std::string text() const { return fmt::format("all_reduce of {} {}", values.count, values.type_name()); }
 };
 
-MessageCommunicator::MessageCommunicator(std::unique_ptr<Transport> transport, const CommunicatorOptions& options)
-    : transport_(std::move(transport)),
-      options_(options),
-      exceptions_(std::uncaught_exceptions()),
-      // Of the machine, not of this process: launchers bind each rank to a core of its own.
-      shares_cores_(transport_->local_size() > ::sysconf(_SC_NPROCESSORS_ONLN)) {
-  check_deadline(options.deadline);
-}
-
-MessageCommunicator::~MessageCommunicator() {
-  if (broken_by_.empty() && sums_.empty() && std::uncaught_exceptions() == exceptions_) {
-    try {
-      barrier();
-      transport_->close();
-      return;
-    } catch (const Error&) {  // the launcher sees that this rank has not closed
-    }
-  }
-  for (std::shared_ptr<Sum>& sum : sums_) keep_until_exit(std::move(sum));
-  keep_until_exit(std::move(transport_));
-}
-
 void MessageCommunicator::check_usable(const std::string& operation) const {
   check(broken_by_.empty(), "{} (rank {} of {}): an earlier operation has failed: {}", operation, rank(), size(),
         broken_by_);
@@ -156,6 +135,28 @@ auto MessageCommunicator::guarded(const std::string& operation, F&& act) {
     broken_by_ = error.what();
     throw;
   }
+}
+
+MessageCommunicator::MessageCommunicator(std::unique_ptr<Transport> transport, const CommunicatorOptions& options)
+    : transport_(std::move(transport)),
+      options_(options),
+      exceptions_(std::uncaught_exceptions()),
+      // Of the machine, not of this process: launchers bind each rank to a core of its own.
+      shares_cores_(transport_->local_size() > ::sysconf(_SC_NPROCESSORS_ONLN)) {
+  check_deadline(options.deadline);
+}
+
+MessageCommunicator::~MessageCommunicator() {
+  if (broken_by_.empty() && sums_.empty() && std::uncaught_exceptions() == exceptions_) {
+    try {
+      guarded("end", [this] { meet(kClosingTag, "end"); });
+      transport_->close();
+      return;
+    } catch (const Error&) {  // the launcher sees that this rank has not closed
+    }
+  }
+  for (std::shared_ptr<Sum>& sum : sums_) keep_until_exit(std::move(sum));
+  keep_until_exit(std::move(transport_));
 }
 
 class MessageCommunicator::Pending : public PendingSum {
@@ -337,19 +338,19 @@ std::vector<std::vector<std::byte>> MessageCommunicator::all_gather(std::span<co
   });
 }
 
-// Rounds in which every rank tells the one 1, 2, 4, ... after it: after the last all know of all.
 void MessageCommunicator::barrier() {
-  const std::string operation = "barrier";
-  guarded(operation, [&] {
-    const int tag = next_tag();
-    for (int step = 1; step < size(); step *= 2) {
-      std::byte out{1}, in{0};
-      Round round;
-      receive(round, {&in, 1}, (rank() - step + size()) % size(), tag);
-      send(round, {&out, 1}, (rank() + step) % size(), tag);
-      wait_for(round, operation);
-    }
-  });
+  guarded("barrier", [this] { meet(next_tag(), "barrier"); });
+}
+
+// Rounds in which every rank tells the one 1, 2, 4, ... after it: after the last all know of all.
+void MessageCommunicator::meet(int tag, const std::string& operation) {
+  for (int step = 1; step < size(); step *= 2) {
+    std::byte out{1}, in{0};
+    Round round;
+    receive(round, {&in, 1}, (rank() - step + size()) % size(), tag);
+    send(round, {&out, 1}, (rank() + step) % size(), tag);
+    wait_for(round, operation);
+  }
 }
 
 void MessageCommunicator::set_deadline(std::chrono::duration<double> deadline) {

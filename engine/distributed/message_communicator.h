@@ -44,6 +44,7 @@ class MessageCommunicator : public Communicator {
   struct Round;
 
   int next_tag();
+  void meet(int tag, const std::string& operation);
   // Starts a message of a round with another rank.
   void send(Round& round, std::span<const std::byte> bytes, int to, int tag);
   void receive(Round& round, std::span<std::byte> bytes, int from, int tag);

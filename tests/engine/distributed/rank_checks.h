@@ -114,11 +114,11 @@ inline void check_copies(Communicator& ranks) {
     check_same_bits(labels.to_vector<int32_t>(), {root, 2 * root}, "broadcast of a tensor");
   }
   // Rank r gives r * 1000 values: rank 0 none.
-  const std::vector<double> own = rank_values<double>(1000 * rank, rank);
+  const std::vector<double> own = rank_values<double>(int64_t{1000} * rank, rank);
   const auto all = ranks.all_gather_values(std::span(own));
   check(std::ssize(all) == size, "all_gather: {} parts of {} ranks", all.size(), size);
   for (int other = 0; other < size; ++other) {
-    check_same_bits(all[static_cast<size_t>(other)], rank_values<double>(1000 * other, other), "all_gather");
+    check_same_bits(all[static_cast<size_t>(other)], rank_values<double>(int64_t{1000} * other, other), "all_gather");
   }
   for (int i = 0; i < 20; ++i) ranks.barrier();
 
