@@ -107,12 +107,13 @@ void propagate(const Node& node, const Tensor& grad, Gradients& grads) {
   }
 }
 
-void deposit(const Node& node, const Tensor& grad) {
+void deposit(const Node& node, const Tensor& grad, const GradientDone& done) {
   const Tensor leaf = leaf_of(node);
   if (!leaf.defined()) return;
   Tensor total = leaf.grad();
   accumulate(total, grad, node.dtype);
   leaf.set_grad(total);
+  if (done) done(leaf);
 }
 
 // A profile's names of ops come from here, tracked or not.
@@ -173,7 +174,7 @@ Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> 
   return record_inputs(std::move(output), op, {inputs.begin(), inputs.size()}, std::move(vjp));
 }
 
-void backward(const Tensor& output, const Tensor& seed) {
+void backward(const Tensor& output, const Tensor& seed, const GradientDone& gradient_done) {
   check(output.requires_grad(), "backward: the output does not depend on a tensor that requires a gradient");
   check(seed.defined() || output.numel() == 1,
         "backward: an output of shape {} needs a seed; without one it must have a single element", output.shape());
@@ -190,7 +191,7 @@ void backward(const Tensor& output, const Tensor& seed) {
     const Tensor grad = std::move(grads[&node]);
     grads.erase(&node);
     if (node.is_leaf) {
-      if (grad.defined()) deposit(node, grad);
+      if (grad.defined()) deposit(node, grad, gradient_done);
       continue;
     }
     check(!node.freed, "backward of {}: an earlier backward has freed this part of the graph", node.op);

@@ -49,10 +49,14 @@ Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> 
 Tensor record(Tensor output, std::string_view op, const std::vector<Tensor>& inputs, Vjp vjp);
 Tensor record(Tensor output, std::string_view op, std::initializer_list<Tensor> inputs, AddingVjp vjp);
 
+// Called with a leaf once backward has left its whole gradient in it.
+using GradientDone = std::function<void(const Tensor& leaf)>;
+
 // Computes the gradient of a one-element tensor with respect to every leaf that it depends on, and adds it to the
 // leaves' `grad()`. Frees the graph on the way; a second backward through it is an Error.
 // With `seed` (the shape of `output`), computes the gradient of sum(output * seed) for an output of any shape.
-void backward(const Tensor& output, const Tensor& seed = {});
+// `gradient_done` hears of each leaf while the rest of backward has yet to run.
+void backward(const Tensor& output, const Tensor& seed = {}, const GradientDone& gradient_done = {});
 
 // The nodes that a tensor was made from and its own, which is last, each after its inputs: to draw or print the tape.
 // Empty where the tensor tracks no gradient. backward() takes the tape apart, so ask before it.

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/autograd.h"
+#include "engine/distributed/all_reduce_sum.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/layout.h"
 #include "engine/ops/log_abs_det.h"
@@ -52,6 +53,12 @@ Tensor dmi(const Tensor& logits, const Tensor& labels, const DmiOptions& options
   return dmi_from_joint(joint_matrix(logits, labels, options.normalize), options.epsilon);
 }
 
+Tensor dmi(const Tensor& logits, const Tensor& labels, const DmiOptions& options, Communicator& ranks) {
+  const Tensor sum = all_reduce_sum(joint_matrix(logits, labels, false), ranks);
+  const int64_t samples = ranks.all_reduce(logits.dim(0));
+  return dmi_from_joint(options.normalize ? sum / static_cast<double>(samples) : sum, options.epsilon);
+}
+
 void DmiInParts::add(const Tensor& logits, const Batch& part) {
   add_sum(joint_matrix(logits.detach(), part.labels, false), logits.dim(0));
 }
@@ -67,6 +74,15 @@ void DmiInParts::add_sum(const Tensor& sum, int64_t samples) {
   const NoGrad no_grad;
   sum_ = sum_.defined() ? sum_ + sum : sum.detach();
   samples_ += samples;
+}
+
+void DmiInParts::sum_over(Communicator& ranks) {
+  check(sum_.defined(), "dmi: the loss of a batch of which this rank (rank {} of {}) has no sample", ranks.rank(),
+        ranks.size());
+  check(!by_sum_.defined(), "dmi: ranks are summed after the gradient of the whole batch was computed");
+  sum_ = sum_.clone();
+  ranks.all_reduce(sum_);
+  samples_ = ranks.all_reduce(samples_);
 }
 
 Tensor DmiInParts::finish() {

@@ -42,6 +42,8 @@
 
 namespace cofactor {
 
+class Communicator;
+
 struct DmiOptions {
   bool normalize = true;  // U = O L / N, the paper's; false: U = O L
   double epsilon = 0.0;   // added to |det U|; 0: the paper's loss
@@ -65,8 +67,13 @@ Tensor dmi_from_joint(const Tensor& u, double epsilon = 0.0);
 // dmi_from_joint(joint_matrix(logits, labels, options.normalize), options.epsilon).
 Tensor dmi(const Tensor& logits, const Tensor& labels, const DmiOptions& options = {});
 
-// The loss of a batch in parts. With several processes, each adds its own parts, exchanges sum() and samples(), and
-// adds those of the others before finish().
+// The loss of a batch that is divided over ranks, each of which has some of its samples: U is that of all samples. The
+// same bits on all ranks. The gradient by a rank's logits is that of the whole batch's loss, so gradients by shared
+// parameters are summed over ranks, not averaged (docs/distributed.md). All ranks have the same number of classes, and
+// at least one sample. Throws Error as dmi does, and as Communicator does.
+Tensor dmi(const Tensor& logits, const Tensor& labels, const DmiOptions& options, Communicator& ranks);
+
+// The loss of a batch in parts. With several ranks each adds its own parts, and all call sum_over() before finish().
 class DmiInParts : public LossInParts {
  public:
   explicit DmiInParts(const DmiOptions& options) : options_(options) {}
@@ -76,6 +83,8 @@ class DmiInParts : public LossInParts {
   void add(const Tensor& logits, const Batch& part) override;
   // Adds the sum of O L over samples that another process has seen, (C, C) in f64.
   void add_sum(const Tensor& sum, int64_t samples);
+  // Adds what all other ranks have added. Throws Error where nothing was added, and as Communicator does.
+  void sum_over(Communicator& ranks);
   // The sum of O L, in f64, and its number of samples so far.
   const Tensor& sum() const { return sum_; }
   int64_t samples() const { return samples_; }

@@ -32,6 +32,9 @@ program python3 python3
 header doctest/doctest.h doctest-dev"
 browser_needs='
 program chromium chromium'
+mpi_needs='
+program mpirun openmpi-bin
+program mpicxx libopenmpi-dev'
 tidy_needs="$test_needs
 program clang-tidy clang-tidy"
 fuzz_needs="$build_needs

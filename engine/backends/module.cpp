@@ -1,59 +1,12 @@
 #include "engine/backends/module.h"
 
-#include <dlfcn.h>
-
-#include <filesystem>
-
-#include "engine/error.h"
+#include "engine/module_file.h"
 
 namespace cofactor {
 
-namespace {
-
-// The folder of the file that this code was loaded from.
-std::filesystem::path library_folder() {
-  Dl_info info;
-  check(dladdr(reinterpret_cast<const void*>(&open_module), &info) != 0 && info.dli_fname,
-        "backend: the system does not say which file the library was loaded from");
-  return std::filesystem::absolute(info.dli_fname).parent_path();
-}
-
-std::string loader_error() {
-  const char* text = dlerror();
-  return text ? text : "the loader gives no reason";
-}
-
-// Why a module cannot be opened and what to do, from the loader's text: "FILE: what is wrong with it".
-std::string cause(const std::filesystem::path& module, const std::string& text) {
-  if (!std::filesystem::exists(module))
-    return fmt::format("{} is missing: it belongs beside the library that looks for it; build or install it again",
-                       module.string());
-  constexpr std::string_view kNotFound = ": cannot open shared object file: No such file or directory";
-  if (text.ends_with(kNotFound))
-    return fmt::format(
-        "the library {}, which {} needs, is not found: install it, or name its folder in LD_LIBRARY_PATH",
-        text.substr(0, text.size() - kNotFound.size()), module.string());
-  const bool other_version =
-      text.find("undefined symbol") != text.npos || text.find("not found (required") != text.npos;
-  return fmt::format(
-      "{} cannot be opened: {}{}", module.string(), text,
-      other_version ? "; a library that it needs has another version than the one it was built with" : "");
-}
-
-}  // namespace
-
 const BackendModule& open_module(const std::string& name, Device device) {
-  const std::filesystem::path path = library_folder() / ("lib" + name + ".so");
-  // Local: no symbol of the module serves another library. Now: a missing symbol is found here, not within a kernel.
-  void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  check(module, "device {}: {}", device, module ? "" : cause(path, loader_error()));
-  const void* found = dlsym(module, "cofactor_backend_module");
-  check(found, "device {}: {} is not a backend's module: {}", device, path.string(), found ? "" : loader_error());
-  return *static_cast<const BackendModule*>(found);
-}
-
-std::string open_library(const char* name) {
-  return dlopen(name, RTLD_LAZY | RTLD_LOCAL) ? "" : loader_error();
+  return *static_cast<const BackendModule*>(
+      open_module_object(name, "cofactor_backend_module", fmt::format("device {}", device)));
 }
 
 }  // namespace cofactor

@@ -8,6 +8,7 @@
 #include "engine/backends/module.h"
 #include "engine/backends/reference/backend.h"
 #include "engine/device.h"
+#include "engine/module_file.h"
 #ifdef COFACTOR_HAS_CPU
 #include "engine/backends/cpu/backend.h"
 #endif

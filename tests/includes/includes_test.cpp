@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path kRoot = COFACTOR_SOURCE_DIR;
-constexpr std::string_view kBackends = "engine/backends/";
+constexpr std::string_view kBackends = "engine/backends/", kMpi = "engine/distributed/mpi/";
 // The kernels' interface is for the sources that call kernels, and for one header that only these sources include.
 constexpr std::string_view kKernels = "engine/backend.h", kChecks = "engine/ops/checks.h";
 
@@ -33,8 +33,9 @@ Folders with(Folders folders, const Folders& more) {
 
 const std::map<std::string, Folders> kMayInclude = {
     {"engine", {}},
+    {"engine/distributed", {"engine"}},
     {"layers", {"engine"}},
-    {"losses", {"engine", "data/noise"}},
+    {"losses", {"engine", "engine/distributed", "data/noise"}},
     {"models", {"engine", "layers"}},
     {"data", {"engine"}},
     {"data/noise", {"engine"}},
@@ -58,9 +59,9 @@ const std::map<std::string, Folders> kMayInclude = {
     {"bench", with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
                            "experiments/sweep"})},
     {"examples", with(kData, {"engine", "layers", "losses", "models"})},
-    {"tests",
-     with(kData, {"engine", "layers", "losses", "models", "experiments/training", "experiments/report",
-                  "experiments/labels", "experiments/sweep", "experiments/derive", "experiments/own_data", "bench"})},
+    {"tests", with(kData, {"engine", "engine/distributed", "layers", "losses", "models", "experiments/training",
+                           "experiments/report", "experiments/labels", "experiments/sweep", "experiments/derive",
+                           "experiments/own_data", "bench"})},
 };
 
 // Conditions outside of the backends that have to be there.
@@ -97,6 +98,7 @@ std::vector<std::string> breaches(const std::string& path, const std::string& te
   static const std::regex vendor(
       R"(^\s*#\s*include\s*[<"](oneapi/|dnnl|lapacke?|cblas|mkl|omp\.h|cu(da|dnn|blas|solver|rand|sparse)|cub/|thrust/|)"
       R"(nccl|library_types|nv[a-z]*\.h).*)");
+  static const std::regex mpi(R"(^\s*#\s*include\s*[<"]mpi\.h.*)");
   static const std::regex condition(R"(^\s*#\s*(if|ifdef|ifndef|elif|else|endif)\b.*)");
   static const std::regex device_test(
       R"(.*([=!]=\s*(cofactor::)?Device(Kind)?::|\bDevice(Kind)?::(reference|cpu|cuda)\s*[=!]=|)"
@@ -112,6 +114,7 @@ std::vector<std::string> breaches(const std::string& path, const std::string& te
     const auto report = [&](const std::string& what) { found.push_back(fmt::format("{}:{}: {}", path, number, what)); };
     std::smatch match;
     if (!is_backend && std::regex_match(line, vendor)) report("a vendor's header outside of the backends: " + line);
+    if (!path.starts_with(kMpi) && std::regex_match(line, mpi)) report("MPI's header outside of its module: " + line);
     if (std::regex_match(line, match, quoted)) {
       const std::string wrong = judge_quoted(path, match[1]);
       if (!wrong.empty()) report(wrong);
@@ -174,6 +177,8 @@ TEST_SUITE("unit") {
               .ends_with("may not include experiments/sweep"));
     CHECK(first_breach("experiments/sweep/x.cpp", "#include \"experiments/own_data/run_model.h\"")
               .ends_with("may not include experiments/own_data"));
+    CHECK(first_breach("engine/ops/x.cpp", "#include \"engine/distributed/communicator.h\"")
+              .ends_with("engine may not include engine/distributed"));
     CHECK(first_breach("models/x.cpp", "#include \"losses/loss.h\"").ends_with("models may not include losses"));
     CHECK(first_breach("engine/x.h", "#include \"tensor.h\"").ends_with("not written from the root"));
     CHECK(first_breach("engine/x.h", "#include \"engine/../layers/module.h\"").ends_with("not written from the root"));
@@ -206,6 +211,8 @@ TEST_SUITE("unit") {
       CHECK(first_breach("tests/engine/x.cpp", line).find("vendor") != std::string::npos);
       CHECK(first_breach("engine/backends/cpu/conv.cpp", line).empty());
     }
+    CHECK(first_breach("engine/distributed/communicator.cpp", "#include <mpi.h>").find("MPI") != std::string::npos);
+    CHECK(first_breach("engine/distributed/mpi/module.cpp", "#include <mpi.h>").empty());
     CHECK(first_breach("layers/x.cpp", "#ifdef COFACTOR_HAS_CPU").find("condition") != std::string::npos);
     CHECK(first_breach("engine/optim/x.cpp", "# if 1").find("condition") != std::string::npos);
     for (const char* line :
