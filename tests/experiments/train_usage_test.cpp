@@ -53,7 +53,7 @@ class RefusingPlace : public FeaturePlace {
   }
 };
 
-const std::string kFeatures = "--features x.npy --labels labels.csv --model linear --method ce --epochs 1 ";
+const std::string kFeatureFlags = "--features x.npy --labels labels.csv --model linear --method ce --epochs 1 ";
 
 }  // namespace
 
@@ -70,9 +70,9 @@ TEST_SUITE("experiment") {
             {"--features x.npy --labels y.npy --id-column id", {"--id-column id", "a table that --labels names"}},
             {"--labels texts.csv --path-column p --text-column t",
              {"--path-column p and --text-column t: samples are images or texts"}},
-            {kFeatures + "--text-column text", {"--text-column text: the samples are the rows of --features"}},
-            {kFeatures + "--path-column path", {"--path-column path: the samples are the rows of --features"}},
-            {kFeatures + "--test texts.csv", {"--test texts.csv: samples for test are rows of --features"}},
+            {kFeatureFlags + "--text-column text", {"--text-column text: the samples are the rows of --features"}},
+            {kFeatureFlags + "--path-column path", {"--path-column path: the samples are the rows of --features"}},
+            {kFeatureFlags + "--test texts.csv", {"--test texts.csv: samples for test are rows of --features"}},
             {"--labels images.csv --id-column path", {"--id-column path: images are known by their paths"}},
             {"--labels neither.csv --header yes",
              {"--labels neither.csv: none of its columns (x, y)", "--path-column"}},
@@ -80,9 +80,9 @@ TEST_SUITE("experiment") {
             {"--method ce", {"--data: name the folder of your images", "--labels"}},
             {"--features x.npy --labels labels.csv --model resnet20",
              {"--model resnet20: the samples are features", "linear, mlp"}},
-            {kFeatures + "--image-size 8", {"--image-size", "it is for images"}},
-            {kFeatures + "--max-length 8", {"--max-length", "it is for texts"}},
-            {kFeatures + "--hidden 8", {"--hidden: it is for --model mlp, not linear"}},
+            {kFeatureFlags + "--image-size 8", {"--image-size", "it is for images"}},
+            {kFeatureFlags + "--max-length 8", {"--max-length", "it is for texts"}},
+            {kFeatureFlags + "--hidden 8", {"--hidden: it is for --model mlp, not linear"}},
             {"--features x.npy --labels labels.csv --hidden 8,0", {"--hidden 0: expected positive numbers"}},
             {"--labels texts.csv --no-augmentation", {"--no-augmentation", "it is for images"}},
             {"--labels texts.csv --model mlp", {"--model mlp: the samples are text", "word_cnn"}},
@@ -90,17 +90,17 @@ TEST_SUITE("experiment") {
         2);
     place.refuses(
         {
-            {kFeatures + "--folds 1", {"--folds 1: expected 2 to 100, or 0"}},
-            {kFeatures + "--folds -3", {"--folds -3: expected 2 to 100, or 0"}},
-            {kFeatures + "--folds 101", {"--folds 101: expected 2 to 100, or 0"}},
-            {kFeatures + "--folds five", {"--folds", "five"}},
-            {kFeatures + "--quality best", {"--quality", "best", "posterior"}},
-            {kFeatures + "--drop-suspects", {"--drop-suspects: --folds says how many parts"}},
-            {kFeatures + "--relabel", {"--relabel: --folds says how many parts"}},
-            {kFeatures + "--folds 3 --drop-suspects --relabel", {"--relabel", "--drop-suspects"}},
-            {kFeatures + "--folds 3 --judge ce",
+            {kFeatureFlags + "--folds 1", {"--folds 1: expected 2 to 100, or 0"}},
+            {kFeatureFlags + "--folds -3", {"--folds -3: expected 2 to 100, or 0"}},
+            {kFeatureFlags + "--folds 101", {"--folds 101: expected 2 to 100, or 0"}},
+            {kFeatureFlags + "--folds five", {"--folds", "five"}},
+            {kFeatureFlags + "--quality best", {"--quality", "best", "posterior"}},
+            {kFeatureFlags + "--drop-suspects", {"--drop-suspects: --folds says how many parts"}},
+            {kFeatureFlags + "--relabel", {"--relabel: --folds says how many parts"}},
+            {kFeatureFlags + "--folds 3 --drop-suspects --relabel", {"--relabel", "--drop-suspects"}},
+            {kFeatureFlags + "--folds 3 --judge ce",
              {"--judge ce: it finds the suspects of --drop-suspects and --relabel"}},
-            {kFeatures + "--folds 3 --relabel --judge dmi", {"--judge dmi: it is none of the methods (ce)"}},
+            {kFeatureFlags + "--folds 3 --relabel --judge dmi", {"--judge dmi: it is none of the methods (ce)"}},
         },
         2);
   }
@@ -125,12 +125,12 @@ TEST_SUITE("experiment") {
             {"--features nowhere.npy --labels labels.csv", {"nowhere.npy"}},
             {"--labels nowhere.csv", {"nowhere.csv"}},
             {"--labels one.csv", {"one.csv"}},
-            {kFeatures + "--label-column missing", {"there is no column 'missing'", "'id', 'label'"}},
-            {kFeatures + "--group-column missing", {"there is no column 'missing'", "'id', 'label'"}},
-            {kFeatures + "--split missing", {"--split", "missing"}},
-            {kFeatures + "--clean-test", {"--clean-test: no row of 'labels.csv' has the split test"}},
-            {kFeatures + "--labels-reviewed unknown.csv", {"unknown.csv", "line 2", "nobody"}},
-            {kFeatures + "--labels-reviewed decision.csv", {"decision.csv", "line 2", "perhaps"}},
+            {kFeatureFlags + "--label-column missing", {"there is no column 'missing'", "'id', 'label'"}},
+            {kFeatureFlags + "--group-column missing", {"there is no column 'missing'", "'id', 'label'"}},
+            {kFeatureFlags + "--split missing", {"--split", "missing"}},
+            {kFeatureFlags + "--clean-test", {"--clean-test: no row of 'labels.csv' has the split test"}},
+            {kFeatureFlags + "--labels-reviewed unknown.csv", {"unknown.csv", "line 2", "nobody"}},
+            {kFeatureFlags + "--labels-reviewed decision.csv", {"decision.csv", "line 2", "perhaps"}},
             {"--features x.npy --labels rare.csv --split split --folds 3 --method ce --epochs 1",
              {"--folds: ", "samples of class 'rare' are in fold", "it needs samples, or groups of them, in two folds"}},
         },
