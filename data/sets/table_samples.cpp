@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMaxValueShown = 60;  // bytes of a value in a message
+constexpr size_t kMaxShownValue = 60;  // bytes of a value in a message
 
 // Data is read more than once, which a pipe does not allow.
 void check_regular(const fs::path& file) {
@@ -73,7 +73,7 @@ void check_number_of_classes(const TableSamples& samples) {
     hint = "; -1 in an array is a missing label: to have it as a class, use other numbers or a table";
   check(samples.classes.size() >= 2, "{}: the labels are of {}{}, expected two or more{}", samples.name,
         counted(static_cast<int64_t>(samples.classes.size()), "class", "classes"),
-        samples.classes.empty() ? "" : ", '" + legible(samples.classes.front(), kMaxValueShown) + "'", hint);
+        samples.classes.empty() ? "" : ", '" + legible(samples.classes.front(), kMaxShownValue) + "'", hint);
 }
 
 std::string row_number(int64_t row) {
@@ -97,7 +97,7 @@ void name_samples(TableSamples& samples, const OwnDataOptions& options, FileAcco
   if (repeated.empty()) return;
   const auto [row, first] = repeated.front();
   const std::string finding = fmt::format("{}: the id '{}' is also on line {}", samples.place(row),
-                                          legible(samples.sample_name(row), kMaxValueShown), table->line(first));
+                                          legible(samples.sample_name(row), kMaxShownValue), table->line(first));
   check(options.id_column.empty(), "{}; ids name one sample each", finding);
   account.note(fmt::format("{}, so {} are known by the numbers of their rows", finding, nouns_of(options.kind)));
   samples.sample_name = row_number;
@@ -153,7 +153,7 @@ RowPart part_of_row(const LabelTable& table, const std::vector<std::optional<Spl
   const auto& part = parts[static_cast<size_t>(value)];
   if (!part)
     fail("{}, line {}: the split '{}' is not one of train, validation (val, valid) and test", table.name(),
-         table.line(row), legible(splits.names[static_cast<size_t>(value)], kMaxValueShown));
+         table.line(row), legible(splits.names[static_cast<size_t>(value)], kMaxShownValue));
   return row_part(*part);
 }
 
@@ -365,7 +365,7 @@ TableSamples read_test_table(const OwnDataOptions& options, const std::vector<st
     if (found == classes.end()) {
       const auto row = std::ranges::find(samples.labels, static_cast<int32_t>(c)) - samples.labels.begin();
       fail("{}: the label '{}' is not one of the {} classes of '{}'{}", samples.place(row),
-           legible(samples.classes[c], kMaxValueShown), classes.size(), printable(options.labels.string()),
+           legible(samples.classes[c], kMaxShownValue), classes.size(), printable(options.labels.string()),
            look_alike_hint({samples.classes[c]}, classes));
     }
     places.push_back(static_cast<int32_t>(found - classes.begin()));

@@ -209,13 +209,13 @@ PredictionInputs open_array(const InputChoice& choice, const RunModel& model) {
 }
 
 // Some lines, which are not blank, with their numbers.
-struct Lines {
+struct InputLines {
   std::vector<std::string> texts;
   std::vector<int64_t> numbers;
 };
 
-Lines read_lines(LineReader& reader, int64_t most) {
-  Lines lines;
+InputLines read_lines(LineReader& reader, int64_t most) {
+  InputLines lines;
   while (std::ssize(lines.texts) < most) {
     auto line = reader.next();
     if (!line) break;
@@ -236,9 +236,9 @@ class LineSamples {
 
   bool are_paths() const { return encoder_ == nullptr; }
 
-  std::shared_ptr<const Dataset> make(Lines read) const {
+  std::shared_ptr<const Dataset> make(InputLines read) const {
     if (are_paths()) return images_of({}, std::move(read.texts), model_);
-    const auto lines = std::make_shared<const Lines>(std::move(read));
+    const auto lines = std::make_shared<const InputLines>(std::move(read));
     const auto number = [lines](int64_t index) { return lines->numbers[static_cast<size_t>(index)]; };
     TextSamples::Texts texts{
         .count = std::ssize(lines->texts),
@@ -258,12 +258,12 @@ PredictionInputs open_lines(const InputChoice& choice, const RunModel& model) {
   const auto reader = std::make_shared<LineReader>(choice.data);
   const LineSamples samples(reader->name(), model);
   if (choice.count_lines) {
-    Lines all = read_lines(*reader, std::numeric_limits<int64_t>::max());
+    InputLines all = read_lines(*reader, std::numeric_limits<int64_t>::max());
     check(!all.texts.empty(), "{} has no lines", reader->name());
     return {.size = std::ssize(all.texts), .next = once(samples.make(std::move(all)))};
   }
   const auto next = [=, first = true](int64_t most) mutable -> std::shared_ptr<const Dataset> {
-    Lines lines = read_lines(*reader, samples.are_paths() ? most * kBatchesOfPaths : most);
+    InputLines lines = read_lines(*reader, samples.are_paths() ? most * kBatchesOfPaths : most);
     check(!first || !lines.texts.empty(), "{} has no lines", reader->name());
     first = false;
     return lines.texts.empty() ? nullptr : samples.make(std::move(lines));

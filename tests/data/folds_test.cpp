@@ -13,7 +13,7 @@ using namespace cofactor::testing;
 
 namespace {
 
-const RandomKey kKey{.seed = 3, .purpose = Purpose::split};
+const RandomKey kFoldKey{.seed = 3, .purpose = Purpose::split};
 
 // How many samples of a stratum each fold has.
 std::map<int32_t, std::vector<int64_t>> sizes_of(const std::vector<int32_t>& strata, const std::vector<int32_t>& dealt,
@@ -44,13 +44,13 @@ TEST_SUITE("data") {
   TEST_CASE("folds: every stratum and the whole are spread evenly and the seed decides") {
     const std::vector<int32_t> strata = mixed_strata();
     for (const int folds : {2, 5, 7}) {
-      const std::vector<int32_t> dealt = deal_folds(strata, {}, folds, kKey);
+      const std::vector<int32_t> dealt = deal_folds(strata, {}, folds, kFoldKey);
       REQUIRE(dealt.size() == strata.size());
       CHECK(std::set<int32_t>(dealt.begin(), dealt.end()).size() == static_cast<size_t>(folds));
       CHECK(std::ranges::min(dealt) == 1);
       for (const auto& [stratum, sizes] : sizes_of(strata, dealt, folds)) check_even(sizes, 1);
       check_even(sizes_of(std::vector<int32_t>(strata.size()), dealt, folds).at(0), 1);
-      CHECK(dealt == deal_folds(strata, {}, folds, kKey));
+      CHECK(dealt == deal_folds(strata, {}, folds, kFoldKey));
       CHECK(dealt != deal_folds(strata, {}, folds, {.seed = 4, .purpose = Purpose::split}));
     }
   }
@@ -59,7 +59,7 @@ TEST_SUITE("data") {
     const std::vector<int32_t> strata = mixed_strata();
     std::vector<int32_t> groups;
     for (int i = 0; i < 103; ++i) groups.push_back(i / 3 * 2);  // numbers need not be consecutive
-    const std::vector<int32_t> dealt = deal_folds(strata, groups, 5, kKey);
+    const std::vector<int32_t> dealt = deal_folds(strata, groups, 5, kFoldKey);
     std::map<int32_t, std::set<int32_t>> folds_of;
     for (size_t i = 0; i < groups.size(); ++i) folds_of[groups[i]].insert(dealt[i]);
     for (const auto& [group, folds] : folds_of) CHECK(folds.size() == 1);
@@ -68,16 +68,16 @@ TEST_SUITE("data") {
   }
 
   TEST_CASE("folds: few samples leave folds empty and no samples are no error") {
-    CHECK(deal_folds({}, {}, 3, kKey).empty());
-    const std::vector<int32_t> two = deal_folds({0, 0}, {}, 5, kKey);
+    CHECK(deal_folds({}, {}, 3, kFoldKey).empty());
+    const std::vector<int32_t> two = deal_folds({0, 0}, {}, 5, kFoldKey);
     CHECK(two[0] != two[1]);
-    CHECK(deal_folds({0, 1, 0}, {7, 7, 7}, 5, kKey) == std::vector<int32_t>{1, 1, 1});
+    CHECK(deal_folds({0, 1, 0}, {7, 7, 7}, 5, kFoldKey) == std::vector<int32_t>{1, 1, 1});
   }
 
   TEST_CASE("folds: what cannot be dealt is an error") {
-    CHECK(contains(error_of([] { deal_folds({0}, {}, 1, kKey); }), "expected at least 2, got 1"));
-    CHECK(contains(error_of([] { deal_folds({0, 1}, {0}, 2, kKey); }), "2 strata, but 1 groups"));
-    CHECK(contains(error_of([] { deal_folds({0, -1}, {}, 2, kKey); }), "is negative"));
-    CHECK(contains(error_of([] { deal_folds({0, 1}, {0, -1}, 2, kKey); }), "is negative"));
+    CHECK(contains(error_of([] { deal_folds({0}, {}, 1, kFoldKey); }), "expected at least 2, got 1"));
+    CHECK(contains(error_of([] { deal_folds({0, 1}, {0}, 2, kFoldKey); }), "2 strata, but 1 groups"));
+    CHECK(contains(error_of([] { deal_folds({0, -1}, {}, 2, kFoldKey); }), "is negative"));
+    CHECK(contains(error_of([] { deal_folds({0, 1}, {0, -1}, 2, kFoldKey); }), "is negative"));
   }
 }

@@ -40,7 +40,7 @@ std::vector<int> numbers_after(const std::string& text, const std::string& part)
   return numbers;
 }
 
-class ReviewPlace : public FeaturePlace {
+class AmendPlace : public FeaturePlace {
  public:
   using FeaturePlace::FeaturePlace;
   // `decisions` are lines of a table of decisions.
@@ -129,7 +129,7 @@ TEST_SUITE("experiment") {
   }
 
   TEST_CASE("train: reviewed labels are trained with and confirmed ones are no suspects") {
-    const ReviewPlace place;
+    const AmendPlace place;
     const std::vector<std::string> flags = {"--folds", "3", "--method", "ce"};
     place.train(flags);
     const fs::path run = place.cell() / "ce";
@@ -175,7 +175,7 @@ TEST_SUITE("experiment") {
   }
 
   TEST_CASE("train: an amendment starts over beside the old one where decisions have changed") {
-    const ReviewPlace place;
+    const AmendPlace place;
     const std::vector<std::string> flags = {"--folds", "3", "--method", "ce", "--drop-suspects"};
     place.train(flags);
     const fs::path run = place.cell() / "ce";

@@ -12,10 +12,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> kThree = {"--folds", "3", "--method", "ce,dmi"};
+const std::vector<std::string> kThreeFolds = {"--folds", "3", "--method", "ce,dmi"};
 
 std::vector<std::string> three(const std::vector<std::string>& more) {
-  std::vector<std::string> all = kThree;
+  std::vector<std::string> all = kThreeFolds;
   all.insert(all.end(), more.begin(), more.end());
   return all;
 }

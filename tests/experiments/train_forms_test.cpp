@@ -75,9 +75,9 @@ void check_predictions(const OwnPlace& place, const std::vector<std::string>& sa
   for (size_t i = 0; i < own.size(); ++i) CHECK(predicted[i] == doctest::Approx(own[i]).epsilon(1e-4));
 }
 
-class PhotoPlace : public OwnPlace {
+class FormPlace : public OwnPlace {
  public:
-  explicit PhotoPlace(const PlantedLabels& planted)
+  explicit FormPlace(const PlantedLabels& planted)
       : OwnPlace({{"--epochs", "3"},
                   {"--batch-size", "15"},
                   {"--model", "resnet20"},
@@ -96,7 +96,7 @@ class PhotoPlace : public OwnPlace {
 
 TEST_SUITE("experiment") {
   TEST_CASE("train: tables of images of every format are judged by folds") {
-    const PhotoPlace place({.count = 90, .wrong_every = 8});
+    const FormPlace place({.count = 90, .wrong_every = 8});
     const PlantedLabels& labels = place.labels;
     std::string name, table;
     std::vector<std::string> flags;
@@ -104,19 +104,19 @@ TEST_SUITE("experiment") {
       name = "labels.csv";
       table = "\xEF\xBB\xBFnote,path,label\r\n";
       for (int i = 0; i < labels.count; ++i)
-        table += fmt::format("\"x, y\",\"{}\",{}\r\n", PhotoPlace::photo(i), labels.given_name(i));
+        table += fmt::format("\"x, y\",\"{}\",{}\r\n", FormPlace::photo(i), labels.given_name(i));
     }
     SUBCASE("TSV without a header") {
       name = "labels.tsv";
       for (int i = 0; i < labels.count; ++i)
-        table += fmt::format("{}\t{}\n", labels.given_name(i), PhotoPlace::photo(i));
+        table += fmt::format("{}\t{}\n", labels.given_name(i), FormPlace::photo(i));
       flags = {"--path-column", "2", "--label-column", "1", "--header", "no"};
     }
     SUBCASE("JSON Lines") {
       name = "labels.jsonl";
       for (int i = 0; i < labels.count; ++i) {
         const std::string label = labels.missing(i) ? "" : fmt::format(", \"label\": \"{}\"", labels.given_name(i));
-        table += fmt::format("{{\"path\": \"{}\"{}}}\n", place.path(PhotoPlace::photo(i)).string(), label);
+        table += fmt::format("{{\"path\": \"{}\"{}}}\n", place.path(FormPlace::photo(i)).string(), label);
       }
     }
     write_file_atomically(place.path(name), table);
@@ -125,7 +125,7 @@ TEST_SUITE("experiment") {
     const Outcome outcome = place.succeed(folded(flags));
     CHECK(contains(outcome.out, "5 samples without a label: predicted and never trained on"));
     const auto id = [&](int i) {
-      return name == "labels.jsonl" ? place.path(PhotoPlace::photo(i)).string() : PhotoPlace::photo(i);
+      return name == "labels.jsonl" ? place.path(FormPlace::photo(i)).string() : FormPlace::photo(i);
     };
     for (const char* method : {"ce", "dmi"}) check_labels(place.cell() / method, labels, id);
     CHECK(contains(read_file(place.cell() / "ce/report.html"), "data:image/"));

@@ -16,7 +16,7 @@ using namespace cofactor::testing;
 
 namespace {
 
-const std::vector<std::string> kClasses = {"left", "right"};
+const std::vector<std::string> kSides = {"left", "right"};
 
 // Small data whose samples are judged in folds.
 ExperimentData judged_data() {
@@ -47,7 +47,7 @@ RunOptions options_in(const std::filesystem::path& out) {
   options.rates = {0.0};
   options.methods = {"ce", "dmi"};
   options.seeds = {1};
-  options.class_names = kClasses;
+  options.class_names = kSides;
   options.trainer.device = Device::reference;
   options.cross_fitting = {.folds = 3};
   return options;
@@ -73,7 +73,7 @@ TEST_SUITE("unit") {
   TEST_CASE("cross-fitting: a fold is judged by a network that was neither trained nor selected with it") {
     const ExperimentData data = judged_data();
     const NoisyData all = labels_of(data);
-    const Folds folds = deal_folds(all, data.folds, kClasses, 4, 1);
+    const Folds folds = deal_folds(all, data.folds, kSides, 4, 1);
     std::multiset<int64_t> judged;
     for (int fold = 1; fold <= 4; ++fold) {
       const NoisyData seen = without_fold(all, folds, fold);
@@ -99,7 +99,7 @@ TEST_SUITE("unit") {
     ExperimentData data = judged_data();
     for (int32_t i = 0; i < 60; ++i) data.folds.train_groups.push_back(i / 2);
     for (int32_t i = 0; i < 20; ++i) data.folds.validation_groups.push_back(i);  // groups of two training samples
-    const Folds folds = deal_folds(labels_of(data), data.folds, kClasses, 3, 1);
+    const Folds folds = deal_folds(labels_of(data), data.folds, kSides, 3, 1);
     for (size_t i = 0; i < 60; i += 2) CHECK(folds.train[i] == folds.train[i + 1]);
     for (size_t i = 0; i < 20; ++i) CHECK(folds.validation[i] == folds.train[2 * i]);
   }
@@ -109,14 +109,14 @@ TEST_SUITE("unit") {
     NoisyData all = labels_of(data);
     std::ranges::fill(all.train.labels, 0);
     all.train.labels[5] = 1;
-    CHECK(contains(error_of([&] { deal_folds(all, data.folds, kClasses, 3, 1); }),
+    CHECK(contains(error_of([&] { deal_folds(all, data.folds, kSides, 3, 1); }),
                    "--folds: the only training sample of class 'right' is in fold "));
   }
 
   TEST_CASE("cross-fitting: classes in another order than the reference's are put back") {
     const ExperimentData data = judged_data();
     const NoisyData all = labels_of(data);
-    const std::vector<Split> judged = judged_by(all, deal_folds(all, data.folds, kClasses, 2, 1), 1, data);
+    const std::vector<Split> judged = judged_by(all, deal_folds(all, data.folds, kSides, 2, 1), 1, data);
     const TrainerOptions trainer{.device = Device::reference};
     Signed right(1.0f), exchanged(-1.0f);
     const FoldPrediction reference = predict_fold(right, judged, trainer, {});
