@@ -24,6 +24,14 @@ void check_mpi(int code, const char* function) {
   fail("mpi: {} has failed: {}", function, std::string_view(text.data(), static_cast<size_t>(length)));
 }
 
+constexpr std::string_view kOtherOperation = "the ranks call different operations, or the same with different sizes";
+
+// Whether a message had no room in the memory for it.
+bool is_truncated(int code) {
+  int kind = MPI_SUCCESS;
+  return code != MPI_SUCCESS && MPI_Error_class(code, &kind) == MPI_SUCCESS && kind == MPI_ERR_TRUNCATE;
+}
+
 class MpiMessage : public Message {
  public:
   struct Piece {
@@ -37,15 +45,18 @@ class MpiMessage : public Message {
     while (!pieces_.empty()) {
       int finished = 0;
       MPI_Status status;
-      check_mpi(MPI_Test(&pieces_.back().request, &finished, &status), "MPI_Test");
+      const int expected = pieces_.back().received;
+      if (const int code = MPI_Test(&pieces_.back().request, &finished, &status); is_truncated(code)) {
+        fail("mpi: rank {} has sent more bytes where {} were expected: {}", other_, expected, kOtherOperation);
+      } else {
+        check_mpi(code, "MPI_Test");
+      }
       if (!finished) return false;
-      if (const int expected = pieces_.back().received; expected >= 0) {
+      if (expected >= 0) {
         int bytes = 0;
         check_mpi(MPI_Get_count(&status, MPI_BYTE, &bytes), "MPI_Get_count");
-        check(bytes == expected,
-              "mpi: rank {} has sent {} bytes where {} were expected: the ranks call different operations, or the same "
-              "with different sizes",
-              other_, bytes, expected);
+        check(bytes == expected, "mpi: rank {} has sent {} bytes where {} were expected: {}", other_, bytes, expected,
+              kOtherOperation);
       }
       pieces_.pop_back();
     }
