@@ -95,8 +95,8 @@ TEST_SUITE("experiment") {
             {kFeatureFlags + "--folds 101", {"--folds 101: expected 2 to 100, or 0"}},
             {kFeatureFlags + "--folds five", {"--folds", "five"}},
             {kFeatureFlags + "--quality best", {"--quality", "best", "posterior"}},
-            {kFeatureFlags + "--drop-suspects", {"--drop-suspects: --folds says how many parts"}},
-            {kFeatureFlags + "--relabel", {"--relabel: --folds says how many parts"}},
+            {kFeatureFlags + "--drop-suspects", {"--drop-suspects: it needs --folds"}},
+            {kFeatureFlags + "--relabel", {"--relabel: it needs --folds"}},
             {kFeatureFlags + "--folds 3 --drop-suspects --relabel", {"--relabel", "--drop-suspects"}},
             {kFeatureFlags + "--folds 3 --judge ce",
              {"--judge ce: it finds the suspects of --drop-suspects and --relabel"}},
@@ -132,7 +132,8 @@ TEST_SUITE("experiment") {
             {kFeatureFlags + "--labels-reviewed unknown.csv", {"unknown.csv", "line 2", "nobody"}},
             {kFeatureFlags + "--labels-reviewed decision.csv", {"decision.csv", "line 2", "perhaps"}},
             {"--features x.npy --labels rare.csv --split split --folds 3 --method ce --epochs 1",
-             {"--folds: ", "samples of class 'rare' are in fold", "it needs samples, or groups of them, in two folds"}},
+             {"--folds: ", "the only training sample of class 'rare' is in fold",
+              "Have two or more training samples of each class"}},
         },
         1);
   }
