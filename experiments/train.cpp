@@ -25,7 +25,6 @@ namespace fs = std::filesystem;
 
 constexpr int kSide = 224;
 constexpr double kCut = 224.0 / 256.0;  // the part of a side that a crop leaves, as is usual with ImageNet's networks
-constexpr size_t kMaxNamed = 3;         // broken samples that a note names
 
 ExperimentTable make_table() {
   ExperimentTable table;
@@ -258,7 +257,7 @@ class OwnDataExperiment : public ImageExperiment {
       const RunLabels labels = labels_of_run(run, parts_of(*own, run.noisy), own->classes, score);
       report_labels(run, labels.labels, own->clean_test, page_of(*own, labels, reviewed));
     };
-    const std::string amendment = judging_.cross_fitting(table().methods()).amendment;
+    const std::string amendment = judging_.amendment();
     if (amendment.empty()) return;
     data.amend = [own, score, amendment](const NoisyData& given, const CrossFitted& found, const std::string& method) {
       const RunLabels labels = labels_of(parts_of(*own, given), found, method, own->classes, score);

@@ -4,7 +4,6 @@
 #include <numeric>
 
 #include "data/files/file_account.h"
-#include "data/noise/estimate.h"
 #include "engine/io/file.h"
 #include "experiments/labels/class_scores.h"
 #include "experiments/labels/label_files.h"
@@ -14,28 +13,21 @@
 namespace cofactor {
 namespace {
 
-constexpr int64_t kReportBatch = 256;
 constexpr size_t kMaxShown = 20;  // classes whose scores are shown on the console
 constexpr std::string_view kScoresFile = "per_class.csv";
 
-std::vector<float> predict_part(const FinishedRun& run, const Split& split, SamplePart part) {
-  if (split.size() == 0) return {};
-  Loader loader(
-      split,
-      {.batch_size = kReportBatch, .sampler = SamplerKind::sequential, .device = run.device, .workers = run.workers});
-  const std::vector<double> values = softmax_on_host("label report", predict(run.model, loader, name_of(part)).logits);
-  return {values.begin(), values.end()};
-}
-
 // What the run's own network says, in no fold.
 CrossFitted own_predictions(const FinishedRun& run, const LabelledParts& parts) {
+  const auto say = [&run](const Split& split, SamplePart part) {
+    return predict_probabilities(run.model, split, run.device, run.workers, name_of(part));
+  };
   CrossFitted found;
   found.train_fold.assign(parts.train.indices.size(), 0);
   found.validation_fold.assign(parts.validation.indices.size(), 0);
-  found.train = predict_part(run, parts.train, SamplePart::training);
-  found.validation = predict_part(run, parts.validation, SamplePart::validation);
-  if (!parts.clean_test) found.test = predict_part(run, parts.test, SamplePart::test);
-  found.unlabelled = predict_part(run, parts.unlabelled, SamplePart::unlabelled);
+  found.train = say(parts.train, SamplePart::training);
+  found.validation = say(parts.validation, SamplePart::validation);
+  if (!parts.clean_test) found.test = say(parts.test, SamplePart::test);
+  found.unlabelled = say(parts.unlabelled, SamplePart::unlabelled);
   return found;
 }
 

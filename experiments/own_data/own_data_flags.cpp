@@ -80,6 +80,11 @@ void OwnDataFlags::check() const {
 }
 
 SampleKind OwnDataFlags::kind() const {
+  if (!kind_) kind_ = find_kind();
+  return *kind_;
+}
+
+SampleKind OwnDataFlags::find_kind() const {
   const OwnDataOptions& o = options_;
   if (!o.features.empty()) return SampleKind::features;
   if (o.labels.empty() || !o.path_column.empty()) return SampleKind::images;
@@ -142,7 +147,7 @@ void JudgingFlags::add(Flags& flags) {
 
 CrossFitting JudgingFlags::cross_fitting(const std::vector<std::string>& methods) const {
   if (folds_ != 0 && (folds_ < 2 || folds_ > kMaxFolds)) usage("--folds {}: expected 2 to {}, or 0", folds_, kMaxFolds);
-  const std::string amendment = drop_suspects_ ? "drop-suspects" : relabel_ ? "relabel" : "";
+  const std::string amendment = this->amendment();
   if (!amendment.empty() && folds_ == 0) {
     usage("--{}: it needs --folds, whose networks find the suspects; --folds 5 is usual", amendment);
   }
@@ -157,6 +162,10 @@ CrossFitting JudgingFlags::cross_fitting(const std::vector<std::string>& methods
           .judge = amendment.empty() ? ""
                    : judge_.empty()  ? methods.front()
                                      : judge_};
+}
+
+std::string JudgingFlags::amendment() const {
+  return drop_suspects_ ? "drop-suspects" : relabel_ ? "relabel" : "";
 }
 
 QualityScore JudgingFlags::score() const {

@@ -22,16 +22,18 @@ class OwnDataFlags {
   // The form of the samples: features with --features, images without --labels, and else what the table has: a column
   // of paths, or of texts. Reads the table where its columns are not named. Throws UsageError where it has neither, and
   // Error as LabelTable does.
-  SampleKind kind() const;
+  SampleKind kind() const;  // read once
   // How to read them, without what is particular to a kind. `data` is --data. Throws UsageError for class folders
   // without it.
   OwnDataOptions options(SampleKind kind, const Folders& folders) const;
-  bool has_table() const { return !options_.labels.empty(); }
   // The file of decisions; empty: none.
   const std::filesystem::path& reviewed() const { return options_.reviewed; }
 
  private:
+  SampleKind find_kind() const;
+
   OwnDataOptions options_;
+  mutable std::optional<SampleKind> kind_;  // once it is found
   std::optional<std::string> header_;
   std::vector<Flag> columns_;
   std::optional<Flag> path_column_, text_column_;
@@ -43,6 +45,8 @@ class JudgingFlags {
   void add(Flags& flags);
   // What they ask of a sweep with these methods. Throws UsageError where they contradict each other.
   CrossFitting cross_fitting(const std::vector<std::string>& methods) const;
+  // CrossFitting::amendment.
+  std::string amendment() const;
   QualityScore score() const;
 
  private:

@@ -6,15 +6,12 @@
 #include "data/files/npy.h"
 #include "data/folds.h"
 #include "data/noise/class_order.h"
-#include "data/noise/estimate.h"
 #include "engine/io/file.h"
 #include "experiments/training/evaluate.h"
 #include "experiments/training/run_failed.h"
 
 namespace cofactor {
 namespace {
-
-constexpr int64_t kJudgedBatch = 256;
 
 // The samples for whose fold `chosen` holds.
 template <class Chosen>
@@ -45,15 +42,6 @@ void check_classes(const Split& split, const std::vector<int32_t>& folds, std::s
         count == 1 ? fmt::format("the only {} sample", part) : fmt::format("all {} {} samples", count, part),
         class_names[c], count == 1 ? "is" : "are", only[c], part, count == 1 ? "" : ", of different groups"));
   }
-}
-
-std::vector<float> probabilities_of(Module& model, const Split& split, const TrainerOptions& trainer) {
-  Loader loader(split, {.batch_size = kJudgedBatch,
-                        .sampler = SamplerKind::sequential,
-                        .device = trainer.device,
-                        .workers = trainer.workers});
-  const std::vector<double> values = softmax_on_host("--folds", predict(model, loader, "judged").logits);
-  return {values.begin(), values.end()};
 }
 
 // How often each network's most probable class was c where the reference's was k.
@@ -160,8 +148,7 @@ FoldPrediction predict_fold(Module& model, const std::vector<Split>& judged, con
                             const std::vector<float>& reference) {
   FoldPrediction found;
   for (const Split& split : judged) {
-    if (split.size() == 0) continue;
-    const std::vector<float> more = probabilities_of(model, split, trainer);
+    const std::vector<float> more = predict_probabilities(model, split, trainer.device, trainer.workers, "judged");
     found.probabilities.insert(found.probabilities.end(), more.begin(), more.end());
   }
   if (reference.empty()) return found;

@@ -36,13 +36,11 @@ struct NamedPart {
   PartInputs DataInputs::*inputs;
 };
 
-constexpr const char* kUnlabelled = "unlabelled";
-
 std::vector<NamedPart> parts_of(const DataSplits& splits) {
   std::vector<NamedPart> parts = {{"training", &splits.train, &DataInputs::train},
                                   {"validation", &splits.validation, &DataInputs::validation},
                                   {"test", &splits.test, &DataInputs::test}};
-  if (splits.has_unlabelled()) parts.push_back({kUnlabelled, &splits.unlabelled, &DataInputs::unlabelled});
+  if (splits.has_unlabelled()) parts.push_back({"unlabelled", &splits.unlabelled, &DataInputs::unlabelled});
   return parts;
 }
 
@@ -132,7 +130,8 @@ std::vector<RecordedSample> samples_of(const RunOptions& options, const Experime
     for (size_t i = 0; i < split->indices.size(); ++i) {
       std::string file = split->data->sample_name(split->indices[i]);
       if (file.empty() || i >= checksums.size()) return {};
-      std::string label = name == kUnlabelled ? "" : options.class_names.at(static_cast<size_t>(split->labels[i]));
+      std::string label =
+          inputs == &DataInputs::unlabelled ? "" : options.class_names.at(static_cast<size_t>(split->labels[i]));
       samples.push_back({name, std::move(label), checksums[i], std::move(file)});
     }
   }

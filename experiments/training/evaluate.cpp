@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "data/noise/class_order.h"
+#include "data/noise/estimate.h"
 #include "engine/autograd.h"
 #include "engine/error.h"
 #include "experiments/training/run_failed.h"
@@ -90,6 +91,16 @@ double Confusion::constant_accuracy(int64_t predicted) const {
   int64_t labelled = 0;
   for (int64_t other = 0; other < classes; ++other) labelled += at(other, predicted);
   return percent(labelled, total());
+}
+
+std::vector<float> predict_probabilities(Module& model, const Split& split, Device device, int workers,
+                                         std::string_view what) {
+  if (split.size() == 0) return {};
+  constexpr int64_t kBatch = 256;
+  Loader loader(split,
+                {.batch_size = kBatch, .sampler = SamplerKind::sequential, .device = device, .workers = workers});
+  const std::vector<double> values = softmax_on_host(what, predict(model, loader, what).logits);
+  return {values.begin(), values.end()};
 }
 
 Confusion confusion(const Predictions& predictions) {

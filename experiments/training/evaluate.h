@@ -22,6 +22,11 @@ struct Predictions {
 // Interrupted where a signal asks the process to end (stop.h).
 Predictions predict(Module& model, Loader& loader, std::string_view what);
 
+// The softmax of the network's outputs for a split, (N, classes) row-major, in the split's order; empty for an empty
+// split. Throws as predict does.
+std::vector<float> predict_probabilities(Module& model, const Split& split, Device device, int workers,
+                                         std::string_view what);
+
 // How often class p was predicted (the largest logit, the first among equals) where the label is t: counts[p * C + t].
 struct Confusion {
   int64_t classes = 0;
