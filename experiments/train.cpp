@@ -42,9 +42,13 @@ ExperimentTable make_table() {
       "  (to look at the suspects and decide), and what predict needs. --noise adds noise to correct\n"
       "  labels, to try this out.";
   table.noises = {"similar-classes", "uniform", "symmetric"};
-  const TrainingPlan adam{.optimizer = OptimizerKind::adam, .lr = 1e-4, .epochs = 30, .batch_size = 128};
-  table.pretraining = adam;
-  table.pretraining.lr = 1e-3;
+  const TrainingPlan adam{.optimizer = OptimizerKind::adam,
+                          .lr = 1e-4,
+                          .lr_steps = {{20, 1e-5}, {27, 1e-6}},
+                          .epochs = 30,
+                          .batch_size = 128};
+  table.pretraining = with_lr(adam, 1e-3);
+  table.steps_follow_epochs = true;
   table.finetune_others(adam);
   table.loss = {{"lccn", {{"warmup_steps", 1000}, {"update_every", 100}}}};
   table.default_noises = {"none"};

@@ -50,8 +50,16 @@ struct RawOptions {
 };
 
 std::string describe(const TrainingPlan& plan) {
-  return fmt::format("{} {:g}, {} epochs, batch {}", plan.optimizer == OptimizerKind::adam ? "Adam" : "SGD", plan.lr,
+  std::string rates = fmt::format("{:g}", plan.lr);
+  for (const RateFrom& step : plan.lr_steps) rates += fmt::format(", {:g} from epoch {}", step.lr, step.epoch + 1);
+  return fmt::format("{} {}, {} epochs, batch {}", plan.optimizer == OptimizerKind::adam ? "Adam" : "SGD", rates,
                      plan.epochs, plan.batch_size);
+}
+
+TrainingPlan with_epochs(TrainingPlan plan, int epochs, bool steps_follow) {
+  if (steps_follow) return with_epoch_factor(std::move(plan), static_cast<double>(epochs) / plan.epochs);
+  plan.epochs = epochs;
+  return plan;
 }
 
 std::string footer(const ExperimentTable& table) {
@@ -266,7 +274,7 @@ TrainingPlan plan_of(const Experiment& experiment, const RunOptions& options, st
   if (!pretraining && found == table.finetuning.end())
     usage("method {}: {} does not have it; it has {}", method, table.name, fmt::join(table.methods(), ", "));
   TrainingPlan plan = pretraining ? table.pretraining : found->second;
-  if (options.epochs) plan.epochs = *options.epochs;
+  if (options.epochs) plan = with_epochs(plan, *options.epochs, table.steps_follow_epochs);
   if (options.epoch_factor) plan = with_epoch_factor(plan, *options.epoch_factor);
   if (options.batch_size) plan.batch_size = *options.batch_size;
   const std::optional<double>& lr = pretraining ? options.pretrain_lr : options.lr;
