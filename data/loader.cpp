@@ -62,7 +62,6 @@ class Loader::Impl {
   void start_epoch(int number, int64_t first_batch);
   std::optional<Batch> next();
   std::vector<Batch> next_parts();
-  int64_t parts_per_batch() const { return std::ssize(part_sizes(largest_batch(), largest_part())); }
   bool resident() const { return inputs_ == InputKind::windows; }
   int64_t batches_per_epoch() const { return batch_count(split_.size(), options_.batch_size, options_.last_batch); }
 
@@ -87,11 +86,18 @@ class Loader::Impl {
     }
   };
 
+  // A batch as it is read: the whole, a rank's share, or a part of either.
+  struct Piece {
+    size_t batch = 0;
+    int64_t first = 0, count = 0;  // places in the batch
+  };
+
   // The order of one epoch. Threads that read one of its batches share it, so that a new epoch need not wait for them.
   struct Epoch {
     int number = 0;
-    std::vector<std::vector<int64_t>> parts;  // positions in the split, of batches or of their parts
-    std::vector<size_t> ends;                 // for each batch, the number of the part after its last
+    std::vector<std::vector<int64_t>> batches;  // positions in the split
+    std::vector<Piece> pieces;
+    std::vector<size_t> ends;  // for each batch, the number of the piece after its last
   };
 
   // A batch as it is read ahead: its tensors are still on their way, inputs and labels as one copy. Only the thread
@@ -118,8 +124,14 @@ class Loader::Impl {
   Prepared take_ready();
   void choose_inputs();
   Epoch make_epoch(int number) const;
+  std::shared_ptr<const WholeBatch> whole_batch(const std::vector<int64_t>& positions) const;
   int64_t largest_batch() const { return std::min(options_.batch_size, split_.size()); }
-  int64_t largest_part() const { return options_.part_size == 0 ? largest_batch() : options_.part_size; }
+  // Of a batch that is divided, or of one with too few samples for that.
+  int64_t largest_share() const {
+    return std::min(largest_batch(),
+                    std::max<int64_t>(share_of(largest_batch(), 0, options_.ranks).count, options_.ranks - 1));
+  }
+  int64_t largest_part() const { return options_.part_size == 0 ? largest_share() : options_.part_size; }
 
   const Split split_;
   const LoaderOptions options_;
@@ -142,8 +154,9 @@ class Loader::Impl {
 
 Loader::Impl::Impl(Split split, const LoaderOptions& options) : split_(std::move(split)), options_(options) {
   check_split(split_);
-  batches_per_epoch();         // throws if the sizes give no batch
-  backend_of(options.device);  // throws if it is not available
+  batches_per_epoch();                       // throws if the sizes give no batch
+  backend_of(options.device);                // throws if it is not available
+  share_of(1, options.rank, options.ranks);  // throws if there is no such rank
   check(options.part_size >= 0, "loader: parts of {} samples, expected at least 0", options.part_size);
   check(options.workers >= 0, "loader: {} worker threads, expected at least 0", options.workers);
   check(options.workers == 0 || options.prefetch >= 1,
@@ -186,7 +199,7 @@ void Loader::Impl::choose_inputs() {
     scale_ = Tensor::from(scale, channels, device);
     shift_ = Tensor::from(shift, channels, device);
     std::vector<int32_t> windows;
-    const int64_t most = std::min(largest_batch(), largest_part());
+    const int64_t most = std::min(largest_share(), largest_part());
     for (int64_t i = 0; i < most; ++i) windows.insert(windows.end(), {static_cast<int32_t>(i), 0, 0, 0});
     whole_images_ = Tensor::from(windows, {most, 4}, device);
   }
@@ -208,15 +221,16 @@ void Loader::Impl::start_epoch(int number, int64_t first_batch) {
 
 Loader::Impl::Epoch Loader::Impl::make_epoch(int number) const {
   const RandomKey key{options_.seed, Purpose::shuffle, 0, static_cast<uint64_t>(number)};
-  auto batches = make_batches(options_.sampler, split_.labels, options_.batch_size, options_.last_batch, key);
-  Epoch epoch{.number = number, .parts = {}, .ends = {}};
-  for (std::vector<int64_t>& batch : batches) {
-    auto begin = batch.begin();
-    for (const int64_t size : part_sizes(std::ssize(batch), largest_part())) {
-      epoch.parts.emplace_back(begin, begin + size);
-      begin += size;
+  Epoch epoch{.number = number, .batches = {}, .pieces = {}, .ends = {}};
+  epoch.batches = make_batches(options_.sampler, split_.labels, options_.batch_size, options_.last_batch, key);
+  for (size_t batch = 0; batch < epoch.batches.size(); ++batch) {
+    const BatchShare share = share_of(std::ssize(epoch.batches[batch]), options_.rank, options_.ranks);
+    int64_t first = share.first;
+    for (const int64_t size : part_sizes(share.count, largest_part())) {
+      epoch.pieces.push_back({batch, first, size});
+      first += size;
     }
-    epoch.ends.push_back(epoch.parts.size());
+    epoch.ends.push_back(epoch.pieces.size());
   }
   return epoch;
 }
@@ -231,7 +245,7 @@ std::vector<Batch> Loader::Impl::next_parts() {
 
 std::optional<Batch> Loader::Impl::next() {
   check(epoch_ != nullptr, "loader: next was called before start_epoch");
-  if (delivered_ == epoch_->parts.size()) return std::nullopt;
+  if (delivered_ == epoch_->pieces.size()) return std::nullopt;
   if (!workers_.empty()) return finish(take_ready());
   Prepared prepared = prepare(*epoch_, delivered_);
   ++delivered_;
@@ -260,7 +274,7 @@ Loader::Impl::Prepared Loader::Impl::take_ready() {
 }
 
 bool Loader::Impl::can_start() const {
-  return epoch_ && started_ < epoch_->parts.size() && started_ < delivered_ + slots_.size();
+  return epoch_ && started_ < epoch_->pieces.size() && started_ < delivered_ + slots_.size();
 }
 
 // Starts a batch, reads it with the lock released, and puts it into its slot.
@@ -287,9 +301,14 @@ void Loader::Impl::work(const std::stop_token& stop) {
 
 Loader::Impl::Prepared Loader::Impl::prepare(const Epoch& epoch, size_t number) const {
   const ProfileSpan span(EventKind::reading, "read a batch");
-  const std::vector<int64_t>& positions = epoch.parts[number];
+  const Piece& piece = epoch.pieces[number];
+  const std::vector<int64_t>& whole = epoch.batches[piece.batch];
+  const std::span positions =
+      std::span(whole).subspan(static_cast<size_t>(piece.first), static_cast<size_t>(piece.count));
   Prepared prepared;
   Batch& batch = prepared.batch;
+  batch.first = piece.first;
+  if (options_.ranks > 1) batch.whole = whole_batch(whole);
   batch.host_labels.reserve(positions.size());
   batch.indices.reserve(positions.size());
   for (int64_t position : positions) {
@@ -310,6 +329,16 @@ Loader::Impl::Prepared Loader::Impl::prepare(const Epoch& epoch, size_t number) 
   }
   prepared.upload->start();
   return prepared;
+}
+
+std::shared_ptr<const WholeBatch> Loader::Impl::whole_batch(const std::vector<int64_t>& positions) const {
+  auto whole = std::make_shared<WholeBatch>();
+  for (const int64_t position : positions) {
+    whole->labels.push_back(split_.labels[static_cast<size_t>(position)]);
+    whole->indices.push_back(split_.indices[static_cast<size_t>(position)]);
+  }
+  whole->shared_out = whole->size() * (whole->size() < options_.ranks ? options_.ranks : 1);
+  return whole;
 }
 
 void Loader::Impl::write_row(int64_t index, const RandomKey& augmentation, std::byte* out) const {
@@ -353,9 +382,6 @@ std::optional<Batch> Loader::next() {
 }
 std::vector<Batch> Loader::next_parts() {
   return impl_->next_parts();
-}
-int64_t Loader::parts_per_batch() const {
-  return impl_->parts_per_batch();
 }
 bool Loader::resident() const {
   return impl_->resident();

@@ -28,7 +28,8 @@ class ReadError : public Error {
 
 struct LoaderOptions {
   int64_t batch_size = 128;
-  int64_t part_size = 0;  // a batch is read and delivered in parts of at most this many samples; 0: whole
+  int64_t part_size = 0;    // a batch is read and delivered in parts of at most this many samples; 0: whole
+  int rank = 0, ranks = 1;  // of each batch only the share of rank `rank` is read (share_of in sampler.h)
   SamplerKind sampler = SamplerKind::shuffled;
   LastBatch last_batch = LastBatch::keep;
   uint64_t seed = 0;  // of the order of the samples, and of augmentation
@@ -46,6 +47,7 @@ RandomKey augmentation_key(uint64_t seed, int epoch, int64_t index);
 //   Loader loader(split, options);
 //   loader.start_epoch(epoch);
 //   while (auto batch = loader.next()) ...
+// Several ranks that give the same split and options, each its own number, get the same batches, each its share.
 // A batch (engine/batch.h) has inputs (B, sample shape) and labels (B) on the device, B being at most the batch size.
 // The batches of an epoch depend only on the split, the options and the epoch's number, not on workers, prefetch or
 // resident, and have the same bits on every device. A loader may be used by one thread at a time.
@@ -69,8 +71,6 @@ class Loader {
   std::optional<Batch> next();
   // All parts of the next batch, in order; one without part_size. Empty at the end of the epoch. Throws as next() does.
   std::vector<Batch> next_parts();
-  // The most parts that a batch has.
-  int64_t parts_per_batch() const;
   int64_t batches_per_epoch() const;
   // Whether the images' bytes are kept on the device.
   bool resident() const;

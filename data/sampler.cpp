@@ -140,6 +140,13 @@ Batches make_batches(SamplerKind kind, const std::vector<int32_t>& labels, int64
   return batches;
 }
 
+BatchShare share_of(int64_t samples, int rank, int ranks) {
+  check(rank >= 0 && rank < ranks, "sampler: rank {} of {} ranks", rank, ranks);
+  if (samples < ranks) return {0, samples};
+  const int64_t least = samples / ranks, larger = samples % ranks;
+  return {rank * least + std::min<int64_t>(rank, larger), least + (rank < larger)};
+}
+
 std::vector<int64_t> part_sizes(int64_t samples, int64_t most) {
   check(most >= 1, "sampler: parts of {} samples, expected at least 1", most);
   const int64_t parts = samples / most + (samples % most != 0);

@@ -29,6 +29,14 @@ int64_t batch_count(int64_t samples, int64_t batch_size, LastBatch last);
 std::vector<std::vector<int64_t>> make_batches(SamplerKind kind, const std::vector<int32_t>& labels, int64_t batch_size,
                                                LastBatch last, const RandomKey& key);
 
+// The places in a batch that a rank has: [first, first + count). They follow one another by rank, and their sizes
+// differ by at most one. A batch with fewer samples than there are ranks is not divided: every rank has all of it.
+struct BatchShare {
+  int64_t first = 0, count = 0;
+};
+// Throws Error unless 0 <= rank < ranks.
+BatchShare share_of(int64_t samples, int rank, int ranks);
+
 // Divides a batch into as few parts of at most `most` samples as possible: their sizes, which differ by at most one.
 // Throws Error if `most` is below 1.
 std::vector<int64_t> part_sizes(int64_t samples, int64_t most);

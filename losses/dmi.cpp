@@ -76,20 +76,21 @@ void DmiInParts::add_sum(const Tensor& sum, int64_t samples) {
   samples_ += samples;
 }
 
-void DmiInParts::sum_over(Communicator& ranks) {
+void DmiInParts::sum_over(Communicator& ranks, int64_t copies) {
   check(sum_.defined(), "dmi: the loss of a batch of which this rank (rank {} of {}) has no sample", ranks.rank(),
         ranks.size());
   check(!by_sum_.defined(), "dmi: ranks are summed after the gradient of the whole batch was computed");
   sum_ = sum_.clone();
   ranks.all_reduce(sum_);
   samples_ = ranks.all_reduce(samples_);
+  copies_ = copies;
 }
 
 Tensor DmiInParts::finish() {
   check(sum_.defined(), "dmi: the loss of a batch without parts");
   Tensor leaf = sum_.clone();
   leaf.set_requires_grad(true);
-  const Tensor u = options_.normalize ? leaf / static_cast<double>(samples_) : leaf;
+  const Tensor u = leaf / static_cast<double>(options_.normalize ? samples_ : copies_);
   const Tensor loss = dmi_from_joint(u, options_.epsilon);
   backward(loss);
   by_sum_ = leaf.grad();
@@ -110,6 +111,13 @@ DmiLoss::DmiLoss(const DmiOptions& options) : options_(options) {
 
 Tensor DmiLoss::operator()(const Tensor& logits, const Batch& batch) {
   return dmi(logits, batch.labels, options_);
+}
+
+Tensor DmiLoss::over_ranks(const Tensor& logits, const Batch& batch, Communicator& ranks) {
+  check(batch.whole != nullptr, "dmi: the batch is not a share of one that ranks divide");
+  const Tensor sum = all_reduce_sum(joint_matrix(logits, batch.labels, false), ranks);
+  const int64_t divisor = options_.normalize ? batch.whole->shared_out : batch.whole->copies();
+  return dmi_from_joint(sum / static_cast<double>(divisor), options_.epsilon);
 }
 
 std::string DmiLoss::uninformative_under(const Transition& noise) const {

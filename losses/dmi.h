@@ -83,8 +83,8 @@ class DmiInParts : public LossInParts {
   void add(const Tensor& logits, const Batch& part) override;
   // Adds the sum of O L over samples that another process has seen, (C, C) in f64.
   void add_sum(const Tensor& sum, int64_t samples);
-  // Adds what all other ranks have added. Throws Error where nothing was added, and as Communicator does.
-  void sum_over(Communicator& ranks);
+  // Throws Error also where nothing was added.
+  void sum_over(Communicator& ranks, int64_t copies = 1) override;
   // The sum of O L, in f64, and its number of samples so far.
   const Tensor& sum() const { return sum_; }
   int64_t samples() const { return samples_; }
@@ -97,7 +97,7 @@ class DmiInParts : public LossInParts {
  private:
   DmiOptions options_;
   Tensor sum_;
-  int64_t samples_ = 0;
+  int64_t samples_ = 0, copies_ = 1;
   Tensor by_sum_;  // the gradient with respect to sum_
 };
 
@@ -107,6 +107,7 @@ class DmiLoss : public Loss {
   explicit DmiLoss(const DmiOptions& options = {});
   std::string_view name() const override { return "dmi"; }
   Tensor operator()(const Tensor& logits, const Batch& batch) override;
+  Tensor over_ranks(const Tensor& logits, const Batch& batch, Communicator& ranks) override;
   // A batch without a class has a constant loss.
   bool needs_every_class() const override { return true; }
   int64_t logical_batch() const override { return options_.batch; }

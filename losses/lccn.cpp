@@ -1,9 +1,11 @@
 #include "losses/lccn.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "data/noise/estimate.h"
 #include "engine/autograd.h"
+#include "engine/distributed/communicator.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/multinomial.h"
 #include "engine/ops/reduce.h"
@@ -19,11 +21,11 @@ namespace {
 // Steps whose drawn labels may stay on the device. With more, they are read early, which changes no result.
 constexpr size_t kMaxDrawn = 256;
 
-void read(const Tensor& latent, const std::vector<int64_t>& indices, const std::vector<int32_t>& noisy,
-          LatentLabels& into) {
-  const std::vector<int32_t> values = latent.to_vector<int32_t>();
-  for (size_t i = 0; i < values.size(); ++i) into.set(indices[i], noisy[i], values[i]);
-}
+// A sample's latent label, as a step has drawn it.
+struct DrawnLabel {
+  int64_t index;
+  int32_t step, noisy, latent, unused = 0;  // no padding: ranks exchange its bytes
+};
 
 void check_on_host(const Batch& batch, int64_t samples) {
   const auto count = static_cast<size_t>(samples);
@@ -115,9 +117,23 @@ void LccnLoss::prepare(const Tensor& logits, const Batch& batch) {
   steps_ = 0;
 }
 
-void LccnLoss::read_drawn() {
-  for (const Drawn& step : drawn_) read(step.latent, step.indices, step.noisy, latent_labels_);
-  drawn_.clear();
+// In the order of the steps, since a sample that two of them have drawn keeps the later label.
+void LccnLoss::read_drawn_into(LatentLabels& into) const {
+  std::vector<DrawnLabel> labels;
+  for (size_t step = 0; step < drawn_.size(); ++step) {
+    const Drawn& drawn = drawn_[step];
+    const std::vector<int32_t> latent = drawn.latent.to_vector<int32_t>();
+    for (size_t i = 0; i < latent.size(); ++i)
+      labels.push_back({drawn.indices[i], static_cast<int32_t>(step), drawn.noisy[i], latent[i]});
+  }
+  if (ranks_ && ranks_->size() > 1) {
+    std::vector<DrawnLabel> of_all;
+    for (const std::vector<DrawnLabel>& some : ranks_->all_gather_values<DrawnLabel>(labels))
+      of_all.insert(of_all.end(), some.begin(), some.end());
+    labels = std::move(of_all);
+    std::ranges::stable_sort(labels, {}, &DrawnLabel::step);
+  }
+  for (const DrawnLabel& label : labels) into.set(label.index, label.noisy, label.latent);
 }
 
 void LccnLoss::step_done(const Batch& batch) {
@@ -128,17 +144,19 @@ void LccnLoss::step_done(const Batch& batch) {
   ++steps_;
   const int64_t counted = steps_ - options_.warmup_steps;
   if (counted >= 0 && counted % options_.update_every == 0) {
-    read_drawn();
+    read_drawn_into(latent_labels_);
+    drawn_.clear();
     set(latent_labels_.transition(options_.alpha));
   } else if (drawn_.size() >= kMaxDrawn) {
-    read_drawn();
+    read_drawn_into(latent_labels_);
+    drawn_.clear();
   }
 }
 
 std::vector<NamedTensor> LccnLoss::state() const {
   if (!transition_) return {};
   LatentLabels latent = latent_labels_;
-  for (const Drawn& step : drawn_) read(step.latent, step.indices, step.noisy, latent);
+  read_drawn_into(latent);
   const std::vector<int32_t> steps{static_cast<int32_t>(steps_)};
   std::vector<NamedTensor> state = latent.state();
   state.push_back({"transition", transition_->tensor()});

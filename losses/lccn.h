@@ -76,10 +76,12 @@ class LccnLoss : public Loss {
 
   // `step` selects the draws of steps that are not replayed; a replayed step has its own number (StepValues).
   void set_random(uint64_t seed, uint64_t step) override;
+  void share_state(Communicator& ranks) override { ranks_ = &ranks; }
   // Keeps the drawn labels on the device and reads them when the transition matrix is to be updated.
   void step_done(const Batch& batch) override;
 
-  // "transition" (C, C) f64, "steps" (1) i32, and the state of LatentLabels. Reads what is still on the device.
+  // "transition" (C, C) f64, "steps" (1) i32, and the state of LatentLabels. Reads what is still on the device, and on
+  // other ranks.
   std::vector<NamedTensor> state() const override;
   void load_state(const std::vector<NamedTensor>& state) override;
 
@@ -97,14 +99,15 @@ class LccnLoss : public Loss {
 
   const Tensor& latent_of(const Tensor& labels);
   void set(Transition transition);
-  void read_drawn();
+  void read_drawn_into(LatentLabels& latent) const;
 
   LccnOptions options_;
   RandomKey key_;
   std::optional<Transition> transition_;
   DeviceMatrix columns_;              // row y: T(c, y) for all c
   std::map<int64_t, Tensor> latent_;  // the last drawn labels, by the number of samples
-  std::vector<Drawn> drawn_;
+  std::vector<Drawn> drawn_;          // by the steps since they were last counted
+  Communicator* ranks_ = nullptr;
   LatentLabels latent_labels_;
   int64_t steps_ = 0;
 };

@@ -2,7 +2,16 @@
 
 #include <algorithm>
 
+#include "engine/distributed/all_reduce_sum.h"
+#include "engine/ops/elementwise.h"
+
 namespace cofactor {
+
+Tensor Loss::over_ranks(const Tensor& logits, const Batch& batch, Communicator& ranks) {
+  check(batch.whole != nullptr, "{}: the batch is not a share of one that ranks divide", name());
+  const double share = static_cast<double>(batch.size()) / static_cast<double>(batch.whole->shared_out);
+  return all_reduce_sum((*this)(logits, batch) * share, ranks);
+}
 
 bool Loss::skips(const Batch& batch, int64_t classes) const {
   if (!needs_every_class()) return false;

@@ -14,6 +14,8 @@
 
 namespace cofactor {
 
+class Communicator;
+
 // The loss of one batch that is given in parts, for batches of which memory cannot hold the graph. The gradient is that
 // of the whole batch. It takes two passes over the same parts:
 //
@@ -27,6 +29,10 @@ class LossInParts {
   virtual ~LossInParts() = default;
   // First pass. The shapes are those of Loss::operator().
   virtual void add(const Tensor& logits, const Batch& part) = 0;
+  // Where ranks share the batch, each with parts of its own: adds what all others have added. All ranks call it, after
+  // the first pass. `copies`: how many of them have each sample (WholeBatch::copies). Throws Error as Communicator
+  // does.
+  virtual void sum_over(Communicator& ranks, int64_t copies) = 0;
   // Between the passes: the loss of the whole batch, a scalar without a graph. Where it is not finite, the gradient has
   // no meaning.
   virtual Tensor finish() = 0;
@@ -73,6 +79,17 @@ class Loss {
   virtual std::unique_ptr<LossInParts> in_parts() const {
     fail("{}: the loss of a batch does not come in parts", name());
   }
+
+  // ---- a batch that ranks share (docs/distributed.md)
+
+  // The loss of the whole batch, of which `batch` is this rank's share (Batch::whole). All ranks call it and get the
+  // same value. Its gradient with respect to the rank's logits is that of the whole batch's loss, so that gradients by
+  // parameters are added up over ranks. By default the loss is a mean over samples. Throws Error as operator() and as
+  // Communicator do.
+  virtual Tensor over_ranks(const Tensor& logits, const Batch& batch, Communicator& ranks);
+  // From now on step_done() gets the samples of one of these ranks: a loss with state keeps that of all samples, the
+  // same on all ranks. Then state() and step_done() are called by all ranks at once. `ranks` outlives the loss.
+  virtual void share_state(Communicator& ranks) { (void)ranks; }
 
   // ---- what the result means
 

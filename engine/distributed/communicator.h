@@ -98,6 +98,7 @@ class Communicator {
   // The deadline of the operations that follow, for a time in which ranks work alone. Throws Error unless it is above 0
   // and finite.
   virtual void set_deadline(std::chrono::duration<double> deadline) = 0;
+  virtual std::chrono::duration<double> deadline() const = 0;
 
   // ---- the same for values and tensors
 
@@ -124,6 +125,22 @@ class Communicator {
     }
     return all;
   }
+};
+
+// While it lives, operations have another deadline: for a time in which one rank works alone and the others wait.
+class DeadlineScope {
+ public:
+  DeadlineScope(Communicator& ranks, std::chrono::duration<double> deadline)
+      : ranks_(ranks), before_(ranks.deadline()) {
+    ranks.set_deadline(deadline);
+  }
+  ~DeadlineScope() { ranks_.set_deadline(before_); }
+  DeadlineScope(const DeadlineScope&) = delete;
+  DeadlineScope& operator=(const DeadlineScope&) = delete;
+
+ private:
+  Communicator& ranks_;
+  std::chrono::duration<double> before_;
 };
 
 // Whether the tensors of a device lie in the host's memory.

@@ -34,6 +34,7 @@ class MessageCommunicator : public Communicator {
   std::vector<std::vector<std::byte>> all_gather(std::span<const std::byte> bytes) override;
   void barrier() override;
   void set_deadline(std::chrono::duration<double> deadline) override;
+  std::chrono::duration<double> deadline() const override { return options_.deadline; }
 
  private:
   // Memory that messages of a sum write to, by rank. Where the communicator breaks it is never given back, since a

@@ -273,14 +273,17 @@ void save_safetensors(const std::filesystem::path& path, const SafetensorsFile& 
 }
 
 SafetensorsFile load_safetensors(const std::filesystem::path& path, Device device) {
+  return parse_safetensors(read_file(path), path, device);
+}
+
+SafetensorsFile parse_safetensors(std::string_view contents, const std::filesystem::path& path, Device device) {
   const std::string where = fmt::format("safetensors: '{}'", path.string());
-  const std::string contents = read_file(path);
   const uint64_t length = read_length(contents, where);
   const uint64_t rest = contents.size() - kLengthBytes;
 
   const uint64_t data_size = rest - length;
   const char* data = contents.data() + kLengthBytes + length;
-  const Json header = parse_header(std::string_view(contents).substr(kLengthBytes, length), where);
+  const Json header = parse_header(contents.substr(kLengthBytes, length), where);
   SafetensorsFile file;
   std::vector<Entry> entries;
   for (const auto& [name, value] : header.items()) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/named_tensor.h"
@@ -31,5 +32,7 @@ void save_safetensors(const std::filesystem::path& path, const SafetensorsFile& 
 // says which. F16 is converted to f32, exactly. I64, which PyTorch uses for counters, is converted to i32; a value that
 // i32 cannot hold is an Error. NaN and infinity are read like other values.
 SafetensorsFile load_safetensors(const std::filesystem::path& path, Device device);
+// The same for the bytes of a file that was read already; `path` names it in errors.
+SafetensorsFile parse_safetensors(std::string_view contents, const std::filesystem::path& path, Device device);
 
 }  // namespace cofactor

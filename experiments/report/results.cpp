@@ -96,6 +96,7 @@ std::string to_json(const Result& result) {
                {"precision", result.precision},
                {"threads", result.threads},
                {"version", result.version}};
+  if (result.ranks > 1) json["ranks"] = result.ranks;
   if (!result.processor.empty()) json["processor"] = result.processor;
   if (!result.search.empty()) json["search"] = to_json(result.search);
   json["settings"] = parse_json(result.settings);
@@ -124,6 +125,7 @@ Result parse_result(const std::string& line) {
     result.device = field<std::string>(json, "device");
     result.precision = field<std::string>(json, "precision");
     result.threads = field<int>(json, "threads");
+    if (json.contains("ranks")) result.ranks = field<int>(json, "ranks");
     result.version = field<std::string>(json, "version");
     if (json.contains("processor")) result.processor = field<std::string>(json, "processor");
     if (json.contains("search")) result.search = search_from(list_field(json, "search"));

@@ -39,6 +39,7 @@ struct Result {
   std::string device, precision;
   std::string processor{};  // the model name of the host's; empty where it is not known
   int threads = 0;
+  int ranks = 1;  // processes that shared the batches, each with that many threads
   std::string version;
   std::vector<Candidate> search{};  // all that a search trained, one of them chosen; empty without --search
   std::string settings;             // a JSON object: everything that decides the result (run_settings.h)

@@ -7,6 +7,7 @@
 #include "experiments/sweep/noises.h"
 #include "experiments/training/duration.h"
 #include "experiments/training/evaluate.h"
+#include "experiments/training/rank_steps.h"
 #include "experiments/training/trainer.h"
 #include "losses/dmi.h"
 #include "losses/make_loss.h"
@@ -152,8 +153,10 @@ CellRunner::Trained CellRunner::search(const Run& run, const NoisyData& noisy, M
   progress_.note(fmt::format("{}: chosen of {}: lr {:g}, batch size {}, valid loss {:.4f}", run.phase.label,
                              run.candidates.size(), chosen->candidate.lr, chosen->candidate.batch_size, lowest));
   model.load_state(weights);
-  write_metrics(run.phase.metrics_file(), best.history);
-  save_weights(run.phase.weights_file(), {chosen->phase.settings, weights});
+  if (writes_files(options_.trainer)) {
+    write_metrics(run.phase.metrics_file(), best.history);
+    save_weights(run.phase.weights_file(), {chosen->phase.settings, weights});
+  }
   return best;
 }
 
@@ -166,7 +169,8 @@ void CellRunner::judge_fold(const Run& run, const CellSamples& samples, Module& 
   }
   const int64_t classes = samples.given.train.data->classes();
   const int64_t rows = std::ssize(found.probabilities) / classes;
-  write_judged(run, found.probabilities, classes);
+  if (writes_files(options_.trainer)) write_judged(run, found.probabilities, classes);
+  wait_for_rank_zero(options_.trainer.ranks);
   progress_.note(fmt::format("{}: {} samples judged{}", run.phase.label, rows,
                              found.permuted ? fmt::format("; its classes stood in another order than {}'s and were put "
                                                           "back",
@@ -178,20 +182,30 @@ void CellRunner::judge_fold(const Run& run, const CellSamples& samples, Module& 
 void CellRunner::finish(const Run& run, const CellSamples& samples, Module& model, const Trained& trained) {
   if (run.cell.fold > 0) return judge_fold(run, samples, model);
   const NoisyData& noisy = samples.trained;
-  Loader loader(data_.splits.test, {.batch_size = kTestBatch,
-                                    .sampler = SamplerKind::sequential,
-                                    .last_batch = LastBatch::keep,
-                                    .device = options_.trainer.device,
-                                    .workers = options_.trainer.workers});
-  const Predictions predictions = predict(model, loader, "test");
-  const Confusion test = confusion(predictions);
-  Result result = result_of(run, trained.history, test, noisy);
-  result.search = trained.candidates;
-  record_matrices(run, noisy, model, test);
-  if (data_.describe) data_.describe(run.phase.folder, run.method(), options_.precision);
-  if (data_.report) report(run, samples, model, result, predictions);
-  finished_(result);
-  announce(result, looks_permuted(test));
+  const Predictions predictions = outputs_for(data_.splits.test, model, "test");
+  const Predictions validation = outputs_for(noisy.validation, model, "validation");
+  if (writes_files(options_.trainer)) {
+    const Confusion test = confusion(predictions);
+    Result result = result_of(run, trained.history, test, noisy);
+    result.search = trained.candidates;
+    record_matrices(run, validation, test);
+    if (data_.describe) data_.describe(run.phase.folder, run.method(), options_.precision);
+    if (data_.report) report(run, samples, model, result, predictions);
+    finished_(result);
+    announce(result, looks_permuted(test));
+  }
+  wait_for_rank_zero(options_.trainer.ranks);
+}
+
+Predictions CellRunner::outputs_for(const Split& split, Module& model, std::string_view what) const {
+  Loader loader(split, {.batch_size = kTestBatch,
+                        .rank = rank_of(options_.trainer),
+                        .ranks = ranks_of(options_.trainer),
+                        .sampler = SamplerKind::sequential,
+                        .last_batch = LastBatch::keep,
+                        .device = options_.trainer.device,
+                        .workers = options_.trainer.workers});
+  return predict(model, loader, what, options_.trainer.ranks);
 }
 
 void CellRunner::report(const Run& run, const CellSamples& samples, Module& model, const Result& result,
@@ -210,14 +224,8 @@ void CellRunner::report(const Run& run, const CellSamples& samples, Module& mode
 }
 
 // U of the selected weights on the noisy validation set, the T that made its labels, and what the test found.
-void CellRunner::record_matrices(const Run& run, const NoisyData& noisy, Module& model, const Confusion& test) {
-  Loader loader(noisy.validation, {.batch_size = kTestBatch,
-                                   .sampler = SamplerKind::sequential,
-                                   .last_batch = LastBatch::keep,
-                                   .device = options_.trainer.device,
-                                   .workers = options_.trainer.workers});
-  const Predictions predictions = predict(model, loader, "validation");
-  const Tensor joint = joint_matrix(predictions.logits, predictions.batch.labels);
+void CellRunner::record_matrices(const Run& run, const Predictions& validation, const Confusion& test) {
+  const Tensor joint = joint_matrix(validation.logits, validation.batch.labels);
   RunMatrices matrices{.joint = rows_of(joint.to_vector<double>()), .transition = {}};
   for (int64_t label = 0; label < test.classes; ++label) {
     std::vector<double>& row = matrices.counts.emplace_back();

@@ -1,5 +1,8 @@
 // Trains and tests the runs of one cell: pre-training once, then each method from a copy of its weights. In the cell of
 // a fold they are not tested, but judge the samples that they have not seen (cross_fitting.h).
+//
+// Ranks that share the batches (TrainerOptions::ranks) run the same cells together. Rank 0 writes the files and has the
+// results; the others read some of these files, so that all need the same folder of --out.
 #pragma once
 
 #include <functional>
@@ -52,7 +55,8 @@ class CellRunner {
   void finish(const Run& run, const CellSamples& samples, Module& model, const Trained& trained);
   void judge_fold(const Run& run, const CellSamples& samples, Module& model);
   void report(const Run& run, const CellSamples& samples, Module& model, const Result& result, const Predictions& test);
-  void record_matrices(const Run& run, const NoisyData& noisy, Module& model, const Confusion& test);
+  Predictions outputs_for(const Split& split, Module& model, std::string_view what) const;
+  void record_matrices(const Run& run, const Predictions& validation, const Confusion& test);
   void announce(const Result& result, bool permuted);
   void report_failure(const Error& error);
 

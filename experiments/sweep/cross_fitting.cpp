@@ -148,7 +148,8 @@ FoldPrediction predict_fold(Module& model, const std::vector<Split>& judged, con
                             const std::vector<float>& reference) {
   FoldPrediction found;
   for (const Split& split : judged) {
-    const std::vector<float> more = predict_probabilities(model, split, trainer.device, trainer.workers, "judged");
+    const std::vector<float> more =
+        predict_probabilities(model, split, trainer.device, trainer.workers, "judged", trainer.ranks);
     found.probabilities.insert(found.probabilities.end(), more.begin(), more.end());
   }
   if (reference.empty()) return found;

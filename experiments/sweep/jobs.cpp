@@ -28,12 +28,7 @@ constexpr auto kReportEvery = std::chrono::milliseconds(100);
 
 // The value of --worker.
 std::string order_for(const CellRuns& runs, const DataInputs& inputs, const RunOptions& options) {
-  return write_json({{"noise", runs.cell.noise},
-                     {"rate", runs.cell.rate},
-                     {"seed", runs.cell.seed},
-                     {"fold", runs.cell.fold},
-                     {"folds", runs.cell.folds},
-                     {"methods", runs.methods()},
+  return write_json({{"cell", order_of(runs)},
                      {"inputs", inputs_text(inputs)},
                      {"device", name_of(options.trainer.device)},
                      {"threads", threads_per_job(options)},
@@ -278,13 +273,13 @@ int run_worker(const Experiment& experiment, RunOptions options, const Experimen
   RemoteProgress progress;
   try {
     const Json order = parse_json(options.worker);
-    const Cell cell{order.at("noise"), order.at("rate"), order.at("seed"), order.at("fold"), order.at("folds")};
+    const CellRuns runs = plan_order(experiment, options, data, order.at("cell"));
     check(order.at("inputs") == inputs_text(data.inputs),
-          "{}: the data changed during the sweep; start it again to continue with the changed data", cell.label());
+          "{}: the data changed during the sweep; start it again to continue with the changed data", runs.cell.label());
     options.trainer.threads = order.at("threads");
     set_num_threads(options.trainer.threads);
     CellRunner runner(experiment, options, data, progress, [&](const Result& result) { progress.result(result); });
-    const int failed = runner.run(plan_cell(experiment, options, data, cell, order.at("methods")));
+    const int failed = runner.run(runs);
     progress.done(failed);
     return failed == 0 ? 0 : 1;
   } catch (const Interrupted&) {

@@ -13,6 +13,7 @@
 #include "experiments/sweep/noises.h"
 #include "experiments/sweep/precision.h"
 #include "experiments/sweep/profile_flags.h"
+#include "experiments/sweep/ranks.h"
 #include "experiments/training/activity.h"
 #include "experiments/training/duration.h"
 
@@ -45,6 +46,7 @@ struct RawOptions {
   std::vector<int64_t> batch_sizes;
   bool search = false;
   std::string device = "auto", sampler = "shuffled", cuda_graph = "on", checkpoint_every = "5m";
+  std::string gradient_sums = "f32", rank_timeout = "10s";
   std::optional<int> threads;  // all cores
   ProfileFlags profile;
 };
@@ -150,6 +152,18 @@ void add_machine_flags(Flags& flags, const ExperimentTable& table, RawOptions& r
                   fmt::format("steps of the first run that is trained, after its first {}", ProfileOptions{}.warm_up));
 }
 
+void add_rank_flags(Flags& flags, RawOptions& raw) {
+  flags.start_group("Several processes (mpirun and the like)");
+  flags.add("--sync-batch-norm", raw.run.trainer.synchronise_batch_norm,
+            "Batch norm sees the whole batch, and not each process its share");
+  flags
+      .add("--gradient-sums", raw.gradient_sums,
+           "In what gradients are exchanged: f32, or bf16, which is half the bytes")
+      .one_of({"f32", "bf16"});
+  flags.add("--rank-timeout", raw.rank_timeout,
+            "How long a process waits for the others within a step, before it takes one for lost");
+}
+
 void resolve_noises(const ExperimentTable& table, RawOptions& raw) {
   std::vector<std::string>& noises = raw.run.noises;
   for (const int number : raw.cases) {
@@ -223,7 +237,8 @@ void validate(const ExperimentTable& table, RawOptions& raw) {
   check_names(run.methods, table.methods(), "--method");
   run.methods = distinct(run.methods);
   resolve_search(table, raw);
-  run.trainer.threads = raw.threads.value_or(std::min(num_threads(), max_threads()));
+  const int threads = run.trainer.ranks ? threads_of_rank(*run.trainer.ranks) : num_threads();
+  run.trainer.threads = raw.threads.value_or(std::min(threads, max_threads()));
   check_numbers(run);
   run.rates = distinct(run.rates);
   run.seeds = distinct(run.seeds);
@@ -231,6 +246,10 @@ void validate(const ExperimentTable& table, RawOptions& raw) {
   run.trainer.sampler = as_usage("--sampler", raw.sampler, parse_sampler);
   run.trainer.device = as_usage("--device", run.worker.empty() ? raw.device : worker_device(run), parse_device);
   run.trainer.cuda_graph = raw.cuda_graph == "on";
+  run.trainer.bf16_sums = raw.gradient_sums == "bf16";
+  const double timeout = as_usage("--rank-timeout", raw.rank_timeout, parse_duration);
+  if (!(timeout > 0.0)) usage("--rank-timeout {}: expected a time above 0", raw.rank_timeout);
+  if (run.trainer.ranks) run.trainer.ranks->set_deadline(std::chrono::duration<double>(timeout));
   use_precision(run.precision, run.trainer.device);
   run.profile = raw.profile.resolve(run.precision);
   if (run.profile && run.jobs > 1) {
@@ -241,7 +260,8 @@ void validate(const ExperimentTable& table, RawOptions& raw) {
 
 }  // namespace
 
-std::optional<RunOptions> parse_options(Experiment& experiment, int argc, const char* const* argv) {
+std::optional<RunOptions> parse_options(Experiment& experiment, int argc, const char* const* argv,
+                                        Communicator* ranks) {
   const ExperimentTable& table = experiment.table();
   Flags flags(table.name, table.description);
   RawOptions raw;
@@ -251,6 +271,7 @@ std::optional<RunOptions> parse_options(Experiment& experiment, int argc, const 
   add_machine_flags(flags, table, raw);
   run.loss = table.loss;
   LossFlags loss_flags(flags, run.loss);
+  add_rank_flags(flags, raw);
   flags.start_group("Options");
   experiment.add_flags(flags);
   flags.footer(footer(table));
@@ -258,6 +279,7 @@ std::optional<RunOptions> parse_options(Experiment& experiment, int argc, const 
 
   results_are_in(run.results_file());
   now_doing("before training");
+  run.trainer.ranks = ranks;
   validate(table, raw);
   experiment.check_flags();
   run.cross_fitting = experiment.cross_fitting(run.methods);

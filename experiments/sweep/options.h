@@ -49,7 +49,9 @@ struct RunOptions {
 // Parses and validates everything that can be judged without the data; the experiment gets its flags and finds its
 // classes. Returns nothing where --help was given, and printed. Throws UsageError with a sentence that says what was
 // expected.
-std::optional<RunOptions> parse_options(Experiment& experiment, int argc, const char* const* argv);
+// `ranks`: those of which this process is one, all of which call it; null where it is alone.
+std::optional<RunOptions> parse_options(Experiment& experiment, int argc, const char* const* argv,
+                                        Communicator* ranks = nullptr);
 
 // The plan of a method: the experiment's, with what the command line replaces. Throws UsageError for a method that the
 // experiment does not have.

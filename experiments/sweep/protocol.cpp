@@ -19,6 +19,7 @@
 #include "experiments/sweep/loss_flags.h"
 #include "experiments/sweep/noises.h"
 #include "experiments/sweep/prior_runs.h"
+#include "experiments/sweep/ranks.h"
 #include "experiments/sweep/run.h"
 #include "experiments/training/activity.h"
 #include "experiments/training/console.h"
@@ -78,6 +79,7 @@ class Sweep {
                           [this](size_t done, size_t all, double left) { keep_state(done, all, left); });
     greet(progress, prior);
     const int failed = train(cells, command, progress);
+    order_end(options_);
     progress.note("");
     report(progress, settings);
     if (failed > 0) print_error(fmt::format("{}: {} failed, see above", name_, failed == 1 ? "a run" : "runs"));
@@ -145,6 +147,7 @@ class Sweep {
     if (options_.precision == "bf16") {
       if (const std::string note = features_of(trainer.device).bf16_note(); !note.empty()) progress.note(note);
     }
+    if (const std::string note = describe_ranks(options_); !note.empty()) progress.note(note);
     for (const std::string& note : data_.notes) progress.note(note);
     if (options_.jobs > 1) {
       progress.note(fmt::format("{} cells at once, each in a process with --threads {}{}", options_.jobs,
@@ -188,6 +191,7 @@ class Sweep {
     for (const CellRuns& cell : cells) {
       const auto began = std::chrono::steady_clock::now();
       const int64_t before = progress.samples();
+      order_cell(options_, cell);
       const int failed_here = runner.run(cell);
       failed += failed_here;
       const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
@@ -254,19 +258,24 @@ ExperimentData load_data(const Experiment& experiment, const RunOptions& options
 }  // namespace
 
 int run_experiment(Experiment& experiment, int argc, const char* const* argv) {
-  auto options = parse_options(experiment, argc, argv);
+  const std::unique_ptr<Communicator> ranks = join_ranks();
+  auto options = parse_options(experiment, argc, argv, ranks.get());
   if (!options) return 0;
   const bool is_worker = !options->worker.empty();
   if (is_worker) end_with_parent(*options);
   check_feasible(experiment, *options);
+  check_for_ranks(experiment, *options);
   set_num_threads(options->trainer.threads);
   const ExperimentData data = load_data(experiment, *options);
   if (is_worker) return run_worker(experiment, *options, data);
+  const std::vector<std::string> command(argv, argv + argc);
+  if (ranks) check_same_on_all(*options, data, command);
+  if (!writes_files(options->trainer)) return follow_orders(experiment, *options, data);
   check_lone_samples(experiment, *options, data);
-  if (!options->profile) return Sweep(experiment, *options, data).run({argv, argv + argc});
+  if (!options->profile) return Sweep(experiment, *options, data).run(command);
   StepProfile profile(*options->profile);
   options->trainer.profile = &profile;
-  const int code = Sweep(experiment, *options, data).run({argv, argv + argc});
+  const int code = Sweep(experiment, *options, data).run(command);
   if (profile.written()) return code;
   print_error(fmt::format("{}: --profile {}: no profile was written: {}", experiment.table().name,
                           options->profile->file.string(), profile.missing()));

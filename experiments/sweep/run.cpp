@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/io/json.h"
 #include "experiments/sweep/noises.h"
 #include "experiments/sweep/processor.h"
 #include "experiments/sweep/settings.h"
@@ -44,6 +45,7 @@ Run make_run(const Experiment& experiment, const RunOptions& options, const Expe
   run.result.device = std::string(name_of(options.trainer.device.kind()));
   run.result.precision = options.precision;
   run.result.threads = options.trainer.threads;
+  run.result.ranks = ranks_of(options.trainer);
   run.result.version = version();
   run.result.processor = processor_name();
   run.result.settings = cell.fold > 0 ? judged_settings_of(run.phase.settings, data)
@@ -101,6 +103,18 @@ CellRuns plan_cell(const Experiment& experiment, const RunOptions& options, cons
     runs.finetuning.push_back(make_run(experiment, options, data, cell, method));
   }
   return runs;
+}
+
+Json order_of(const CellRuns& runs) {
+  const Cell& cell = runs.cell;
+  return {{"noise", cell.noise}, {"rate", cell.rate},   {"seed", cell.seed},
+          {"fold", cell.fold},   {"folds", cell.folds}, {"methods", runs.methods()}};
+}
+
+CellRuns plan_order(const Experiment& experiment, const RunOptions& options, const ExperimentData& data,
+                    const Json& order) {
+  const Cell cell{order.at("noise"), order.at("rate"), order.at("seed"), order.at("fold"), order.at("folds")};
+  return plan_cell(experiment, options, data, cell, order.at("methods"));
 }
 
 std::vector<CellRuns> plan_runs(const Experiment& experiment, const RunOptions& options, const ExperimentData& data) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@
 #include "experiments/training/phase.h"
 
 namespace cofactor {
+
+using Json = nlohmann::ordered_json;
 
 // A combination of noise, rate and seed. Every method of a cell starts from the same pre-training.
 struct Cell {
@@ -64,6 +67,11 @@ struct CellRuns {
 // Plans the given methods of a cell. Throws UsageError for a method that the experiment does not have.
 CellRuns plan_cell(const Experiment& experiment, const RunOptions& options, const ExperimentData& data,
                    const Cell& cell, const std::vector<std::string>& methods);
+
+// What another process of this sweep needs to plan the same runs of a cell: the cell and its methods, as a JSON object.
+Json order_of(const CellRuns& runs);
+CellRuns plan_order(const Experiment& experiment, const RunOptions& options, const ExperimentData& data,
+                    const Json& order);
 
 // Plans all cells of the command line, seeds innermost, with all its methods. The cells of folds come before the cell
 // of all samples.

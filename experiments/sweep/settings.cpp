@@ -66,6 +66,8 @@ std::string settings_of(const Experiment& experiment, const RunOptions& options,
                    {"precision", options.precision},
                    {"sampler", name_of_sampler(options.trainer.sampler)},
                    {"pretraining", to_json(plan_of(experiment, options, kPretraining))}};
+  if (options.trainer.synchronise_batch_norm) settings["batch_norm"] = "synchronised";
+  if (options.trainer.bf16_sums) settings["gradient_sums"] = "bf16";
   if (options.limit) settings["limit"] = *options.limit;
   if (options.validation_limit) settings["validation_limit"] = *options.validation_limit;
   if (!data.settings.empty()) add(settings["options"], data.settings);

@@ -99,13 +99,13 @@ Json json_of(const SafetensorsFile& file, const std::string& key, const fs::path
   }
 }
 
-int threads_of(const SafetensorsFile& file, const fs::path& path) {
-  const std::string text = metadata_of(file, "threads", path);
-  int threads = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), threads);
-  check(error == std::errc() && end == text.data() + text.size() && threads >= 1,
-        "{}: its threads are '{}', expected a number from 1 on", path.string(), legible(text));
-  return threads;
+int count_of(const SafetensorsFile& file, const std::string& key, const fs::path& path) {
+  const std::string text = metadata_of(file, key, path);
+  int count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  check(error == std::errc() && end == text.data() + text.size() && count >= 1,
+        "{}: its {} are '{}', expected a number from 1 on", path.string(), key, legible(text));
+  return count;
 }
 
 }  // namespace
@@ -115,6 +115,7 @@ void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
   file.metadata = {{"settings", checkpoint.settings},
                    {"threads", fmt::format("{}", checkpoint.threads)},
                    {"history", write_json(history_json(checkpoint.history))}};
+  if (checkpoint.ranks > 1) file.metadata["ranks"] = fmt::format("{}", checkpoint.ranks);
   if (checkpoint.partial) file.metadata["partial"] = write_json(to_json(*checkpoint.partial));
   add(file.tensors, kModel, checkpoint.model);
   add(file.tensors, kBest, checkpoint.best);
@@ -124,11 +125,16 @@ void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
 }
 
 Checkpoint load_checkpoint(const fs::path& path, Device device) {
-  const SafetensorsFile file = load_safetensors(path, kHost);
+  return parse_checkpoint(read_file(path), path, device);
+}
+
+Checkpoint parse_checkpoint(std::string_view contents, const fs::path& path, Device device) {
+  const SafetensorsFile file = parse_safetensors(contents, path, kHost);
   Checkpoint checkpoint;
   checkpoint.settings = metadata_of(file, "settings", path);
   try {
-    checkpoint.threads = threads_of(file, path);
+    checkpoint.threads = count_of(file, "threads", path);
+    if (file.metadata.contains("ranks")) checkpoint.ranks = count_of(file, "ranks", path);
     checkpoint.history = history_from(json_of(file, "history", path), fmt::format("{}: its history", path.string()));
     if (file.metadata.contains("partial")) {
       checkpoint.partial = partial_from(json_of(file, "partial", path), path);
@@ -151,7 +157,11 @@ void save_weights(const fs::path& path, const Weights& weights) {
 }
 
 Weights load_weights(const fs::path& path) {
-  SafetensorsFile file = load_safetensors(path, kHost);
+  return parse_weights(read_file(path), path);
+}
+
+Weights parse_weights(std::string_view contents, const fs::path& path) {
+  SafetensorsFile file = parse_safetensors(contents, path, kHost);
   return {metadata_of(file, "settings", path), std::move(file.tensors)};
 }
 
@@ -162,7 +172,11 @@ void write_metrics(const fs::path& path, const std::vector<EpochMetrics>& histor
 }
 
 std::vector<EpochMetrics> read_metrics(const fs::path& path) {
-  std::istringstream lines(read_file(path));
+  return parse_metrics(read_file(path), path);
+}
+
+std::vector<EpochMetrics> parse_metrics(const std::string& contents, const fs::path& path) {
+  std::istringstream lines(contents);
   std::vector<EpochMetrics> history;
   for (std::string line; std::getline(lines, line);) {
     const std::string where = fmt::format("{}, line {}", path.string(), history.size() + 1);

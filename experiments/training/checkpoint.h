@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/named_tensor.h"
@@ -38,6 +39,7 @@ struct PartialEpoch {
 struct Checkpoint {
   std::string settings;  // a JSON object: everything that decides the result (run_settings.h)
   int threads = 0;       // of the host's kernels; another number may change the last digits
+  int ranks = 1;         // that shared the batches; with another number the result differs
   std::vector<EpochMetrics> history;
   std::optional<PartialEpoch> partial{};  // of the epoch that follows `history`; none between two epochs
   std::vector<NamedTensor> model, best;   // weights and buffers now, and of the selected epoch so far; on the host
@@ -49,6 +51,8 @@ struct Checkpoint {
 // throws Error, with the path, where the file is cut short or is not a checkpoint.
 void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
 Checkpoint load_checkpoint(const std::filesystem::path& path, Device device);
+// The same for the bytes of a file that was read already, as are parse_weights and parse_metrics.
+Checkpoint parse_checkpoint(std::string_view contents, const std::filesystem::path& path, Device device);
 
 // The selected weights under PyTorch's names in PyTorch's layout, with the settings as metadata.
 struct Weights {
@@ -57,11 +61,13 @@ struct Weights {
 };
 void save_weights(const std::filesystem::path& path, const Weights& weights);
 Weights load_weights(const std::filesystem::path& path);
+Weights parse_weights(std::string_view contents, const std::filesystem::path& path);
 
 // One line of JSON per epoch, written whole or not at all. read_metrics throws Error unless the file holds epochs 0, 1,
 // 2 and so on.
 void write_metrics(const std::filesystem::path& path, const std::vector<EpochMetrics>& history);
 std::vector<EpochMetrics> read_metrics(const std::filesystem::path& path);
+std::vector<EpochMetrics> parse_metrics(const std::string& contents, const std::filesystem::path& path);
 
 // The same as a list in JSON. history_from throws Error, which `where` begins, unless it holds epochs 0, 1, 2 and so
 // on.

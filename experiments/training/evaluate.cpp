@@ -27,6 +27,32 @@ void check_finite(const std::vector<float>& logits, const Batch& batch, std::str
   }
 }
 
+template <class T>
+void append(std::vector<T>& to, const std::vector<T>& more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
+
+// The outputs of all samples from those of each rank's shares of the batches.
+std::vector<float> gathered(const std::vector<float>& own, const std::vector<int64_t>& batches, int64_t classes,
+                            Communicator& ranks) {
+  const std::vector<std::vector<float>> of_rank = ranks.all_gather_values<float>(own);
+  std::vector<size_t> taken(of_rank.size(), 0);
+  std::vector<float> all;
+  for (const int64_t samples : batches) {
+    const int64_t begin = std::ssize(all) / classes;
+    for (size_t r = 0; r < of_rank.size(); ++r) {
+      const BatchShare share = share_of(samples, static_cast<int>(r), ranks.size());
+      const auto values = static_cast<size_t>(share.count * classes);
+      check(taken[r] + values <= of_rank[r].size(), "predict: rank {} has outputs for too few samples", r);
+      all.resize(static_cast<size_t>((begin + share.first + share.count) * classes));
+      std::copy_n(of_rank[r].begin() + static_cast<std::ptrdiff_t>(taken[r]), values,
+                  all.begin() + static_cast<std::ptrdiff_t>((begin + share.first) * classes));
+      taken[r] += values;
+    }
+  }
+  return all;
+}
+
 // Puts a module into evaluation mode while it lives.
 class EvaluationMode {
  public:
@@ -42,27 +68,29 @@ class EvaluationMode {
 
 }  // namespace
 
-Predictions predict(Module& model, Loader& loader, std::string_view what) {
+Predictions predict(Module& model, Loader& loader, std::string_view what, Communicator* ranks) {
   const NoGrad no_grad;
   const EvaluationMode mode(model);
   std::vector<float> logits;
+  std::vector<int64_t> batches;  // their samples, on all ranks
   Predictions all;
   Device device = Device::cpu;
   int64_t classes = 0;
   loader.start_epoch(0);
   while (const auto batch = loader.next()) {
-    StopSignals::check();
+    if (!ranks) StopSignals::check();
     const Tensor output = model(batch->inputs);
     device = output.device();
     classes = output.dim(-1);
-    const std::vector<float> values = output.to_vector<float>();
-    check_finite(values, *batch, what);
-    logits.insert(logits.end(), values.begin(), values.end());
-    all.batch.host_labels.insert(all.batch.host_labels.end(), batch->host_labels.begin(), batch->host_labels.end());
-    all.batch.indices.insert(all.batch.indices.end(), batch->indices.begin(), batch->indices.end());
+    append(logits, output.to_vector<float>());
+    append(all.batch.host_labels, batch->whole ? batch->whole->labels : batch->host_labels);
+    append(all.batch.indices, batch->whole ? batch->whole->indices : batch->indices);
+    if (batch->whole) batches.push_back(batch->whole->size());
   }
   const int64_t count = all.batch.size();
   check(count > 0, "predict: the {} set is empty", what);
+  if (ranks) logits = gathered(logits, batches, classes, *ranks);
+  check_finite(logits, all.batch, what);
   all.logits = Tensor::from(logits, Shape{count, classes}, device);
   all.batch.labels = Tensor::from(all.batch.host_labels, Shape{count}, device);
   return all;
@@ -94,12 +122,16 @@ double Confusion::constant_accuracy(int64_t predicted) const {
 }
 
 std::vector<float> predict_probabilities(Module& model, const Split& split, Device device, int workers,
-                                         std::string_view what) {
+                                         std::string_view what, Communicator* ranks) {
   if (split.size() == 0) return {};
   constexpr int64_t kBatch = 256;
-  Loader loader(split,
-                {.batch_size = kBatch, .sampler = SamplerKind::sequential, .device = device, .workers = workers});
-  const std::vector<double> values = softmax_on_host(what, predict(model, loader, what).logits);
+  Loader loader(split, {.batch_size = kBatch,
+                        .rank = ranks ? ranks->rank() : 0,
+                        .ranks = ranks ? ranks->size() : 1,
+                        .sampler = SamplerKind::sequential,
+                        .device = device,
+                        .workers = workers});
+  const std::vector<double> values = softmax_on_host(what, predict(model, loader, what, ranks).logits);
   return {values.begin(), values.end()};
 }
 

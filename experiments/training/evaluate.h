@@ -7,6 +7,7 @@
 
 #include "data/loader.h"
 #include "engine/batch.h"
+#include "engine/distributed/communicator.h"
 #include "layers/module.h"
 
 namespace cofactor {
@@ -20,12 +21,15 @@ struct Predictions {
 // Runs the network in evaluation mode, without gradients, over epoch 0 of the loader, which should be sequential; the
 // mode is restored afterwards. `what` names the split in errors. Throws NotFinite where an output is not finite, and
 // Interrupted where a signal asks the process to end (stop.h).
-Predictions predict(Module& model, Loader& loader, std::string_view what);
+//
+// With `ranks` all of them call it, each with a loader of its share (LoaderOptions::ranks), and all get the outputs for
+// every sample. A signal is then left to whoever checks for it on all ranks at once. Throws also as Communicator does.
+Predictions predict(Module& model, Loader& loader, std::string_view what, Communicator* ranks = nullptr);
 
 // The softmax of the network's outputs for a split, (N, classes) row-major, in the split's order; empty for an empty
 // split. Throws as predict does.
 std::vector<float> predict_probabilities(Module& model, const Split& split, Device device, int workers,
-                                         std::string_view what);
+                                         std::string_view what, Communicator* ranks = nullptr);
 
 // How often class p was predicted (the largest logit, the first among equals) where the label is t: counts[p * C + t].
 struct Confusion {

@@ -38,15 +38,30 @@ bool is_finite(const Tensor& tensor) {
 
 }  // namespace
 
+StepRunner::StepRunner(Module& model, Loss& loss, Optimizer& optimizer, Communicator& ranks, bool bf16_sums)
+    : model_(model),
+      loss_(loss),
+      optimizer_(optimizer),
+      record_(false),
+      ranks_(&ranks),
+      gradients_(std::make_unique<GradientBuckets>(model.parameters(), ranks, BucketOptions{.bf16 = bf16_sums})) {}
+
+// `last`: no other backward of the step follows, so that gradients may be summed over ranks as they become complete.
+void StepRunner::backward_of(const Tensor& loss, bool last) {
+  if (!gradients_ || !last) return backward(loss);
+  backward(loss, {}, gradients_->on_gradient());
+  gradients_->finish();
+}
+
 Tensor StepRunner::run_once(const Batch& batch) {
   part_of_logits_ = 0;
   ProfileSpan phase(EventKind::phase, "forward");
   logits_ = model_(batch.inputs);
   phase.next("loss");
-  const Tensor loss = loss_(logits_, batch);
+  const Tensor loss = ranks_ ? loss_.over_ranks(logits_, batch, *ranks_) : loss_(logits_, batch);
   phase.next("backward");
   optimizer_.zero_grad();
-  backward(loss);
+  backward_of(loss, true);
   phase.next("optimizer");
   optimizer_.step();
   return loss.detach();
@@ -111,6 +126,7 @@ Tensor StepRunner::loss_of_parts(LossInParts& loss, const std::vector<Batch>& pa
     loss.add(outputs.back(), parts[i]);
     between();
   }
+  if (ranks_) loss.sum_over(*ranks_, parts.front().whole->copies());
   Tensor value = loss.finish();
   if (std::isfinite(value.item())) return value;
   const auto fault = std::ranges::find_if_not(outputs, is_finite);
@@ -135,7 +151,7 @@ Tensor StepRunner::run_parts(const std::vector<Batch>& parts, uint64_t seed, uin
       logits_ = model_(parts[i].inputs);
       part_of_logits_ = i;
       phase.next("backward");
-      backward(loss->part(logits_, parts[i]));
+      backward_of(loss->part(logits_, parts[i]), i + 1 == parts.size());
       between();
     }
     phase.next("optimizer");

@@ -11,6 +11,7 @@
 
 #include "engine/batch.h"
 #include "engine/captured_step.h"
+#include "engine/distributed/gradient_buckets.h"
 #include "engine/optim/optimizer.h"
 #include "layers/module.h"
 #include "losses/loss.h"
@@ -22,6 +23,9 @@ class StepRunner {
   // `record` false: no step is recorded.
   StepRunner(Module& model, Loss& loss, Optimizer& optimizer, bool record)
       : model_(model), loss_(loss), optimizer_(optimizer), record_(record) {}
+  // For batches that these ranks share (Batch::whole): the loss is that of the whole batch, and gradients are added up
+  // over ranks, in bf16 where `bf16_sums`. All ranks run the same steps. No step is recorded. `ranks` outlives this.
+  StepRunner(Module& model, Loss& loss, Optimizer& optimizer, Communicator& ranks, bool bf16_sums);
 
   // Queues the step on the batch and returns its loss, a scalar that the next step may overwrite. `number` keys the
   // random draws of the network and of the loss. The caller calls Loss::step_done with this batch, recorded or not.
@@ -33,7 +37,7 @@ class StepRunner {
   // normalises each part by the part's own statistics, and its running statistics move once for each part.
   //
   // `between` is called after each part of either pass. Where it or anything else throws, weights, buffers and the
-  // optimizer are as before the step.
+  // optimizer are as before the step. Ranks may have different numbers of parts.
   Tensor run_parts(const std::vector<Batch>& parts, uint64_t seed, uint64_t number,
                    const std::function<void()>& between);
 
@@ -47,6 +51,7 @@ class StepRunner {
 
  private:
   Tensor run_once(const Batch& batch);
+  void backward_of(const Tensor& loss, bool last);
   bool should_record(const Batch& batch);
   void record(const Batch& batch);
   Tensor loss_of_parts(LossInParts& loss, const std::vector<Batch>& parts, uint64_t seed, uint64_t number,
@@ -58,6 +63,8 @@ class StepRunner {
   Loss& loss_;
   Optimizer& optimizer_;
   bool record_;
+  Communicator* ranks_ = nullptr;
+  std::unique_ptr<GradientBuckets> gradients_;  // of several ranks
   std::string refusal_;
   Shape largest_;              // of inputs so far; rank 0 before the first
   int64_t largest_steps_ = 0;  // on batches of that shape

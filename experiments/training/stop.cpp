@@ -1,22 +1,18 @@
 #include "experiments/training/stop.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 
 namespace cofactor {
 namespace {
 
-constexpr std::array<int, 3> kStopSignals = {SIGINT, SIGTERM, SIGHUP};
-
 std::atomic<int> arrived{0};
 std::atomic<bool> heeded{false}, repeats_count{true};
 static_assert(std::atomic<int>::is_always_lock_free);
 
-std::array<struct sigaction, kStopSignals.size()> previous;
+std::array<struct sigaction, StopSignals::kSignals.size()> previous;
 
 // Only what is safe within a signal handler.
 void remember(int signal) {
@@ -40,18 +36,18 @@ Interrupted::Interrupted(int signal) : signal_(signal), text_(fmt::format("stopp
 StopSignals::StopSignals() {
   arrived = 0;
   heeded = false;
-  for (size_t i = 0; i < kStopSignals.size(); ++i) {
-    sigaction(kStopSignals[i], nullptr, &previous[i]);
+  for (size_t i = 0; i < kSignals.size(); ++i) {
+    sigaction(kSignals[i], nullptr, &previous[i]);
     if (previous[i].sa_handler == SIG_IGN) continue;
     struct sigaction action {};
     action.sa_handler = remember;
     action.sa_flags = SA_RESTART;
-    sigaction(kStopSignals[i], &action, nullptr);
+    sigaction(kSignals[i], &action, nullptr);
   }
 }
 
 StopSignals::~StopSignals() {
-  for (size_t i = 0; i < kStopSignals.size(); ++i) sigaction(kStopSignals[i], &previous[i], nullptr);
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &previous[i], nullptr);
   if (const int signal = arrived.exchange(0); signal != 0 && !heeded) raise(signal);
 }
 
@@ -60,9 +56,12 @@ int StopSignals::pending() {
 }
 
 void StopSignals::check() {
-  if (arrived == 0) return;
+  if (arrived != 0) stop(arrived);
+}
+
+void StopSignals::stop(int signal) {
   heeded = true;
-  throw Interrupted(arrived);
+  throw Interrupted(signal);
 }
 
 void StopSignals::repeat_is_same() {

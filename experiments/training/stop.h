@@ -1,6 +1,9 @@
 // Ending on a signal from a person or the system: Ctrl-C, kill, a closed terminal.
 #pragma once
 
+#include <signal.h>
+
+#include <array>
 #include <exception>
 #include <string>
 
@@ -29,10 +32,14 @@ class StopSignals {
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
+  static constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
+
   // The signal that has arrived, or 0.
   static int pending();
   // Throws Interrupted where one has arrived. Does nothing while no object lives.
   static void check();
+  // Throws Interrupted for a signal that this process, or another of its run, has received.
+  [[noreturn]] static void stop(int signal);
   // From now on further signals count as the first: for a process that several others stop, its parent and its group.
   static void repeat_is_same();
 };

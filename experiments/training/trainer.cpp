@@ -12,6 +12,7 @@
 #include "experiments/training/loss_sum.h"
 #include "experiments/training/phase_checks.h"
 #include "experiments/training/phase_files.h"
+#include "experiments/training/rank_steps.h"
 #include "experiments/training/step_profile.h"
 #include "experiments/training/step_runner.h"
 #include "experiments/training/stop.h"
@@ -27,6 +28,8 @@ constexpr double kOftenSkipped = 0.05;  // above this share of skipped batches t
 
 LoaderOptions loader_options(const TrainerOptions& options, int64_t batch_size, SamplerKind sampler, uint64_t seed) {
   return {.batch_size = batch_size,
+          .rank = rank_of(options),
+          .ranks = ranks_of(options),
           .sampler = sampler,
           .last_batch = LastBatch::keep,
           .seed = seed,
@@ -34,11 +37,11 @@ LoaderOptions loader_options(const TrainerOptions& options, int64_t batch_size, 
           .workers = options.workers};
 }
 
-// Batches of the plan's size, or of the loss's own size in parts of the plan's.
+// Batches of the plan's size, or of the loss's own size in parts of the plan's. Ranks share both.
 LoaderOptions training_options(const TrainerOptions& options, const Phase& phase, const Loss& loss) {
   LoaderOptions result = loader_options(options, phase.plan.batch_size, options.sampler, phase.seed);
   if (loss.logical_batch() == 0) return result;
-  result.part_size = phase.plan.batch_size;
+  result.part_size = share_of(phase.plan.batch_size, 0, result.ranks).count;
   result.batch_size = loss.logical_batch();
   return result;
 }
@@ -50,6 +53,8 @@ Batch joined(const std::vector<Batch>& parts) {
     all.host_labels.insert(all.host_labels.end(), part.host_labels.begin(), part.host_labels.end());
     all.indices.insert(all.indices.end(), part.indices.begin(), part.indices.end());
   }
+  all.first = parts.front().first;
+  all.whole = parts.front().whole;
   return all;
 }
 
@@ -61,6 +66,15 @@ std::string describe_epoch(const EpochMetrics& metrics, int epochs) {
     line += fmt::format("  skipped {} of {} batches", metrics.skipped_batches, metrics.batches);
   }
   return line + fmt::format("  {:.1f} s", metrics.seconds);
+}
+
+// For what depends on all samples of a batch, on all ranks.
+Batch of_all_ranks(const Batch& batch) {
+  if (!batch.whole) return batch;
+  Batch all;
+  all.host_labels = batch.whole->labels;
+  all.indices = batch.whole->indices;
+  return all;
 }
 
 class Trainer {
@@ -77,6 +91,7 @@ class Trainer {
         train_(data.train, training_options(options, phase, loss)),
         validation_(data.validation, loader_options(options, kEvaluationBatch, SamplerKind::sequential, phase.seed)),
         schedule_(step_rate(phase.plan.lr, phase.plan.lr_steps)),
+        ranks_(options.ranks, model),
         files_(phase, options, model, loss, progress),
         checks_(phase, options, data.train, loss, state_),
         losses_([this](double value, const StepPlace& at) { checks_.replayed_loss(value, at); }) {}
@@ -88,6 +103,7 @@ class Trainer {
       return state_.history;
     }
     const StopSignals signals;
+    if (options_.ranks) loss_.share_state(*options_.ranks);
     optimizer_ = make_optimizer(phase_.plan, model_.parameters());
     if (files_.resume(*optimizer_, train_.batches_per_epoch(), state_)) {
       progress_.skip(samples * static_cast<int64_t>(state_.history.size()) +
@@ -95,6 +111,7 @@ class Trainer {
     } else {
       begin();
     }
+    ranks_.copy_model();
     run_epochs();
     if (const std::string warning = checks_.selectable(); !warning.empty()) progress_.note(warning);
     files_.finish(state_);
@@ -108,7 +125,7 @@ class Trainer {
     if (!loss_.needs_training_outputs()) return;
     Loader loader(data_.train, loader_options(options_, kEvaluationBatch, SamplerKind::sequential, phase_.seed));
     try {
-      const Predictions outputs = predict(model_, loader, "training");
+      const Predictions outputs = predict(model_, loader, "training", options_.ranks);
       const NoGrad no_grad;
       loss_.prepare(outputs.logits, outputs.batch);
     } catch (const OutOfMemory&) {
@@ -124,12 +141,16 @@ class Trainer {
 
   void run_epochs() {
     // The kernels of a replayed step cannot be told apart.
-    runner_.emplace(model_, loss_, *optimizer_, options_.cuda_graph && !options_.profile && loss_.logical_batch() == 0);
+    if (options_.ranks)
+      runner_.emplace(model_, loss_, *optimizer_, *options_.ranks, options_.bf16_sums);
+    else
+      runner_.emplace(model_, loss_, *optimizer_,
+                      options_.cuda_graph && !options_.profile && loss_.logical_batch() == 0);
     if (options_.profile) options_.profile->begin(phase_.label, options_.device);
     files_.start_clock();
     try {
       while (static_cast<int>(state_.history.size()) < phase_.plan.epochs) {
-        StopSignals::check();
+        if (const int signal = ranks_.between_steps(false).signal) StopSignals::stop(signal);
         run_epoch();
         save();
       }
@@ -169,8 +190,9 @@ class Trainer {
       ++state_.partial.batches;
       progress_.advance(samples);
       report_profile(false);
-      StopSignals::check();
-      if (files_.is_due()) save();
+      const RankSteps::Decision decision = ranks_.after_step(files_.is_due());
+      if (decision.signal != 0) StopSignals::stop(decision.signal);
+      if (decision.save) save();
     }
     losses_.read();
     checks_.some_batch_trained();
@@ -185,13 +207,14 @@ class Trainer {
     }();
     if (parts.empty()) return 0;
     const Batch batch = parts.size() == 1 ? parts.front() : joined(parts);
-    if (loss_.skips(batch, data_.train.data->classes())) {
+    const Batch whole = of_all_ranks(batch);
+    if (loss_.skips(whole, data_.train.data->classes())) {
       ++state_.partial.skipped_batches;
     } else {
       train_step(parts, batch);
       step.keep();
     }
-    return batch.size();
+    return whole.size();
   }
 
   // A profile that cannot be written does not end the run.
@@ -210,12 +233,12 @@ class Trainer {
     const int epoch = static_cast<int>(state_.history.size());
     const StepPlace at{epoch * train_.batches_per_epoch() + state_.partial.batches, epoch + 1,
                        state_.partial.batches + 1};
-    // Dropout masks are keyed by the step, or the part of a step, within the phase, and pre-training's differ from
-    // fine-tuning's.
-    const uint64_t key =
-        (uint64_t{phase_.is_finetuning()} << 32) + static_cast<uint64_t>(at.step * train_.parts_per_batch());
-    const Tensor loss = parts.size() == 1 ? runner_->run(batch, phase_.seed, key)
-                                          : runner_->run_parts(parts, phase_.seed, key, StopSignals::check);
+    // Dropout masks are keyed by the step within the phase, and pre-training's differ from fine-tuning's.
+    const uint64_t key = (uint64_t{phase_.is_finetuning()} << 32) + static_cast<uint64_t>(at.step);
+    const Tensor loss =
+        parts.size() == 1 ? runner_->run(batch, phase_.seed, key) : runner_->run_parts(parts, phase_.seed, key, [&] {
+          if (!options_.ranks) StopSignals::check();
+        });
     note_refusal();
     if (runner_->replaying()) {
       losses_.add_later(loss, at);  // nothing here waits for the device within an epoch
@@ -244,7 +267,7 @@ class Trainer {
   void validate(EpochMetrics& metrics) {
     Predictions predictions;
     try {
-      predictions = predict(model_, validation_, "validation");
+      predictions = predict(model_, validation_, "validation", options_.ranks);
     } catch (const NotFinite& error) {
       checks_.outputs_not_finite(error, fmt::format("epoch {}", metrics.epoch + 1));
     }
@@ -294,6 +317,7 @@ class Trainer {
   const int64_t batch_size_;  // of the steps
   Loader train_, validation_;
   Schedule schedule_;
+  RankSteps ranks_;
   PhaseState state_;
   PhaseFiles files_;
   PhaseChecks checks_;

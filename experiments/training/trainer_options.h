@@ -7,6 +7,7 @@
 
 namespace cofactor {
 
+class Communicator;
 class StepProfile;
 
 struct TrainerOptions {
@@ -18,6 +19,16 @@ struct TrainerOptions {
   double checkpoint_every = 300.0;  // seconds between checkpoints within an epoch; 0: none
   StepProfile* profile = nullptr;   // of the next run's steps; null: none
   bool may_skip_broken = false;     // --skip-broken would leave out images that cannot be read
+  // The processes that share every batch (docs/distributed.md); null: this one is alone. It outlives the training.
+  Communicator* ranks = nullptr;
+  bool synchronise_batch_norm = false;  // over the ranks; decides the result
+  bool bf16_sums = false;               // of gradients over the ranks
 };
+
+// Whether this process writes the files of a run: the only one, or rank 0.
+bool writes_files(const TrainerOptions& options);
+// For LoaderOptions::rank and ranks.
+int rank_of(const TrainerOptions& options);
+int ranks_of(const TrainerOptions& options);
 
 }  // namespace cofactor

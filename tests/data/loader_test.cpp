@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
+#include <numeric>
 #include <thread>
 
 #include "engine/backend.h"
@@ -165,6 +167,59 @@ TEST_SUITE("data") {
     }
   }
 
+  TEST_CASE("the shares of all ranks are the batches of one process") {
+    for (const SamplerKind sampler : {SamplerKind::sequential, SamplerKind::shuffled, SamplerKind::stratified}) {
+      for (const int ranks : {2, 3, 7}) {
+        for (const int64_t part_size : {0, 2}) {
+          LoaderOptions options = reference_options(10, 1);
+          options.sampler = sampler;
+          Loader alone(probe(33), options);  // the last batch has 3 samples, too few for 7 ranks
+          options.part_size = part_size;
+          options.ranks = ranks;
+          std::vector<std::unique_ptr<Loader>> loaders;
+          for (options.rank = 0; options.rank < ranks; ++options.rank) {
+            loaders.push_back(std::make_unique<Loader>(probe(33), options));
+            loaders.back()->start_epoch(1, 1);
+          }
+          alone.start_epoch(1, 1);
+          while (const auto batch = alone.next()) {
+            CAPTURE(batch->size());
+            CHECK(batch->whole == nullptr);
+            const bool divided = batch->size() >= ranks;
+            std::vector<float> inputs;
+            std::vector<int64_t> indices;
+            int64_t shared_out = 0;
+            for (int rank = 0; rank < ranks; ++rank) {
+              if (!divided) {
+                indices.clear();
+                inputs.clear();
+              }
+              for (const Batch& part : loaders[static_cast<size_t>(rank)]->next_parts()) {
+                REQUIRE(part.whole);
+                CHECK(part.whole->labels == batch->host_labels);
+                CHECK(part.whole->copies() == (divided ? 1 : ranks));
+                CHECK(part.first == std::ssize(indices));
+                if (part_size > 0) CHECK(part.size() <= part_size);
+                const auto values = part.inputs.to_vector<float>();
+                inputs.insert(inputs.end(), values.begin(), values.end());
+                indices.insert(indices.end(), part.indices.begin(), part.indices.end());
+                shared_out += part.size();
+                CHECK(part.whole->shared_out == batch->size() * (divided ? 1 : ranks));
+              }
+            }
+            CHECK(indices == batch->indices);
+            CHECK(inputs == batch->inputs.to_vector<float>());
+            CHECK(shared_out == batch->size() * (divided ? 1 : ranks));
+          }
+          for (const auto& loader : loaders) CHECK(loader->next_parts().empty());
+        }
+      }
+    }
+    LoaderOptions options = reference_options(10, 0);
+    options.rank = options.ranks = 2;
+    CHECK(error_of([&] { Loader(probe(33), options); }) == "sampler: rank 2 of 2 ranks");
+  }
+
   TEST_CASE("a batch in parts holds the samples of the whole batch in its order") {
     for (const SamplerKind sampler : {SamplerKind::shuffled, SamplerKind::stratified}) {
       for (const int workers : {0, 2}) {
@@ -173,8 +228,6 @@ TEST_SUITE("data") {
         Loader whole(probe(37), options);
         options.part_size = 4;
         Loader in_parts(probe(37), options);
-        CHECK(whole.parts_per_batch() == 1);
-        CHECK(in_parts.parts_per_batch() == 3);
         CHECK(in_parts.batches_per_epoch() == 4);
         for (const int64_t first : {0, 1, 3, 4}) {
           whole.start_epoch(2, first);
@@ -184,14 +237,16 @@ TEST_SUITE("data") {
             ++batches;
             std::vector<float> inputs;
             std::vector<int64_t> indices;
-            std::vector<int64_t> sizes;
+            std::vector<int64_t> sizes, firsts;
             for (const Batch& part : in_parts.next_parts()) {
               CHECK(part.labels.to_vector<int32_t>() == part.host_labels);
               const auto values = part.inputs.to_vector<float>();
               inputs.insert(inputs.end(), values.begin(), values.end());
               indices.insert(indices.end(), part.indices.begin(), part.indices.end());
+              firsts.push_back(std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) - part.first);
               sizes.push_back(part.size());
             }
+            CHECK(std::ranges::count(firsts, 0) == std::ssize(firsts));
             CHECK(sizes == part_sizes(batch->size(), 4));
             CHECK(indices == batch->indices);
             CHECK(inputs == batch->inputs.to_vector<float>());  // with the same augmentation
