@@ -28,6 +28,8 @@
 #include "experiments/sweep/flags.h"
 #include "experiments/sweep/profile_flags.h"
 #include "experiments/sweep/program.h"
+#include "experiments/sweep/ranks.h"
+#include "experiments/training/rank_steps.h"
 #include "experiments/training/step_runner.h"
 #include "losses/cross_entropy.h"
 #include "models/make_network.h"
@@ -126,7 +128,8 @@ std::vector<Workload> workloads() {
 
 struct Options {
   std::string workload, device = "auto", precision = "f32", graph = "on";
-  int threads = usable_cores(), workers = 1;
+  std::optional<int> threads{};  // all cores, or a rank's share of them
+  int workers = 1;
   int warmup = 20, steps = 100;
   int64_t batch_size = 0;
   std::optional<ProfileOptions> profile{};
@@ -158,24 +161,31 @@ Batch next_of(Batches& batches) {
   return batches.next();
 }
 
-// Everything that training does with a batch, including waiting for it.
+// Everything that training does with a batch, including waiting for it and for other ranks.
 class TrainingStep {
  public:
-  TrainingStep(Batches& batches, Module& model, const Workload& workload, bool graph)
-      : batches_(batches),
-        optimizer_(workload.make_optimizer(model.parameters())),
-        runner_(model, loss_, *optimizer_, graph) {
+  TrainingStep(Batches& batches, Module& model, const Workload& workload, bool graph, Communicator* ranks)
+      : batches_(batches), optimizer_(workload.make_optimizer(model.parameters())), ranks_(ranks, model) {
     model.train();
+    if (ranks)
+      runner_.emplace(model, loss_, *optimizer_, *ranks, false);
+    else
+      runner_.emplace(model, loss_, *optimizer_, graph);
   }
   TrainingStep(const TrainingStep&) = delete;
   TrainingStep& operator=(const TrainingStep&) = delete;
-  double operator()() { return runner_.run(next_of(batches_), kSeed, step_++).item(); }
+  double operator()() {
+    const double loss = runner_->run(next_of(batches_), kSeed, step_++).item();
+    ranks_.after_step(false);
+    return loss;
+  }
 
  private:
   Batches& batches_;
   CrossEntropyLoss loss_;
   std::unique_ptr<Optimizer> optimizer_;
-  StepRunner runner_;
+  RankSteps ranks_;
+  std::optional<StepRunner> runner_;
   uint64_t step_ = 0;
 };
 
@@ -273,8 +283,9 @@ Measured measure(Step&& step, const Options& options, Device device) {
   return measured;
 }
 
-void run(const Workload& workload, const Options& options) {
-  set_num_threads(options.threads);
+void run(const Workload& workload, const Options& options, Communicator* ranks) {
+  const int threads = options.threads.value_or(ranks ? threads_of_rank(*ranks) : usable_cores());
+  set_num_threads(threads);
   const Device device = parse_device(options.device);
   const bool bf16 = options.precision == "bf16";
   features_of(device).set_allow_tf32(options.precision == "tf32");
@@ -286,19 +297,24 @@ void run(const Workload& workload, const Options& options) {
   loader.seed = kSeed;
   loader.device = device;
   loader.workers = options.workers;
+  loader.rank = ranks ? ranks->rank() : 0;
+  loader.ranks = ranks ? ranks->size() : 1;
   Batches batches(workload.make_data(std::max(workload.samples, 10 * loader.batch_size)), loader);
   const std::unique_ptr<Module> model = workload.make_model(device);
   model->compute_in_bf16(bf16);
   const Measured measured =
-      workload.training ? measure(TrainingStep(batches, *model, workload, options.graph == "on"), options, device)
-                        : measure(EvaluationStep(batches, *model), options, device);
+      workload.training
+          ? measure(TrainingStep(batches, *model, workload, options.graph == "on", ranks), options, device)
+          : measure(EvaluationStep(batches, *model), options, device);
+  if (loader.rank > 0) return;
   const std::vector<double>& times = measured.times;
   const double step_ms = median(times);
   const double mean_ms = std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size());
   fmt::print(
-      "workload={} device={} precision={} graph={} threads={} batch_size={} samples_per_second={:.1f} "
+      "workload={} device={} precision={} graph={} threads={}{} batch_size={} samples_per_second={:.1f} "
       "steps_per_second={:.2f} median_step_ms={:.4f} mean_step_ms={:.4f} {} cpu_variant={}{}\n",
-      workload.name, device, options.precision, options.graph, options.threads, loader.batch_size,
+      workload.name, device, options.precision, options.graph, threads,
+      loader.ranks > 1 ? fmt::format(" ranks={}", loader.ranks) : "", loader.batch_size,
       1000.0 * static_cast<double>(loader.batch_size) / step_ms, 1000.0 / step_ms, step_ms, mean_ms, measured.memory,
       cpu_variant(), options.profile ? fmt::format(" profile_overhead={:.4f}", measured.profile_overhead) : "");
   if (options.profile) fmt::print("{}\n", measured.profile);
@@ -319,7 +335,7 @@ int main_with(int argc, char** argv) {
   flags.add("--precision", options.precision, "f32, bf16, or tf32 on cuda").one_of({"f32", "bf16", "tf32"});
   flags.add("--graph", options.graph, "on: a training step is recorded once and replayed, on cuda; off")
       .one_of({"on", "off"});
-  flags.add("--threads", options.threads, "Threads of the host's kernels").positive();
+  flags.add("--threads", options.threads, "Threads of the host's kernels, of each rank under mpirun [all cores]");
   flags.add("--workers", options.workers, "Threads that read batches ahead").non_negative();
   flags.add("--warmup", options.warmup, "Steps before the timed ones").non_negative();
   flags.add("--steps", options.steps, "Timed steps").positive();
@@ -339,7 +355,11 @@ int main_with(int argc, char** argv) {
     options.profile->warm_up = 0;  // the timed steps have run
     options.graph = "off";         // the kernels of a replayed step cannot be told apart
   }
-  run(*found, options);
+  const std::unique_ptr<Communicator> ranks = join_ranks();
+  if (ranks && !found->training) usage("--workload {}: ranks share training steps only", found->name);
+  if (ranks && options.profile) usage("--profile: the steps of ranks cannot be profiled");
+  if (options.threads && *options.threads < 1) usage("--threads {}: expected a number from 1 on", *options.threads);
+  run(*found, options, ranks.get());
   return 0;
 }
 
