@@ -175,13 +175,28 @@ class Backend {
                               const Tensor& dx, const Tensor& dscale, const Tensor& dshift,
                               const Tensor& dresidual) = 0;
 
-  // ---- random draws. Dropout: y_i = x_i / (1 - p) where unit_float(random_word(key, i)) >= p, else 0. The same call
-  // with grad for x is the vjp: the mask is drawn again, not stored.
-  virtual void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) = 0;
+  // ---- the same in training where x has some of a batch's rows, at least one, and other processes have the others.
+  // Tensors as above. The forward: moments of x's rows; the caller joins those of all rows, which batch_norm takes as
+  // running ones in evaluation.
+  virtual void batch_norm_moments(const Tensor& x, const Tensor& mean, const Tensor& variance) = 0;
+  // The gradient: dscale and dshift as sums over x's rows, for the mean and variance of all rows.
+  virtual void batch_norm_vjp_sums(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& mean,
+                                   const Tensor& variance, const BatchNormParams& params, const Tensor& dscale,
+                                   const Tensor& dshift) = 0;
+  // dx and dresidual from the sums over all rows, of which there are `rows`.
+  virtual void batch_norm_vjp_input(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale,
+                                    const Tensor& mean, const Tensor& variance, const Tensor& dscale,
+                                    const Tensor& dshift, int64_t rows, const BatchNormParams& params, const Tensor& dx,
+                                    const Tensor& dresidual) = 0;
+
+  // ---- random draws. Number i is draw_i = unit_float(random_word(draws.key, draws.first + i)).
+  // Dropout: y_i = x_i / (1 - p) where draw_i >= p, else 0. The same call with grad for x is the vjp: the mask is drawn
+  // again, not stored.
+  virtual void dropout(const Tensor& x, double p, const RandomDraws& draws, const Tensor& y) = 0;
 
   // y (N) i32: a class of each row of weights (N, C), drawn with probability proportional to its weight:
-  // y_n = draw_class(weights[n], C, unit_float(random_word(key, n))). Any floating dtype that the backend computes in.
-  virtual void multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) = 0;
+  // y_n = draw_class(weights[n], C, draw_n). Any floating dtype that the backend computes in.
+  virtual void multinomial(const Tensor& weights, const RandomDraws& draws, const Tensor& y) = 0;
 
   // ---- optimizers: all parameters in one call, updated in place. A gradient has its parameter's dtype or is bf16.
   virtual void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) = 0;

@@ -8,7 +8,7 @@ namespace cofactor {
 // The values that differ between replays of a recorded step. Recorded kernels read these; otherwise the values are
 // arguments of each call.
 struct StepValues {
-  uint64_t random_step = 0;    // RandomKey::step of every draw
+  uint64_t random_step = 0;    // RandomKey::step of every draw; the numbers of the first draws are those recorded
   double lr = 0.0;             // SgdParams::lr, AdamParams::lr
   int64_t optimizer_step = 1;  // AdamParams::step
 };

@@ -217,6 +217,20 @@ Cost batch_norm_vjp(const TensorSpec& grad, const TensorSpec& x, const TensorSpe
   return {per_element * x.numel(), read + once({dx, dresidual}) + (params.training ? read : 0.0)};
 }
 
+// Of the operations above, those of each part; x^ is computed in both parts of the gradient.
+Cost batch_norm_moments(const TensorSpec& x) {
+  return {4.0 * x.numel(), once({x})};
+}
+
+Cost batch_norm_vjp_sums(const TensorSpec& grad, const TensorSpec& x, const TensorSpec& y) {
+  return {(5.0 + (y.defined ? 1.0 : 0.0)) * x.numel(), once({grad, x, y})};
+}
+
+Cost batch_norm_vjp_input(const TensorSpec& grad, const TensorSpec& x, const TensorSpec& y, const TensorSpec& dx,
+                          const TensorSpec& dresidual) {
+  return {(6.0 + (y.defined ? 1.0 : 0.0)) * x.numel(), once({grad, x, y, dx, dresidual})};
+}
+
 Cost dropout(const TensorSpec& x, const TensorSpec& y) {
   return {x.numel(), once({x, y})};
 }

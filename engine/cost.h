@@ -109,6 +109,10 @@ Cost batch_norm(const TensorSpec& x, const TensorSpec& residual, const BatchNorm
 // y is undefined where there is no activation.
 Cost batch_norm_vjp(const TensorSpec& grad, const TensorSpec& x, const TensorSpec& y, const BatchNormParams& params,
                     const TensorSpec& dx, const TensorSpec& dresidual);
+Cost batch_norm_moments(const TensorSpec& x);
+Cost batch_norm_vjp_sums(const TensorSpec& grad, const TensorSpec& x, const TensorSpec& y);
+Cost batch_norm_vjp_input(const TensorSpec& grad, const TensorSpec& x, const TensorSpec& y, const TensorSpec& dx,
+                          const TensorSpec& dresidual);
 
 Cost dropout(const TensorSpec& x, const TensorSpec& y);
 Cost multinomial(const TensorSpec& weights, const TensorSpec& y);

@@ -32,6 +32,19 @@ struct RandomKey {
   uint64_t step = 0;
 };
 
+// The draws of a stream from number `first` on. The draw of element i of a tensor is number first + i, so that a
+// process which has some rows of a batch draws what a process with all rows draws for these.
+struct RandomDraws {
+  RandomDraws(const RandomKey& stream, uint64_t first_draw = 0) : key(stream), first(first_draw) {}
+  // For rows first_row, first_row + 1, ... of a tensor whose rows have `per_row` draws each.
+  static RandomDraws of_rows(const RandomKey& stream, int64_t first_row, int64_t per_row) {
+    return {stream, static_cast<uint64_t>(first_row) * static_cast<uint64_t>(per_row)};
+  }
+
+  RandomKey key;
+  uint64_t first;
+};
+
 // Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3; SC 2011): ten rounds that mix
 // a 128-bit counter under a 64-bit key into four independent 32-bit words.
 COFACTOR_HD inline std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key) {
@@ -57,6 +70,17 @@ COFACTOR_HD inline std::array<uint32_t, 4> random_words(const RandomKey& key, ui
 // Word number `position` of a stream.
 COFACTOR_HD inline uint32_t random_word(const RandomKey& key, uint64_t position) {
   return random_words(key, position / 4)[position % 4];
+}
+
+// Words position .. position + 3 of a stream. No index is computed, so that a GPU keeps all words in registers.
+COFACTOR_HD inline std::array<uint32_t, 4> four_random_words(const RandomKey& key, uint64_t position) {
+  auto words = random_words(key, position / 4);
+  const auto skipped = static_cast<int>(position % 4);
+  if (skipped == 0) return words;
+  const auto next = random_words(key, position / 4 + 1);
+  for (int turn = 0; turn < 3; ++turn)
+    if (turn < skipped) words = {words[1], words[2], words[3], turn == 0 ? next[0] : turn == 1 ? next[1] : next[2]};
+  return words;
 }
 
 // A number in [0, 1) with 24 random bits, exact in f32.

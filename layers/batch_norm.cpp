@@ -1,5 +1,6 @@
 #include "layers/batch_norm.h"
 
+#include "engine/distributed/synchronised_batch_norm.h"
 #include "engine/ops/batch_norm.h"
 
 namespace cofactor {
@@ -23,7 +24,11 @@ Tensor BatchNorm::forward(const Tensor& x, const Tensor& residual) {
                                .momentum = options_.momentum,
                                .epsilon = options_.epsilon,
                                .activation = options_.activation};
-  const Tensor y = batch_norm(x, scale_, shift_, running_mean_, running_variance_, params, residual);
+  Communicator* const ranks = batch_norm_ranks();
+  const Tensor y =
+      training() && ranks && ranks->size() > 1
+          ? synchronised_batch_norm(x, scale_, shift_, running_mean_, running_variance_, params, residual, *ranks)
+          : batch_norm(x, scale_, shift_, running_mean_, running_variance_, params, residual);
   count_forward();
   return y;
 }

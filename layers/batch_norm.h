@@ -15,10 +15,11 @@ struct BatchNormOptions {
 };
 
 // x (..., C) to the same shape: normalised with the statistics of the batch in training, and with the running
-// statistics in evaluation (formulas and errors: engine/ops/batch_norm.h). Parameters: weight (C), initially 1, and
-// bias (C), initially 0. Buffers: running_mean (C), initially 0; running_var (C), initially 1; and num_batches_tracked,
-// a scalar that counts the training batches and is always on the host. PyTorch's files store it as I64, those of this
-// project as I32; both can be read. Throws Error if `features` is below 1.
+// statistics in evaluation (formulas and errors: engine/ops/batch_norm.h). The batch is x, or after
+// Module::synchronise_batch_norm that of all ranks (engine/distributed/synchronised_batch_norm.h). Parameters: weight
+// (C), initially 1, and bias (C), initially 0. Buffers: running_mean (C), initially 0; running_var (C), initially 1;
+// and num_batches_tracked, a scalar that counts the training batches and is always on the host. PyTorch's files store
+// it as I64, those of this project as I32; both can be read. Throws Error if `features` is below 1.
 class BatchNorm : public Module {
  public:
   BatchNorm(Initializer& init, const BatchNormOptions& options);

@@ -10,7 +10,7 @@ Dropout::Dropout(double p) : p_(p) {
 }
 
 Tensor Dropout::forward(const Tensor& x) {
-  return training() ? dropout(x, p_, random_key(Purpose::dropout)) : x;
+  return training() ? dropout(x, p_, random_key(Purpose::dropout), first_sample()) : x;
 }
 
 }  // namespace cofactor

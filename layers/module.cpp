@@ -58,13 +58,19 @@ Tensor Module::cast_logits(const Tensor& logits) const {
   return bf16_ ? cast(logits, DType::f32) : logits;
 }
 
-void Module::set_random(uint64_t seed, uint64_t step) {
+void Module::set_random(uint64_t seed, uint64_t step, int64_t first_sample) {
+  check(first_sample >= 0, "set_random: the first sample has number {}, expected at least 0", first_sample);
   uint32_t next = 0;
   visit(*this, "", [&](const std::string&, Module& module) {
     module.seed_ = seed;
     module.step_ = step;
+    module.first_sample_ = first_sample;
     module.index_ = next++;
   });
+}
+
+void Module::synchronise_batch_norm(Communicator* ranks) {
+  visit(*this, "", [ranks](const std::string&, Module& module) { module.batch_norm_ranks_ = ranks; });
 }
 
 void Module::count_replay() {

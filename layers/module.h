@@ -12,6 +12,8 @@
 
 namespace cofactor {
 
+class Communicator;
+
 class Module {
  public:
   virtual ~Module() = default;
@@ -37,9 +39,17 @@ class Module {
   // that ops compute with. Parameters, gradients, running statistics and the logits of a network remain f32.
   void compute_in_bf16(bool on = true);
 
-  // Sets the random streams of the next forward. Dropout masks depend only on the seed, the step, and the position of
-  // the layer in the network.
-  void set_random(uint64_t seed, uint64_t step);
+  // Sets the random streams of the next forward. Dropout masks depend only on the seed, the step, the position of the
+  // layer in the network, and the sample's number in the batch: the inputs are samples first_sample, first_sample + 1,
+  // ... of it. So ranks that share out a batch draw the masks of one process with the whole batch. Throws Error for a
+  // first sample below 0.
+  void set_random(uint64_t seed, uint64_t step, int64_t first_sample = 0);
+
+  // Whether the batch norms of this module and of all submodules take the statistics of the batch over all ranks when
+  // they train (engine/distributed/synchronised_batch_norm.h); null: those of this process's samples, as it is at
+  // first. `ranks` must live as long as it is set, and until the backward of the last forward has passed. All ranks
+  // call the same forwards and backwards.
+  void synchronise_batch_norm(Communicator* ranks);
 
   // Counts a forward of which a device has replayed the kernels, as forward itself counts: in num_batches_tracked.
   void count_replay();
@@ -67,7 +77,10 @@ class Module {
   }
   // The random stream of this layer in this step.
   RandomKey random_key(Purpose purpose) const;
+  int64_t first_sample() const { return first_sample_; }
   bool computes_in_bf16() const { return bf16_; }
+  // Null where statistics are those of this process's samples.
+  Communicator* batch_norm_ranks() const { return batch_norm_ranks_; }
   // For networks: the input cast to bf16 if the network computes in bf16, and the logits cast back to f32.
   Tensor cast_input(const Tensor& x) const;
   Tensor cast_logits(const Tensor& logits) const;
@@ -89,6 +102,8 @@ class Module {
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
   bool training_ = true, bf16_ = false;
   uint64_t seed_ = 0, step_ = 0;
+  int64_t first_sample_ = 0;
+  Communicator* batch_norm_ranks_ = nullptr;
   uint32_t index_ = 0;  // position in the order of visits: the index of its random stream
 };
 

@@ -56,9 +56,11 @@ LccnLoss::LccnLoss(const LccnOptions& options) : options_(options), key_{.purpos
         options.alpha);
 }
 
-void LccnLoss::set_random(uint64_t seed, uint64_t step) {
+void LccnLoss::set_random(uint64_t seed, uint64_t step, int64_t first_sample) {
+  check(first_sample >= 0, "lccn: the first sample has number {}, expected at least 0", first_sample);
   key_.seed = seed;
   key_.step = step;
+  first_sample_ = first_sample;
 }
 
 // One tensor per number of samples, made once: a recorded step of that size writes there.
@@ -77,7 +79,8 @@ Tensor LccnLoss::operator()(const Tensor& logits, const Batch& batch) {
   const Tensor& latent = latent_of(batch.labels);
   {
     const NoGrad no_grad;
-    latent.copy_from(multinomial(softmax(logits) * columns_.rows(batch.labels, logits.dtype()), key_));
+    const Tensor weights = softmax(logits) * columns_.rows(batch.labels, logits.dtype());
+    latent.copy_from(multinomial(weights, key_, first_sample_));
   }
   return cross_entropy(logits, latent);
 }

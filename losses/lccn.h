@@ -75,7 +75,7 @@ class LccnLoss : public Loss {
   void prepare(const Tensor& logits, const Batch& batch) override;
 
   // `step` selects the draws of steps that are not replayed; a replayed step has its own number (StepValues).
-  void set_random(uint64_t seed, uint64_t step) override;
+  void set_random(uint64_t seed, uint64_t step, int64_t first_sample = 0) override;
   void share_state(Communicator& ranks) override { ranks_ = &ranks; }
   // Keeps the drawn labels on the device and reads them when the transition matrix is to be updated.
   void step_done(const Batch& batch) override;
@@ -103,6 +103,7 @@ class LccnLoss : public Loss {
 
   LccnOptions options_;
   RandomKey key_;
+  int64_t first_sample_ = 0;
   std::optional<Transition> transition_;
   DeviceMatrix columns_;              // row y: T(c, y) for all c
   std::map<int64_t, Tensor> latent_;  // the last drawn labels, by the number of samples

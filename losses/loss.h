@@ -119,8 +119,11 @@ class Loss {
   // where the method cannot start from them.
   virtual void prepare(const Tensor& logits, const Batch& batch) { (void)logits, (void)batch; }
 
-  // Selects the random draws of the next call, like Module::set_random.
-  virtual void set_random(uint64_t seed, uint64_t step) { (void)seed, (void)step; }
+  // Selects the random draws of the next call, like Module::set_random: of a batch's samples from number first_sample
+  // on.
+  virtual void set_random(uint64_t seed, uint64_t step, int64_t first_sample = 0) {
+    (void)seed, (void)step, (void)first_sample;
+  }
   // Called after each training step on the batch, also where the step was recorded earlier and is only replayed: then
   // operator() has not run, but the tensors that it writes hold this step's values. A batch in parts has labels on the
   // host and indices only.

@@ -212,14 +212,33 @@ class ProfiledBackend : public Backend {
                       {grad, x, y, scale, dx, dresidual});
     to_.batch_norm_vjp(grad, x, y, scale, mean, variance, params, dx, dscale, dshift, dresidual);
   }
-
-  void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override {
-    const Timed timed(to_, "dropout", "", cost::dropout(x, y), {x, y});
-    to_.dropout(x, p, key, y);
+  void batch_norm_moments(const Tensor& x, const Tensor& mean, const Tensor& variance) override {
+    const Timed timed(to_, "batch_norm_moments", "", cost::batch_norm_moments(x), {x, mean, variance});
+    to_.batch_norm_moments(x, mean, variance);
   }
-  void multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) override {
+  void batch_norm_vjp_sums(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& mean,
+                           const Tensor& variance, const BatchNormParams& params, const Tensor& dscale,
+                           const Tensor& dshift) override {
+    const Timed timed(to_, "batch_norm_vjp_sums", "", cost::batch_norm_vjp_sums(grad, x, y),
+                      {grad, x, y, dscale, dshift});
+    to_.batch_norm_vjp_sums(grad, x, y, mean, variance, params, dscale, dshift);
+  }
+  void batch_norm_vjp_input(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale,
+                            const Tensor& mean, const Tensor& variance, const Tensor& dscale, const Tensor& dshift,
+                            int64_t rows, const BatchNormParams& params, const Tensor& dx,
+                            const Tensor& dresidual) override {
+    const Timed timed(to_, "batch_norm_vjp_input", "", cost::batch_norm_vjp_input(grad, x, y, dx, dresidual),
+                      {grad, x, y, scale, dx, dresidual});
+    to_.batch_norm_vjp_input(grad, x, y, scale, mean, variance, dscale, dshift, rows, params, dx, dresidual);
+  }
+
+  void dropout(const Tensor& x, double p, const RandomDraws& draws, const Tensor& y) override {
+    const Timed timed(to_, "dropout", "", cost::dropout(x, y), {x, y});
+    to_.dropout(x, p, draws, y);
+  }
+  void multinomial(const Tensor& weights, const RandomDraws& draws, const Tensor& y) override {
     const Timed timed(to_, "multinomial", "", cost::multinomial(weights, y), {weights, y});
-    to_.multinomial(weights, key, y);
+    to_.multinomial(weights, draws, y);
   }
 
   void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) override {

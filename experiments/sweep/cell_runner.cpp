@@ -81,6 +81,7 @@ int CellRunner::run(const CellRuns& cell, const CellSamples& samples) {
   const NoisyData& noisy = samples.trained;
   const auto model = data_.make_model(cell.cell.seed, options_.trainer.device);
   model->compute_in_bf16(options_.precision == "bf16");
+  if (options_.trainer.synchronise_batch_norm) model->synchronise_batch_norm(options_.trainer.ranks);
   std::vector<NamedTensor> pretrained;
   try {
     const Trained trained = train(cell.pretraining, cell.pretraining.phase, noisy, *model, cell.tests_pretraining);

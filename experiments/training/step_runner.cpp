@@ -110,9 +110,9 @@ void StepRunner::record(const Batch& batch) {
   }
 }
 
-void StepRunner::set_random(uint64_t seed, uint64_t number) {
-  model_.set_random(seed, number);
-  loss_.set_random(seed, number);
+void StepRunner::set_random(uint64_t seed, uint64_t number, const Batch& batch) {
+  model_.set_random(seed, number, batch.first);
+  loss_.set_random(seed, number, batch.first);
 }
 
 // The first pass.
@@ -121,7 +121,7 @@ Tensor StepRunner::loss_of_parts(LossInParts& loss, const std::vector<Batch>& pa
   std::vector<Tensor> outputs;
   for (size_t i = 0; i < parts.size(); ++i) {
     const NoGrad no_grad;
-    set_random(seed, number + i);
+    set_random(seed, number, parts[i]);
     outputs.push_back(model_(parts[i].inputs));
     loss.add(outputs.back(), parts[i]);
     between();
@@ -147,7 +147,7 @@ Tensor StepRunner::run_parts(const std::vector<Batch>& parts, uint64_t seed, uin
     if (!std::isfinite(value.item())) return value;
     for (size_t i = 0; i < parts.size(); ++i) {
       phase.next("forward");
-      set_random(seed, number + i);
+      set_random(seed, number, parts[i]);
       logits_ = model_(parts[i].inputs);
       part_of_logits_ = i;
       phase.next("backward");
@@ -165,7 +165,7 @@ Tensor StepRunner::run_parts(const std::vector<Batch>& parts, uint64_t seed, uin
 }
 
 Tensor StepRunner::run(const Batch& batch, uint64_t seed, uint64_t number) {
-  set_random(seed, number);
+  set_random(seed, number, batch);
   if (should_record(batch)) record(batch);
   if (!recorded_ || !fits_recording(batch)) return run_once(batch);
   input_.inputs.copy_from(batch.inputs);

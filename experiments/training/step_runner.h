@@ -33,7 +33,7 @@ class StepRunner {
 
   // The step on a batch in parts (Loss::in_parts), for a runner that does not record: two passes over the parts, with
   // the memory of one part's graph, and one update. Returns the loss of the batch; where it is not finite, there is no
-  // second pass and no update. Part i draws with the number `number` + i, the same in both passes. Batch norm
+  // second pass and no update. Draws are those of the samples' places in the whole batch, the same in both passes. Batch norm
   // normalises each part by the part's own statistics, and its running statistics move once for each part.
   //
   // `between` is called after each part of either pass. Where it or anything else throws, weights, buffers and the
@@ -56,7 +56,7 @@ class StepRunner {
   void record(const Batch& batch);
   Tensor loss_of_parts(LossInParts& loss, const std::vector<Batch>& parts, uint64_t seed, uint64_t number,
                        const std::function<void()>& between);
-  void set_random(uint64_t seed, uint64_t number);
+  void set_random(uint64_t seed, uint64_t number, const Batch& batch);
   bool fits_recording(const Batch& batch) const;
 
   Module& model_;

@@ -151,6 +151,12 @@ TEST_SUITE("unit") {
     CHECK(cost::batch_norm_vjp(x, x, kNone, {}, x, kNone) == Cost{72 * 9, 288 * 5});
     CHECK(cost::batch_norm_vjp(x, x, x, {.activation = Activation::relu}, x, x) == Cost{72 * 10, 288 * 8});
     CHECK(cost::batch_norm_vjp(x, x, kNone, {.training = false}, x, kNone) == Cost{72 * 6, 288 * 3});
+    // In parts: the moments, the sums of the gradient, and dx.
+    CHECK(cost::batch_norm_moments(x) == Cost{72 * 4, 288});
+    CHECK(cost::batch_norm_vjp_sums(x, x, kNone) == Cost{72 * 5, 288 * 2});
+    CHECK(cost::batch_norm_vjp_sums(x, x, x) == Cost{72 * 6, 288 * 3});
+    CHECK(cost::batch_norm_vjp_input(x, x, x, x, kNone) == Cost{72 * 7, 288 * 4});
+    CHECK(cost::batch_norm_vjp_input(x, x, kNone, x, x) == Cost{72 * 6, 288 * 4});
   }
 
   TEST_CASE("cost: lookups read the rows that they are asked for") {

@@ -125,6 +125,37 @@ void both_ways(Run& run, NormInputs& inputs, const Tensor& x, const NormCase& no
   }
 }
 
+// Batch norm in training in the parts that processes call which share out a batch: moments, normalisation with given
+// ones, sums of the gradient, and the gradient by x from sums over more rows than these.
+void in_parts(Run& run, NormInputs& inputs, const Tensor& x, const NormCase& norm, double margin = 0.0) {
+  BatchNormParams params = norm.params;
+  Backend& backend = run.backend();
+  const NormTensors in(inputs, x, norm.residual);
+  const Tensor mean = inputs.channel_output(), variance = inputs.channel_output(), y = inputs.image_output();
+  backend.batch_norm_moments(x, mean, variance);
+  run.keep("mean", mean);
+  run.keep("variance", variance);
+  // The running statistics stand for those of the whole batch.
+  params.training = false;
+  backend.batch_norm(x, in.scale, in.shift, in.running_mean, in.running_variance, in.residual, params, y, {}, {});
+  const Tensor grad = away_from_zero(run, inputs.image(), in, params, margin);
+  const Tensor kept_y = params.activation == Activation::none ? Tensor() : y;
+  const Tensor dscale = inputs.channel_output(), dshift = inputs.channel_output();
+  backend.batch_norm_vjp_sums(grad, x, kept_y, in.running_mean, in.running_variance, params, dscale, dshift);
+  run.keep("dscale", dscale);
+  run.keep("dshift", dshift);
+  const int64_t rows = x.numel() / x.dim(-1);
+  const Tensor all_dscale = inputs.channel(), all_dshift = inputs.channel();
+  for (const bool want_residual : {false, true}) {
+    if (want_residual && !norm.residual) continue;
+    const Tensor dx = inputs.image_output(), dresidual = want_residual ? inputs.image_output() : Tensor();
+    backend.batch_norm_vjp_input(grad, x, kept_y, in.scale, in.running_mean, in.running_variance, all_dscale,
+                                 all_dshift, 2 * rows + 5, params, dx, dresidual);
+    run.keep("dx", dx);
+    if (want_residual) run.keep("dresidual", dresidual);
+  }
+}
+
 // Forward alone.
 void forward_only(Run& run, NormInputs& inputs, const NormTensors& in, const BatchNormParams& params) {
   const Tensor y = inputs.image_output();
@@ -182,6 +213,24 @@ TEST_SUITE("parity") {
           NormInputs inputs(run, shape, true);
           both_ways(run, inputs, inputs.image(0.0, 4.0), norm, 0.05);
         });
+  }
+
+  TEST_CASE("batch_norm in the parts of several processes") {
+    const Parity parity("batch_norm", false);
+    std::vector<Shape> shapes = odd_shapes();
+    shapes.push_back({1, 7});  // one row, as a process with little of the batch has
+    for (const Shape& shape : shapes)
+      for (const NormCase& norm : settings()) {
+        if (!norm.params.training) continue;
+        parity.check(text_of(shape, norm), {1e-4, 2e-5}, [&](Run& run) {
+          NormInputs inputs(run, shape);
+          in_parts(run, inputs, inputs.image(0.0, 4.0), norm, 1e-5);
+        });
+        check_bf16(text_of(shape, norm), [&](Run& run) {
+          NormInputs inputs(run, shape, true);
+          in_parts(run, inputs, inputs.image(0.0, 4.0), norm, 0.05);
+        });
+      }
   }
 
   TEST_CASE("batch_norm of a single value a channel in evaluation") {

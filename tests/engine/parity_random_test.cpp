@@ -1,4 +1,9 @@
 // Random draws: dropout and drawn classes.
+#include "engine/autograd.h"
+#include "engine/ops/dropout.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/layout.h"
+#include "engine/ops/multinomial.h"
 #include "tests/engine/parity.h"
 #include "tests/fixtures/numbers.h"
 
@@ -32,6 +37,24 @@ TEST_SUITE("parity") {
         }
   }
 
+  TEST_CASE("dropout from a draw inside of a block draws the rest of the mask on every device") {
+    const RandomKey key{.seed = 5, .purpose = Purpose::dropout, .index = 1, .step = 8};
+    for (const int64_t first : {1, 2, 3, 4, 63, 64, 66, 1021, 1 << 20})
+      for (const int64_t count : {1, 2, 3, 5, 64, 130, 1023})
+        Parity("dropout").check(fmt::format("{} elements from draw {} on", count, first), {0.0, 1e-6}, [&](Run& run) {
+          const Tensor y = run.output({count});
+          run.backend().dropout(run.random({count}, 1.0, 2.0), 0.5, {key, static_cast<uint64_t>(first)}, y);
+          run.keep("y", y);
+        });
+    // Beyond 2^32 blocks too.
+    for (const uint64_t first : {(uint64_t{1} << 34) - 3, (uint64_t{1} << 40) + 1})
+      Parity("dropout").check(fmt::format("from draw {} on", first), {0.0, 1e-6}, [&](Run& run) {
+        const Tensor y = run.output({100});
+        run.backend().dropout(run.random({100}, 1.0, 2.0), 0.5, {key, first}, y);
+        run.keep("y", y);
+      });
+  }
+
   TEST_CASE("multinomial draws the same classes on every device") {
     const Parity parity("multinomial");
     for (const Shape& shape : {Shape{1, 1}, {5, 1}, {1, 7}, {129, 2}, {1023, 10}, {64, 101}, {0, 3}})
@@ -43,12 +66,14 @@ TEST_SUITE("parity") {
           run.keep("y", y);
           run.backend().multinomial(run.ties(shape, 2), key, y);  // many weights that are 0, and whole rows
           run.keep("with zeros", y);
+          run.backend().multinomial(run.random(shape, 0.0, 3.0), {key, 7}, y);
+          run.keep("from draw 7 on", y);
         });
     parity.check("rows that are no weights", kExact, [](Run& run) {
       const Tensor y = run.output({5}, DType::i32);
       const Tensor weights =
           run.values({0, 0, 0, kNan, kNan, kNan, -1, 2, -3, kNan, 0, 1, kInfinity, kInfinity, 1}, {5, 3});
-      run.backend().multinomial(weights, {.seed = 1, .purpose = Purpose::latent}, y);
+      run.backend().multinomial(weights, RandomKey{.seed = 1, .purpose = Purpose::latent}, y);
       run.keep("y", y);
     });
   }
@@ -70,6 +95,40 @@ TEST_SUITE("unit") {
       kept += keep;
     }
     CHECK(std::abs(static_cast<double>(kept) / 20000 - 0.75) < 0.015);  // five standard deviations
+  }
+
+  TEST_CASE("parts of a batch get the masks and the classes of the whole on every device and in every dtype") {
+    const RandomKey key{.seed = 21, .purpose = Purpose::dropout, .index = 3, .step = 6};
+    const std::vector<std::pair<int64_t, int64_t>> parts{{0, 3}, {3, 1}, {4, 6}};  // the first row, rows
+    for (const Device device : available_devices())
+      for (const DType dtype : {DType::f32, DType::f64, DType::bf16})
+        for (const Shape& shape : {Shape{10, 7}, {10, 5, 5, 3}, {10, 64}, {10, 1}, {10}, {10, 999}}) {
+          INFO(fmt::format("{} in {} on {}", shape, dtype, device));
+          const Tensor whole = Tensor::full(shape, 1.0, dtype, device);
+          const Values mask = values_of(dropout(whole, 0.5, key));
+          Values joined;
+          for (const auto& [first, rows] : parts) {
+            const Values part = values_of(dropout(slice(whole, 0, first, rows), 0.5, key, first));
+            joined.insert(joined.end(), part.begin(), part.end());
+          }
+          CHECK(joined == mask);
+          // The gradient draws the same mask again.
+          Tensor x = slice(whole, 0, 3, 7).clone();
+          x.set_requires_grad(true);
+          const Tensor y = dropout(x, 0.5, key, 3);
+          backward(y, Tensor::full(y.shape(), 1.0, dtype, device));
+          CHECK(values_of(x.grad()) == values_of(y));
+
+          const Tensor weights = cast(Tensor::rand({10, 6}, {.seed = 2}, DType::f32, device), dtype);
+          const Values classes = values_of(multinomial(weights, key));
+          Values drawn;
+          for (const auto& [first, rows] : parts) {
+            const Values part = values_of(multinomial(slice(weights, 0, first, rows), key, first));
+            drawn.insert(drawn.end(), part.begin(), part.end());
+          }
+          CHECK(drawn == classes);
+        }
+    CHECK(dropout(Tensor::zeros({0, 3}, DType::f32, kHost), 0.5, key, 5).numel() == 0);
   }
 
   TEST_CASE("reference multinomial by hand: the draw's place among the running sums") {

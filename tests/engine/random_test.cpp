@@ -34,6 +34,16 @@ bool is_plausible(double statistic, size_t bins) {
 }  // namespace
 
 TEST_SUITE("unit") {
+  TEST_CASE("four words from any position on are those words one by one") {
+    const RandomKey key{.seed = 4, .purpose = Purpose::test, .index = 2, .step = 9};
+    for (const uint64_t position :
+         {uint64_t{0}, uint64_t{1}, uint64_t{2}, uint64_t{3}, uint64_t{4}, uint64_t{1027}, (uint64_t{1} << 34) - 1}) {
+      const Words words = four_random_words(key, position);
+      for (size_t k = 0; k < 4; ++k) CHECK(words[k] == random_word(key, position + k));
+    }
+    CHECK(RandomDraws::of_rows(key, 7, 30).first == 210);
+  }
+
   // kat_vectors of the Random123 library, philox4x32 with 10 rounds.
   TEST_CASE("Philox gives the published known answers") {
     CHECK(philox({0, 0, 0, 0}, {0, 0}) == Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});

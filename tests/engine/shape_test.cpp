@@ -185,6 +185,7 @@ TEST_SUITE("unit") {
     check_error("multinomial", {"(2, 0)"}, [] { multinomial(zeros({2, 0}), {}); });
     check_error("multinomial", {"i32"}, [] { multinomial(zeros({2, 3}, DType::i32), {}); });
     check_error("multinomial", {"undefined"}, [] { multinomial({}, {}); });
+    check_error("multinomial", {"-1"}, [] { multinomial(zeros({2, 3}), {}, -1); });
     CHECK(sum(zeros({0, 3})).item() == 0.0);
     CHECK(sum(zeros({0, 3}), {0}).to_vector<float>() == std::vector<float>(3));
   }
@@ -241,6 +242,7 @@ TEST_SUITE("unit") {
     });
     for (const double p : {-0.1, 1.0, 1.5, std::numeric_limits<double>::quiet_NaN()})
       check_error("dropout", {"p is", "(2, 3)"}, [p] { dropout(zeros({2, 3}), p, {}); });
+    check_error("dropout", {"-1"}, [] { dropout(zeros({2, 3}), 0.5, {}, -1); });
   }
 
   TEST_CASE("conv2d names itself and what does not fit") {

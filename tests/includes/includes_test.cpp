@@ -34,7 +34,7 @@ Folders with(Folders folders, const Folders& more) {
 const std::map<std::string, Folders> kMayInclude = {
     {"engine", {}},
     {"engine/distributed", {"engine"}},
-    {"layers", {"engine"}},
+    {"layers", {"engine", "engine/distributed"}},
     {"losses", {"engine", "engine/distributed", "data/noise"}},
     {"models", {"engine", "layers"}},
     {"data", {"engine"}},

@@ -7,6 +7,7 @@
 #include "engine/ops/conv.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/embedding.h"
+#include "engine/ops/layout.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/pool.h"
 #include "engine/ops/reduce.h"
@@ -183,6 +184,45 @@ TEST_SUITE("unit") {
     CHECK(dropped > 500 - 100);  // of 2000, five standard errors
     CHECK(dropped < 500 + 100);
     CHECK(std::ranges::count(mask, 4.0f) == 2000 - dropped);
+  }
+
+  TEST_CASE("dropout in the middle of a network: the parts of a batch get the masks of the whole") {
+    for (const Device device : available_devices())
+      for (const bool in_bf16 : {false, true}) {
+        Initializer init(device, 3);
+        // Shapes by sample: (5, 6, 2), (4, 5, 3) at the first dropout, (60) flat, (7) at the second.
+        Sequential net({std::make_shared<Conv2d>(init, Conv2dOptions::square(2, 3, 2)), std::make_shared<Dropout>(0.3),
+                        std::make_shared<Flatten>(),
+                        std::make_shared<Linear>(init, LinearOptions{.in_features = 60, .out_features = 7}),
+                        std::make_shared<Tanh>(), std::make_shared<Dropout>(0.5)});
+        net.compute_in_bf16(in_bf16);
+        Tensor x = image({10, 5, 6, 2}, device);
+        if (in_bf16) x = cast(x, DType::bf16);
+        const auto zeros = [](const Tensor& y) {
+          std::vector<bool> dropped;
+          for (const float value : cast(y, DType::f32).to_vector<float>()) dropped.push_back(value == 0.0f);
+          return dropped;
+        };
+        net.set_random(5, 9);
+        const Tensor whole = net(x);
+        const std::vector<bool> mask = zeros(whole);
+        std::vector<bool> joined;
+        for (const auto& [first, rows] : {std::pair<int64_t, int64_t>{0, 3}, {3, 1}, {4, 6}}) {
+          net.set_random(5, 9, first);
+          const Tensor y = net(slice(x, 0, first, rows));
+          const std::vector<bool> part = zeros(y);
+          joined.insert(joined.end(), part.begin(), part.end());
+          // The values too, which depend on the masks of the first dropout.
+          const Tensor expected = cast(slice(whole, 0, first, rows), DType::f64), found = cast(y, DType::f64);
+          CHECK(max(abs(found - expected)).item() < (in_bf16 ? 0.05 : 1e-5));
+        }
+        CHECK(joined == mask);
+        CHECK(std::ranges::count(mask, true) > 10);
+        net.set_random(5, 9, 1);
+        CHECK(zeros(net(x)) != mask);
+      }
+    Dropout layer(0.5);
+    CHECK(throws_saying("set_random: the first sample has number -1", [&] { layer.set_random(1, 1, -1); }));
   }
 
   TEST_CASE("dropout layer: nothing is dropped in evaluation and p must be in 0 to 1") {

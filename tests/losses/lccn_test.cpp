@@ -3,6 +3,7 @@
 #include <map>
 #include <numeric>
 
+#include "engine/ops/layout.h"
 #include "losses/cross_entropy.h"
 #include "losses/forward_correction.h"
 #include "tests/losses/blobs.h"
@@ -119,6 +120,49 @@ TEST_SUITE("unit") {
     CHECK(state["noisy_labels"] == std::vector<double>{0, 1, 0, 1});
     CHECK(state["latent_labels"] == std::vector<double>{0, 1, 1, 0});
     CHECK(state["steps"] == std::vector<double>{0});
+  }
+
+  TEST_CASE("lccn: parts of a batch draw the labels of the whole") {
+    const auto labels = cycling_labels(10, 3);
+    std::vector<int64_t> indices(10);
+    std::iota(indices.begin(), indices.end(), 100);
+    const auto part = [&](int64_t first, int64_t count) {
+      const auto cut = [=](const auto& all) { return std::vector(all.begin() + first, all.begin() + first + count); };
+      return Batch{.inputs = {},
+                   .labels = Tensor::from(cut(labels), {count}, Device::reference),
+                   .host_labels = cut(labels),
+                   .indices = cut(indices)};
+    };
+    for (const Device device : available_devices())
+      for (const DType dtype : {DType::f32, DType::f64}) {
+        const Tensor logits = cast(informative_tensor(labels, 3, 0.3, 202), dtype).to(device);
+        const auto on_device = [&](Batch batch) {
+          batch.labels = batch.labels.to(device);
+          return batch;
+        };
+        LccnLoss loss;
+        loss.prepare(logits, on_device(part(0, 10)));
+        // Where the gradient is negative, which is at the drawn label.
+        const auto signs = [&](int64_t first, int64_t count, int64_t first_sample) {
+          Tensor rows = slice(logits, 0, first, count).clone();
+          rows.set_requires_grad(true);
+          loss.set_random(6, 2, first_sample);
+          backward(loss(rows, on_device(part(first, count))));
+          std::vector<bool> negative;
+          for (const double g : cast(rows.grad(), DType::f64).to_vector<double>()) negative.push_back(g < 0.0);
+          return negative;
+        };
+        const std::vector<bool> whole = signs(0, 10, 0);
+        std::vector<bool> joined;
+        for (const auto& [first, count] : {std::pair<int64_t, int64_t>{0, 3}, {3, 1}, {4, 6}}) {
+          const std::vector<bool> drawn_here = signs(first, count, first);
+          joined.insert(joined.end(), drawn_here.begin(), drawn_here.end());
+        }
+        CHECK(joined == whole);
+        CHECK(signs(0, 10, 5) != whole);
+      }
+    LccnLoss loss;
+    CHECK_THROWS_WITH_AS(loss.set_random(1, 1, -1), "lccn: the first sample has number -1, expected at least 0", Error);
   }
 
   TEST_CASE("lccn: a label is drawn by output times transition column and the loss is cross entropy on it") {

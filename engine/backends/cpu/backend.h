@@ -28,7 +28,7 @@ class CpuBackend : public ReferenceBackend {
   void unary(UnaryOp op, const Tensor& x, double a, const Tensor& y) override;
   void unary_vjp(UnaryOp op, const Tensor& x, const Tensor& y, const Tensor& grad, double a, const Tensor& dx) override;
   void binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y) override;
-  void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override;
+  void dropout(const Tensor& x, double p, const RandomDraws& draws, const Tensor& y) override;
 
   void reduce(ReduceOp op, const Tensor& x, const Tensor& y) override;
   void softmax(const Tensor& x, bool log, const Tensor& y) override;
@@ -62,6 +62,14 @@ class CpuBackend : public ReferenceBackend {
   void batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale, const Tensor& mean,
                       const Tensor& variance, const BatchNormParams& params, const Tensor& dx, const Tensor& dscale,
                       const Tensor& dshift, const Tensor& dresidual) override;
+  void batch_norm_moments(const Tensor& x, const Tensor& mean, const Tensor& variance) override;
+  void batch_norm_vjp_sums(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& mean,
+                           const Tensor& variance, const BatchNormParams& params, const Tensor& dscale,
+                           const Tensor& dshift) override;
+  void batch_norm_vjp_input(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale,
+                            const Tensor& mean, const Tensor& variance, const Tensor& dscale, const Tensor& dshift,
+                            int64_t rows, const BatchNormParams& params, const Tensor& dx,
+                            const Tensor& dresidual) override;
 
   void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) override;
   void adam_step(std::span<const AdamSlot> slots, const AdamParams& params) override;

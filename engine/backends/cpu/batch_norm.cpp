@@ -139,6 +139,10 @@ void update_running(float& running, double batch, double momentum) {
   running = static_cast<float>((1.0 - momentum) * running + momentum * batch);
 }
 
+double inverse_deviation(float variance, double epsilon) {
+  return 1.0 / std::sqrt(variance + epsilon);
+}
+
 float factor_of(float scale, float variance, double epsilon) {
   return static_cast<float>(scale / std::sqrt(variance + epsilon));
 }
@@ -207,15 +211,31 @@ void sum_gradients(const Rows& rows, const PassedGradient<T>& g, const T* x, con
     }
 }
 
-// dx = factor * (g - offset - (x - mean) * slope); where the moments are constants, factor * g.
+// What dx is made of, by channel: dx = factor * (g - offset - (x - mean) * slope).
+struct InputCoefficients {
+  explicit InputCoefficients(size_t channels) : factor(channels), offset(channels), slope(channels) {}
+
+  // From the sums of g and of g n over `count` rows.
+  void set(size_t channel, float scale, float variance, double epsilon, double sum_g, double sum_gn, double count) {
+    factor[channel] = factor_of(scale, variance, epsilon);
+    offset[channel] = static_cast<float>(sum_g / count);
+    slope[channel] = static_cast<float>(sum_gn * inverse_deviation(variance, epsilon) / count);
+  }
+
+  std::vector<float> factor, offset, slope;
+};
+
+// dx, and dresidual = g where it is not null. Where the moments are constants, dx = factor * g.
 template <class T>
-void input_gradient(const Rows& rows, const PassedGradient<T>& g, const T* x, const float* mean, const float* factor,
-                    const float* offset, const float* slope, bool moving, T* dx) {
-  rows.for_each_part([=](size_t, int64_t begin, int64_t end) {
+void input_gradient(const Rows& rows, const PassedGradient<T>& g, const T* x, const float* mean,
+                    const InputCoefficients& coefficients, bool moving, T* dx, T* dresidual = nullptr) {
+  rows.for_each_part([=, factor = coefficients.factor.data(), offset = coefficients.offset.data(),
+                      slope = coefficients.slope.data()](size_t, int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
       for_each_lane(rows.channels, [=]<class Value>(int64_t c) {
         const int64_t at = row * rows.channels + c;
         Value value = g.template at<Value>(at);
+        if (dresidual) store_narrow(dresidual + at, value);
         if (moving)
           value -= load_wide<Value>(offset + c) +
                    (load_wide<Value>(x + at) - load_wide<Value>(mean + c)) * load_wide<Value>(slope + c);
@@ -276,16 +296,61 @@ void CpuBackend::batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tenso
     cpu::sum_gradients(rows, g, in, m, d_residual, sum_g, sum_gx);
     if (d_residual) g = {d_residual, nullptr};
 
-    std::vector<float> factor(channels), offset(channels), slope(channels);
+    cpu::InputCoefficients coefficients(channels);
     for (size_t c = 0; c < channels; ++c) {
-      const double inverse_deviation = 1.0 / std::sqrt(variance.data<float>()[c] + params.epsilon);
+      const float v = variance.data<float>()[c];
+      const double sum_gn = sum_gx[c] * cpu::inverse_deviation(v, params.epsilon);
       dshift.data<float>()[c] = static_cast<float>(sum_g[c]);
-      dscale.data<float>()[c] = static_cast<float>(sum_gx[c] * inverse_deviation);
-      factor[c] = cpu::factor_of(scale.data<float>()[c], variance.data<float>()[c], params.epsilon);
-      offset[c] = static_cast<float>(sum_g[c] / count);
-      slope[c] = static_cast<float>(sum_gx[c] * inverse_deviation * inverse_deviation / count);
+      dscale.data<float>()[c] = static_cast<float>(sum_gn);
+      coefficients.set(c, scale.data<float>()[c], v, params.epsilon, sum_g[c], sum_gn, count);
     }
-    cpu::input_gradient(rows, g, in, m, factor.data(), offset.data(), slope.data(), params.training, dx.data<T>());
+    cpu::input_gradient(rows, g, in, m, coefficients, params.training, dx.data<T>());
+  });
+}
+
+void CpuBackend::batch_norm_moments(const Tensor& x, const Tensor& mean, const Tensor& variance) {
+  if (!cpu::serves(x.dtype())) return ReferenceBackend::batch_norm_moments(x, mean, variance);
+  const cpu::Moments moments = cpu::moments_of(x);
+  for (size_t c = 0; c < moments.mean.size(); ++c) {
+    mean.data<float>()[c] = static_cast<float>(moments.mean[c]);
+    variance.data<float>()[c] = static_cast<float>(moments.squares[c] / moments.rows);
+  }
+}
+
+void CpuBackend::batch_norm_vjp_sums(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& mean,
+                                     const Tensor& variance, const BatchNormParams& params, const Tensor& dscale,
+                                     const Tensor& dshift) {
+  if (!cpu::serves(x.dtype()))
+    return ReferenceBackend::batch_norm_vjp_sums(grad, x, y, mean, variance, params, dscale, dshift);
+  const cpu::Rows rows(x);
+  std::vector<double> sum_g(static_cast<size_t>(rows.channels)), sum_gx(sum_g.size());
+  cpu::dispatch(x.dtype(), [&]<class T>() {
+    const cpu::PassedGradient<T> g{grad.data<T>(), params.activation == Activation::relu ? y.data<T>() : nullptr};
+    cpu::sum_gradients<T>(rows, g, x.data<T>(), mean.data<float>(), nullptr, sum_g, sum_gx);
+  });
+  for (size_t c = 0; c < sum_g.size(); ++c) {
+    const double inverse = cpu::inverse_deviation(variance.data<float>()[c], params.epsilon);
+    dshift.data<float>()[c] = static_cast<float>(sum_g[c]);
+    dscale.data<float>()[c] = static_cast<float>(sum_gx[c] * inverse);
+  }
+}
+
+void CpuBackend::batch_norm_vjp_input(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale,
+                                      const Tensor& mean, const Tensor& variance, const Tensor& dscale,
+                                      const Tensor& dshift, int64_t count, const BatchNormParams& params,
+                                      const Tensor& dx, const Tensor& dresidual) {
+  if (!cpu::serves(x.dtype()))
+    return ReferenceBackend::batch_norm_vjp_input(grad, x, y, scale, mean, variance, dscale, dshift, count, params, dx,
+                                                  dresidual);
+  const cpu::Rows rows(x);
+  cpu::InputCoefficients coefficients(static_cast<size_t>(rows.channels));
+  for (size_t c = 0; c < coefficients.factor.size(); ++c)
+    coefficients.set(c, scale.data<float>()[c], variance.data<float>()[c], params.epsilon, dshift.data<float>()[c],
+                     dscale.data<float>()[c], static_cast<double>(count));
+  cpu::dispatch(x.dtype(), [&]<class T>() {
+    const cpu::PassedGradient<T> g{grad.data<T>(), params.activation == Activation::relu ? y.data<T>() : nullptr};
+    cpu::input_gradient(rows, g, x.data<T>(), mean.data<float>(), coefficients, true, dx.data<T>(),
+                        dresidual.defined() ? dresidual.data<T>() : nullptr);
   });
 }
 

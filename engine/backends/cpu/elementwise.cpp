@@ -240,21 +240,26 @@ inline void random_words_from(const RandomKey& key, uint64_t first, uint32_t* wo
 }  // namespace
 
 // y_i = x_i / (1 - p) where the element's draw is at least p, else 0.
-void CpuBackend::dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) {
-  if (!cpu::serves(x.dtype())) return ReferenceBackend::dropout(x, p, key, y);
+void CpuBackend::dropout(const Tensor& x, double p, const RandomDraws& draws, const Tensor& y) {
+  if (!cpu::serves(x.dtype())) return ReferenceBackend::dropout(x, p, draws, y);
   const int64_t count = x.numel();
   cpu::dispatch(x.dtype(), [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.data<T>();
-    parallel_for((count + kWords - 1) / kWords, kWords * 4, [=, &key](int64_t begin, int64_t end) {
+    // Parts begin at blocks. Of the first part's words the first ones may come before the first draw.
+    const uint64_t first_block = draws.first / 4;
+    const auto skipped = static_cast<int64_t>(draws.first % 4);
+    const int64_t parts = (skipped + count + kWords - 1) / kWords;
+    parallel_for(parts, kWords * 4, [=, &key = draws.key](int64_t begin, int64_t end) {
       // Local variables, so that the compiler knows that no store changes them and vectorises the loop.
       const auto threshold = static_cast<float>(p);
       const auto scale = static_cast<float>(1.0 / (1.0 - p));
       alignas(64) uint32_t words[kWords];
       for (int64_t part = begin; part < end; ++part) {
-        random_words_from(key, static_cast<uint64_t>(part) * kBlocks, words);
-        const int64_t first = part * kWords;
-        const int64_t size = std::min(kWords, count - first);
+        random_words_from(key, first_block + static_cast<uint64_t>(part) * kBlocks, words);
+        if (part == 0 && skipped > 0) std::copy(words + skipped, words + kWords, words);
+        const int64_t first = part == 0 ? 0 : part * kWords - skipped;
+        const int64_t size = std::min(part == 0 ? kWords - skipped : kWords, count - first);
         for (int64_t i = 0; i < size; ++i) {
           // A bit mask: without AVX-512 GCC compiles a conditional to a branch and does not vectorise.
           const uint32_t kept = unit_float(words[i]) >= threshold ? ~0u : 0u;

@@ -92,9 +92,17 @@ class CudaBackend : public Backend, public DeviceFeatures {
   void batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale, const Tensor& mean,
                       const Tensor& variance, const BatchNormParams& params, const Tensor& dx, const Tensor& dscale,
                       const Tensor& dshift, const Tensor& dresidual) override;
+  void batch_norm_moments(const Tensor& x, const Tensor& mean, const Tensor& variance) override;
+  void batch_norm_vjp_sums(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& mean,
+                           const Tensor& variance, const BatchNormParams& params, const Tensor& dscale,
+                           const Tensor& dshift) override;
+  void batch_norm_vjp_input(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale,
+                            const Tensor& mean, const Tensor& variance, const Tensor& dscale, const Tensor& dshift,
+                            int64_t rows, const BatchNormParams& params, const Tensor& dx,
+                            const Tensor& dresidual) override;
 
-  void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override;
-  void multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) override;
+  void dropout(const Tensor& x, double p, const RandomDraws& draws, const Tensor& y) override;
+  void multinomial(const Tensor& weights, const RandomDraws& draws, const Tensor& y) override;
 
   void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) override;
   void adam_step(std::span<const AdamSlot> slots, const AdamParams& params) override;

@@ -23,4 +23,23 @@ void CudaBackend::batch_norm_vjp(const Tensor& grad, const Tensor& x, const Tens
                        params, dx, dscale, dshift, dresidual);
 }
 
+void CudaBackend::batch_norm_moments(const Tensor& x, const Tensor& mean, const Tensor& variance) {
+  cuda::batch_norm_moments(DeviceLaunch(context_->stream.get(), "batch_norm", x.shape()), x, mean, variance);
+}
+
+void CudaBackend::batch_norm_vjp_sums(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& mean,
+                                      const Tensor& variance, const BatchNormParams& params, const Tensor& dscale,
+                                      const Tensor& dshift) {
+  cuda::batch_norm_vjp_sums(DeviceLaunch(context_->stream.get(), "batch_norm", x.shape()), grad, x, y, mean, variance,
+                            params, dscale, dshift);
+}
+
+void CudaBackend::batch_norm_vjp_input(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale,
+                                       const Tensor& mean, const Tensor& variance, const Tensor& dscale,
+                                       const Tensor& dshift, int64_t rows, const BatchNormParams& params,
+                                       const Tensor& dx, const Tensor& dresidual) {
+  cuda::batch_norm_vjp_input(DeviceLaunch(context_->stream.get(), "batch_norm", x.shape()), grad, x, y, scale, mean,
+                             variance, dscale, dshift, rows, params, dx, dresidual);
+}
+
 }  // namespace cofactor

@@ -38,12 +38,12 @@ void CudaBackend::cast_many(std::span<const CastSlot> slots) {
   cuda::cast_many(DeviceLaunch(context_->stream.get(), "cast_many", slots.front().x.shape()), slots);
 }
 
-void CudaBackend::dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) {
-  cuda::dropout(DeviceLaunch(context_->stream.get(), "dropout", x.shape()), x, p, key, context_->step_values, y);
+void CudaBackend::dropout(const Tensor& x, double p, const RandomDraws& draws, const Tensor& y) {
+  cuda::dropout(DeviceLaunch(context_->stream.get(), "dropout", x.shape()), x, p, draws, context_->step_values, y);
 }
 
-void CudaBackend::multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) {
-  cuda::multinomial(DeviceLaunch(context_->stream.get(), "multinomial", weights.shape()), weights, key,
+void CudaBackend::multinomial(const Tensor& weights, const RandomDraws& draws, const Tensor& y) {
+  cuda::multinomial(DeviceLaunch(context_->stream.get(), "multinomial", weights.shape()), weights, draws,
                     context_->step_values, y);
 }
 

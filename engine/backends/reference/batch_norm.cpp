@@ -38,6 +38,54 @@ T* data_or_null(const Tensor& x) {
   return x.defined() ? x.data<T>() : nullptr;
 }
 
+struct NormSums {
+  double g, gn;  // over rows, of g and of g n (see batch_norm_vjp)
+};
+
+// The gradient of one channel.
+template <class T, class S>
+class ChannelGradient {
+ public:
+  ChannelGradient(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& mean, const Tensor& variance,
+                  const BatchNormParams& params, int64_t channel)
+      : grad_(grad.data<T>()),
+        x_(x.data<T>()),
+        y_(params.activation == Activation::relu ? y.data<T>() : nullptr),
+        channel_(channel),
+        step_(x.dim(-1)),
+        end_(x.numel()),
+        mean_(mean.data<S>()[channel]),
+        inverse_deviation_(1.0 / std::sqrt(variance.data<S>()[channel] + params.epsilon)) {}
+
+  NormSums sums() const {
+    NormSums sums{0.0, 0.0};
+    for (int64_t at = channel_; at < end_; at += step_) {
+      sums.g += g(at);
+      sums.gn += g(at) * n(at);
+    }
+    return sums;
+  }
+
+  // Writes dx and, where it is wanted, dresidual. `sums` are over `rows` rows; null where the moments are constants.
+  void input(const Tensor& scale, const NormSums* sums, int64_t rows, const Tensor& dx, const Tensor& dresidual) const {
+    const double factor = scale.data<S>()[channel_] * inverse_deviation_;
+    T* d_residual = data_or_null<T>(dresidual);
+    for (int64_t at = channel_; at < end_; at += step_) {
+      const double through_moments = sums ? (sums->g + n(at) * sums->gn) / static_cast<double>(rows) : 0.0;
+      dx.data<T>()[at] = convert<T>(factor * (g(at) - through_moments));
+      if (d_residual) d_residual[at] = convert<T>(g(at));
+    }
+  }
+
+ private:
+  double g(int64_t at) const { return y_ && !(convert<double>(y_[at]) > 0.0) ? 0.0 : convert<double>(grad_[at]); }
+  double n(int64_t at) const { return (convert<double>(x_[at]) - mean_) * inverse_deviation_; }
+
+  const T *grad_, *x_, *y_;       // y_ null: no activation
+  int64_t channel_, step_, end_;  // of elements
+  double mean_, inverse_deviation_;
+};
+
 }  // namespace
 
 // y[r, c] = activation((x[r, c] - mean_c) / sqrt(variance_c + epsilon) * scale_c + shift_c + residual[r, c])
@@ -84,31 +132,49 @@ void ReferenceBackend::batch_norm_vjp(const Tensor& grad, const Tensor& x, const
                                       const Tensor& mean, const Tensor& variance, const BatchNormParams& params,
                                       const Tensor& dx, const Tensor& dscale, const Tensor& dshift,
                                       const Tensor& dresidual) {
-  const int64_t channels = x.dim(-1);
-  const int64_t rows = x.numel() / channels;
+  const int64_t rows = x.numel() / x.dim(-1);
   dispatch_norm(x.dtype(), [&]<class T, class S>() {
-    const T* in = x.data<T>();
-    const T* out = params.activation == Activation::relu ? y.data<T>() : nullptr;
-    T* d_residual = data_or_null<T>(dresidual);
+    for (int64_t c = 0; c < x.dim(-1); ++c) {
+      const ChannelGradient<T, S> channel(grad, x, y, mean, variance, params, c);
+      const NormSums sums = channel.sums();
+      channel.input(scale, params.training ? &sums : nullptr, rows, dx, dresidual);
+      dscale.data<S>()[c] = static_cast<S>(sums.gn);
+      dshift.data<S>()[c] = static_cast<S>(sums.g);
+    }
+  });
+}
+
+void ReferenceBackend::batch_norm_moments(const Tensor& x, const Tensor& mean, const Tensor& variance) {
+  const int64_t channels = x.dim(-1);
+  dispatch_norm(x.dtype(), [&]<class T, class S>() {
     for (int64_t c = 0; c < channels; ++c) {
-      const double m = mean.data<S>()[c];
-      const double inverse_deviation = 1.0 / std::sqrt(variance.data<S>()[c] + params.epsilon);
-      const auto g = [&, gradient = grad.data<T>()](int64_t at) {
-        return out && !(convert<double>(out[at]) > 0.0) ? 0.0 : convert<double>(gradient[at]);
-      };
-      const auto n = [&](int64_t at) { return (convert<double>(in[at]) - m) * inverse_deviation; };
-      double sum_g = 0.0, sum_gn = 0.0;
-      for (int64_t at = c; at < rows * channels; at += channels) {
-        sum_g += g(at);
-        sum_gn += g(at) * n(at);
-      }
-      for (int64_t at = c; at < rows * channels; at += channels) {
-        const double through_moments = params.training ? (sum_g + n(at) * sum_gn) / static_cast<double>(rows) : 0.0;
-        dx.data<T>()[at] = convert<T>(scale.data<S>()[c] * inverse_deviation * (g(at) - through_moments));
-        if (d_residual) d_residual[at] = convert<T>(g(at));
-      }
-      dscale.data<S>()[c] = static_cast<S>(sum_gn);
-      dshift.data<S>()[c] = static_cast<S>(sum_g);
+      const Moments moments = moments_of_channel(x.data<T>(), x.numel() / channels, channels, c);
+      mean.data<S>()[c] = static_cast<S>(moments.mean);
+      variance.data<S>()[c] = static_cast<S>(moments.variance);
+    }
+  });
+}
+
+void ReferenceBackend::batch_norm_vjp_sums(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& mean,
+                                           const Tensor& variance, const BatchNormParams& params, const Tensor& dscale,
+                                           const Tensor& dshift) {
+  dispatch_norm(x.dtype(), [&]<class T, class S>() {
+    for (int64_t c = 0; c < x.dim(-1); ++c) {
+      const NormSums sums = ChannelGradient<T, S>(grad, x, y, mean, variance, params, c).sums();
+      dscale.data<S>()[c] = static_cast<S>(sums.gn);
+      dshift.data<S>()[c] = static_cast<S>(sums.g);
+    }
+  });
+}
+
+void ReferenceBackend::batch_norm_vjp_input(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale,
+                                            const Tensor& mean, const Tensor& variance, const Tensor& dscale,
+                                            const Tensor& dshift, int64_t rows, const BatchNormParams& params,
+                                            const Tensor& dx, const Tensor& dresidual) {
+  dispatch_norm(x.dtype(), [&]<class T, class S>() {
+    for (int64_t c = 0; c < x.dim(-1); ++c) {
+      const NormSums sums{dshift.data<S>()[c], dscale.data<S>()[c]};
+      ChannelGradient<T, S>(grad, x, y, mean, variance, params, c).input(scale, &sums, rows, dx, dresidual);
     }
   });
 }

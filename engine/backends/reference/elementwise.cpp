@@ -101,27 +101,31 @@ void ReferenceBackend::permute(const Tensor& x, std::span<const int> axes, const
   copy_strided(x, strides, y);
 }
 
-// y_i = x_i / (1 - p) where draw number i of the key's stream is at least p, else 0.
-void ReferenceBackend::dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) {
+// y_i = x_i / (1 - p) where draw number i is at least p, else 0.
+void ReferenceBackend::dropout(const Tensor& x, double p, const RandomDraws& draws, const Tensor& y) {
   dispatch_floating(x.dtype(), "dropout", [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.data<T>();
     const auto kept = static_cast<Compute<T>>(1.0 - p);
     const int64_t count = y.numel();
-    for (int64_t i = 0; i < count; ++i)
-      out[i] = unit_float(random_word(key, static_cast<uint64_t>(i))) >= p ? convert<T>(widen(in[i]) / kept) : T{};
+    for (int64_t i = 0; i < count; ++i) {
+      const float draw = unit_float(random_word(draws.key, draws.first + static_cast<uint64_t>(i)));
+      out[i] = draw >= p ? convert<T>(widen(in[i]) / kept) : T{};
+    }
   });
 }
 
-// y_n = the class of row n on which draw number n of the key's stream falls.
-void ReferenceBackend::multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) {
+// y_n = the class of row n on which draw number n falls.
+void ReferenceBackend::multinomial(const Tensor& weights, const RandomDraws& draws, const Tensor& y) {
   const int64_t classes = weights.dim(1);
   dispatch_floating(weights.dtype(), "multinomial", [&]<class T>() {
     const T* in = weights.data<T>();
     int32_t* out = y.data<int32_t>();
     const int64_t count = y.numel();
-    for (int64_t n = 0; n < count; ++n)
-      out[n] = draw_class(in + n * classes, classes, unit_float(random_word(key, static_cast<uint64_t>(n))));
+    for (int64_t n = 0; n < count; ++n) {
+      const uint32_t word = random_word(draws.key, draws.first + static_cast<uint64_t>(n));
+      out[n] = draw_class(in + n * classes, classes, unit_float(word));
+    }
   });
 }
 

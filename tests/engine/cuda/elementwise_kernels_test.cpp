@@ -132,29 +132,33 @@ TEST_SUITE("unit") {
     });
   }
 
-  TEST_CASE("cuda dropout: the mask of the draws for every length and alignment") {
-    for_each_floating([]<class T>() {
-      for_each_length([](int64_t count, int64_t offset) {
-        constexpr int kSize = cuda::Dropout<T>::kSize;
-        const RandomKey key{.seed = 5, .purpose = Purpose::dropout, .index = 1, .step = 3};
+  TEST_CASE("cuda dropout: the mask of the draws for every length and alignment and first draw") {
+    const auto check_masks = []<class T, bool kWhole>(uint64_t first) {
+      for_each_length([=](int64_t count, int64_t offset) {
+        using Kernel = cuda::Dropout<T, kWhole>;
+        const RandomDraws draws({.seed = 5, .purpose = Purpose::dropout, .index = 1, .step = 3}, first);
         for (const double p : {0.0, 0.25, 0.3, 0.999999}) {
           const std::vector<T> x = random_elements<T>(count + offset, 6, 0.5, 1.0);
           std::vector<T> y = x, expected = x;
           for (int64_t i = 0; i < count; ++i) {
             const auto at = static_cast<size_t>(offset + i);
-            const bool keeps = unit_float(random_word(key, static_cast<uint64_t>(i))) >= p;
+            const bool keeps = unit_float(random_word(draws.key, first + static_cast<uint64_t>(i))) >= p;
             expected[at] = keeps ? T(widen(x[at]) / static_cast<Compute<T>>(1.0 - p)) : T(Compute<T>(0));
           }
-          const cuda::Dropout<T> kernel{x.data() + offset,
-                                        static_cast<uint32_t>(std::ceil(p * 0x1p24)),
-                                        static_cast<Compute<T>>(1.0 - p),
-                                        key,
-                                        nullptr,
-                                        y.data() + offset};
-          cuda::each_pack<kSize>(HostLaunch(), count, cuda::aligned_for_packs(kernel.x, kernel.y), kernel);
+          const Kernel kernel{x.data() + offset,
+                              static_cast<uint32_t>(std::ceil(p * 0x1p24)),
+                              static_cast<Compute<T>>(1.0 - p),
+                              draws,
+                              nullptr,
+                              y.data() + offset};
+          cuda::each_pack<Kernel::kSize>(HostLaunch(), count, cuda::aligned_for_packs(kernel.x, kernel.y), kernel);
           REQUIRE(same_bits(y, expected));
         }
       });
+    };
+    for_each_floating([&]<class T>() {
+      for (const uint64_t first : {0, 4, 1028}) check_masks.template operator()<T, true>(first);
+      for (const uint64_t first : {0, 1, 2, 3, 1029}) check_masks.template operator()<T, false>(first);
     });
   }
 

@@ -145,11 +145,11 @@ class HostKernelsBackend : public ReferenceBackend {
   void cast_many(std::span<const CastSlot> slots) override {
     if (!slots.empty()) cuda::cast_many(launch("cast_many"), slots);
   }
-  void dropout(const Tensor& x, double p, const RandomKey& key, const Tensor& y) override {
-    cuda::dropout(launch("dropout"), x, p, key, step_values_, y);
+  void dropout(const Tensor& x, double p, const RandomDraws& draws, const Tensor& y) override {
+    cuda::dropout(launch("dropout"), x, p, draws, step_values_, y);
   }
-  void multinomial(const Tensor& weights, const RandomKey& key, const Tensor& y) override {
-    cuda::multinomial(launch("multinomial"), weights, key, step_values_, y);
+  void multinomial(const Tensor& weights, const RandomDraws& draws, const Tensor& y) override {
+    cuda::multinomial(launch("multinomial"), weights, draws, step_values_, y);
   }
 
   void permute(const Tensor& x, std::span<const int> axes, const Tensor& y) override {
@@ -275,6 +275,21 @@ class HostKernelsBackend : public ReferenceBackend {
                       const Tensor& dshift, const Tensor& dresidual) override {
     cuda::batch_norm_vjp(launch("batch_norm_vjp"), grad, x, y, scale, mean, variance, params, dx, dscale, dshift,
                          dresidual);
+  }
+  void batch_norm_moments(const Tensor& x, const Tensor& mean, const Tensor& variance) override {
+    cuda::batch_norm_moments(launch("batch_norm_moments"), x, mean, variance);
+  }
+  void batch_norm_vjp_sums(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& mean,
+                           const Tensor& variance, const BatchNormParams& params, const Tensor& dscale,
+                           const Tensor& dshift) override {
+    cuda::batch_norm_vjp_sums(launch("batch_norm_vjp_sums"), grad, x, y, mean, variance, params, dscale, dshift);
+  }
+  void batch_norm_vjp_input(const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& scale,
+                            const Tensor& mean, const Tensor& variance, const Tensor& dscale, const Tensor& dshift,
+                            int64_t rows, const BatchNormParams& params, const Tensor& dx,
+                            const Tensor& dresidual) override {
+    cuda::batch_norm_vjp_input(launch("batch_norm_vjp_input"), grad, x, y, scale, mean, variance, dscale, dshift, rows,
+                               params, dx, dresidual);
   }
 
   void sgd_step(std::span<const SgdSlot> slots, const SgdParams& params) override {

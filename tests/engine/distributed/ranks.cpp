@@ -11,7 +11,7 @@
 #include <fstream>
 #include <thread>
 
-#include "tests/engine/distributed/rank_checks.h"
+#include "tests/engine/distributed/norm_checks.h"
 
 namespace cofactor {
 namespace {
@@ -48,7 +48,10 @@ void run(const std::string& task, Communicator& ranks, const fs::path& folder) {
     }
     sum_on(ranks);
   };
-  if (task == "everything") return testing::check_everything(ranks);
+  if (task == "everything") {
+    testing::check_everything(ranks);
+    return testing::check_batch_norm_over_ranks(ranks);
+  }
   if (task == "sums") return sum_bytes(ranks, folder);
   if (task == "killed") return fail_in_sums([] { ::kill(::getpid(), SIGKILL); });
   if (task == "exits") return fail_in_sums([] { std::_Exit(0); });

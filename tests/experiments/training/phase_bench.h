@@ -67,7 +67,7 @@ class Remembering : public Loss {
     prepared_with = batch.indices;
     weight_ = std::abs(logits.to_vector<float>().at(0));
   }
-  void set_random(uint64_t seed, uint64_t step) override { draw_ = seed + step; }
+  void set_random(uint64_t seed, uint64_t step, int64_t /*first_sample*/) override { draw_ = seed + step; }
   void step_done(const Batch& batch) override {
     if (calls_ - 1 == refuse_step) fail("remembering: a label that is none");
     for (const int64_t index : batch.indices) weight_ += 1e-4 * static_cast<double>(index);

@@ -95,7 +95,7 @@ struct TileMoments {
   }
 };
 
-// The channels' moments from those of the chunks, and the running ones.
+// The channels' moments from those of the chunks, and the running ones where they are not null.
 template <class S, int N>
 struct ChannelMoments {
   using Shared = Tree<Moments<S>, 1, kJoinedChannels>;
@@ -116,6 +116,7 @@ struct ChannelMoments {
           const S average = all.count > S(0) ? all.mean : biased;  // NaN of no rows
           mean[c] = average;
           variance[c] = biased;
+          if (!running_mean) return;
           const S unbiased = biased * (all.count / (all.count - S(1)));
           running_mean[c] = static_cast<S>((1.0 - momentum) * running_mean[c] + momentum * average);
           running_variance[c] = static_cast<S>((1.0 - momentum) * running_variance[c] + momentum * unbiased);
@@ -195,6 +196,24 @@ struct Normalize {
 template <class T>
 T* data_or_null(const Tensor& x) {
   return x.defined() ? x.data<T>() : nullptr;
+}
+
+template <class Launch>
+void batch_norm_moments(const Launch& launch, const Tensor& x, const Tensor& mean, const Tensor& variance) {
+  dispatch_floating(x.dtype(), "batch_norm", [&]<class T>() {
+    using S = Compute<T>;
+    const int64_t channels = x.dim(-1);
+    const auto run = [&]<int N>() {
+      const Tiles<N> tiles(x.numel() / channels, channels);
+      const Tensor memory = chunk_pairs<S>(channels, tiles.chunks, x.device());
+      auto* parts = static_cast<ChunkPair<S>*>(memory.raw_data());
+      launch.moves(bytes_of(x, memory, memory))
+          .stages(Stage{tiles.count(), TileMoments<T, S, N>{x.data<T>(), tiles, parts}},
+                  Stage{joining_groups(channels),
+                        ChannelMoments<S, N>{parts, tiles, 0.0, mean.data<S>(), variance.data<S>(), nullptr, nullptr}});
+    };
+    dispatch_pack<kPackSize<T>>(channels, aligned_for_packs(x.data<T>()), run);
+  });
 }
 
 template <class Launch>

@@ -88,7 +88,8 @@ struct ChannelGradients {
   }
 };
 
-// dx = a g in evaluation; in training a (g - m - (x - mean) b), where a, m and b belong to the channel.
+// dx = a g in evaluation; in training a (g - m - (x - mean) b), where a, m and b belong to the channel. dscale and
+// dshift are sums over all_rows rows, of which the matrix may have some.
 template <class T, class S, int N>
 struct NormalizeVjp {
   using Shared = Coefficients<S, N, 4>;
@@ -96,13 +97,14 @@ struct NormalizeVjp {
   Tiles<N> tiles;
   const S *mean, *variance, *scale, *dscale, *dshift;
   S epsilon;
+  int64_t all_rows;
   bool training;
   T *dx, *dresidual;  // null for no residual
 
   template <class Group>
   COFACTOR_HD void operator()(const Group& group, int64_t i, Shared& shared) const {
     shared.fill(group, tiles, i, [&](int64_t c, const auto& put) {
-      const S inverse = inverse_deviation(variance[c], epsilon), rows = static_cast<S>(tiles.rows);
+      const S inverse = inverse_deviation(variance[c], epsilon), rows = static_cast<S>(all_rows);
       put(0, scale[c] * inverse);
       put(1, dshift[c] / rows);
       put(2, dscale[c] / rows * inverse);
@@ -156,10 +158,59 @@ void batch_norm_vjp(const Launch& launch, const Tensor& grad, const Tensor& x, c
                         TileGradients<T, S, N>{grad.data<T>(), x.data<T>(), kept_data, tiles, mean.data<S>(), parts}},
                   Stage{joining_groups(channels), ChannelGradients<S, N>{parts, tiles, variance.data<S>(), epsilon,
                                                                          dscale.data<S>(), dshift.data<S>()}},
-                  Stage{tiles.count(),
-                        NormalizeVjp<T, S, N>{grad.data<T>(), x.data<T>(), kept_data, tiles, mean.data<S>(),
-                                              variance.data<S>(), scale.data<S>(), dscale.data<S>(), dshift.data<S>(),
-                                              epsilon, params.training, dx.data<T>(), data_or_null<T>(dresidual)}});
+                  Stage{tiles.count(), NormalizeVjp<T, S, N>{
+                                           grad.data<T>(), x.data<T>(), kept_data, tiles, mean.data<S>(),
+                                           variance.data<S>(), scale.data<S>(), dscale.data<S>(), dshift.data<S>(),
+                                           epsilon, rows, params.training, dx.data<T>(), data_or_null<T>(dresidual)}});
+    };
+    const bool fit =
+        aligned_for_packs(grad.data<T>(), x.data<T>(), kept_data, dx.data<T>(), data_or_null<T>(dresidual));
+    dispatch_pack<kPackSize<T>>(channels, fit, run);
+  });
+}
+
+// The two halves of batch_norm_vjp, between which the sums of other processes are added.
+template <class Launch>
+void batch_norm_vjp_sums(const Launch& launch, const Tensor& grad, const Tensor& x, const Tensor& y, const Tensor& mean,
+                         const Tensor& variance, const BatchNormParams& params, const Tensor& dscale,
+                         const Tensor& dshift) {
+  dispatch_floating(x.dtype(), "batch_norm", [&]<class T>() {
+    using S = Compute<T>;
+    const int64_t channels = x.dim(-1);
+    const Tensor kept = params.activation == Activation::relu ? y : Tensor();
+    const T* kept_data = data_or_null<T>(kept);
+    const auto run = [&]<int N>() {
+      const Tiles<N> tiles(x.numel() / channels, channels);
+      const Tensor memory = chunk_pairs<S>(channels, tiles.chunks, x.device());
+      auto* parts = static_cast<ChunkPair<S>*>(memory.raw_data());
+      launch.moves(bytes_of(grad, x, kept, memory, memory))
+          .stages(Stage{tiles.count(),
+                        TileGradients<T, S, N>{grad.data<T>(), x.data<T>(), kept_data, tiles, mean.data<S>(), parts}},
+                  Stage{joining_groups(channels),
+                        ChannelGradients<S, N>{parts, tiles, variance.data<S>(), static_cast<S>(params.epsilon),
+                                               dscale.data<S>(), dshift.data<S>()}});
+    };
+    dispatch_pack<kPackSize<T>>(channels, aligned_for_packs(grad.data<T>(), x.data<T>(), kept_data), run);
+  });
+}
+
+template <class Launch>
+void batch_norm_vjp_input(const Launch& launch, const Tensor& grad, const Tensor& x, const Tensor& y,
+                          const Tensor& scale, const Tensor& mean, const Tensor& variance, const Tensor& dscale,
+                          const Tensor& dshift, int64_t rows, const BatchNormParams& params, const Tensor& dx,
+                          const Tensor& dresidual) {
+  dispatch_floating(x.dtype(), "batch_norm", [&]<class T>() {
+    using S = Compute<T>;
+    const int64_t channels = x.dim(-1);
+    const Tensor kept = params.activation == Activation::relu ? y : Tensor();
+    const T* kept_data = data_or_null<T>(kept);
+    const auto run = [&]<int N>() {
+      const Tiles<N> tiles(x.numel() / channels, channels);
+      launch.moves(bytes_of(grad, x, kept, dx, dresidual))
+          .groups(tiles.count(), NormalizeVjp<T, S, N>{grad.data<T>(), x.data<T>(), kept_data, tiles, mean.data<S>(),
+                                                       variance.data<S>(), scale.data<S>(), dscale.data<S>(),
+                                                       dshift.data<S>(), static_cast<S>(params.epsilon), rows, true,
+                                                       dx.data<T>(), data_or_null<T>(dresidual)});
     };
     const bool fit =
         aligned_for_packs(grad.data<T>(), x.data<T>(), kept_data, dx.data<T>(), data_or_null<T>(dresidual));

@@ -123,30 +123,33 @@ struct BinaryAny {
 };
 
 // A draw keeps an element where its unit_float is at least p, that is, where its upper 24 bits are at least
-// p * 2^24. A block of the generator gives four words.
-template <class T>
+// p * 2^24. A block of the generator gives four words. kWhole: the first draw is the first of a block, so that a pack
+// takes whole blocks.
+template <class T, bool kWhole>
 struct Dropout {
   static constexpr int kSize = std::max(4, kPackSize<T>);
   const T* x;
   uint32_t threshold;
   Compute<T> keep;  // 1 - p
-  RandomKey key;
+  RandomDraws draws;
   const StepValues* captured;  // in a captured step: where the step's number is read
   T* y;
 
   template <int N>
   COFACTOR_HD void run(int64_t at) const {
-    RandomKey now = key;
+    RandomKey now = draws.key;
     if (captured) now.step = captured->random_step;
+    const uint64_t draw = draws.first + static_cast<uint64_t>(at);
     const auto in = Pack<T, N>::load(x + at);
     Compute<T> values[N] = {};
     if constexpr (N == 1) {
-      const auto words = random_words(now, static_cast<uint64_t>(at / 4));
-      for (int k = 0; k < 4; ++k)
-        if (k == at % 4) values[0] = dropped(in[0], words[static_cast<size_t>(k)]);
+      const auto words = random_words(now, draw / 4);
+      for (unsigned k = 0; k < 4; ++k)
+        if (k == draw % 4) values[0] = dropped(in[0], words[k]);
     } else {
       for (int first = 0; first < N; first += 4) {
-        const auto words = random_words(now, static_cast<uint64_t>((at + first) / 4));
+        const uint64_t position = draw + static_cast<uint64_t>(first);
+        const auto words = kWhole ? random_words(now, position / 4) : four_random_words(now, position);
         for (int k = 0; k < 4; ++k) values[first + k] = dropped(in[first + k], words[static_cast<size_t>(k)]);
       }
     }
@@ -162,13 +165,14 @@ template <class T>
 struct Multinomial {
   const T* weights;
   int64_t classes;
-  RandomKey key;
+  RandomDraws draws;
   const StepValues* captured;  // in a captured step: where the step's number is read
   int32_t* y;
   COFACTOR_HD void operator()(int64_t n) const {
-    RandomKey now = key;
+    RandomKey now = draws.key;
     if (captured) now.step = captured->random_step;
-    y[n] = draw_class(weights + n * classes, classes, unit_float(random_word(now, static_cast<uint64_t>(n))));
+    const uint32_t word = random_word(now, draws.first + static_cast<uint64_t>(n));
+    y[n] = draw_class(weights + n * classes, classes, unit_float(word));
   }
 };
 
@@ -272,24 +276,30 @@ void binary(const Launch& launch, BinaryOp op, const Tensor& a, const Tensor& b,
 }
 
 template <class Launch>
-void dropout(const Launch& launch, const Tensor& x, double p, const RandomKey& key, const StepValues* captured,
+void dropout(const Launch& launch, const Tensor& x, double p, const RandomDraws& draws, const StepValues* captured,
              const Tensor& y) {
   const auto threshold = static_cast<uint32_t>(std::ceil(p * 0x1p24));
   dispatch_floating(x.dtype(), "dropout", [&]<class T>() {
-    constexpr int kSize = Dropout<T>::kSize;
     const T* from = x.data<T>();
     T* to = y.data<T>();
-    each_pack<kSize>(launch.moves(bytes_of(x, y)), y.numel(), aligned_for_packs(from, to),
-                     Dropout<T>{from, threshold, static_cast<Compute<T>>(1.0 - p), key, captured, to});
+    const auto run = [&]<bool kWhole>() {
+      using Kernel = Dropout<T, kWhole>;
+      each_pack<Kernel::kSize>(launch.moves(bytes_of(x, y)), y.numel(), aligned_for_packs(from, to),
+                               Kernel{from, threshold, static_cast<Compute<T>>(1.0 - p), draws, captured, to});
+    };
+    if (draws.first % 4 == 0)
+      run.template operator()<true>();
+    else
+      run.template operator()<false>();
   });
 }
 
 template <class Launch>
-void multinomial(const Launch& launch, const Tensor& weights, const RandomKey& key, const StepValues* captured,
+void multinomial(const Launch& launch, const Tensor& weights, const RandomDraws& draws, const StepValues* captured,
                  const Tensor& y) {
   dispatch_floating(weights.dtype(), "multinomial", [&]<class T>() {
     launch.moves(bytes_of(weights, y))
-        .each(y.numel(), Multinomial<T>{weights.data<T>(), weights.dim(1), key, captured, y.data<int32_t>()});
+        .each(y.numel(), Multinomial<T>{weights.data<T>(), weights.dim(1), draws, captured, y.data<int32_t>()});
   });
 }
 
