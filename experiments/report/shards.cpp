@@ -54,7 +54,7 @@ std::string Shard::folder() const {
   return fmt::format("{}{}{}{}", kShardPrefix, index, kShardOf, count);
 }
 
-Shard parse_shard(const std::string& text) {
+Shard parse_shard(std::string_view text) {
   const auto shard = shard_in(text, "/");
   check(shard.has_value(), "expected I/N, the number of this shard and that of all, 1 <= I <= N <= {}, such as 3/16",
         kMaxShards);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cofactor {
@@ -22,7 +23,7 @@ struct Shard {
 };
 
 // "2/8" as --shard takes it. Throws Error, saying what is expected, for anything else.
-Shard parse_shard(const std::string& text);
+Shard parse_shard(std::string_view text);
 
 // The folders of shards below that of a sweep, whatever their count, by number. Empty where there are none.
 std::vector<std::filesystem::path> shard_folders(const std::filesystem::path& sweep);
