@@ -232,6 +232,10 @@ class Sweep {
   // The newest result of each run, without those of other inputs than this sweep's.
   std::vector<Result> comparable_results(Progress& progress, const std::string& settings) const {
     std::vector<Result> all = known_.found();
+    // The table has noises in the order in which they appear, and the runs were looked for from the last cell on.
+    std::ranges::stable_sort(all, {}, [&](const Result& known) {
+      return std::ranges::find(options_.noises, known.noise) - options_.noises.begin();
+    });
     all.insert(all.end(), results_.begin(), results_.end());
     all = newest_of(all);
     const auto left_out = std::erase_if(all, [&](const Result& result) {

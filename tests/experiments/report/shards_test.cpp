@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "engine/io/file.h"
 #include "experiments/report/collect.h"
 #include "experiments/report/runs.h"
 #include "experiments/report/summary.h"
@@ -41,7 +42,7 @@ TEST_SUITE("unit") {
                                    "shard01of3", "shard1of3x", "shards", "shard", "flip-rate0.2-seed1"}) {
       fs::create_directories(sweep / name);
     }
-    write_in(place, "sweep/shard3of3", "a file");
+    write_file_atomically(sweep / "shard3of3", "a file");
     CHECK(shard_folders(sweep) ==
           std::vector<fs::path>{sweep / "shard1of3", sweep / "shard2of3", sweep / "shard2of12", sweep / "shard10of12"});
     CHECK(shard_folders(place / "none").empty());
@@ -102,7 +103,7 @@ TEST_SUITE("unit") {
     write_sweep_state(place / "shard2of2", {4, 4, 0.0, "2026-05-01 13:50"});
     CHECK(state_of({place.path()}) != before);
     fs::create_directories(place / "shard2of2/clothes-to-bags-rate0.2-seed2/dmi");
-    write_in(place, "shard2of2/clothes-to-bags-rate0.2-seed2/dmi/checkpoint.safetensors", "");
+    write_file_atomically(place / "shard2of2/clothes-to-bags-rate0.2-seed2/dmi/checkpoint.safetensors", "");
     const LoadedRuns loaded = load_runs({place.path()});
     CHECK(loaded.runs.size() == 2);
     CHECK(loaded.sweeps ==

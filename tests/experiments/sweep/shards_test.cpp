@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <sstream>
 
 #include "experiments/report/shards.h"
 #include "tests/experiments/own_samples.h"
@@ -53,6 +54,49 @@ Outcome report_of(const Workplace& place, const fs::path& out, const std::vector
 }  // namespace
 
 TEST_SUITE("experiment") {
+  TEST_CASE("shards: the tasks of the documentation's job array are the shards of one sweep") {
+    const std::string page = read_file(fs::path(COFACTOR_SOURCE_DIR) / "docs/experiments.md");
+    const std::string fence = "```bash\n", array = "#SBATCH --array=1-";
+    const size_t begin = page.find(fence + "#!/bin/bash\n") + fence.size(), end = page.find("```", begin);
+    REQUIRE(end != std::string::npos);
+    const std::string script = page.substr(begin, end - begin);
+    REQUIRE(contains(script, array));
+    const int tasks = std::stoi(script.substr(script.find(array) + array.size()));
+    CHECK(tasks > 1);
+
+    const TemporaryFolder place;
+    const fs::path file = place / "sweep.sh", stand_in = place / "cofactor-fashion_mnist";
+    write_file_atomically(file, script);
+    CHECK(Process({"bash", "-n", file.string()}, place.path()).wait().code == 0);
+    write_file_atomically(stand_in, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n");  // prints its arguments
+    fs::permissions(stand_in, fs::perms::owner_all);
+    std::vector<std::string> sweep;
+    for (int task = 1; task <= tasks; ++task) {
+      CAPTURE(task);
+      const Outcome outcome =
+          Process({"env", "PATH=" + place.path().string() + ":/usr/bin:/bin", "SLURM_CPUS_PER_TASK=8",
+                   fmt::format("SLURM_ARRAY_TASK_ID={}", task), "bash", file.string()},
+                  place.path())
+              .wait();
+      REQUIRE(outcome.code == 0);
+      std::vector<std::string> words;
+      std::istringstream lines(outcome.out);
+      for (std::string word; std::getline(lines, word);) words.push_back(word);
+      const auto shard = std::ranges::find(words, "--shard");
+      REQUIRE(words.end() - shard > 1);
+      CHECK(parse_shard(shard[1]) == Shard{task, tasks});
+      words.erase(shard, shard + 2);
+      if (task == 1) sweep = words;
+      CHECK(words == sweep);  // the rest is the same
+    }
+    // It is a sweep that the program takes: it gets as far as the data.
+    std::vector<std::string> command = {program("fashion_mnist"), "--data", (place / "none").string()};
+    command.insert(command.end(), sweep.begin(), sweep.end());
+    const Outcome outcome = Process(command, place.path()).wait();
+    CHECK(outcome.code == 1);
+    CHECK(contains(outcome.err, (place / "none").string()));
+  }
+
   TEST_CASE("shards: started together into one --out they are the sweep and nothing is trained twice") {
     const Workplace place({.train = 300, .test = 50});
     const fs::path whole = place.path() / "whole";
