@@ -7,6 +7,7 @@
 #include "engine/io/file.h"
 #include "engine/io/json.h"
 #include "experiments/report/full_protocol.h"
+#include "experiments/report/shards.h"
 #include "experiments/training/run_settings.h"
 
 namespace cofactor {
@@ -42,7 +43,7 @@ std::string difference(const Result& a, const Result& b) {
 
 std::vector<RecordLine> gather(const std::vector<fs::path>& sources, std::vector<std::string>& problems) {
   std::vector<RecordLine> all;
-  for (const fs::path& source : sources) {
+  for (const fs::path& source : with_shards(sources)) {
     const RecordsFile file = read_runs(source);
     problems.insert(problems.end(), file.problems.begin(), file.problems.end());
     for (const RecordLine* line : file.newest()) all.push_back(*line);

@@ -16,7 +16,8 @@ struct Collected {
   int conflicts = 0;                  // runs that the file has with other settings or another outcome; it keeps its own
 };
 
-// The records of folders of runs and of files of them. Problems are added to `problems`.
+// The records of folders of runs, with those of the shards below them (shards.h), and of files. Problems are added to
+// `problems`.
 std::vector<RecordLine> gather(const std::vector<std::filesystem::path>& sources, std::vector<std::string>& problems);
 
 // Adds the runs of `sources` to `file`, which is replaced as a whole. Its lines keep their order, and those that are

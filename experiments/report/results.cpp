@@ -195,15 +195,16 @@ void append_result(const fs::path& path, const Result& result) {
   write_file_atomically(path, text + to_json(result) + "\n");
 }
 
-DirectoryLock::DirectoryLock(const fs::path& directory) {
+DirectoryLock::DirectoryLock(const fs::path& directory, Kind kind) {
   ensure_writable_directory(directory);
   const fs::path path = directory / ".lock";
   file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   check(file_ >= 0, "{}: cannot open: {}", path.string(), std::strerror(errno));
-  if (flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+  if (flock(file_, (kind == Kind::shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0) return;
   const int reason = errno;
   close(file_);
-  check(reason == EWOULDBLOCK, "{}: cannot lock: {}", path.string(), std::strerror(reason));
+  check(reason == EWOULDBLOCK, "{}: cannot lock: {}; give an --out on a file system that has locks", path.string(),
+        std::strerror(reason));
   fail("{}: another process is writing its results here; wait for it, or give another --out", directory.string());
 }
 

@@ -78,11 +78,16 @@ std::string to_json(const Result& result);
 Result parse_result(const std::string& line);
 
 // Locks a folder against other processes while it lives. The system releases the lock when the process ends, however it
-// ends.
+// ends. The lock is flock(2) on FOLDER/.lock, which Linux also takes on the server where the folder is on NFS (since
+// 2.6.12; not with the mount options nolock and local_lock), so that it holds between hosts.
 class DirectoryLock {
  public:
-  // Throws Error where another process holds the folder, and where it cannot be written to.
-  explicit DirectoryLock(const std::filesystem::path& directory);
+  enum class Kind {
+    exclusive,  // for one process
+    shared      // for several that hold it likewise, against one that wants it alone
+  };
+  // Throws Error where another process holds the folder, and where it cannot be written to or locked.
+  explicit DirectoryLock(const std::filesystem::path& directory, Kind kind = Kind::exclusive);
   ~DirectoryLock();
   DirectoryLock(const DirectoryLock&) = delete;
   DirectoryLock& operator=(const DirectoryLock&) = delete;

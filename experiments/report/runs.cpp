@@ -4,6 +4,7 @@
 
 #include "engine/error.h"
 #include "experiments/report/collect.h"
+#include "experiments/report/shards.h"
 #include "experiments/report/sweep_state.h"
 
 namespace cofactor {
@@ -49,8 +50,10 @@ LoadedRuns load_runs(const std::vector<fs::path>& paths) {
   LoadedRuns all;
   for (const fs::path& path : paths) {
     check(fs::exists(path), "{}: there is no such file or folder", path.string());
-    add_file(all, read_runs(path));
-    add_sweep(all, path);
+    for (const fs::path& part : with_shards({path})) {
+      add_file(all, read_runs(part));
+      add_sweep(all, part);
+    }
   }
   all.underway = runs_underway(paths);
   return all;
@@ -59,7 +62,7 @@ LoadedRuns load_runs(const std::vector<fs::path>& paths) {
 std::vector<std::string> runs_underway(const std::vector<fs::path>& paths) {
   std::vector<std::string> runs;
   std::error_code error;
-  for (const fs::path& path : paths) {
+  for (const fs::path& path : with_shards(paths)) {
     if (!fs::is_directory(path, error)) continue;
     for (const auto& cell : fs::directory_iterator(path, error)) {
       if (!cell.is_directory(error)) continue;

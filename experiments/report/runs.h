@@ -23,7 +23,8 @@ struct LoadedRuns {
   std::vector<std::string> sweeps;    // how far each folder has come: "runs/first: 12 of 60 cells done"
 };
 
-// The runs of files (read_records) and of folders of runs (read_run_folder). Throws Error where a path is not there.
+// The runs of files and of folders (read_runs), and of the shards below these (shards.h). Throws Error where a path is
+// not there.
 LoadedRuns load_runs(const std::vector<std::filesystem::path>& paths);
 
 // The runs in the folders among these paths that have a checkpoint, "clothes-to-bags-rate0.2-seed1/dmi", in order.

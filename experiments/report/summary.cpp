@@ -168,8 +168,9 @@ std::vector<Result> read_all_results(const std::vector<fs::path>& paths, std::ve
     if (same == lines.end()) {
       lines.push_back(line);
     } else if (const std::string why = difference(same->record->result, line.record->result); !why.empty()) {
-      warnings.push_back(fmt::format("{}: {} is also in {}, and {}; the latter is used", line.source,
+      warnings.push_back(fmt::format("{}: {} is also in {}, and {}; the later one counts", line.source,
                                      line.record->result.label(), same->source, why));
+      *same = line;
     }
   }
   std::vector<Result> all;

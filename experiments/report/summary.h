@@ -33,9 +33,9 @@ std::vector<Summary> with_absent(const std::vector<Summary>& summaries);
 // A table with one line per summary; one of no seeds is "absent". Lines end with a newline, except the last.
 std::string format_table(const std::vector<Summary>& summaries);
 
-// The results of several files or folders (which hold results.jsonl), one for each run. `warnings` gets, by file and
-// line, what could not be read and what stands in several places with different numbers, of which the first is used,
-// and what cannot be compared. Throws Error where a file cannot be read.
+// The results of several files or folders (gather), one for each run. `warnings` gets, by file and line, what could not
+// be read and what stands in several places with different numbers, of which the last counts, and what cannot be
+// compared. Throws Error where a file cannot be read.
 std::vector<Result> read_all_results(const std::vector<std::filesystem::path>& paths,
                                      std::vector<std::string>& warnings);
 

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "engine/error.h"
+#include "experiments/report/shards.h"
 #include "experiments/training/console.h"
 #include "experiments/training/stop.h"
 
@@ -34,7 +35,7 @@ void pause_for(double seconds) {
 
 std::string state_of(const std::vector<fs::path>& paths) {
   std::string state;
-  for (const fs::path& path : paths) {
+  for (const fs::path& path : with_shards(paths)) {
     std::error_code error;
     const bool is_folder = fs::is_directory(path, error);
     state += stamp(is_folder ? path / "results.jsonl" : path) + "\n";

@@ -38,7 +38,7 @@ struct ExperimentTable {
   std::vector<std::pair<std::string, TrainingPlan>> finetuning{};  // the plan of each other method
   MethodOptions loss{};                                            // the losses' options, where no flag is given
   bool steps_follow_epochs = false;  // --epochs moves the epochs at which rates change, as --epoch-factor does
-  SearchGrid search = {{1e-4, 1e-5, 1e-6}, {128, 256}};            // the paper's, for every method that fine-tunes
+  SearchGrid search = {{1e-4, 1e-5, 1e-6}, {128, 256}};  // the paper's, for every method that fine-tunes
 
   // Defaults of the command line.
   std::filesystem::path default_data{};

@@ -48,6 +48,7 @@ struct RawOptions {
   std::string device = "auto", sampler = "shuffled", cuda_graph = "on", checkpoint_every = "5m";
   std::string gradient_sums = "f32", rank_timeout = "10s";
   std::optional<int> threads;  // all cores
+  std::optional<std::string> shard;
   ProfileFlags profile;
 };
 
@@ -142,6 +143,10 @@ void add_machine_flags(Flags& flags, const ExperimentTable& table, RawOptions& r
   flags.add("--jobs", raw.run.jobs,
             "Cells trained at once, each in a process with its share of the threads; on a GPU all share that one and "
             "its memory");
+  flags.add(
+      "--shard", raw.shard,
+      "I/N: this command trains cells I, I + N, I + 2N and so on, into OUT/shardIofN; N such commands, on as many "
+      "machines, are the sweep, and may have one --out");
   flags.add("--worker", raw.run.worker, "").hidden();  // of the processes that --jobs starts
   flags.add("--cuda-graph", raw.cuda_graph, "on: a training step is recorded once and replayed, on cuda; off")
       .one_of({"on", "off"});
@@ -252,6 +257,10 @@ void validate(const ExperimentTable& table, RawOptions& raw) {
   if (run.trainer.ranks) run.trainer.ranks->set_deadline(std::chrono::duration<double>(timeout));
   use_precision(run.precision, run.trainer.device);
   run.profile = raw.profile.resolve(run.precision);
+  if (raw.shard) {
+    run.shard = as_usage("--shard", *raw.shard, parse_shard);
+    run.out /= run.shard->folder();
+  }
   if (run.profile && run.jobs > 1) {
     usage("--profile {}: with --jobs {} the steps of several processes share the cores; leave out --jobs",
           run.profile->file.string(), run.jobs);
@@ -277,10 +286,10 @@ std::optional<RunOptions> parse_options(Experiment& experiment, int argc, const 
   flags.footer(footer(table));
   if (!flags.parse(argc, argv)) return std::nullopt;
 
-  results_are_in(run.results_file());
   now_doing("before training");
   run.trainer.ranks = ranks;
   validate(table, raw);
+  results_are_in(run.results_file());
   experiment.check_flags();
   run.cross_fitting = experiment.cross_fitting(run.methods);
   run.trainer.may_skip_broken = experiment.may_skip_broken();

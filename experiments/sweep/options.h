@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "experiments/report/results.h"
+#include "experiments/report/shards.h"
 #include "experiments/sweep/experiment.h"
 #include "experiments/sweep/program.h"
 #include "experiments/training/step_profile.h"
@@ -18,13 +19,15 @@
 namespace cofactor {
 
 struct RunOptions {
-  std::filesystem::path data, out;
+  std::filesystem::path data;
+  std::filesystem::path out;                   // of a shard: its own, below the sweep's
   std::vector<std::filesystem::path> known{};  // files or folders of runs that are not run again
   std::vector<std::string> class_names;        // the experiment's, or those found in the folder of data
   // What to run: every combination of noise, rate and seed is a cell; each cell is trained with every method.
   std::vector<std::string> noises, methods;
   std::vector<double> rates;
   std::vector<uint64_t> seeds;
+  std::optional<Shard> shard{};  // which of these cells; not set: all
   CrossFitting cross_fitting{};
   // Where set, these replace the experiment's hyperparameters.
   std::optional<int> epochs;                // of pre-training and of fine-tuning
@@ -44,6 +47,8 @@ struct RunOptions {
   std::string worker{};                     // what the process that started this one wants trained (jobs.h); else empty
 
   std::filesystem::path results_file() const { return out / "results.jsonl"; }
+  // The folder of --out, which all shards of a sweep share.
+  std::filesystem::path sweep_folder() const { return shard ? out.parent_path() : out; }
 };
 
 // Parses and validates everything that can be judged without the data; the experiment gets its flags and finds its

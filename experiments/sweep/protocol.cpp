@@ -9,6 +9,7 @@
 #include "engine/device_features.h"
 #include "experiments/report/figure.h"
 #include "experiments/report/results.h"
+#include "experiments/report/shards.h"
 #include "experiments/report/summary.h"
 #include "experiments/report/sweep_state.h"
 #include "experiments/sweep/batch_check.h"
@@ -55,9 +56,12 @@ class Sweep {
         experiment_(experiment),
         options_(options),
         data_(data),
-        lock_(options.out),
+        sweep_lock_(options.sweep_folder(),
+                    options.shard ? DirectoryLock::Kind::shared : DirectoryLock::Kind::exclusive),
         known_(options.known) {
+    if (options.shard) shard_lock_.emplace(options.out);
     remove_leftovers(options.out);
+    add_other_parts();
     for (const std::string& problem : known_.problems()) print_error(fmt::format("{}: {}", name_, problem));
     if (!fs::exists(options.results_file())) return;
     ResultsFile file = read_results(options.results_file());
@@ -87,6 +91,16 @@ class Sweep {
   }
 
  private:
+  // What --out holds beside this process's own folder: shards, and of a shard also what the sweep without --shard has
+  // finished.
+  void add_other_parts() {
+    const fs::path sweep = options_.sweep_folder();
+    std::vector<fs::path> parts = with_shards({sweep});
+    std::erase(parts, options_.out);
+    known_.add_parts(fmt::format("{} of the sweep in {}", options_.shard ? "other parts" : "shards", sweep.string()),
+                     parts);
+  }
+
   // Throws Error where a result was made with other settings.
   void leave_out_finished(std::vector<CellRuns>& cells, PriorRuns& prior) {
     const auto is_done = [&](const Run& run) {
@@ -144,6 +158,10 @@ class Sweep {
     progress.note(fmt::format("{}: device {}, {}, --threads {}; {} training, {} validation, {} test samples; {}", name_,
                               trainer.device, options_.precision, trainer.threads, splits.train.size(),
                               splits.validation.size(), splits.test.size(), options_.out.string()));
+    if (options_.shard) {
+      progress.note(fmt::format("shard {} of {}: {} of the sweep's {} cells", options_.shard->index,
+                                options_.shard->count, cells_of(options_).size(), all_cells_of(options_).size()));
+    }
     if (options_.precision == "bf16") {
       if (const std::string note = features_of(trainer.device).bf16_note(); !note.empty()) progress.note(note);
     }
@@ -182,7 +200,9 @@ class Sweep {
           std::stable_partition(cells.begin(), cells.end(), [](const CellRuns& c) { return c.cell.fold > 0; });
       int failed = 0;
       for (const std::span<const CellRuns> some : {std::span(cells.begin(), rest), std::span(rest, cells.end())}) {
-        if (!some.empty()) failed += run_jobs(options_, some, data_.inputs, command, lock_, progress, keep);
+        if (!some.empty())
+          failed +=
+              run_jobs(options_, some, data_.inputs, command, shard_lock_ ? *shard_lock_ : sweep_lock_, progress, keep);
       }
       return failed;
     }
@@ -216,6 +236,10 @@ class Sweep {
   // The newest result of each run, without those of other inputs than this sweep's.
   std::vector<Result> comparable_results(Progress& progress, const std::string& settings) const {
     std::vector<Result> all = known_.found();
+    // The table has noises in the order in which they appear, and the runs were looked for from the last cell on.
+    std::ranges::stable_sort(all, {}, [&](const Result& known) {
+      return std::ranges::find(options_.noises, known.noise) - options_.noises.begin();
+    });
     all.insert(all.end(), results_.begin(), results_.end());
     all = newest_of(all);
     const auto left_out = std::erase_if(all, [&](const Result& result) {
@@ -234,7 +258,8 @@ class Sweep {
   const Experiment& experiment_;
   const RunOptions& options_;
   const ExperimentData& data_;
-  DirectoryLock lock_;
+  DirectoryLock sweep_lock_;                 // which shards share
+  std::optional<DirectoryLock> shard_lock_;  // of a shard's own folder
   KnownRuns known_;
   size_t planned_runs_ = 0;  // with a result, which those of folds have not
   bool has_trained_ = false, state_failed_ = false;
@@ -265,6 +290,15 @@ int run_experiment(Experiment& experiment, int argc, const char* const* argv) {
   if (is_worker) end_with_parent(*options);
   check_feasible(experiment, *options);
   check_for_ranks(experiment, *options);
+  if (cells_of(*options).empty()) {
+    if (writes_files(options->trainer))
+      write_text(stdout,
+                 fmt::format("{}: --shard {}/{}: the sweep has {} cells, none of which is this shard's; there is "
+                             "nothing to do\n",
+                             experiment.table().name, options->shard->index, options->shard->count,
+                             all_cells_of(*options).size()));
+    return 0;
+  }
   set_num_threads(options->trainer.threads);
   const ExperimentData data = load_data(experiment, *options);
   if (is_worker) return run_worker(experiment, *options, data);

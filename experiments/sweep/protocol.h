@@ -12,6 +12,7 @@
 //   .../fold<k>of<n>/<method>/                   the same of a fold's network, and what it predicts (cross_fitting.h)
 //   .../<method>.previous-<n>/                   the same of an earlier run whose inputs differ
 //   .../<method>/search-lr<rate>-batch<size>/    the same of each candidate of --search
+//   OUT/shard<i>of<n>/                           the same of a shard (--shard), below which all of this stands
 //   OUT/inputs/<checksum>.csv                    the files that runs were trained and tested on (input_record.h)
 #pragma once
 

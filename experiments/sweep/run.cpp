@@ -117,19 +117,33 @@ CellRuns plan_order(const Experiment& experiment, const RunOptions& options, con
   return plan_cell(experiment, options, data, cell, order.at("methods"));
 }
 
-std::vector<CellRuns> plan_runs(const Experiment& experiment, const RunOptions& options, const ExperimentData& data) {
-  std::vector<CellRuns> cells;
+std::vector<Cell> all_cells_of(const RunOptions& options) {
+  std::vector<Cell> cells;
   for (const std::string& noise : options.noises) {
     for (const double rate : rates_of(options, noise)) {
-      for (const uint64_t seed : options.seeds) {
-        const Cell cell{noise, rate, seed};
-        for (int fold = 1; fold <= options.cross_fitting.folds; ++fold) {
-          cells.push_back(
-              plan_cell(experiment, options, data, fold_of(cell, fold, options.cross_fitting.folds), options.methods));
-        }
-        cells.push_back(plan_cell(experiment, options, data, cell, options.methods));
-      }
+      for (const uint64_t seed : options.seeds) cells.push_back({noise, rate, seed});
     }
+  }
+  return cells;
+}
+
+std::vector<Cell> cells_of(const RunOptions& options) {
+  const std::vector<Cell> all = all_cells_of(options);
+  if (!options.shard) return all;
+  std::vector<Cell> own;
+  for (size_t i = 0; i < all.size(); ++i)
+    if (options.shard->has(i)) own.push_back(all[i]);
+  return own;
+}
+
+std::vector<CellRuns> plan_runs(const Experiment& experiment, const RunOptions& options, const ExperimentData& data) {
+  std::vector<CellRuns> cells;
+  for (const Cell& cell : cells_of(options)) {
+    for (int fold = 1; fold <= options.cross_fitting.folds; ++fold) {
+      cells.push_back(
+          plan_cell(experiment, options, data, fold_of(cell, fold, options.cross_fitting.folds), options.methods));
+    }
+    cells.push_back(plan_cell(experiment, options, data, cell, options.methods));
   }
   return cells;
 }

@@ -73,8 +73,13 @@ Json order_of(const CellRuns& runs);
 CellRuns plan_order(const Experiment& experiment, const RunOptions& options, const ExperimentData& data,
                     const Json& order);
 
-// Plans all cells of the command line, seeds innermost, with all its methods. The cells of folds come before the cell
-// of all samples.
+// The cells of the command line without those of folds, seeds innermost, whatever the shard.
+std::vector<Cell> all_cells_of(const RunOptions& options);
+// Those of the shard; all where there is none. They depend on the command line alone and not on what is finished, so
+// that the shards of a sweep have each cell once, whenever they are started.
+std::vector<Cell> cells_of(const RunOptions& options);
+
+// Plans the cells of the command line with all its methods. The cells of folds come before the cell of all samples.
 std::vector<CellRuns> plan_runs(const Experiment& experiment, const RunOptions& options, const ExperimentData& data);
 
 }  // namespace cofactor

@@ -33,8 +33,8 @@ class StepRunner {
 
   // The step on a batch in parts (Loss::in_parts), for a runner that does not record: two passes over the parts, with
   // the memory of one part's graph, and one update. Returns the loss of the batch; where it is not finite, there is no
-  // second pass and no update. Draws are those of the samples' places in the whole batch, the same in both passes. Batch norm
-  // normalises each part by the part's own statistics, and its running statistics move once for each part.
+  // second pass and no update. Draws are those of the samples' places in the whole batch, the same in both passes.
+  // Batch norm normalises each part by the part's own statistics, and its running statistics move once for each part.
   //
   // `between` is called after each part of either pass. Where it or anything else throws, weights, buffers and the
   // optimizer are as before the step. Ranks may have different numbers of parts.

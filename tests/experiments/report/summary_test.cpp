@@ -77,10 +77,10 @@ TEST_SUITE("unit") {
     CHECK(warnings.empty());
     const std::vector<Result> results = read_all_results({one, other}, warnings);
     REQUIRE(results.size() == 1);
-    CHECK(results[0].test_accuracy == 98.0);
+    CHECK(results[0].test_accuracy == 50.0);
     REQUIRE(warnings.size() == 1);
     CHECK(contains(warnings[0], "other.jsonl, line 1: fashion_mnist, b, rate 0.8, dmi, seed 1 is also in"));
-    CHECK(contains(warnings[0], "one.jsonl, line 1, and the test accuracy is 98 and 50; the latter is used"));
+    CHECK(contains(warnings[0], "one.jsonl, line 1, and the test accuracy is 98 and 50; the later one counts"));
   }
 
   TEST_CASE("report: a damaged line is told of and the others count") {

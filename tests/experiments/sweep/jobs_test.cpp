@@ -4,8 +4,8 @@
 #include <sstream>
 
 #include "experiments/report/results.h"
-#include "experiments/sweep/run.h"
 #include "tests/experiments/process.h"
+#include "tests/experiments/sweep/outcomes.h"
 #include "tests/fixtures/errors.h"
 
 using namespace cofactor;
@@ -19,19 +19,6 @@ const std::vector<std::string> kCells = {"clothes-to-bags-rate0-seed1", "clothes
 std::vector<std::string> sweep(std::vector<std::string> more) {
   more.insert(more.end(), {"--rate", "0,0.2,0.5"});
   return more;
-}
-
-// What must not depend on how many processes there were: every result and every weight.
-std::map<std::string, std::string> outcome_in(const std::filesystem::path& out) {
-  std::map<std::string, std::string> all;
-  for (Result result : read_results(out / "results.jsonl").results) {
-    result.seconds = 0.0;
-    const Cell cell{result.noise, result.rate, result.seed};
-    all[cell.folder().string() + " " + result.method] = to_json(result);
-    all[cell.folder().string() + "/" + result.method] =
-        read_file(out / cell.folder() / result.method / "weights.safetensors");
-  }
-  return all;
 }
 
 // The processes that a process has started.

@@ -74,6 +74,23 @@ TEST_SUITE("unit") {
     CHECK(options.limit == 7);
   }
 
+  TEST_CASE("options: a shard has a folder of its own below --out") {
+    const RunOptions options = parse({"--shard", "2/3", "--out", "there"});
+    CHECK(options.shard == Shard{2, 3});
+    CHECK(options.out == "there/shard2of3");
+    CHECK(options.sweep_folder() == "there");
+    CHECK(parse({"--out", "there"}).sweep_folder() == "there");
+    CHECK(parse({"--shard", "1/1"}).out == "runs/small/shard1of1");
+    CHECK(parse({"--shard", "10000/10000"}).shard == Shard{10000, 10000});
+    for (const char* bad : {"0/4", "5/4", "a/b", "1/0", "3", "1/999999", "/16", "1/", "", "/", "-1/4", "+1/4", "1/4/2",
+                            "1 /4", "1/4 ", "1.5/4", "99999999999999999999/4", "1of4"}) {
+      CAPTURE(bad);
+      CHECK(refusal({"--shard", bad}) == fmt::format("--shard {}: expected I/N, the number of this shard and that of "
+                                                     "all, 1 <= I <= N <= 10000, such as 3/16",
+                                                     bad));
+    }
+  }
+
   TEST_CASE("options: what cannot be meant is refused with the value and what was expected") {
     CHECK(contains(refusal({"--rate", "1.5"}), "--rate 1.5: a noise rate lies in [0, 1]"));
     CHECK(contains(refusal({"--rate", "-0.1"}), "--rate"));

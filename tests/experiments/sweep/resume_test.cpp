@@ -3,6 +3,7 @@
 
 #include "experiments/report/results.h"
 #include "tests/experiments/process.h"
+#include "tests/experiments/sweep/outcomes.h"
 
 using namespace cofactor;
 using namespace cofactor::testing;
@@ -10,19 +11,6 @@ using namespace cofactor::testing;
 namespace {
 
 const std::string kCell = "clothes-to-bags-rate0.2-seed1/";
-
-// What must not depend on interruptions. Metrics and results hold seconds, which may.
-std::map<std::string, std::string> lasting(const std::filesystem::path& out) {
-  std::map<std::string, std::string> files;
-  for (const std::string method : {"ce", "dmi"}) {
-    files[method] = read_file(out / (kCell + method) / "weights.safetensors");
-  }
-  for (Result result : read_results(out / "results.jsonl").results) {
-    result.seconds = 0.0;
-    files["result of " + result.method] = to_json(result);
-  }
-  return files;
-}
 
 // Kills the run `attempts` times after random waits below `longest`, then lets it end.
 void run_with_kills(const Workplace& place, const std::vector<std::string>& command, uint64_t seed, int attempts,
@@ -53,12 +41,12 @@ TEST_SUITE("experiment") {
     const auto began = std::chrono::steady_clock::now();
     REQUIRE(Process(place.command_in(peaceful, flags), place.path()).wait().code == 0);
     const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
-    const auto wanted = lasting(peaceful);
+    const auto wanted = outcome_in(peaceful);
     REQUIRE(wanted.size() == 4);
     for (const uint64_t seed : {1, 2}) {
       const auto out = place.path() / fmt::format("killed{}", seed);
       run_with_kills(place, place.command_in(out, flags), seed, 8, whole);
-      CHECK(lasting(out) == wanted);
+      CHECK(outcome_in(out) == wanted);
       for (const auto& [name, bytes] : files_below(out)) {
         CAPTURE(name);
         CHECK(!name.ends_with(".tmp"));

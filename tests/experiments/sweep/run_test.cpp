@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "experiments/sweep/settings.h"
 #include "tests/experiments/small_experiment.h"
 
@@ -44,6 +46,31 @@ TEST_SUITE("unit") {
     CHECK(dmi.result.settings == result_settings_of(dmi.phase.settings, options, data));
     CHECK(dmi.result.label() == "small, flip, rate 0.2, dmi, seed 2");
     CHECK(dmi.samples(60) == 3 * 60);
+  }
+
+  TEST_CASE("runs: the shards of a sweep have each of its cells once with all folds whatever the number of shards") {
+    const SmallExperiment experiment;
+    const ExperimentData data = small_data();
+    RunOptions options = options_of_flags({"--noise", "none,flip", "--rate", "0.1,0.2,0.3", "--seed", "1,2"});
+    options.cross_fitting.folds = 3;
+    std::vector<std::string> all;
+    for (const CellRuns& runs : plan_runs(experiment, options, data)) all.push_back(runs.cell.label());
+    REQUIRE(all.size() == 8 * 4);
+    for (int count = 1; count <= 10; ++count) {
+      CAPTURE(count);
+      std::vector<std::string> together;
+      size_t least = 8, most = 0;
+      for (int index = 1; index <= count; ++index) {
+        options.shard = Shard{index, count};
+        const std::vector<CellRuns> cells = plan_runs(experiment, options, data);
+        CHECK(cells.size() == 4 * cells_of(options).size());
+        least = std::min(least, cells.size() / 4);
+        most = std::max(most, cells.size() / 4);
+        for (const CellRuns& runs : cells) together.push_back(runs.cell.label());
+      }
+      CHECK(most - least <= 1);
+      CHECK(std::ranges::is_permutation(together, all));
+    }
   }
 
   TEST_CASE("runs: pre-training is part of a cell whether or not ce is asked for") {
