@@ -3,6 +3,7 @@
 #include <map>
 #include <numeric>
 
+#include "engine/ops/elementwise.h"
 #include "engine/ops/layout.h"
 #include "losses/cross_entropy.h"
 #include "losses/forward_correction.h"
