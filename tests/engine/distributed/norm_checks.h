@@ -216,7 +216,8 @@ inline void check_batch_norm_over_ranks(Communicator& ranks) {
   for (const Shares shares : {Shares::equal, Shares::one_each})
     for (const bool with_dmi : {false, true}) {
       check_norm_network(ranks, kHost, DType::f64, shares, with_dmi, 1e-10);
-      check_norm_network(ranks, device, DType::f32, shares, with_dmi, 1e-4);
+      // f32's roundings grow through the layers and the steps; f64 tells what is exact.
+      check_norm_network(ranks, device, DType::f32, shares, with_dmi, 1e-3);
     }
 }
 
