@@ -40,8 +40,9 @@ constexpr int kWatchSeconds = 10;
 bool parse(ReportOptions& options, int argc, char** argv) {
   Flags flags("report",
               "The table of finished runs, and the figure: test accuracy over the noise rate, as SVG and PNG");
-  const Flag results = flags.add("results", options.inputs, "Folders with a results.jsonl, or such files")
-                           .default_text(options.inputs.front().string());
+  const Flag results =
+      flags.add("results", options.inputs, "Folders of runs, with the shards below them, or files like results.jsonl")
+          .default_text(options.inputs.front().string());
   flags.add("--out", options.out, "Folder for EXPERIMENT_accuracy.svg and .png, and paired.csv, or for the page")
       .default_text("that of the first input");
   const Flag collect =

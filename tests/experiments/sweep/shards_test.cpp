@@ -195,7 +195,7 @@ TEST_SUITE("experiment") {
     const Workplace place({.train = 300, .test = 50});
     for (const bool shard_first : {true, false}) {
       CAPTURE(shard_first);
-      const std::vector<std::string> sweep = {"--epochs", "1000"}, shard = {"--epochs", "1000", "--shard", "1/2"};
+      const std::vector<std::string> sweep = {"--epochs", "100"}, shard = {"--epochs", "100", "--shard", "1/2"};
       const std::vector<std::string>&flags = shard_first ? shard : sweep, &others = shard_first ? sweep : shard;
       const TemporaryFolder elsewhere;
       Process training(place.command(flags), elsewhere.path());
