@@ -21,7 +21,7 @@ struct NcclParts {
 NcclParts open_nccl(Device device) {
   NcclParts parts;
   parts.queue = features_of(device).queue();
-  check(parts.queue != nullptr, "the device {} uses it", device);
+  check(parts.queue != nullptr, "the device {} has no queue of its own for sums", device);
   check(has_module(kNcclModule), "this build has no NCCL");
   parts.calls = static_cast<const NcclModule*>(open_module_object(kNcclModule, "cofactor_nccl_module", "NCCL"))->make();
   return parts;

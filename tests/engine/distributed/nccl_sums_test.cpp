@@ -234,7 +234,7 @@ TEST_SUITE("unit") {
       }
       sum->wait();
     });
-    CHECK(contains(fake.errors[0], "all_reduce of 10 f32 on reference (rank 0 of 2): cancelled after"));
+    CHECK(contains(fake.errors[0], "(rank 0 of 2): cancelled after"));
     CHECK(fake.ranks[0].aborted);
   }
 
