@@ -43,7 +43,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("sums over ranks on devices by nccl have the bits of the host") {
     std::vector<FakeRank> ranks_of(2);
-    FakeWires wires;
+    ThreadWires wires;
     for (const std::string& error : run_ranks(2, {.deadline = 60s}, [&](Communicator& ranks) {
            const Device device = device_of_rank(ranks, Device::cuda);
            use_fake_nccl(ranks, wires, ranks_of[static_cast<size_t>(ranks.rank())], device);

@@ -1,11 +1,16 @@
-// NCCL and a device's queue between ranks that are threads, so that sums on devices run without a GPU. Strict: work is
+// NCCL and a device's queue between threads or processes, so that sums on devices run without a GPU. Strict: work is
 // done only when it is asked for, in order; calls end before their work is in the queue; and a call that NCCL would
 // not allow is an error.
 #pragma once
 
 #include <deque>
+#include <filesystem>
+#include <fstream>
+#include <map>
 #include <mutex>
 #include <set>
+#include <string>
+#include <tuple>
 #include <utility>
 
 #include "engine/backends/cuda/kernels/rank_terms.h"
@@ -15,12 +20,78 @@
 
 namespace cofactor::testing {
 
-// What the ranks of a run share.
-struct FakeWires {
-  Mailboxes boxes;
-  std::mutex mutex;
-  std::set<int> joined, finalized;
-  NcclCalls::Id id{};
+// What the ranks of a run share: bytes on their way, and who has come to a meeting.
+class FakeWires {
+ public:
+  virtual ~FakeWires() = default;
+  virtual void put(int from, int to, int tag, std::span<const std::byte> bytes) = 0;
+  // False where nothing has come yet.
+  virtual bool take(int from, int to, int tag, std::span<std::byte> bytes) = 0;
+  virtual void arrive(const std::string& meeting, int rank) = 0;
+  virtual bool all_arrived(const std::string& meeting, int ranks) = 0;
+};
+
+// Between threads.
+class ThreadWires : public FakeWires {
+ public:
+  void put(int from, int to, int tag, std::span<const std::byte> bytes) override { boxes_.put(from, to, tag, bytes); }
+  bool take(int from, int to, int tag, std::span<std::byte> bytes) override {
+    return boxes_.take(from, to, tag, bytes);
+  }
+  void arrive(const std::string& meeting, int rank) override {
+    const std::lock_guard lock(mutex_);
+    arrived_[meeting].insert(rank);
+  }
+  bool all_arrived(const std::string& meeting, int ranks) override {
+    const std::lock_guard lock(mutex_);
+    return std::ssize(arrived_[meeting]) == ranks;
+  }
+
+ private:
+  Mailboxes boxes_;
+  std::mutex mutex_;
+  std::map<std::string, std::set<int>> arrived_;
+};
+
+// Between processes: a file for each message, in a folder that is there.
+class FolderWires : public FakeWires {
+ public:
+  explicit FolderWires(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  void put(int from, int to, int tag, std::span<const std::byte> bytes) override {
+    const std::filesystem::path path = message(from, to, tag, sent_[{from, to, tag}]++);
+    std::ofstream(path.string() + ".new", std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    std::filesystem::rename(path.string() + ".new", path);
+  }
+  bool take(int from, int to, int tag, std::span<std::byte> bytes) override {
+    const std::filesystem::path path = message(from, to, tag, taken_[{from, to, tag}]);
+    if (!std::filesystem::exists(path)) return false;
+    check(std::filesystem::file_size(path) == bytes.size(), "fake: rank {} has sent another size than {}", from,
+          bytes.size());
+    std::ifstream(path, std::ios::binary)
+        .read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    std::filesystem::remove(path);
+    ++taken_[{from, to, tag}];
+    return true;
+  }
+  void arrive(const std::string& meeting, int rank) override {
+    std::ofstream(folder_ / fmt::format("{}.{}", meeting, rank)) << "here";
+  }
+  bool all_arrived(const std::string& meeting, int ranks) override {
+    for (int rank = 0; rank < ranks; ++rank) {
+      if (!std::filesystem::exists(folder_ / fmt::format("{}.{}", meeting, rank))) return false;
+    }
+    return true;
+  }
+
+ private:
+  using Way = std::tuple<int, int, int>;
+  std::filesystem::path message(int from, int to, int tag, int number) const {
+    return folder_ / fmt::format("{}-{}-{}-{}", from, to, tag, number);
+  }
+
+  std::filesystem::path folder_;
+  std::map<Way, int> sent_, taken_;
 };
 
 // What goes wrong on a rank, and what it has done.
@@ -79,7 +150,7 @@ class FakeNccl : public NcclCalls {
 
   std::string version() override { return "0.0.0"; }
   Result make_id(Id& id) override {
-    id.fill(std::byte{7});
+    id.fill(kId);
     return called("ncclGetUniqueId", "");
   }
   Result init(int ranks, const Id& id, int rank) override {
@@ -87,19 +158,14 @@ class FakeNccl : public NcclCalls {
     own_ = rank;
     Result result = called("ncclCommInitRankConfig", "");
     if (result.status == Status::failed) return result;
-    const std::lock_guard lock(wires_.mutex);
-    if (wires_.joined.empty()) wires_.id = id;
-    if (wires_.id != id) return {.status = Status::failed, .text = "another id"};
-    wires_.joined.insert(rank);
-    until_ = [this] { return std::ssize(wires_.joined) == ranks_; };
+    if (id.front() != kId) return {.status = Status::failed, .text = "another id than rank 0's"};
+    wires_.arrive("start", own_);
+    until_ = [this] { return wires_.all_arrived("start", ranks_); };
     return {.status = Status::in_progress};
   }
   Result poll() override {
     if (rank_.breaks_later && sent_) return {.status = Status::failed, .text = "remote process exited"};
-    if (until_) {
-      const std::lock_guard lock(wires_.mutex);
-      if (!until_()) return {.status = Status::in_progress};
-    }
+    if (until_ && !until_()) return {.status = Status::in_progress};
     if (pauses_ > 0) {
       --pauses_;
       return {.status = Status::in_progress};
@@ -149,9 +215,8 @@ class FakeNccl : public NcclCalls {
   }
   Result finalize() override {
     Result result = called("ncclCommFinalize", "");
-    const std::lock_guard lock(wires_.mutex);
-    wires_.finalized.insert(own_);
-    until_ = [this] { return std::ssize(wires_.finalized) == ranks_; };
+    wires_.arrive("end", own_);
+    until_ = [this] { return wires_.all_arrived("end", ranks_); };
     if (result.status == Status::done) result.status = Status::in_progress;
     return result;
   }
@@ -165,6 +230,8 @@ class FakeNccl : public NcclCalls {
   }
 
  private:
+  static constexpr std::byte kId{7};
+
   struct Group {
     std::vector<FakeQueue::Work> sends, receives;
     bool empty() const { return sends.empty() && receives.empty(); }
@@ -191,13 +258,13 @@ class FakeNccl : public NcclCalls {
 
   void put(const void* data, size_t bytes, int to, int tag) {
     group_.sends.emplace_back([this, data, bytes, to, tag] {
-      wires_.boxes.put(own_, to, tag, {static_cast<const std::byte*>(data), bytes});
+      wires_.put(own_, to, tag, {static_cast<const std::byte*>(data), bytes});
       return true;
     });
   }
   void take(void* data, size_t bytes, int from, int tag) {
     group_.receives.emplace_back([this, data, bytes, from, tag] {
-      return wires_.boxes.take(from, own_, tag, {static_cast<std::byte*>(data), bytes});
+      return wires_.take(from, own_, tag, {static_cast<std::byte*>(data), bytes});
     });
   }
   static FakeQueue::Work work_of(Group group) {
@@ -233,7 +300,7 @@ struct FakeRun {
   explicit FakeRun(int size) : ranks(static_cast<size_t>(size)) {}
   FakeRank& of(const Communicator& communicator) { return ranks[static_cast<size_t>(communicator.rank())]; }
   void run(const CommunicatorOptions& options, const std::function<void(Communicator&)>& act) {
-    FakeWires wires;
+    ThreadWires wires;
     errors = run_ranks(static_cast<int>(ranks.size()), options, [&](Communicator& communicator) {
       use_fake_nccl(communicator, wires, of(communicator));
       act(communicator);

@@ -176,7 +176,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("nccl: a rank that never comes ends the others at the deadline") {
     // To the start of NCCL.
-    FakeWires wires;
+    ThreadWires wires;
     std::vector<FakeRank> ranks_of(3);
     const auto errors = run_ranks(3, {.deadline = 300ms}, [&](Communicator& ranks) {
       if (ranks.rank() == 2) {  // takes part in what leads to it

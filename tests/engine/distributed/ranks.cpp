@@ -11,6 +11,7 @@
 #include <fstream>
 #include <thread>
 
+#include "tests/engine/distributed/fake_nccl.h"
 #include "tests/engine/distributed/rank_checks.h"
 
 namespace cofactor {
@@ -37,6 +38,12 @@ void sum_bytes(Communicator& ranks, const fs::path& folder) {
   }
 }
 
+// What is left of the fake outlives the communicator, which closes it.
+struct NcclTask {
+  testing::FolderWires wires;
+  testing::FakeRank rank;
+};
+
 void run(const std::string& task, Communicator& ranks, const fs::path& folder) {
   const bool last = ranks.rank() == ranks.size() - 1;
   const auto fail_in_sums = [&](auto&& act) {
@@ -49,6 +56,11 @@ void run(const std::string& task, Communicator& ranks, const fs::path& folder) {
     sum_on(ranks);
   };
   if (task == "everything") return testing::check_everything(ranks);
+  if (task == "nccl") {
+    static NcclTask& fake = *new NcclTask{testing::FolderWires(folder), {}};
+    testing::use_fake_nccl(ranks, fake.wires, fake.rank);
+    return testing::check_everything(ranks);
+  }
   if (task == "sums") return sum_bytes(ranks, folder);
   if (task == "killed") return fail_in_sums([] { ::kill(::getpid(), SIGKILL); });
   if (task == "exits") return fail_in_sums([] { std::_Exit(0); });
