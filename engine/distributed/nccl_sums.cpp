@@ -105,14 +105,20 @@ void NcclSums::group(const std::string& operation, F&& queue) {
   check_call(calls_->group_end(), "ncclGroupEnd", operation);
 }
 
+// What may fail without harm, as within a recorded step. The device's pool may give a block that kernels in their queue
+// still use: the sum comes after them.
+void NcclSums::prepare(Sum& sum) {
+  const Share share(sum.values.numel(), ranks_.rank(), ranks_.size());
+  const auto bytes = static_cast<int64_t>(sum.bytes(share.own())) * (share.ranks - 1);
+  sum.others = Tensor::empty({std::max<int64_t>(1, bytes)}, DType::u8, device_);
+  queue_->after_kernels();
+}
+
 void NcclSums::exchange_terms(Sum& sum) {
   const Share share(sum.values.numel(), ranks_.rank(), ranks_.size());
+  if (share.ranks == 1) return;
   const size_t own = sum.bytes(share.own());
-  if (share.ranks == 1) return queue_->after_kernels();
-  // By the device's pool: what used the block before is queued among the kernels, which this work comes after.
-  sum.others = Tensor::empty({std::max<int64_t>(1, static_cast<int64_t>(own) * (share.ranks - 1))}, DType::u8, device_);
   auto* terms = static_cast<std::byte*>(sum.others.raw_data());
-  queue_->after_kernels();
   void* const stream = queue_->handle();
   group(sum.operation, [&] {
     for (int other = 0; other < share.ranks; ++other) {
@@ -130,7 +136,7 @@ void NcclSums::gather_parts(Sum& sum) {
   const Share share(sum.values.numel(), ranks_.rank(), ranks_.size());
   if (share.own() > 0) {
     queue_->add_rank_terms({.own = sum.at(share.first_of(share.rank)),
-                            .others = share.ranks == 1 ? nullptr : sum.others.raw_data(),
+                            .others = sum.others.raw_data(),
                             .count = share.own(),
                             .dtype = sum.values.dtype(),
                             .rank = share.rank,
@@ -205,6 +211,7 @@ std::unique_ptr<PendingSum> NcclSums::start(const Tensor& values) {
   if (values.numel() == 0) {
     sum->step = Sum::Step::done;
   } else {
+    prepare(*sum);
     wait_for([&] { return enqueue(*sum); }, sum->operation);
   }
   return std::make_unique<Pending>(*this, std::move(sum));

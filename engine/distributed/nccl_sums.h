@@ -40,6 +40,7 @@ class NcclSums : public DeviceSums {
   template <class F>
   void group(const std::string& operation, F&& queue);
   bool enqueue(Sum& sum);
+  void prepare(Sum& sum);
   void exchange_terms(Sum& sum);
   void gather_parts(Sum& sum);
   template <class F>

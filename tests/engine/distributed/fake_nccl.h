@@ -109,7 +109,10 @@ class FakeQueue : public DeviceQueue {
 
   explicit FakeQueue(FakeRank& rank) : rank_(rank) {}
   void* handle() override { return this; }
-  void after_kernels() override { rank_.log.emplace_back("after kernels"); }
+  void after_kernels() override {
+    rank_.log.emplace_back("after kernels");
+    check(rank_.failing != "after kernels", "the device refuses");
+  }
   void add_rank_terms(const RankTerms& terms) override {
     rank_.log.emplace_back("add");
     push([terms] {

@@ -258,6 +258,25 @@ TEST_SUITE("unit") {
     for (const std::string& error : fake.errors) CHECK(error != "");
   }
 
+  TEST_CASE("nccl: a sum that the device refuses breaks nothing") {
+    FakeRun fake(2);
+    fake.run({.deadline = 5s}, [&](Communicator& ranks) {
+      FakeRank& rank = fake.of(ranks);
+      rank.failing = "after kernels";
+      std::string refused;
+      try {
+        sum_once(ranks);
+      } catch (const Error& error) {
+        refused = error.what();
+      }
+      check(refused == "the device refuses", "'{}'", refused);
+      rank.failing.clear();
+      sum_once(ranks);
+    });
+    for (const std::string& error : fake.errors) CHECK(error == "");
+    for (const FakeRank& rank : fake.ranks) CHECK(rank.destroyed);
+  }
+
   TEST_CASE("nccl: only floating tensors of its device") {
     FakeRun fake(2);
     fake.run({.deadline = 5s}, [](Communicator& ranks) {
