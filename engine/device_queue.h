@@ -12,8 +12,9 @@ namespace cofactor {
 // The terms of a part of a sum over ranks, in device memory.
 struct RankTerms {
   void* own = nullptr;           // `count` values: this rank's term, in whose place the sum is written
-  const void* others = nullptr;  // the terms of the other ranks one after the other, in the order of the ranks
+  const void* others = nullptr;  // the terms of the other ranks, in the order of the ranks
   int64_t count = 0;
+  int64_t stride = 0;        // values from the first of one rank's term in `others` to that of the next, at least count
   DType dtype = DType::f32;  // f32, f64 or bf16
   int rank = 0, ranks = 1;
 };

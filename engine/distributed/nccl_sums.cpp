@@ -5,7 +5,6 @@
 
 namespace cofactor {
 
-// Elements: every rank owns `each`, the last one the rest too, which ncclAllGather has no place for.
 struct NcclSums::Sum {
   enum class Step { exchange, gather, mark, queued, done };
 
@@ -15,18 +14,26 @@ struct NcclSums::Sum {
   Step step = Step::exchange;
   std::unique_ptr<DeviceQueue::Mark> end;
 
-  size_t bytes(int64_t count) const { return static_cast<size_t>(count) * size_of(values.dtype()); }
+  size_t element_size() const { return size_of(values.dtype()); }
+  size_t bytes(int64_t count) const { return static_cast<size_t>(count) * element_size(); }
   std::byte* at(int64_t element) const { return static_cast<std::byte*>(values.raw_data()) + bytes(element); }
 };
 
 namespace {
 
+// Who owns which elements: every rank `each` of them, and the last one the rest too, for which ncclAllGather has no
+// place. Parts, and the terms for one's own, begin where memory can be read 16 bytes at a time.
 struct Share {
-  int64_t each, rest;  // elements
+  int64_t each, rest, stride;  // elements
   int rank, ranks;
 
-  Share(int64_t count, int of_rank, int of_ranks)
-      : each(count / of_ranks), rest(count % of_ranks), rank(of_rank), ranks(of_ranks) {}
+  Share(int64_t count, size_t element_size, const Communicator& communicator)
+      : rank(communicator.rank()), ranks(communicator.size()) {
+    const auto unit = static_cast<int64_t>(Tensor::kAlignment / element_size);
+    each = count / ranks / unit * unit;
+    rest = count - ranks * each;
+    stride = (own() + unit - 1) / unit * unit;
+  }
   int64_t first_of(int owner) const { return owner * each; }
   int64_t count_of(int owner) const { return each + (owner == ranks - 1 ? rest : 0); }
   int64_t own() const { return count_of(rank); }
@@ -108,14 +115,14 @@ void NcclSums::group(const std::string& operation, F&& queue) {
 // What may fail without harm, as within a recorded step. The device's pool may give a block that kernels in their queue
 // still use: the sum comes after them.
 void NcclSums::prepare(Sum& sum) {
-  const Share share(sum.values.numel(), ranks_.rank(), ranks_.size());
-  const auto bytes = static_cast<int64_t>(sum.bytes(share.own())) * (share.ranks - 1);
+  const Share share(sum.values.numel(), sum.element_size(), ranks_);
+  const auto bytes = static_cast<int64_t>(sum.bytes(share.stride)) * (share.ranks - 1);
   sum.others = Tensor::empty({std::max<int64_t>(1, bytes)}, DType::u8, device_);
   queue_->after_kernels();
 }
 
 void NcclSums::exchange_terms(Sum& sum) {
-  const Share share(sum.values.numel(), ranks_.rank(), ranks_.size());
+  const Share share(sum.values.numel(), sum.element_size(), ranks_);
   if (share.ranks == 1) return;
   const size_t own = sum.bytes(share.own());
   auto* terms = static_cast<std::byte*>(sum.others.raw_data());
@@ -127,17 +134,18 @@ void NcclSums::exchange_terms(Sum& sum) {
         check_call(calls_->send(sum.at(share.first_of(other)), theirs, other, stream), "ncclSend", sum.operation);
       }
       if (own > 0) check_call(calls_->receive(terms, own, other, stream), "ncclRecv", sum.operation);
-      terms += own;
+      terms += sum.bytes(share.stride);
     }
   });
 }
 
 void NcclSums::gather_parts(Sum& sum) {
-  const Share share(sum.values.numel(), ranks_.rank(), ranks_.size());
+  const Share share(sum.values.numel(), sum.element_size(), ranks_);
   if (share.own() > 0) {
     queue_->add_rank_terms({.own = sum.at(share.first_of(share.rank)),
                             .others = sum.others.raw_data(),
                             .count = share.own(),
+                            .stride = share.stride,
                             .dtype = sum.values.dtype(),
                             .rank = share.rank,
                             .ranks = share.ranks});

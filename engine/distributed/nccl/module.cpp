@@ -30,6 +30,7 @@ class Nccl : public NcclCalls {
   }
 
   Result init(int ranks, const Id& id, int rank) override {
+    rank_ = rank;
     ncclUniqueId shared{};
     std::memcpy(shared.internal, id.data(), id.size());
     ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
@@ -56,9 +57,7 @@ class Nccl : public NcclCalls {
   }
   // In place: the rank's own part lies where it belongs.
   Result all_gather(void* data, size_t bytes_of_each, void* stream) override {
-    int rank = 0;
-    if (const ncclResult_t asked = ncclCommUserRank(comm_, &rank); asked != ncclSuccess) return result_of(asked);
-    const void* own = static_cast<const std::byte*>(data) + static_cast<size_t>(rank) * bytes_of_each;
+    const void* own = static_cast<const std::byte*>(data) + static_cast<size_t>(rank_) * bytes_of_each;
     return result_of(ncclAllGather(own, data, bytes_of_each, kBytes, comm_, stream_of(stream)));
   }
 
@@ -86,6 +85,7 @@ class Nccl : public NcclCalls {
   }
 
   ncclComm_t comm_ = nullptr;
+  int rank_ = 0;
 };
 
 }  // namespace

@@ -39,6 +39,18 @@ inline std::vector<std::vector<float>> bucket_sums(Communicator& ranks, Device d
   return sums;
 }
 
+// The terms of all ranks but one, each followed by a gap of NaN.
+inline Tensor terms_of_others(int64_t count, int64_t gap, int rank, int ranks, Device device) {
+  std::vector<float> terms;
+  for (int other = 0; other < ranks; ++other) {
+    if (other == rank) continue;
+    const auto values = rank_values<float>(count, other);
+    terms.insert(terms.end(), values.begin(), values.end());
+    terms.insert(terms.end(), static_cast<size_t>(gap), NAN);
+  }
+  return Tensor::from(terms, {std::ssize(terms)}, device);
+}
+
 inline void check_sums_on(Communicator& ranks, Device device) {
   for (const int64_t count : {0, 1, 2, 3, 64, 1001, 30011, 40960}) {
     const std::vector<float> values = rank_values<float>(count, ranks.rank());

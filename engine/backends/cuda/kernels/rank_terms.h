@@ -7,24 +7,23 @@
 
 namespace cofactor::cuda {
 
-// A pack per index. The terms of the other ranks follow each other without a gap, so only packs that divide their
-// number are aligned.
+// A pack per index, from element `first` on.
 template <class T, int N>
 struct AddRankTerms {
   T* own;
   const T* others;
-  int64_t count;
+  int64_t first, stride;
   int rank, ranks;
 
   COFACTOR_HD Pack<T, N> term(int of, int64_t at) const {
     if (of == rank) return Pack<T, N>::load(own + at);
-    return Pack<T, N>::load(others + (of < rank ? of : of - 1) * count + at);
+    return Pack<T, N>::load(others + (of < rank ? of : of - 1) * stride + at);
   }
   COFACTOR_HD void operator()(int64_t i) const {
-    const int64_t at = i * N;
+    const int64_t at = first + i * N;
     Compute<T> total[N];
-    const auto first = term(0, at);
-    for (int k = 0; k < N; ++k) total[k] = first[k];
+    const auto start = term(0, at);
+    for (int k = 0; k < N; ++k) total[k] = start[k];
     COFACTOR_ROLLED
     for (int of = 1; of < ranks; ++of) {
       const auto next = term(of, at);
@@ -34,6 +33,7 @@ struct AddRankTerms {
   }
 };
 
+// Packs where alignment allows, and what they leave element by element.
 template <class Launch>
 void add_rank_terms(const Launch& launch, const RankTerms& terms) {
   if (terms.ranks == 1) return;
@@ -41,12 +41,15 @@ void add_rank_terms(const Launch& launch, const RankTerms& terms) {
     constexpr int kPack = kPackSize<T>;
     T* own = static_cast<T*>(terms.own);
     const T* others = static_cast<const T*>(terms.others);
-    const auto& moving = launch.moves((terms.ranks + 1) * terms.count * static_cast<int64_t>(sizeof(T)));
-    if (terms.count % kPack == 0 && aligned_for_packs(own, others)) {
-      moving.each(terms.count / kPack, AddRankTerms<T, kPack>{own, others, terms.count, terms.rank, terms.ranks});
-    } else {
-      moving.each(terms.count, AddRankTerms<T, 1>{own, others, terms.count, terms.rank, terms.ranks});
-    }
+    const bool aligned = aligned_for_packs(own, others) && terms.stride % kPack == 0;
+    const int64_t packs = aligned ? terms.count / kPack : 0, rest = terms.count - packs * kPack;
+    const auto bytes_of_all = [&](int64_t count) {
+      return (terms.ranks + 1) * count * static_cast<int64_t>(sizeof(T));
+    };
+    launch.moves(bytes_of_all(packs * kPack))
+        .each(packs, AddRankTerms<T, kPack>{own, others, 0, terms.stride, terms.rank, terms.ranks});
+    launch.moves(bytes_of_all(rest))
+        .each(rest, AddRankTerms<T, 1>{own, others, packs * kPack, terms.stride, terms.rank, terms.ranks});
   });
 }
 
