@@ -1,4 +1,5 @@
-// What a device can do beside running kernels: precisions, memory of its own, copies beside its work, recorded steps.
+// What a device can do beside running kernels: precisions, memory of its own, copies and sums beside its work, recorded
+// steps.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +11,7 @@
 #include "engine/captured_step.h"
 #include "engine/device.h"
 #include "engine/device_clock.h"
+#include "engine/device_queue.h"
 #include "engine/upload.h"
 
 namespace cofactor {
@@ -39,6 +41,12 @@ class DeviceFeatures {
 
   // A clock of the device's own, where kernels run beside the host; null where a kernel is done when its call returns.
   virtual std::unique_ptr<DeviceClock> clock() { return nullptr; }
+
+  // A queue beside that of the kernels; null where a kernel is done when its call returns.
+  virtual std::unique_ptr<DeviceQueue> queue() { return nullptr; }
+
+  // What tells the device from every other one, on whatever machine: a GPU's UUID. Empty where processes share it.
+  virtual std::string unique_id() const { return {}; }
 
   // Records one training step, to be replayed as a whole. Calls `step`, whose kernels are recorded and do not run;
   // returns null, without a call, where the device cannot record. Within `step` nothing may wait for the device or copy

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 
-# What is not packed, by the names that the programs load: cuDNN, cuBLAS and cuSOLVER, and what those load in turn.
+# What is not packed, by the names that the programs load: cuDNN, cuBLAS, cuSOLVER and what those load in turn, NCCL.
 LIBRARIES = {
     "cuDNN": r"libcudnn\.so\.\d+",
     "cuBLASLt": r"libcublasLt\.so\.\d+",
@@ -16,7 +16,9 @@ LIBRARIES = {
     "NVRTC": r"libnvrtc\.so\.\d+",
     "nvJitLink": r"libnvJitLink\.so\.\d+",
     "CUDA runtime": r"libcudart\.so\.\d+",
+    "NCCL": r"libnccl\.so\.\d+",
 }
+FOR_ONE_STEP = {"NCCL"}  # without it that step alone cannot run
 
 
 def output_of(arguments, seconds=15, env=None):
@@ -96,6 +98,7 @@ VERSION_CALLS = {
     "cuBLASLt": ("cublasLtGetVersion", (), (10000, 100, 1)),
     "cuSOLVER": ("cusolverGetVersion", (0,), (1000, 100, 1)),
     "CUDA runtime": ("cudaRuntimeGetVersion", (0,), (1000, 10)),
+    "NCCL": ("ncclGetVersion", (0,), (10000, 100, 1)),
 }
 
 
@@ -126,7 +129,7 @@ def check_machine(run):
         call, _, parts = VERSION_CALLS.get(library.name, ("", (), ()))
         rows.append((library.name, f"`{library.file}`", dotted(versions.get((library.file, call), ""), parts),
                      library.place))
-        if library.folder is None:
+        if library.folder is None and library.name not in FOR_ONE_STEP:
             run.fail(f"{library.file} was not found")
     run.table(("library", "file", "version", "from"), rows)
     driver = dotted(versions.get((runtime, "cudaDriverGetVersion"), "?"), (1000, 10))

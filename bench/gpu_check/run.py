@@ -18,7 +18,7 @@ import steps
 from step import Step, StepRun
 
 PACK = pathlib.Path(__file__).resolve().parent.parent
-DEADLINE = 470  # seconds from the start after which no command of the nine steps runs on
+DEADLINE = 470  # seconds from the start after which no command of the ten steps runs on
 PAPER_DEADLINE = 530
 
 

@@ -90,6 +90,19 @@ def real_device(run):
     cases.run_all(run, suites)
 
 
+def nccl(run):
+    program = need_program(run, "test_cuda_nccl")
+    absent = [library.file for library in run.context.libraries if library.name == "NCCL" and library.folder is None]
+    if absent:
+        run.stop(f"{absent[0]} was not found: PyTorch's packages bring it, and LD_LIBRARY_PATH may name its folder")
+    cases.run_all(run, [("test_cuda_nccl", [program])])
+    gpus = len(run.context.gpus)
+    if gpus == 1:
+        run.say("", "This machine has one GPU: one rank only, the cases of two ranks did nothing.")
+    else:
+        run.say("", f"This machine has {gpus} GPUs: one rank, and two.")
+
+
 SANITIZED_PARITY = ["--test-suite=parity"]
 
 
@@ -293,9 +306,10 @@ STEPS = [
     Step("smoke", 35, "30 steps of fashion_cnn, graph on and off", smoke),
     Step("parity", 75, "every kernel against the reference", parity),
     Step("device", 35, "tests of the backend itself: eager equals replay, memory, refusals", real_device),
-    Step("sanitizer", 80, "memcheck and racecheck of compute-sanitizer", sanitizer),
+    Step("nccl", 20, "sums over ranks by NCCL: one rank on one GPU, two on two", nccl),
+    Step("sanitizer", 75, "memcheck and racecheck of compute-sanitizer", sanitizer),
     Step("speed", 45, "resnet34, bf16, batch 128 and 512, graph on and off", speed),
-    Step("pytorch", 95, "the same in PyTorch, eager and compiled", pytorch),
+    Step("pytorch", 88, "the same in PyTorch, eager and compiled", pytorch),
     Step("kernels", 35, "durations and bytes of the kernels of a step", kernel_times),
     Step("weights", 30, "two epochs, graph on and off: equal weights", equal_weights),
     Step("paper", 520, "ResNet-34 on CIFAR-10, r = 0.6, ce and dmi", paper, by_default=False),

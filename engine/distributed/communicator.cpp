@@ -1,8 +1,10 @@
 #include "engine/distributed/communicator.h"
 
 #include <cstdlib>
+#include <utility>
 
 #include "engine/device_features.h"
+#include "engine/distributed/device_sums.h"
 #include "engine/distributed/launch.h"
 #include "engine/distributed/message_communicator.h"
 #include "engine/distributed/transport_module.h"
@@ -40,6 +42,22 @@ SumBuffer::Type sum_type(const Tensor& tensor) {
   }
 }
 
+// A sum of a copy on the host.
+class CopiedSum : public PendingSum {
+ public:
+  CopiedSum(Tensor values, Tensor copy, std::unique_ptr<PendingSum> sum)
+      : values_(std::move(values)), copy_(std::move(copy)), sum_(std::move(sum)) {}
+  void wait() override {
+    sum_->wait();
+    if (!std::exchange(copied_, true)) values_.copy_from(copy_);
+  }
+
+ private:
+  const Tensor values_, copy_;
+  const std::unique_ptr<PendingSum> sum_;
+  bool copied_ = false;
+};
+
 }  // namespace
 
 bool uses_host_memory(Device device) {
@@ -74,12 +92,28 @@ std::string_view SumBuffer::type_name() const {
   return "?";
 }
 
-void Communicator::all_reduce(const Tensor& tensor) {
+std::unique_ptr<PendingSum> Communicator::start_all_reduce(const Tensor& tensor) {
   check(tensor.defined(), "all_reduce: the tensor is undefined");
-  if (uses_host_memory(tensor.device())) return start_all_reduce(SumBuffer::of(tensor))->wait();
+  sum_type(tensor);
+  if (device_sums_ && device_sums_->device() == tensor.device()) return device_sums_->start(tensor);
+  if (uses_host_memory(tensor.device())) return start_all_reduce(SumBuffer::of(tensor));
   const Tensor host = tensor.to(kHost);
-  start_all_reduce(SumBuffer::of(host))->wait();
-  tensor.copy_from(host);
+  return std::make_unique<CopiedSum>(tensor.detach(), host, start_all_reduce(SumBuffer::of(host)));
+}
+
+std::vector<std::string> Communicator::all_gather_texts(std::string_view text) {
+  std::vector<std::string> texts;
+  for (const std::vector<char>& own : all_gather_values(std::span<const char>(text))) {
+    texts.emplace_back(own.begin(), own.end());
+  }
+  return texts;
+}
+
+void Communicator::close_device_sums(bool in_order) noexcept {
+  try {
+    if (device_sums_) device_sums_->close(in_order);
+  } catch (const Error&) {  // the communicator is broken by it
+  }
 }
 
 int64_t Communicator::all_reduce(int64_t value) {

@@ -12,9 +12,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -68,6 +70,8 @@ class PendingSum {
   virtual void wait() = 0;
 };
 
+class DeviceSums;
+
 // Used by one thread, that which made it. Every function throws Error as said above.
 class Communicator {
  public:
@@ -95,6 +99,11 @@ class Communicator {
   // Returns once all ranks have called it.
   virtual void barrier() = 0;
 
+  // Waits until `done` returns true, for something that all ranks take part in by other means than this communicator.
+  // As in its own operations there is a deadline, sums under way go on, and an Error, be it of `done`, breaks the
+  // communicator. `operation` begins the message.
+  virtual void wait_for(const std::function<bool()>& done, const std::string& operation) = 0;
+
   // The deadline of the operations that follow, for a time in which ranks work alone. Throws Error unless it is above 0
   // and finite.
   virtual void set_deadline(std::chrono::duration<double> deadline) = 0;
@@ -107,12 +116,16 @@ class Communicator {
   void all_reduce(std::span<T> values) {
     start_all_reduce(SumBuffer::of(values))->wait();
   }
-  // A tensor in f32, f64 or bf16, on any device; through the host's memory where the device has its own.
-  void all_reduce(const Tensor& tensor);
+  // A tensor in f32, f64 or bf16, on any device: by the device's own sums where there are any (set_device_sums), else
+  // through the host's memory, with the same bits.
+  std::unique_ptr<PendingSum> start_all_reduce(const Tensor& tensor);
+  void all_reduce(const Tensor& tensor) { start_all_reduce(tensor)->wait(); }
   // The sum of one number.
   int64_t all_reduce(int64_t value);
   // The values of rank `root`, any dtype and device.
   void broadcast(const Tensor& tensor, int root);
+  // The text of every rank, by rank.
+  std::vector<std::string> all_gather_texts(std::string_view text);
   // The values of every rank, by rank.
   template <class T>
   std::vector<std::vector<T>> all_gather_values(std::span<const T> values) {
@@ -125,6 +138,17 @@ class Communicator {
     }
     return all;
   }
+
+  // Sums of the tensors of one device (engine/distributed/device_sums.h); null: through the host's memory. All ranks
+  // set them together, when no sum is under way.
+  void set_device_sums(std::shared_ptr<DeviceSums> sums) { device_sums_ = std::move(sums); }
+
+ protected:
+  // For the destructor of a class derived from this: closes the device's sums while the communicator still works.
+  void close_device_sums(bool in_order) noexcept;
+
+ private:
+  std::shared_ptr<DeviceSums> device_sums_;
 };
 
 // While it lives, operations have another deadline: for a time in which one rank works alone and the others wait.

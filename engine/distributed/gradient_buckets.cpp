@@ -1,13 +1,13 @@
 #include "engine/distributed/gradient_buckets.h"
 
 #include <algorithm>
-#include <optional>
 
+#include "engine/backend.h"
 #include "engine/ops/elementwise.h"
 
 namespace cofactor {
 
-// The gradients of some parameters side by side, and then, for each, the number of ranks that have it.
+// The gradients of some parameters side by side on their device, and then, for each, the number of ranks that have it.
 struct GradientBuckets::Bucket {
   struct Slot {
     Tensor parameter;
@@ -17,6 +17,7 @@ struct GradientBuckets::Bucket {
   std::vector<Slot> slots;
   int64_t elements = 0;  // of all gradients
   DType dtype = DType::f32;
+  Device device = kHost;
   Tensor values;
   std::unique_ptr<PendingSum> sum;
 
@@ -31,26 +32,25 @@ DType dtype_in_bucket(const Tensor& parameter, const BucketOptions& options) {
   return options.bf16 && parameter.dtype() == DType::f32 ? DType::bf16 : parameter.dtype();
 }
 
-// A tensor on the host in a dtype, without gradient tracking.
-Tensor on_host_as(const Tensor& x, DType dtype) {
-  const Tensor host = x.detach().to(kHost);
-  return host.dtype() == dtype ? host : cast(host, dtype);
+Tensor in_dtype(const Tensor& x, DType dtype) {
+  return x.dtype() == dtype ? x : cast(x, dtype);
 }
 
 std::byte* bytes_at(const Tensor& values, int64_t element) {
   return static_cast<std::byte*>(values.raw_data()) + static_cast<size_t>(element) * size_of(values.dtype());
 }
 
-void copy_bytes(const std::byte* from, size_t bytes, std::byte* to) {
-  std::copy_n(from, bytes, to);
+// Copies a tensor into a bucket of its dtype and device.
+void put(const Tensor& x, const Tensor& values, int64_t first) {
+  values.backend().copy(bytes_at(values, first), x.raw_data(), x.nbytes());
 }
 
 }  // namespace
 
 // A copy of some of the values.
 Tensor GradientBuckets::Bucket::range(int64_t first, const Shape& shape) const {
-  Tensor copy = Tensor::empty(shape, dtype, kHost);
-  copy_bytes(bytes_at(values, first), copy.nbytes(), static_cast<std::byte*>(copy.raw_data()));
+  Tensor copy = Tensor::empty(shape, dtype, device);
+  copy.backend().copy(copy.raw_data(), bytes_at(values, first), copy.nbytes());
   return copy;
 }
 
@@ -67,16 +67,18 @@ GradientBuckets::GradientBuckets(const std::vector<NamedTensor>& parameters, Com
     const DType dtype = dtype_in_bucket(parameter, options);
     const size_t bytes = static_cast<size_t>(parameter.numel()) * size_of(dtype);
     const Bucket* last = buckets_.empty() ? nullptr : buckets_.back().get();
-    if (!last || last->dtype != dtype || static_cast<size_t>(last->elements) * size_of(dtype) + bytes > options.bytes) {
+    if (!last || last->dtype != dtype || last->device != parameter.device() ||
+        static_cast<size_t>(last->elements) * size_of(dtype) + bytes > options.bytes) {
       buckets_.push_back(std::make_unique<Bucket>());
       buckets_.back()->dtype = dtype;
+      buckets_.back()->device = parameter.device();
     }
     Bucket& bucket = *buckets_.back();
     bucket.slots.push_back({.parameter = parameter, .first = bucket.elements});
     bucket.elements += parameter.numel();
   }
   for (const auto& bucket : buckets_) {
-    bucket->values = Tensor::zeros({bucket->elements + std::ssize(bucket->slots)}, bucket->dtype, kHost);
+    bucket->values = Tensor::zeros({bucket->elements + std::ssize(bucket->slots)}, bucket->dtype, bucket->device);
   }
 }
 
@@ -84,17 +86,17 @@ GradientBuckets::~GradientBuckets() = default;
 
 void GradientBuckets::start(Bucket& bucket) {
   const NoGrad no_grad;
-  for (size_t i = 0; i < bucket.slots.size(); ++i) {
-    const Bucket::Slot& slot = bucket.slots[i];
+  std::vector<double> present;
+  for (const Bucket::Slot& slot : bucket.slots) {
     const Tensor& grad = slot.parameter.grad();
-    const Tensor present = Tensor::full({1}, grad.defined() ? 1.0 : 0.0, bucket.dtype, kHost);
-    copy_bytes(bytes_at(present, 0), present.nbytes(),
-               bytes_at(bucket.values, bucket.elements + static_cast<int64_t>(i)));
-    const Tensor host =
-        grad.defined() ? on_host_as(grad, bucket.dtype) : Tensor::zeros(slot.parameter.shape(), bucket.dtype, kHost);
-    copy_bytes(bytes_at(host, 0), host.nbytes(), bytes_at(bucket.values, slot.first));
+    present.push_back(grad.defined() ? 1.0 : 0.0);
+    put(grad.defined() ? in_dtype(grad.detach(), bucket.dtype)
+                       : Tensor::zeros(slot.parameter.shape(), bucket.dtype, bucket.device),
+        bucket.values, slot.first);
   }
-  bucket.sum = ranks_.start_all_reduce(SumBuffer::of(bucket.values));
+  const Tensor counts = Tensor::from(present, {std::ssize(present)}, kHost);
+  put(in_dtype(counts, bucket.dtype).to(bucket.device), bucket.values, bucket.elements);
+  bucket.sum = ranks_.start_all_reduce(bucket.values);
 }
 
 GradientDone GradientBuckets::on_gradient() {
@@ -112,15 +114,13 @@ GradientDone GradientBuckets::on_gradient() {
 
 void GradientBuckets::write_back(Bucket& bucket) {
   const NoGrad no_grad;
+  const Tensor counts = bucket.range(bucket.elements, {std::ssize(bucket.slots)}).to(kHost);
+  const std::vector<double> present = in_dtype(counts, DType::f64).to_vector<double>();
   for (size_t i = 0; i < bucket.slots.size(); ++i) {
     Bucket::Slot& slot = bucket.slots[i];
     slot.complete = false;
-    const double present = bucket.range(bucket.elements + static_cast<int64_t>(i), {1}).item();
-    if (present == 0.0) continue;
-    const Tensor sum = bucket.range(slot.first, slot.parameter.shape());
-    const Tensor& parameter = slot.parameter;
-    slot.parameter.set_grad(
-        (sum.dtype() == parameter.dtype() ? sum : cast(sum, parameter.dtype())).to(parameter.device()));
+    if (present[i] == 0.0) continue;
+    slot.parameter.set_grad(in_dtype(bucket.range(slot.first, slot.parameter.shape()), slot.parameter.dtype()));
   }
 }
 

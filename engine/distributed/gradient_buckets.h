@@ -27,8 +27,9 @@ struct BucketOptions {
 
 class GradientBuckets {
  public:
-  // The same parameters in the same order on all ranks: leaves in f32 or f64. Buckets hold them in reverse order, as
-  // backward reaches them. Throws Error where there is no parameter, for another dtype, and for buckets of 0 bytes.
+  // The same parameters in the same order on all ranks: leaves in f32 or f64, on any device, which their buckets lie on
+  // too. Buckets hold them in reverse order, as backward reaches them. Throws Error where there is no parameter, for
+  // another dtype, and for buckets of 0 bytes.
   GradientBuckets(const std::vector<NamedTensor>& parameters, Communicator& ranks, const BucketOptions& options = {});
   ~GradientBuckets();
   GradientBuckets(const GradientBuckets&) = delete;

@@ -146,8 +146,13 @@ MessageCommunicator::MessageCommunicator(std::unique_ptr<Transport> transport, c
   check_deadline(options.deadline);
 }
 
+bool MessageCommunicator::ends_in_order() const {
+  return broken_by_.empty() && sums_.empty() && std::uncaught_exceptions() == exceptions_;
+}
+
 MessageCommunicator::~MessageCommunicator() {
-  if (broken_by_.empty() && sums_.empty() && std::uncaught_exceptions() == exceptions_) {
+  close_device_sums(ends_in_order());
+  if (ends_in_order()) {
     try {
       guarded("end", [this] { meet(kClosingTag, "end"); });
       transport_->close();
@@ -201,8 +206,9 @@ void MessageCommunicator::wait_until(const std::function<bool()>& done, const st
           waited.count());
     if (waited >= options_.deadline) {
       const std::vector<int> ranks = silent();
-      fail("{} (rank {} of {}): rank {} has not answered for {:.1f} s: it has ended, hangs, or does something else",
-           operation, rank(), size(), fmt::join(ranks, ", "), waited.count());
+      fail("{} (rank {} of {}): {} not answered for {:.1f} s: it has ended, hangs, or does something else", operation,
+           rank(), size(), ranks.empty() ? "a rank has" : fmt::format("rank {} has", fmt::join(ranks, ", ")),
+           waited.count());
     }
     if (waited >= kAwake) {
       std::this_thread::sleep_for(kSleep);
@@ -212,7 +218,7 @@ void MessageCommunicator::wait_until(const std::function<bool()>& done, const st
   }
 }
 
-void MessageCommunicator::wait_for(Round& round, const std::string& operation) {
+void MessageCommunicator::wait_for_round(Round& round, const std::string& operation) {
   wait_until([&] { return round.done(); }, [&] { return round.ranks(); }, operation);
 }
 
@@ -297,14 +303,14 @@ void MessageCommunicator::broadcast(std::span<std::byte> bytes, int root) {
       if ((place & step) == 0) continue;
       Round round;
       receive(round, bytes, rank_at(place - step), tag);
-      wait_for(round, operation);
+      wait_for_round(round, operation);
       break;
     }
     Round sends;
     for (step /= 2; step >= 1; step /= 2) {
       if (place + step < size()) send(sends, bytes, rank_at(place + step), tag);
     }
-    wait_for(sends, operation);
+    wait_for_round(sends, operation);
   });
 }
 
@@ -320,7 +326,7 @@ std::vector<std::vector<std::byte>> MessageCommunicator::all_gather(std::span<co
       receive(counts, std::as_writable_bytes(std::span(&sizes[static_cast<size_t>(other)], 1)), other, tag);
       send(counts, std::as_bytes(std::span(&own_size, 1)), other, tag);
     }
-    wait_for(counts, operation);
+    wait_for_round(counts, operation);
     std::vector<std::vector<std::byte>> all(static_cast<size_t>(size()));
     Round values;
     for (int other = 0; other < size(); ++other) {
@@ -333,7 +339,7 @@ std::vector<std::vector<std::byte>> MessageCommunicator::all_gather(std::span<co
       receive(values, theirs, other, tag + 1);
       send(values, bytes, other, tag + 1);
     }
-    wait_for(values, operation);
+    wait_for_round(values, operation);
     return all;
   });
 }
@@ -349,8 +355,15 @@ void MessageCommunicator::meet(int tag, const std::string& operation) {
     Round round;
     receive(round, {&in, 1}, (rank() - step + size()) % size(), tag);
     send(round, {&out, 1}, (rank() + step) % size(), tag);
-    wait_for(round, operation);
+    wait_for_round(round, operation);
   }
+}
+
+void MessageCommunicator::wait_for(const std::function<bool()>& done, const std::string& operation) {
+  guarded(operation, [&] {
+    wait_until(
+        done, [] { return std::vector<int>(); }, operation);
+  });
 }
 
 void MessageCommunicator::set_deadline(std::chrono::duration<double> deadline) {

@@ -33,6 +33,7 @@ class MessageCommunicator : public Communicator {
   void broadcast(std::span<std::byte> bytes, int root) override;
   std::vector<std::vector<std::byte>> all_gather(std::span<const std::byte> bytes) override;
   void barrier() override;
+  void wait_for(const std::function<bool()>& done, const std::string& operation) override;
   void set_deadline(std::chrono::duration<double> deadline) override;
   std::chrono::duration<double> deadline() const override { return options_.deadline; }
 
@@ -50,7 +51,9 @@ class MessageCommunicator : public Communicator {
   void send(Round& round, std::span<const std::byte> bytes, int to, int tag);
   void receive(Round& round, std::span<std::byte> bytes, int from, int tag);
   // Waits until the round has ended, and gives the sums under way their turns meanwhile.
-  void wait_for(Round& round, const std::string& operation);
+  void wait_for_round(Round& round, const std::string& operation);
+  bool ends_in_order() const;
+  // `silent`: the ranks that have not answered, where they are known.
   void wait_until(const std::function<bool()>& done, const std::function<std::vector<int>()>& silent,
                   const std::string& operation);
   void check_usable(const std::string& operation) const;

@@ -82,6 +82,7 @@ class Place:
         for graph in ("on", "off"):
             (self.aside / graph).write_bytes(safetensors([1.0, 2.0, 3.0]))
         for name, body in (("cofactor_bench", BENCH), ("test_engine", TESTS), ("test_cuda_device", TESTS),
+                           ("test_cuda_nccl", TESTS),
                            ("fashion_mnist", TRAIN), ("cifar10", TRAIN)):
             self.program(name, body)
         (self.pack / "lib" / "libcofactor_cuda.so").touch()
@@ -147,7 +148,7 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual((code, err), (1, ""))
         self.assertLess(time.monotonic() - begin, 10)
         default = [step.name for step in steps.STEPS if step.by_default]
-        self.assertEqual(len(default), 9)
+        self.assertEqual(len(default), 10)
         for name in default:
             self.assertEqual(place.result(name), "no GPU (nvidia-smi is not on the PATH)")
             self.assertIn(f"==== {name}: ", out)
@@ -293,6 +294,21 @@ esac
         self.assertEqual(place.run("machine")[0], 1)
         self.assertIn("libcudnn.so.77 was not found", place.result("machine"))
         self.assertIn("compute capability 90, the programs are compiled for 80", place.result("machine"))
+
+    def test_without_nccl_only_its_step_cannot_run(self):
+        place = self.place()
+        place.describe(cuda_libraries=["libnccl.so.77"])
+        self.assertEqual(place.run("machine", "nccl")[0], 1)
+        self.assertEqual(place.result("machine"), "passed")
+        self.assertIn("not run: libnccl.so.77 was not found", place.result("nccl"))
+        wheel = place.aside / "site" / "nvidia" / "nccl" / "lib"
+        wheel.mkdir(parents=True)
+        (wheel / "libnccl.so.77").touch()
+        self.assertEqual(place.run("nccl")[0], 0, place.report)
+        self.assertIn("This machine has one GPU: one rank only", place.report)
+        (place.pack / "bin" / "test_cuda_nccl").unlink()
+        self.assertEqual(place.run("nccl")[0], 1)
+        self.assertEqual(place.result("nccl"), "not run: the pack has no test_cuda_nccl")
 
     def test_libraries_are_found_in_wheels(self):
         place = self.place()

@@ -1,6 +1,6 @@
 // The cuda backend: cuDNN for convolution, cuBLASLt for matmul, cuSOLVER for large factorisations, and the kernels of
-// kernels/ for the rest. All work is queued on one stream, but for the copies of batches (upload), and only copies to
-// the host wait for it.
+// kernels/ for the rest. All work is queued on one stream, but for the copies of batches (upload) and sums over ranks
+// (queue); only copies to the host wait for it.
 #pragma once
 
 #include <memory>
@@ -27,6 +27,8 @@ class CudaBackend : public Backend, public DeviceFeatures {
   std::optional<size_t> used_memory() const override;
   std::unique_ptr<Upload> upload(size_t bytes) override;
   std::unique_ptr<DeviceClock> clock() override;
+  std::unique_ptr<DeviceQueue> queue() override;
+  std::string unique_id() const override;
   std::unique_ptr<CapturedStep> capture(const std::function<void()>& step) override;
 
   void* allocate(size_t bytes) override;

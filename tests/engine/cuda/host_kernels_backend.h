@@ -91,6 +91,8 @@ class HostKernelsBackend : public ReferenceBackend {
     });
   }
 
+  std::string unique_id() const override { return fmt::format("GPU-{}", device_.index()); }
+
   // Its kernels run when they are called, so that its clock is the host's.
   std::unique_ptr<DeviceClock> clock() override { return std::make_unique<HostClock>(); }
 

@@ -6,7 +6,9 @@
 #include <chrono>
 #include <map>
 
+#include "engine/distributed/device_sums.h"
 #include "engine/distributed/launch.h"
+#include "engine/distributed/rank_device.h"
 #include "tests/engine/distributed/rank_checks.h"
 #include "tests/engine/distributed/thread_ranks.h"
 
@@ -46,6 +48,26 @@ TEST_SUITE("unit") {
     const auto ranks = single_communicator();
     CHECK(ranks->name() == "single");
     CHECK_NOTHROW(check_everything(*ranks));
+    CHECK(sum_on_devices(*ranks, kHost) == "the host's memory: there is one rank");
+    CHECK(device_of_rank(*ranks, kHost) == kHost);
+  }
+
+  TEST_CASE("waiting for something else has the communicator's deadline and breaks it") {
+    const auto errors = run_ranks(2, {.deadline = 300ms}, [](Communicator& ranks) {
+      int asked = 0;
+      ranks.wait_for([&] { return ++asked == 100; }, "a hundred questions");
+      check(asked == 100, "{} questions", asked);
+      if (ranks.rank() == 1) ranks.wait_for([]() -> bool { fail("on purpose"); }, "a failure");
+      try {
+        ranks.wait_for([] { return false; }, "nothing");
+      } catch (const Error& error) {
+        check(std::string_view(error.what()).starts_with("nothing (rank 0 of 2): a rank has not answered for 0.3 s"),
+              "'{}'", error.what());
+      }
+      ranks.barrier();
+    });
+    CHECK(errors[0].starts_with("barrier (rank 0 of 2): an earlier operation has failed: nothing"));
+    CHECK(errors[1] == "on purpose");
   }
 
   TEST_CASE("an operation that a rank does not join ends at the deadline with its name and the ranks") {

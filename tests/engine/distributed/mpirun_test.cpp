@@ -81,19 +81,27 @@ FailedRun run_failing(const std::string& task, const std::vector<std::string>& f
   return run;
 }
 
+void check_done(const std::string& task, int ranks) {
+  CAPTURE(task);
+  const TemporaryFolder folder;
+  const Outcome outcome = Process(mpirun(ranks, task, folder.path()), folder.path()).wait();
+  CAPTURE(outcome.err);
+  CHECK(outcome.code == 0);
+  for (int rank = 0; rank < ranks; ++rank)
+    CHECK(report_of(folder.path(), rank) == fmt::format("done: mpi {} of {}\n", rank, ranks));
+}
+
 }  // namespace
 
 TEST_SUITE("experiment") {
   TEST_CASE("mpirun: ranks compute sums copies buckets and dmi as one process does") {
     if (!have_mpirun()) return;
-    for (const int ranks : {2, 4}) {
-      const TemporaryFolder folder;
-      const Outcome outcome = Process(mpirun(ranks, "everything", folder.path()), folder.path()).wait();
-      CAPTURE(outcome.err);
-      CHECK(outcome.code == 0);
-      for (int rank = 0; rank < ranks; ++rank)
-        CHECK(report_of(folder.path(), rank) == fmt::format("done: mpi {} of {}\n", rank, ranks));
-    }
+    for (const int ranks : {2, 4}) check_done("everything", ranks);
+  }
+
+  TEST_CASE("mpirun: sums on devices beside the messages of processes do the same") {
+    if (!have_mpirun()) return;
+    for (const int ranks : {2, 3}) check_done("nccl", ranks);
   }
 
   TEST_CASE("mpirun: sums have the same bits in every run and on every rank") {

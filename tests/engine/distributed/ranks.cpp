@@ -11,7 +11,9 @@
 #include <fstream>
 #include <thread>
 
+#include "tests/engine/distributed/fake_nccl.h"
 #include "tests/engine/distributed/norm_checks.h"
+#include "tests/engine/distributed/rank_checks.h"
 
 namespace cofactor {
 namespace {
@@ -37,6 +39,12 @@ void sum_bytes(Communicator& ranks, const fs::path& folder) {
   }
 }
 
+// What is left of the fake outlives the communicator, which closes it.
+struct NcclTask {
+  testing::FolderWires wires;
+  testing::FakeRank rank;
+};
+
 void run(const std::string& task, Communicator& ranks, const fs::path& folder) {
   const bool last = ranks.rank() == ranks.size() - 1;
   const auto fail_in_sums = [&](auto&& act) {
@@ -51,6 +59,11 @@ void run(const std::string& task, Communicator& ranks, const fs::path& folder) {
   if (task == "everything") {
     testing::check_everything(ranks);
     return testing::check_batch_norm_over_ranks(ranks);
+  }
+  if (task == "nccl") {
+    static NcclTask& fake = *new NcclTask{testing::FolderWires(folder), {}};
+    testing::use_fake_nccl(ranks, fake.wires, fake.rank);
+    return testing::check_everything(ranks);
   }
   if (task == "sums") return sum_bytes(ranks, folder);
   if (task == "killed") return fail_in_sums([] { ::kill(::getpid(), SIGKILL); });
