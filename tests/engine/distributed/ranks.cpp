@@ -70,6 +70,7 @@ void run(const std::string& task, Communicator& ranks, const fs::path& folder) {
 
 int main_of(const std::string& task, const fs::path& folder) {
   const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
+  if (!rank) rank = std::getenv("RANK");
   const fs::path report = folder / fmt::format("rank{}.txt", rank ? rank : "");
   try {
     const auto ranks = make_communicator({.deadline = 60s});
