@@ -141,7 +141,7 @@ bool Link::read() {
       return true;
     }
     if (got == 0) {
-      break_by_system(0);
+      break_by_system(write_error_);  // which the system says once: to the first call after the failure
       return true;
     }
     const auto bytes = static_cast<size_t>(got);

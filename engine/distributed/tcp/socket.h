@@ -14,7 +14,7 @@ namespace cofactor::tcp {
 using Clock = std::chrono::steady_clock;
 
 // How long a host may not be heard of before its connections are given up: below the communicator's deadline of 10 s.
-constexpr auto kUnreachable = std::chrono::seconds(8);
+constexpr auto kUnreachable = std::chrono::seconds(7);
 
 // What the system calls an error number.
 std::string system_text(int error);
