@@ -178,6 +178,8 @@ class HostMeeting {
         fail_all(guest->member.who() + " has ended while the ranks were starting");
       if (const auto error = text_of(guest->reader.message(), "error"))
         fail_all(fmt::format("{} says: {}", guest->member.who(), *error));
+      if (!guest->reader.message().contains("connected"))
+        fail_all(guest->member.who() + " has said something else than expected");
       guest->connected = true;
     }
   }

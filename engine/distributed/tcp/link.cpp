@@ -260,7 +260,8 @@ void Link::take_announcement(const Frame& frame) {
     enqueue(FrameKind::ready, frame.tag, frame.ordinal, frame.bytes);
     return write();
   }
-  if (arrivals_.contains(key) || arrivals_.size() >= kMostAnnounced)
+  if (arrivals_.contains(key)) return break_protocol("has announced a message twice");
+  if (arrivals_.size() >= kMostAnnounced)
     return break_protocol(fmt::format("has announced more than {} messages that nobody has asked for", kMostAnnounced));
   Arrival& arrival = arrivals_[key];
   arrival.bytes = frame.bytes;
