@@ -23,7 +23,7 @@ using Bytes = std::vector<std::byte>;
 
 Bytes content(size_t bytes, int from, size_t number) {
   Bytes result(bytes);
-  auto state = static_cast<uint32_t>(from * 7919 + static_cast<int>(number) * 104729 + 1);
+  auto state = static_cast<uint32_t>(from) * 7919u + static_cast<uint32_t>(number) * 104729u + 1u;
   for (std::byte& value : result) value = static_cast<std::byte>((state = state * 1664525u + 1013904223u) >> 24);
   return result;
 }
