@@ -35,6 +35,8 @@ program chromium chromium'
 mpi_needs='
 program mpirun openmpi-bin
 program mpicxx libopenmpi-dev'
+network_needs='
+file /usr/bin/ip iproute2'
 tidy_needs="$test_needs
 program clang-tidy clang-tidy"
 fuzz_needs="$build_needs

@@ -7,6 +7,7 @@
 #include "engine/distributed/device_sums.h"
 #include "engine/distributed/launch.h"
 #include "engine/distributed/message_communicator.h"
+#include "engine/distributed/tcp/transport.h"
 #include "engine/distributed/transport_module.h"
 #include "engine/module_file.h"
 
@@ -136,10 +137,9 @@ std::unique_ptr<Communicator> single_communicator() {
 std::unique_ptr<Communicator> make_communicator(const CommunicatorOptions& options) {
   const Launch launch = read_launch([](const char* name) { return std::getenv(name); });
   if (launch.size == 1) return std::make_unique<MessageCommunicator>(std::make_unique<NoTransport>(), options);
-  check(has_module(kMpiModule),
-        "ranks: this process was started as rank {} of {} ({} is set), but this build has no MPI: install Open MPI "
-        "(libopenmpi-dev, openmpi-bin) and configure again",
-        launch.rank, launch.size, launch.launcher);
+  if (transport_of(launch, has_module(kMpiModule)) == TransportKind::tcp) {
+    return std::make_unique<MessageCommunicator>(make_tcp_transport(launch), options);
+  }
   const auto& module =
       *static_cast<const TransportModule*>(open_module_object(kMpiModule, "cofactor_transport_module", "ranks"));
   return std::make_unique<MessageCommunicator>(module.make(launch), options);

@@ -80,7 +80,7 @@ class Communicator {
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
 
-  // "single" or "mpi".
+  // "single", "mpi" or "tcp".
   virtual std::string_view name() const = 0;
   virtual int rank() const = 0;
   virtual int size() const = 0;
@@ -173,10 +173,10 @@ bool uses_host_memory(Device device);
 // The communicator of a process that is alone: rank 0 of 1. Every operation returns at once.
 std::unique_ptr<Communicator> single_communicator();
 
-// The communicator of the run that this process belongs to, from the environment (engine/distributed/launch.h): MPI's
-// where a launcher has started several ranks, else that of a process alone. Throws Error where a launcher has started
-// several ranks and this build has no MPI, or another MPI than the launcher's: such ranks would each run alone. At most
-// once per process for several ranks.
+// The communicator of the run that this process belongs to, from the environment (engine/distributed/launch.h): over
+// MPI or TCP where a launcher has started several ranks, else that of a process alone. Throws Error where a launcher has
+// started several ranks and they cannot reach each other (no MPI in this build, or another than the launcher's, and no
+// MASTER_ADDR; a rank that does not start): such ranks would each run alone. At most once per process for several ranks.
 std::unique_ptr<Communicator> make_communicator(const CommunicatorOptions& options = {});
 
 }  // namespace cofactor

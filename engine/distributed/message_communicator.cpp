@@ -133,7 +133,9 @@ auto MessageCommunicator::guarded(const std::string& operation, F&& act) {
     return act();
   } catch (const Error& error) {
     broken_by_ = error.what();
-    throw;
+    if (broken_by_.starts_with(operation)) throw;
+    broken_by_ = fmt::format("{} (rank {} of {}): {}", operation, rank(), size(), broken_by_);  // a transport's
+    throw Error(broken_by_);
   }
 }
 

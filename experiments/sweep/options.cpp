@@ -7,6 +7,7 @@
 #include <set>
 
 #include "engine/cores.h"
+#include "engine/distributed/rank_device.h"
 #include "experiments/sweep/flags.h"
 #include "experiments/sweep/jobs.h"
 #include "experiments/sweep/loss_flags.h"
@@ -250,6 +251,7 @@ void validate(const ExperimentTable& table, RawOptions& raw) {
   run.trainer.checkpoint_every = as_usage("--checkpoint-every", raw.checkpoint_every, parse_duration);
   run.trainer.sampler = as_usage("--sampler", raw.sampler, parse_sampler);
   run.trainer.device = as_usage("--device", run.worker.empty() ? raw.device : worker_device(run), parse_device);
+  if (run.trainer.ranks) run.trainer.device = device_of_rank(*run.trainer.ranks, run.trainer.device);
   run.trainer.cuda_graph = raw.cuda_graph == "on";
   run.trainer.bf16_sums = raw.gradient_sums == "bf16";
   const double timeout = as_usage("--rank-timeout", raw.rank_timeout, parse_duration);

@@ -300,7 +300,9 @@ int run_experiment(Experiment& experiment, int argc, const char* const* argv) {
     return 0;
   }
   set_num_threads(options->trainer.threads);
-  const ExperimentData data = load_data(experiment, *options);
+  const std::string sums = choose_device_sums(*options);
+  ExperimentData data = load_data(experiment, *options);
+  if (!sums.empty()) data.notes.push_back(sums);
   if (is_worker) return run_worker(experiment, *options, data);
   const std::vector<std::string> command(argv, argv + argc);
   if (ranks) check_same_on_all(*options, data, command);

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "engine/cores.h"
+#include "engine/distributed/device_sums.h"
 #include "engine/io/json.h"
 #include "experiments/sweep/cell_runner.h"
 #include "experiments/sweep/inputs.h"
@@ -134,6 +135,12 @@ int follow_orders(const Experiment& experiment, const RunOptions& options, const
   for (Json order = next_order(*options.trainer.ranks); !order.is_null(); order = next_order(*options.trainer.ranks))
     failed += runner.run(plan_order(experiment, options, data, order));
   return failed == 0 ? 0 : 1;
+}
+
+std::string choose_device_sums(const RunOptions& options) {
+  if (!options.trainer.ranks || uses_host_memory(options.trainer.device)) return {};
+  const DeadlineScope patience(*options.trainer.ranks, kWhileRankZeroWorks);  // NCCL takes its time to start
+  return fmt::format("gradients are summed by {}", sum_on_devices(*options.trainer.ranks, options.trainer.device));
 }
 
 std::string describe_ranks(const RunOptions& options) {

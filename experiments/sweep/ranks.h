@@ -35,6 +35,10 @@ void order_end(const RunOptions& options);
 // The other ranks' side: trains what rank 0 orders, until the end. Returns the exit code.
 int follow_orders(const Experiment& experiment, const RunOptions& options, const ExperimentData& data);
 
+// Chooses how sums of tensors on the device are made (device_sums.h). All ranks call it. Throws Error as that does.
+// Returns a line for a person; empty on a device that uses the host's memory, and for a process that is alone.
+std::string choose_device_sums(const RunOptions& options);
+
 // "4 ranks share each batch, 2 of them on this machine"; empty for a process that is alone.
 std::string describe_ranks(const RunOptions& options);
 

@@ -196,6 +196,105 @@ TEST_SUITE("unit") {
     CHECK(launch_error({{"PMI_SIZE", "2"}, {"PMI_RANK", "-1"}}).find("expected 0 to 1") != std::string::npos);
     CHECK(launch_error({{"PMI_SIZE", "99999999999"}, {"PMI_RANK", "0"}}).find("whole number") != std::string::npos);
   }
+
+  TEST_CASE("torchrun's variables come before those of what has started torchrun") {
+    const std::map<std::string, std::string> torchrun = {
+        {"RANK", "2"}, {"WORLD_SIZE", "4"}, {"MASTER_ADDR", "node1"}, {"MASTER_PORT", "29500"}};
+    const Launch launch = launch_of(torchrun);
+    CHECK(launch.rank == 2);
+    CHECK(launch.size == 4);
+    CHECK(launch.meeting->address == "node1");
+    CHECK(launch.meeting->port == 29500);
+    CHECK(!launch.local);
+    CHECK(launch.start_timeout == 30s);
+    CHECK(transport_of(launch, true) == TransportKind::tcp);
+    CHECK(transport_of(launch, false) == TransportKind::tcp);
+
+    auto both = torchrun;  // srun or mpirun with a task per machine
+    both.insert({{"SLURM_STEP_NUM_TASKS", "2"},
+                 {"SLURM_PROCID", "1"},
+                 {"OMPI_COMM_WORLD_SIZE", "2"},
+                 {"OMPI_COMM_WORLD_RANK", "1"},
+                 {"LOCAL_RANK", "0"},
+                 {"LOCAL_WORLD_SIZE", "2"},
+                 {"TORCHELASTIC_RUN_ID", "none"},
+                 {"COFACTOR_START_TIMEOUT", "2.5"}});
+    CHECK(launch_of(both).launcher == "WORLD_SIZE");
+    CHECK(launch_of(both).local->size == 2);
+    CHECK(launch_of(both).run == "none");
+    CHECK(launch_of(both).start_timeout == 2500ms);
+    both["COFACTOR_RUN_TOKEN"] = "mine";
+    CHECK(launch_of(both).run == "mine");
+    both["COFACTOR_TRANSPORT"] = "mpi";
+    CHECK(launch_of(both).launcher == "OMPI_COMM_WORLD_SIZE");
+    CHECK(transport_of(launch_of(both), true) == TransportKind::mpi);
+
+    auto agent = torchrun;
+    agent["TORCHELASTIC_USE_AGENT_STORE"] = "True";
+    CHECK(launch_of(agent).meeting->port == 29501);
+    agent["TORCHELASTIC_USE_AGENT_STORE"] = "False";
+    CHECK(launch_of(agent).meeting->port == 29500);
+    // One rank needs nothing else, however wrong.
+    CHECK(launch_of({{"RANK", "0"}, {"WORLD_SIZE", "1"}, {"MASTER_PORT", "x"}}).size == 1);
+  }
+
+  TEST_CASE("what carries messages follows from the launcher and the build") {
+    const auto choose = [](const std::map<std::string, std::string>& variables, bool has_mpi) -> std::string {
+      try {
+        return transport_of(launch_of(variables), has_mpi) == TransportKind::mpi ? "mpi" : "tcp";
+      } catch (const Error& error) {
+        return error.what();
+      }
+    };
+    std::map<std::string, std::string> mpirun = {{"OMPI_COMM_WORLD_SIZE", "4"}, {"OMPI_COMM_WORLD_RANK", "3"}};
+    std::map<std::string, std::string> srun = {{"SLURM_STEP_NUM_TASKS", "4"}, {"SLURM_PROCID", "3"}};
+    const std::string who = "ranks: this process was started as rank 3 of 4 (";
+    CHECK(choose(mpirun, true) == "mpi");
+    CHECK(choose(srun, true) == "mpi");
+    CHECK(choose(mpirun, false).starts_with(who + "OMPI_COMM_WORLD_SIZE is set), but this build has no MPI: install"));
+    for (auto* variables : {&mpirun, &srun}) variables->insert({{"MASTER_ADDR", "10.0.0.1"}, {"MASTER_PORT", "4000"}});
+    CHECK(choose(mpirun, true) == "mpi");
+    CHECK(choose(mpirun, false) == "tcp");
+    CHECK(choose(srun, true) == "tcp");
+    srun["COFACTOR_TRANSPORT"] = "mpi";
+    CHECK(choose(srun, true) == "mpi");
+    CHECK(choose(srun, false).find("has no MPI") != std::string::npos);
+    mpirun["COFACTOR_TRANSPORT"] = "tcp";
+    CHECK(choose(mpirun, true) == "tcp");
+    mpirun.erase("MASTER_PORT");
+    CHECK(
+        choose(mpirun, true).starts_with(who + "OMPI_COMM_WORLD_SIZE is set), and so is MASTER_ADDR, but not MASTER"));
+    mpirun.erase("MASTER_ADDR");
+    CHECK(choose(mpirun, true).starts_with(who + "OMPI_COMM_WORLD_SIZE is set), but MASTER_ADDR is not: over TCP"));
+    CHECK(choose({{"RANK", "3"}, {"WORLD_SIZE", "4"}}, true).starts_with(who + "WORLD_SIZE is set), but MASTER_ADDR"));
+    CHECK(choose({{"RANK", "3"}, {"WORLD_SIZE", "4"}, {"COFACTOR_TRANSPORT", "mpi"}}, true) ==
+          who + "WORLD_SIZE is set) by no launcher of MPI programs, but COFACTOR_TRANSPORT is mpi");
+  }
+
+  TEST_CASE("wrong variables of a run over tcp are errors with their values") {
+    const auto error_with = [](const char* name, const char* value) {
+      std::map<std::string, std::string> variables = {
+          {"RANK", "1"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "a"}, {"MASTER_PORT", "1"}};
+      variables[name] = value;
+      return launch_error(variables);
+    };
+    CHECK(launch_error({{"WORLD_SIZE", "2"}}) ==
+          "ranks: the environment variable WORLD_SIZE is set and RANK is not: a launcher such as torchrun sets both");
+    CHECK(error_with("RANK", "2") == "ranks: the environment variable RANK is 2, expected 0 to 1 (WORLD_SIZE is 2)");
+    CHECK(error_with("MASTER_ADDR", "").find("MASTER_ADDR is empty") != std::string::npos);
+    CHECK(error_with("MASTER_PORT", "0") == "ranks: the environment variable MASTER_PORT is 0, expected 1 to 65535");
+    CHECK(error_with("MASTER_PORT", "70000").find("is 70000") != std::string::npos);
+    CHECK(error_with("MASTER_PORT", "http").find("'http', expected a whole number") != std::string::npos);
+    CHECK(error_with("COFACTOR_TRANSPORT", "udp") ==
+          "ranks: the environment variable COFACTOR_TRANSPORT is 'udp', expected mpi or tcp");
+    for (const char* seconds : {"0", "-1", "nan", "inf", "soon", "", "1e9"})
+      CHECK(error_with("COFACTOR_START_TIMEOUT", seconds).find("COFACTOR_START_TIMEOUT") != std::string::npos);
+    CHECK(launch_error({{"RANK", "1"}, {"WORLD_SIZE", "2"}, {"LOCAL_RANK", "1"}, {"LOCAL_WORLD_SIZE", "1"}})
+              .find("LOCAL_RANK is 1, expected 0 to 0") != std::string::npos);
+    CHECK(launch_error({{"RANK", "1"}, {"WORLD_SIZE", "2"}, {"LOCAL_RANK", "1"}, {"LOCAL_WORLD_SIZE", "3"}})
+              .find("LOCAL_WORLD_SIZE is 3, more than the 2 ranks of the run") != std::string::npos);
+    CHECK(error_with("COFACTOR_RUN_TOKEN", std::string(257, 'x').c_str()).find("257 characters") != std::string::npos);
+  }
 }
 
 }  // namespace cofactor

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -81,11 +82,30 @@ void run(const std::string& task, Communicator& ranks, const fs::path& folder) {
     ranks.set_deadline(500ms);
     return ranks.barrier();
   }
+  if (task == "cut off") {  // by whoever started it: the deadline is not what ends it
+    ranks.set_deadline(300s);
+    ranks.barrier();
+    std::ofstream(folder / fmt::format("running{}.txt", ranks.rank()))
+        << ranks.local_rank() << " of " << ranks.local_size() << " on this machine\n";
+    while (true) sum_on(ranks);
+  }
+  if (task == "signals") {  // ends with 3 by SIGUSR1, and by nothing else but SIGKILL
+    static volatile std::sig_atomic_t stop = 0;
+    std::signal(SIGTERM, SIG_IGN);
+    std::signal(SIGINT, SIG_IGN);
+    std::signal(SIGUSR1, [](int) { stop = 1; });
+    ranks.barrier();
+    std::printf("rank %d runs\n", ranks.rank());
+    std::fflush(stdout);
+    while (stop == 0) std::this_thread::sleep_for(10ms);
+    std::_Exit(3);
+  }
   fail("distributed_ranks: no task '{}'", task);
 }
 
 int main_of(const std::string& task, const fs::path& folder) {
   const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
+  if (!rank) rank = std::getenv("RANK");
   const fs::path report = folder / fmt::format("rank{}.txt", rank ? rank : "");
   try {
     const auto ranks = make_communicator({.deadline = 60s});
