@@ -226,7 +226,8 @@ Loader::Impl::Epoch Loader::Impl::make_epoch(int number) const {
   for (size_t batch = 0; batch < epoch.batches.size(); ++batch) {
     const BatchShare share = share_of(std::ssize(epoch.batches[batch]), options_.rank, options_.ranks);
     int64_t first = share.first;
-    for (const int64_t size : part_sizes(share.count, largest_part())) {
+    for (const int64_t size :
+         part_sizes_of_share(std::ssize(epoch.batches[batch]), options_.rank, options_.ranks, largest_part())) {
       epoch.pieces.push_back({batch, first, size});
       first += size;
     }

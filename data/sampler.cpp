@@ -148,10 +148,15 @@ BatchShare share_of(int64_t samples, int rank, int ranks) {
 }
 
 std::vector<int64_t> part_sizes(int64_t samples, int64_t most) {
+  return part_sizes_of_share(samples, 0, 1, most);
+}
+
+std::vector<int64_t> part_sizes_of_share(int64_t samples, int rank, int ranks, int64_t most) {
   check(most >= 1, "sampler: parts of {} samples, expected at least 1", most);
-  const int64_t parts = samples / most + (samples % most != 0);
+  const int64_t largest = share_of(samples, 0, ranks).count, own = share_of(samples, rank, ranks).count;
+  const int64_t parts = std::min(largest / most + (largest % most != 0), own);
   std::vector<int64_t> sizes(static_cast<size_t>(parts));
-  for (int64_t i = 0; i < parts; ++i) sizes[static_cast<size_t>(i)] = samples / parts + (i < samples % parts);
+  for (int64_t i = 0; i < parts; ++i) sizes[static_cast<size_t>(i)] = own / parts + (i < own % parts);
   return sizes;
 }
 

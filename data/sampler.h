@@ -40,6 +40,8 @@ BatchShare share_of(int64_t samples, int rank, int ranks);
 // Divides a batch into as few parts of at most `most` samples as possible: their sizes, which differ by at most one.
 // Throws Error if `most` is below 1.
 std::vector<int64_t> part_sizes(int64_t samples, int64_t most);
+// The same for the share of a rank: as many parts as the largest share has, so that all ranks work through as many.
+std::vector<int64_t> part_sizes_of_share(int64_t samples, int rank, int ranks, int64_t most);
 
 // The smallest batch size from `least` up with which every batch of a stratified epoch has a sample of each class; at
 // most all samples in one batch. class_sizes holds the number of samples of each class. Throws Error if one is 0.

@@ -199,6 +199,30 @@ TEST_SUITE("data") {
     CHECK(error_of([] { part_sizes(5, 0); }).find("parts of 0 samples") != std::string::npos);
   }
 
+  TEST_CASE("sampler: all ranks work through as many parts of their shares") {
+    for (int64_t samples = 1; samples < 40; ++samples) {
+      for (int ranks = 1; ranks < 7; ++ranks) {
+        for (int64_t most = 1; most < 9; ++most) {
+          CAPTURE(samples);
+          CAPTURE(ranks);
+          CAPTURE(most);
+          const size_t parts = part_sizes_of_share(samples, 0, ranks, most).size();
+          int64_t all = 0;
+          for (int rank = 0; rank < ranks; ++rank) {
+            const std::vector<int64_t> sizes = part_sizes_of_share(samples, rank, ranks, most);
+            const int64_t own = std::accumulate(sizes.begin(), sizes.end(), int64_t{0});
+            CHECK(own == share_of(samples, rank, ranks).count);
+            if (most > 1) CHECK(sizes.size() == parts);
+            CHECK(std::ranges::min(sizes) >= 1);
+            CHECK(std::ranges::max(sizes) <= most);
+            all += own;
+          }
+          CHECK(all == (samples < ranks ? samples * ranks : samples));
+        }
+      }
+    }
+  }
+
   TEST_CASE("the smallest batch size with every class in every stratified batch is found") {
     for (const std::vector<int64_t>& sizes :
          {std::vector<int64_t>{5, 5}, {1, 99}, {40, 3, 57}, {7, 7, 7, 2}, {300, 10, 10, 1}, {1, 1}}) {
