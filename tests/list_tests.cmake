@@ -1,7 +1,7 @@
 cmake_minimum_required(VERSION 3.25)
 # Writes OUTPUT, which gives ctest one test per TEST_CASE of a test executable, labelled with its TEST_SUITE. A test that
-# prints a line that begins with "skipped: no GPU", "skipped: cuDNN", "skipped: mpirun" or "skipped: no MPI" is reported
-# as skipped.
+# prints a line that begins with "skipped: no GPU", "skipped: cuDNN", "skipped: mpirun", "skipped: no MPI" or
+# "skipped: no network namespaces" is reported as skipped.
 # Run as: cmake -DEXECUTABLE=... -DPREFIX=... -DFOLDER=... -DOUTPUT=... -P list_tests.cmake
 execute_process(COMMAND "${EXECUTABLE}" --list-test-cases --no-skip --reporters=xml OUTPUT_VARIABLE xml RESULT_VARIABLE failed)
 if(failed)
@@ -30,6 +30,6 @@ foreach(case ${cases})
   string(REPLACE "&amp" "&" name "${name}")
   string(APPEND script "add_test([==[${PREFIX}: ${name}]==] [==[${EXECUTABLE}]==] [==[--test-case=${name}]==])\n"
     "set_tests_properties([==[${PREFIX}: ${name}]==] PROPERTIES WORKING_DIRECTORY [==[${FOLDER}]==] LABELS [==[${suite}]==]"
-    " SKIP_REGULAR_EXPRESSION [==[(^|\n)skipped: (no GPU|cuDNN|mpirun|no MPI)]==])\n")
+    " SKIP_REGULAR_EXPRESSION [==[(^|\n)skipped: (no GPU|cuDNN|mpirun|no MPI|no network namespaces)]==])\n")
 endforeach()
 file(WRITE "${OUTPUT}" "${script}")

@@ -174,9 +174,10 @@ bool uses_host_memory(Device device);
 std::unique_ptr<Communicator> single_communicator();
 
 // The communicator of the run that this process belongs to, from the environment (engine/distributed/launch.h): over
-// MPI or TCP where a launcher has started several ranks, else that of a process alone. Throws Error where a launcher has
-// started several ranks and they cannot reach each other (no MPI in this build, or another than the launcher's, and no
-// MASTER_ADDR; a rank that does not start): such ranks would each run alone. At most once per process for several ranks.
+// MPI or TCP where a launcher has started several ranks, else that of a process alone. Throws Error where a launcher
+// has started several ranks and they cannot reach each other (no MPI in this build, or another than the launcher's, and
+// no MASTER_ADDR; a rank that does not start): such ranks would each run alone. At most once per process for several
+// ranks.
 std::unique_ptr<Communicator> make_communicator(const CommunicatorOptions& options = {});
 
 }  // namespace cofactor

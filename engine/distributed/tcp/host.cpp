@@ -15,6 +15,7 @@ namespace {
 // Connections that have not said who they are; of more the oldest go.
 constexpr size_t kMostStrangers = 256;
 constexpr size_t kMostNotes = 8;
+constexpr auto kLinger = std::chrono::seconds(2);  // after an error, so that all ranks hear of it
 
 Socket listen_for_ranks(const MeetingPoint& meeting, Clock::time_point until) {
   bool again = true;
@@ -99,10 +100,7 @@ class HostMeeting {
       std::vector<int> fds = {listener_.fd()};
       for (const auto& stranger : strangers_) fds.push_back(stranger.socket().fd());
       wait(fds, [this] { return missing_text(); });
-      for (Socket socket = listener_.accept(); socket.open(); socket = listener_.accept()) {
-        strangers_.emplace_back(std::move(socket), kHelloLimit);
-        if (strangers_.size() > kMostStrangers) strangers_.erase(strangers_.begin());
-      }
+      accept_strangers();
       for (size_t i = 0; i < strangers_.size();) {
         if (is_undecided(strangers_[i])) {
           ++i;
@@ -161,7 +159,7 @@ class HostMeeting {
     }
     if (!wrong.empty()) {
       send_control(stranger.socket(), {{"error", wrong}}, after(kGrace));
-      fail_all(wrong);
+      fail_all(wrong, 1);
     }
     if (from.size() == 0) return;  // it has ended meanwhile
     member.address = from.is_loopback() ? "" : from.host();
@@ -217,11 +215,38 @@ class HostMeeting {
     }
   }
 
-  [[noreturn]] void fail_all(const std::string& error) {
+  // `told`: ranks that are no guests and have been told.
+  [[noreturn]] void fail_all(const std::string& error, size_t told = 0) {
+    ++told;  // this one
     for (const auto& guest : guests_) {
-      if (guest) send_control(guest->reader.socket(), {{"error", error}}, Clock::now() + std::chrono::seconds(1));
+      if (guest) told += send_control(guest->reader.socket(), {{"error", error}}, Clock::now() + kLinger) ? 1 : 0;
     }
+    tell_latecomers(error, told);
     fail("ranks: {}", error);
+  }
+
+  // Ranks that start a moment later are told too. Else they would try to connect until their own time is over.
+  void tell_latecomers(const std::string& error, size_t told) {
+    const auto until = Clock::now() + kLinger;
+    while (listener_.open() && told < guests_.size()) {
+      std::vector<int> fds = {listener_.fd()};
+      for (const auto& stranger : strangers_) fds.push_back(stranger.socket().fd());
+      if (!wait_for_sockets(fds, until)) return;
+      accept_strangers();
+      std::erase_if(strangers_, [&](ControlReader& stranger) {
+        const auto state = stranger.read();
+        if (state == ControlReader::State::whole)
+          told += send_control(stranger.socket(), {{"error", error}}, until) ? 1 : 0;
+        return state != ControlReader::State::partial;
+      });
+    }
+  }
+
+  void accept_strangers() {
+    for (Socket socket = listener_.accept(); socket.open(); socket = listener_.accept()) {
+      strangers_.emplace_back(std::move(socket), kHelloLimit);
+      if (strangers_.size() > kMostStrangers) strangers_.erase(strangers_.begin());
+    }
   }
 
   void note(const std::string& text) {

@@ -192,6 +192,7 @@ Socket Socket::accept() const {
 
 bool wait_for_sockets(const std::vector<int>& fds, Clock::time_point until, bool to_write) {
   std::vector<pollfd> polled;
+  polled.reserve(fds.size());
   for (const int fd : fds) polled.push_back({fd, static_cast<short>(to_write ? POLLOUT : POLLIN), 0});
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();

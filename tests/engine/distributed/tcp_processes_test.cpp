@@ -85,13 +85,13 @@ class TwoHosts {
  public:
   TwoHosts() : id_(static_cast<int>(::getpid() % 30000)) {
     if (::geteuid() != 0) {
-      missing_ = "network namespaces need root";
+      missing_ = "they need root";
     } else if (!fs::exists("/usr/sbin/ip") && !fs::exists("/sbin/ip") && !fs::exists("/usr/bin/ip")) {
       missing_ = "the program ip (Debian package iproute2) is not installed";
     } else if (!ip({"netns", "add", name(0)}) || !ip({"netns", "add", name(1)}) ||
                !ip({"link", "add", cable(0), "netns", name(0), "type", "veth", "peer", "name", cable(1), "netns",
                     name(1)})) {
-      missing_ = "this system gives no network namespaces or no veth";
+      missing_ = "this system has none, or no veth";
     }
     for (int host = 0; host < 2 && missing_.empty(); ++host) {
       check(ip({"-n", name(host), "addr", "add", address(host) + "/24", "dev", cable(host)}) &&
@@ -99,7 +99,7 @@ class TwoHosts {
                 ip({"-n", name(host), "link", "set", "lo", "up"}),
             "test: the host {} cannot be set up", name(host));
     }
-    if (!missing_.empty()) std::printf("skipped: %s\n", missing_.c_str());
+    if (!missing_.empty()) std::printf("skipped: no network namespaces: %s\n", missing_.c_str());
   }
   TwoHosts(const TwoHosts&) = delete;
   TwoHosts& operator=(const TwoHosts&) = delete;
