@@ -1,11 +1,9 @@
 #include "data/noise/wrong_labels.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "data/noise/sharpness.h"
-#include "data/noise/surest_samples.h"
 #include "engine/error.h"
 #include "engine/random.h"
 
@@ -17,7 +15,6 @@ constexpr int kFewestDraws = 20;
 constexpr int64_t kMostJudgedAgain = 2000, kMostJudgedPerDraw = 500;
 constexpr double kNormalQuantile = 1.96;  // of a two-sided 95%
 constexpr double kLeastEstimate = 0.5;
-constexpr std::array<double, 2> kSurestShares{0.2, 0.1};
 
 // At most that many of the labelled samples, evenly spaced.
 std::vector<int64_t> some_labelled(const LabelledPredictions& predictions, int64_t most) {
@@ -88,26 +85,20 @@ double variance_of_draws(const LabelledPredictions& predictions, const std::vect
 }
 
 // The first is that of the count itself.
-std::vector<WrongShares> independent_estimates(const LabelledPredictions& predictions, const Transition& transition,
-                                               Outputs outputs) {
+std::vector<WrongShares> independent_estimates(const LabelledPredictions& predictions, double share,
+                                               const Transition& transition, Outputs outputs) {
   const std::vector<int64_t> samples = some_labelled(predictions, kMostJudgedAgain);
+  const Transition of_half = shrunk_transition(predictions.classes, surest_label_counts(predictions, share / 2.0));
   std::vector<WrongShares> estimates;
-  for (const double sharpness : {1.0, likeliest_sharpness(predictions, samples, transition, outputs)}) {
-    for (const double share : kSurestShares) {
-      const bool first = estimates.empty();
-      const Transition other =
-          first ? transition
-                : shrunk_transition(predictions.classes,
-                                    surest_label_counts(predictions, {.share = share, .sharpness = sharpness}));
-      estimates.push_back(mean_wrong(predictions, samples, other, outputs, sharpness));
-    }
-  }
+  for (const double sharpness : {1.0, likeliest_sharpness(predictions, samples, transition, outputs)})
+    for (const Transition* matrix : {&transition, &of_half})
+      estimates.push_back(mean_wrong(predictions, samples, *matrix, outputs, sharpness));
   return estimates;
 }
 
 }  // namespace
 
-WrongLabels count_wrong_labels(const LabelledPredictions& predictions, const std::vector<double>& surest,
+WrongLabels count_wrong_labels(const LabelledPredictions& predictions, const SurestLabels& surest,
                                const Transition& transition, const std::vector<float>& quality,
                                const WrongLabelOptions& options) {
   check(options.draws >= kFewestDraws, "label errors: {} draws for the interval, expected {} or more", options.draws,
@@ -122,7 +113,8 @@ WrongLabels count_wrong_labels(const LabelledPredictions& predictions, const std
     count += 1.0 - right;
     variance += right * (1.0 - right);
   }
-  const std::vector<WrongShares> estimates = independent_estimates(predictions, transition, options.outputs);
+  const std::vector<WrongShares> estimates =
+      independent_estimates(predictions, surest.share, transition, options.outputs);
   // The samples judged again differ from all of them by as much as the first estimate differs from the count.
   const auto number = [&](double share) {
     return std::max(count + labelled * (share - estimates[0].by_quality), kLeastEstimate);
@@ -137,7 +129,8 @@ WrongLabels count_wrong_labels(const LabelledPredictions& predictions, const std
   }
   const double middle = std::exp(log_sum / static_cast<double>(estimates.size()));
   const double sampling =
-      kNormalQuantile * std::sqrt(variance + labelled * labelled * variance_of_draws(predictions, surest, options));
+      kNormalQuantile *
+      std::sqrt(variance + labelled * labelled * variance_of_draws(predictions, surest.counts, options));
   const double below = std::hypot(sampling, middle - middle * least / most);
   const double above = std::hypot(sampling, middle * most / least - middle);
   return {count, std::clamp(middle - below, 0.0, count), std::clamp(middle + above, count, labelled)};
