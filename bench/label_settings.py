@@ -195,7 +195,7 @@ def convolutional_probabilities(images, given, epochs, seed):
     return probabilities
 
 
-SETTINGS = [
+STRONG = [
     # For choosing.
     Simulated("choose", "logistic", 3, 1.0, "flips", 0.3),
     Simulated("choose", "logistic", 10, 1.0, "uneven", 0.2),
@@ -222,19 +222,6 @@ SETTINGS = [
     FashionMnist("choose", "forest", "similar", 0.2),
     FashionMnist("choose", "mlp_wide", "uneven", 0.2),
     FashionMnist("choose", "mlp_wide", "flips", 0.3),
-    # Weak: classifiers that are right on about half of the samples, and with two classes on about 70%.
-    Simulated("choose", "logistic", 10, 0.4, "uneven", 0.1),
-    Simulated("choose", "logistic", 10, 0.4, "symmetric", 0.1),
-    Simulated("choose", "bayes", 10, 0.5, "uneven", 0.15),
-    Simulated("choose", "logistic", 2, 0.25, "flips", 0.2),
-    Simulated("choose", "neighbours", 5, 0.6, "uneven", 0.1, distractors=40),
-    Simulated("choose", "mlp_wide", 10, 0.6, "flips", 0.2, distractors=20),
-    Simulated("choose", "logistic", 5, 0.35, "uneven", 0.05),
-    Simulated("choose", "forest", 10, 0.5, "uneven", 0.1),
-    Simulated("choose", "logistic", 10, 0.8, "uneven", 0.1, samples=1000, distractors=100),
-    FashionMnist("choose", "logistic", "uneven", 0.1, pixels=8),
-    FashionMnist("choose", "mlp_wide", "similar", 0.15, pixels=12),
-    FashionMnist("choose", "forest", "symmetric", 0.1, pixels=6),
     # For judging.
     Simulated("judge", "mlp", 2, 0.6, "flips", 0.3),
     Simulated("judge", "logistic", 5, 0.7, "uneven", 0.2),
@@ -249,7 +236,27 @@ SETTINGS = [
     FashionMnist("judge", "mlp_overfitted", "uneven", 0.2),
     FashionMnist("judge", "mlp", "symmetric", 0.2),
     FashionMnist("judge", "neighbours", "similar", 0.2),
-    # Weak, likewise.
+    Cifar10N("aggregate", 8),
+    Cifar10N("random1", 8),
+    Cifar10N("worst", 8),
+]
+
+# Classifiers that are right on about half of the samples, with two classes on about 70%.
+WEAK = [
+    # For choosing.
+    Simulated("choose", "logistic", 10, 0.4, "uneven", 0.1),
+    Simulated("choose", "logistic", 10, 0.4, "symmetric", 0.1),
+    Simulated("choose", "bayes", 10, 0.5, "uneven", 0.15),
+    Simulated("choose", "logistic", 2, 0.25, "flips", 0.2),
+    Simulated("choose", "neighbours", 5, 0.6, "uneven", 0.1, distractors=40),
+    Simulated("choose", "mlp_wide", 10, 0.6, "flips", 0.2, distractors=20),
+    Simulated("choose", "logistic", 5, 0.35, "uneven", 0.05),
+    Simulated("choose", "forest", 10, 0.5, "uneven", 0.1),
+    Simulated("choose", "logistic", 10, 0.8, "uneven", 0.1, samples=1000, distractors=100),
+    FashionMnist("choose", "logistic", "uneven", 0.1, pixels=8),
+    FashionMnist("choose", "mlp_wide", "similar", 0.15, pixels=12),
+    FashionMnist("choose", "forest", "symmetric", 0.1, pixels=6),
+    # For judging.
     Simulated("judge", "mlp", 10, 0.45, "uneven", 0.1),
     Simulated("judge", "mlp", 2, 0.3, "flips", 0.15),
     Simulated("judge", "logistic", 5, 0.4, "symmetric", 0.1),
@@ -259,10 +266,9 @@ SETTINGS = [
     FashionMnist("judge", "mlp", "uneven", 0.1, pixels=10),
     FashionMnist("judge", "mlp_overfitted", "similar", 0.1, pixels=10),
     FashionMnist("judge", "neighbours", "uneven", 0.2, pixels=6),
-    Cifar10N("aggregate", 8),
-    Cifar10N("random1", 8),
-    Cifar10N("worst", 8),
 ]
+
+SETTINGS = STRONG + WEAK
 
 
 def load(setting, seed, folder, sources):
