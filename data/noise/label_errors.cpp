@@ -5,8 +5,8 @@
 namespace cofactor {
 
 LabelErrors find_label_errors(const LabelledPredictions& predictions, const LabelErrorOptions& options) {
-  const SurestLabels surest = find_surest_labels(predictions);
-  Transition transition = shrunk_transition(predictions.classes, surest.counts);
+  const std::vector<double> surest = surest_label_counts(predictions);
+  Transition transition = shrunk_transition(predictions.classes, surest);
   LabelJudgement judgement = judge_labels(predictions, transition, options.outputs);
   const WrongLabels wrong =
       count_wrong_labels(predictions, surest, transition, judgement.quality,

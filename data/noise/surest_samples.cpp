@@ -4,7 +4,6 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <utility>
 
 #include "engine/error.h"
 
@@ -17,56 +16,40 @@ constexpr double kLargestShare = 0.2;
 constexpr double kSignificant = 2.0;                    // standard deviations
 constexpr int kLeastStrength = -3, kMostStrength = 14;  // powers of two
 
-// Of one class and one other, the labels among the surest samples, and among those of them that are surer than the
-// rest.
-struct PairLabels {
-  double right = 0.0, wrong = 0.0, surer_right = 0.0, surer_wrong = 0.0;
-};
-
 // The samples predicted to be of one class, and how sure it is beside another class.
 class PredictedSamples {
  public:
-  PredictedSamples(const LabelledPredictions& predictions, std::vector<int64_t> samples, double share)
-      : predictions_(predictions), samples_(std::move(samples)), ratios_(samples_.size()), sorted_(samples_.size()) {
-    const auto wanted = static_cast<size_t>(std::ceil(share * static_cast<double>(samples_.size())));
-    surest_ = std::min(std::max(wanted, kFewestSurest), samples_.size());
+  PredictedSamples(const LabelledPredictions& predictions, const std::vector<int64_t>& samples, double share)
+      : predictions_(predictions), samples_(samples), ratios_(samples.size()), sorted_(samples.size()) {
+    const auto wanted = static_cast<size_t>(std::ceil(share * static_cast<double>(samples.size())));
+    surest_ = std::min(std::max(wanted, kFewestSurest), samples.size());
   }
 
-  size_t count() const { return samples_.size(); }
-  // Whether each half of the surest is large enough to be compared.
-  bool has_halves() const { return surest_ / 2 >= kFewestSurest; }
-
+  struct PairLabels {
+    double right = 0.0, wrong = 0.0;
+  };
+  // How many of the surest are labelled with the class predicted, and with the other. There is a sample.
   PairLabels labels(size_t predicted, size_t other) {
     for (size_t i = 0; i < samples_.size(); ++i) {
       const std::span<const float> row = predictions_.row(samples_[i]);
       ratios_[i] = row[other] / row[predicted];
     }
     sorted_ = ratios_;
-    const float most = order_statistic(surest_, sorted_.size()), middle = order_statistic(surest_ / 2, surest_);
+    const auto last = sorted_.begin() + static_cast<std::ptrdiff_t>(surest_ - 1);
+    std::nth_element(sorted_.begin(), last, sorted_.end());
     PairLabels labels;
     for (size_t i = 0; i < samples_.size(); ++i) {
-      if (ratios_[i] > most) continue;
+      if (ratios_[i] > *last) continue;
       const auto label = static_cast<size_t>(predictions_.label(samples_[i]));
-      const double right = label == predicted ? 1.0 : 0.0, wrong = label == other ? 1.0 : 0.0;
-      labels.right += right;
-      labels.wrong += wrong;
-      if (ratios_[i] > middle) continue;
-      labels.surer_right += right;
-      labels.surer_wrong += wrong;
+      labels.right += label == predicted ? 1.0 : 0.0;
+      labels.wrong += label == other ? 1.0 : 0.0;
     }
     return labels;
   }
 
  private:
-  // Of the first `among` of sorted_, the one that `count` of them are not above; it becomes number `count`.
-  float order_statistic(size_t count, size_t among) {
-    const auto at = sorted_.begin() + static_cast<std::ptrdiff_t>(std::max(count, size_t{1}) - 1);
-    std::nth_element(sorted_.begin(), at, sorted_.begin() + static_cast<std::ptrdiff_t>(among));
-    return *at;
-  }
-
   const LabelledPredictions& predictions_;
-  std::vector<int64_t> samples_;
+  const std::vector<int64_t>& samples_;
   std::vector<float> ratios_, sorted_;  // the other class's probability, divided by that of the predicted one
   size_t surest_ = 0;
 };
@@ -82,47 +65,6 @@ std::vector<std::vector<int64_t>> samples_by_prediction(const LabelledPrediction
       if (row[c] == most) of_class[c].push_back(i);
   }
   return of_class;
-}
-
-struct CountedLabels {
-  std::vector<double> counts;
-  PairLabels halves;  // summed over all pairs whose halves are large enough
-};
-
-CountedLabels count_labels(const LabelledPredictions& predictions, const std::vector<std::vector<int64_t>>& of_class,
-                           double share) {
-  const size_t classes = of_class.size();
-  CountedLabels counted{std::vector<double>(classes * classes), {}};
-  std::vector<PairLabels> pairs(classes);
-  for (size_t c = 0; c < classes; ++c) {
-    PredictedSamples samples(predictions, of_class[c], share);
-    if (samples.count() == 0) continue;
-    double right = classes == 1 ? static_cast<double>(samples.count()) : 0.0;
-    for (size_t y = 0; y < classes; ++y) {
-      if (y == c) continue;
-      pairs[y] = samples.labels(c, y);
-      right += pairs[y].right / static_cast<double>(classes - 1);
-      if (!samples.has_halves()) continue;
-      counted.halves.right += pairs[y].right;
-      counted.halves.wrong += pairs[y].wrong;
-      counted.halves.surer_right += pairs[y].surer_right;
-      counted.halves.surer_wrong += pairs[y].surer_wrong;
-    }
-    for (size_t y = 0; y < classes; ++y)
-      counted.counts[c * classes + y] = y == c ? right : pairs[y].wrong * (right + 0.5) / (pairs[y].right + 0.5);
-  }
-  return counted;
-}
-
-// Whether the surer halves have significantly fewer wrong labels for each right one than the other halves.
-bool surer_is_better(const PairLabels& halves) {
-  const double right = halves.right - halves.surer_right, wrong = halves.wrong - halves.surer_wrong;
-  if (right == 0.0 || halves.surer_right == 0.0) return false;
-  const double difference = wrong / right - halves.surer_wrong / halves.surer_right;
-  // Counts of wrong labels are nearly Poisson; half a label more keeps the variance of none from being 0.
-  const double variance =
-      (wrong + 0.5) / (right * right) + (halves.surer_wrong + 0.5) / (halves.surer_right * halves.surer_right);
-  return difference > kSignificant * std::sqrt(variance);
 }
 
 // The power of two that makes log_likelihood largest, the first among equals.
@@ -192,17 +134,23 @@ double likeliest_pair_strength(const RowTotals& totals, const std::vector<double
 std::vector<double> surest_label_counts(const LabelledPredictions& predictions, double share) {
   check_predictions("surest transition", predictions);
   check(share > 0.0 && share <= 1.0, "surest transition: the share is {}, expected above 0 to 1", share);
-  return count_labels(predictions, samples_by_prediction(predictions), share).counts;
-}
-
-SurestLabels find_surest_labels(const LabelledPredictions& predictions) {
-  check_predictions("surest transition", predictions);
   const std::vector<std::vector<int64_t>> of_class = samples_by_prediction(predictions);
-  double share = kLargestShare;
-  CountedLabels counted = count_labels(predictions, of_class, share);
-  // Ends, since there are no halves to compare once the share is small.
-  while (surer_is_better(counted.halves)) counted = count_labels(predictions, of_class, share /= 2.0);
-  return {share, std::move(counted.counts)};
+  const size_t classes = of_class.size();
+  std::vector<double> counts(classes * classes);
+  std::vector<PredictedSamples::PairLabels> pairs(classes);
+  for (size_t c = 0; c < classes; ++c) {
+    if (of_class[c].empty()) continue;
+    PredictedSamples samples(predictions, of_class[c], share);
+    double right = classes == 1 ? static_cast<double>(of_class[c].size()) : 0.0;
+    for (size_t y = 0; y < classes; ++y) {
+      if (y == c) continue;
+      pairs[y] = samples.labels(c, y);
+      right += pairs[y].right / static_cast<double>(classes - 1);
+    }
+    for (size_t y = 0; y < classes; ++y)
+      counts[c * classes + y] = y == c ? right : pairs[y].wrong * (right + 0.5) / (pairs[y].right + 0.5);
+  }
+  return counts;
 }
 
 Transition shrunk_transition(int64_t class_count, const std::vector<double>& counts) {
@@ -223,7 +171,7 @@ Transition shrunk_transition(int64_t class_count, const std::vector<double>& cou
 }
 
 Transition surest_transition(const LabelledPredictions& predictions) {
-  return shrunk_transition(predictions.classes, find_surest_labels(predictions).counts);
+  return shrunk_transition(predictions.classes, surest_label_counts(predictions));
 }
 
 }  // namespace cofactor

@@ -14,17 +14,7 @@ namespace cofactor {
 // m(c, y) labelled c, n(c, c) is the mean of m(c, y) over y, and n(c, y) = w(c, y) (n(c, c) + 1/2) / (m(c, y) + 1/2).
 // With two classes the surest are those with the highest p_c, and the counts are whole numbers. Does not depend on the
 // order of samples or classes. share: in (0, 1]. Throws Error for another, and as check_predictions does.
-std::vector<double> surest_label_counts(const LabelledPredictions& predictions, double share);
-
-struct SurestLabels {
-  double share = 0.0;
-  std::vector<double> counts;  // surest_label_counts with that share
-};
-
-// With a share of a fifth, halved as long as w / m, summed over all pairs of classes, is lower in the surer half of the
-// surest than in the other half by more than two standard deviations: then the others among them are not all of the
-// class predicted. Halves of fewer than 20 samples are not compared. Throws Error as check_predictions does.
-SurestLabels find_surest_labels(const LabelledPredictions& predictions);
+std::vector<double> surest_label_counts(const LabelledPredictions& predictions, double share = 0.2);
 
 // The transition matrix with those counts, shrunk as far as the counts themselves ask for (empirical Bayes):
 //   T(c, c) = (n(c, c) + b (1 - r)) / (n(c) + b),   T(c, y) = (1 - T(c, c)) (n(c, y) + a / (C - 1)) / (wrong(c) + a)
@@ -34,7 +24,7 @@ SurestLabels find_surest_labels(const LabelledPredictions& predictions);
 // Throws Error where there are no counts.
 Transition shrunk_transition(int64_t classes, const std::vector<double>& counts);
 
-// That of find_surest_labels. Throws Error as check_predictions does.
+// Both, with the surest fifth. Throws Error as check_predictions does.
 Transition surest_transition(const LabelledPredictions& predictions);
 
 }  // namespace cofactor

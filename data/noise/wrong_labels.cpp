@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "data/noise/sharpness.h"
+#include "data/noise/surest_samples.h"
 #include "engine/error.h"
 #include "engine/random.h"
 
@@ -15,6 +16,7 @@ constexpr int kFewestDraws = 20;
 constexpr int64_t kMostJudgedAgain = 2000, kMostJudgedPerDraw = 500;
 constexpr double kNormalQuantile = 1.96;  // of a two-sided 95%
 constexpr double kLeastEstimate = 0.5;
+constexpr double kSmallerShare = 0.1;  // half of what surest_label_counts takes by itself
 
 // At most that many of the labelled samples, evenly spaced.
 std::vector<int64_t> some_labelled(const LabelledPredictions& predictions, int64_t most) {
@@ -85,20 +87,20 @@ double variance_of_draws(const LabelledPredictions& predictions, const std::vect
 }
 
 // The first is that of the count itself.
-std::vector<WrongShares> independent_estimates(const LabelledPredictions& predictions, double share,
-                                               const Transition& transition, Outputs outputs) {
+std::vector<WrongShares> independent_estimates(const LabelledPredictions& predictions, const Transition& transition,
+                                               Outputs outputs) {
   const std::vector<int64_t> samples = some_labelled(predictions, kMostJudgedAgain);
-  const Transition of_half = shrunk_transition(predictions.classes, surest_label_counts(predictions, share / 2.0));
+  const Transition of_fewer = shrunk_transition(predictions.classes, surest_label_counts(predictions, kSmallerShare));
   std::vector<WrongShares> estimates;
   for (const double sharpness : {1.0, likeliest_sharpness(predictions, samples, transition, outputs)})
-    for (const Transition* matrix : {&transition, &of_half})
+    for (const Transition* matrix : {&transition, &of_fewer})
       estimates.push_back(mean_wrong(predictions, samples, *matrix, outputs, sharpness));
   return estimates;
 }
 
 }  // namespace
 
-WrongLabels count_wrong_labels(const LabelledPredictions& predictions, const SurestLabels& surest,
+WrongLabels count_wrong_labels(const LabelledPredictions& predictions, const std::vector<double>& surest,
                                const Transition& transition, const std::vector<float>& quality,
                                const WrongLabelOptions& options) {
   check(options.draws >= kFewestDraws, "label errors: {} draws for the interval, expected {} or more", options.draws,
@@ -113,8 +115,7 @@ WrongLabels count_wrong_labels(const LabelledPredictions& predictions, const Sur
     count += 1.0 - right;
     variance += right * (1.0 - right);
   }
-  const std::vector<WrongShares> estimates =
-      independent_estimates(predictions, surest.share, transition, options.outputs);
+  const std::vector<WrongShares> estimates = independent_estimates(predictions, transition, options.outputs);
   // The samples judged again differ from all of them by as much as the first estimate differs from the count.
   const auto number = [&](double share) {
     return std::max(count + labelled * (share - estimates[0].by_quality), kLeastEstimate);
@@ -129,8 +130,7 @@ WrongLabels count_wrong_labels(const LabelledPredictions& predictions, const Sur
   }
   const double middle = std::exp(log_sum / static_cast<double>(estimates.size()));
   const double sampling =
-      kNormalQuantile *
-      std::sqrt(variance + labelled * labelled * variance_of_draws(predictions, surest.counts, options));
+      kNormalQuantile * std::sqrt(variance + labelled * labelled * variance_of_draws(predictions, surest, options));
   const double below = std::hypot(sampling, middle - middle * least / most);
   const double above = std::hypot(sampling, middle * most / least - middle);
   return {count, std::clamp(middle - below, 0.0, count), std::clamp(middle + above, count, labelled)};

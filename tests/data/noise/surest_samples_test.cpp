@@ -7,7 +7,6 @@
 #include <numeric>
 
 #include "data/noise/synthetic.h"
-#include "engine/random.h"
 #include "tests/data/noise/simulated_labels.h"
 #include "tests/fixtures/errors.h"
 
@@ -25,17 +24,17 @@ TEST_SUITE("data") {
     }
     p.insert(p.end(), {0.1f, 0.9f});
     labels.push_back(kMissingLabel);  // is not counted
-    CHECK(surest_label_counts({p, labels, 2}, 0.2) == std::vector<double>{40, 0, 0, 0});
+    CHECK(surest_label_counts({p, labels, 2}) == std::vector<double>{40, 0, 0, 0});
     labels.back() = 0;
-    CHECK(surest_label_counts({p, labels, 2}, 0.2) == std::vector<double>{40, 0, 1, 0});
+    CHECK(surest_label_counts({p, labels, 2}) == std::vector<double>{40, 0, 1, 0});
     p[2 * 40] = p[2 * 39];  // a tie with the fortieth
     p[2 * 40 + 1] = p[2 * 39 + 1];
-    CHECK(surest_label_counts({p, labels, 2}, 0.2) == std::vector<double>{40, 1, 1, 0});
+    CHECK(surest_label_counts({p, labels, 2}) == std::vector<double>{40, 1, 1, 0});
     // Of 50 samples 20 count.
-    CHECK(surest_label_counts({std::span(p).first(100), std::span(labels).first(50), 2}, 0.2) ==
+    CHECK(surest_label_counts({std::span(p).first(100), std::span(labels).first(50), 2}) ==
           std::vector<double>{20, 0, 0, 0});
     // A sample whose largest probability two classes share counts for both.
-    CHECK(surest_label_counts({std::vector<float>{0.5f, 0.5f}, std::vector<int32_t>{1}, 2}, 0.2) ==
+    CHECK(surest_label_counts({std::vector<float>{0.5f, 0.5f}, std::vector<int32_t>{1}, 2}) ==
           std::vector<double>{0, 1, 0, 1});
   }
 
@@ -48,8 +47,7 @@ TEST_SUITE("data") {
     const std::vector<int32_t> labels(400);
     CHECK(surest_label_counts({p, labels, 2}, 0.1) == std::vector<double>{40, 0, 0, 0});
     CHECK(surest_label_counts({p, labels, 2}, 1.0) == std::vector<double>{400, 0, 0, 0});
-    CHECK(surest_label_counts({std::vector<float>(7, 1.0f), std::vector<int32_t>(7), 1}, 0.2) ==
-          std::vector<double>{7});
+    CHECK(surest_label_counts({std::vector<float>(7, 1.0f), std::vector<int32_t>(7), 1}) == std::vector<double>{7});
     for (const double wrong : {0.0, 1.5, -0.1})
       CHECK(error_of([&] {
               surest_label_counts({p, labels, 2}, wrong);
@@ -65,39 +63,13 @@ TEST_SUITE("data") {
       labels.insert(labels.end(), {i < 50 ? 0 : 1, i < 40 ? 0 : 2});
     }
     // Beside class 1, the second half (0 40 times, 1 never); beside class 2, the first (0 50 times, 2 never).
-    CHECK(surest_label_counts({p, labels, 3}, 0.2) == std::vector<double>{45, 0, 0, 0, 0, 0, 0, 0, 0});
+    CHECK(surest_label_counts({p, labels, 3}) == std::vector<double>{45, 0, 0, 0, 0, 0, 0, 0, 0});
     // Four labels of the first half are 2, where 46 are 0 beside it: 4 / 46.5 for each of the mean and a half.
     for (size_t i = 0; i < 8; i += 2) labels[i] = 2;
-    const std::vector<double> counts = surest_label_counts({p, labels, 3}, 0.2);
+    const std::vector<double> counts = surest_label_counts({p, labels, 3});
     CHECK(counts[0] == 43.0);
     CHECK(counts[1] == 0.0);
     CHECK(counts[2] == doctest::Approx(4 * 43.5 / 46.5));
-  }
-
-  TEST_CASE("surest samples: the share is halved while the surer half has fewer wrong labels") {
-    // Of 4,000 samples of falling probability, number i is labelled 1 with the probability rate(i / 4000).
-    const auto found = [](const auto& rate, int samples = 4000) {
-      std::vector<float> p;
-      std::vector<int32_t> labels;
-      for (int i = 0; i < samples; ++i) {
-        const float most = 1.0f - 0.4f * static_cast<float>(i) / static_cast<float>(samples);
-        p.insert(p.end(), {most, 1.0f - most});
-        const RandomKey key{7, Purpose::test, 0, static_cast<uint64_t>(i)};
-        labels.push_back(random_uniform(key, 0) < rate(static_cast<double>(i) / samples) ? 1 : 0);
-      }
-      return find_surest_labels({p, labels, 2});
-    };
-    const SurestLabels plateau = found([](double) { return 0.2; });
-    CHECK(plateau.share == 0.2);
-    CHECK(std::abs(plateau.counts[1] / 800 - 0.2) < 0.05);
-    // The network's own errors: hardly any in the first twentieth, where one of ten labels is wrong.
-    const SurestLabels weak = found([](double rank) { return rank < 0.05 ? 0.1 : 0.5; });
-    CHECK(weak.share == 0.05);
-    CHECK(std::abs(weak.counts[1] / 200 - 0.1) < 0.06);
-    // Too few samples to compare halves.
-    CHECK(found([](double rank) { return rank < 0.05 ? 0.0 : 0.5; }, 190).share == 0.2);
-    // All samples alike: the surer half is all of them.
-    CHECK(find_surest_labels({std::vector<float>(400, 0.5f), std::vector<int32_t>(200), 2}).share == 0.2);
   }
 
   TEST_CASE("shrunk transition: classes alike get one rate and classes that differ keep theirs") {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "data/noise/surest_samples.h"
 #include "data/noise/synthetic.h"
 #include "tests/data/noise/simulated_labels.h"
 #include "tests/fixtures/errors.h"
@@ -13,8 +14,8 @@ namespace cofactor::testing {
 namespace {
 
 WrongLabels wrong_labels_of(const LabelledPredictions& predictions, const WrongLabelOptions& options = {}) {
-  const SurestLabels surest = find_surest_labels(predictions);
-  const Transition transition = shrunk_transition(predictions.classes, surest.counts);
+  const std::vector<double> surest = surest_label_counts(predictions);
+  const Transition transition = shrunk_transition(predictions.classes, surest);
   return count_wrong_labels(predictions, surest, transition,
                             judge_labels(predictions, transition, options.outputs).quality, options);
 }
@@ -91,8 +92,8 @@ TEST_SUITE("data") {
   TEST_CASE("wrong labels: sizes that do not fit are errors") {
     const SimulatedLabels labels = simulate_labels(50, symmetric_noise(3, 0.2), 3.0, Outputs::given_label, 1);
     CHECK(error_of([&] {
-            const SurestLabels surest = find_surest_labels(labels.view());
-            count_wrong_labels(labels.view(), surest, shrunk_transition(3, surest.counts), {0.5f});
+            const std::vector<double> surest = surest_label_counts(labels.view());
+            count_wrong_labels(labels.view(), surest, shrunk_transition(3, surest), {0.5f});
           }) == "label errors: 1 qualities for 50 samples");
   }
 }
