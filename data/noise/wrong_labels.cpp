@@ -1,6 +1,7 @@
 #include "data/noise/wrong_labels.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "data/noise/sharpness.h"
@@ -16,7 +17,7 @@ constexpr int kFewestDraws = 20;
 constexpr int64_t kMostJudgedAgain = 2000, kMostJudgedPerDraw = 500;
 constexpr double kNormalQuantile = 1.96;  // of a two-sided 95%
 constexpr double kLeastEstimate = 0.5;
-constexpr double kSmallerShare = 0.1;  // half of what surest_label_counts takes by itself
+constexpr std::array<double, 2> kOtherShares{0.1, 0.4};  // beside the fifth of surest_label_counts
 
 // At most that many of the labelled samples, evenly spaced.
 std::vector<int64_t> some_labelled(const LabelledPredictions& predictions, int64_t most) {
@@ -90,11 +91,13 @@ double variance_of_draws(const LabelledPredictions& predictions, const std::vect
 std::vector<WrongShares> independent_estimates(const LabelledPredictions& predictions, const Transition& transition,
                                                Outputs outputs) {
   const std::vector<int64_t> samples = some_labelled(predictions, kMostJudgedAgain);
-  const Transition of_fewer = shrunk_transition(predictions.classes, surest_label_counts(predictions, kSmallerShare));
+  std::vector<Transition> matrices{transition};
+  for (const double share : kOtherShares)
+    matrices.push_back(shrunk_transition(predictions.classes, surest_label_counts(predictions, share)));
   std::vector<WrongShares> estimates;
   for (const double sharpness : {1.0, likeliest_sharpness(predictions, samples, transition, outputs)})
-    for (const Transition* matrix : {&transition, &of_fewer})
-      estimates.push_back(mean_wrong(predictions, samples, *matrix, outputs, sharpness));
+    for (const Transition& matrix : matrices)
+      estimates.push_back(mean_wrong(predictions, samples, matrix, outputs, sharpness));
   return estimates;
 }
 
