@@ -188,7 +188,7 @@ class Run:
         return self.noise, len(self.given), self.method
 
 
-def judge(run, program):
+def judge(run, program, again=False):
     """{score: (average precision, precision at ...)}, {rule: (number, F1)}, the estimated number, and the difference of
     average precision, with its interval, to each of cleanlab's scores."""
     import numpy as np
@@ -197,8 +197,9 @@ def judge(run, program):
     if not wrong.any():
         raise Refused(f"{run.folder}: no label is wrong")
     scores, suspects = cleanlab(run.probabilities, run.given)
-    scores, suspects = {"ours": run.quality, **scores}, {"ours": run.suspect, **suspects}
-    numbers = ours(program, run.probabilities, run.given, run.outputs)[2]
+    judged_now, suspects_now, numbers = ours(program, run.probabilities, run.given, run.outputs)
+    quality, suspect = (judged_now["posterior"], suspects_now["by_class"]) if again else (run.quality, run.suspect)
+    scores, suspects = {"ours": quality, **scores}, {"ours": suspect, **suspects}
     ranking = {name: (average_precision(wrong, quality),
                       *(precision_at(wrong, quality, k) if k <= len(wrong) else None for k in PRECISION_AT))
                for name, quality in scores.items()}
@@ -227,7 +228,7 @@ def table(header, rows):
 def evaluate(options):
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
     people = read_people(options.labels)
-    judged = [judge(Run(folder, people), options.program) for folder in found_runs(options.runs)]
+    judged = [judge(Run(folder, people), options.program, options.again) for folder in found_runs(options.runs)]
     groups = collections.defaultdict(list)
     for result in judged:
         groups[result["run"].kind].append(result)
@@ -292,6 +293,8 @@ def parse(arguments):
     step.add_argument("runs", type=path, nargs="+", help="folders of runs, or folders above them")
     step.add_argument("--labels", type=path, required=True)
     step.add_argument("--program", type=path, default=path("build/release/bin/cofactor_label_quality"))
+    step.add_argument("--again", action="store_true",
+                      help="judge the labels by the posterior with --program, instead of taking labels.csv's quality")
     step.set_defaults(work=evaluate)
     return parser.parse_args(arguments)
 

@@ -89,12 +89,14 @@ def cross_predict(kind, inputs, given, classes, seed):
     return probabilities / probabilities.sum(1, keepdims=True)
 
 
-def gaussian_clusters(classes, samples, separation, imbalance, generator):
-    """Classes are Gaussian clouds in 10 dimensions, class c with a share proportional to imbalance^(-c / (C - 1))."""
+def gaussian_clusters(classes, samples, separation, imbalance, distractors, generator):
+    """Classes are Gaussian clouds in 10 dimensions, class c with a share proportional to imbalance^(-c / (C - 1)).
+    `distractors` more dimensions do not depend on the class."""
     shares = imbalance ** (-np.arange(classes) / max(classes - 1, 1))
     true = generator.choice(classes, samples, p=shares / shares.sum())
     centres = generator.normal(size=(classes, 10)) * separation
-    return centres[true] + generator.normal(size=(samples, 10)), true
+    inputs = centres[true] + generator.normal(size=(samples, 10))
+    return np.hstack([inputs, generator.normal(size=(samples, distractors))]), true
 
 
 def read_idx(path):
@@ -105,29 +107,40 @@ def read_idx(path):
 
 
 class Simulated:
-    def __init__(self, role, kind, classes, separation, noise, rate, imbalance=1.0, samples=4000):
+    def __init__(self, role, kind, classes, separation, noise, rate, imbalance=1.0, samples=4000, distractors=0):
         self.role, self.kind, self.classes, self.samples = role, kind, classes, samples
         self.separation, self.noise, self.rate, self.imbalance = separation, noise, rate, imbalance
+        self.distractors = distractors
         self.name = f"clusters C={classes} s={separation} {kind} {noise} {rate} imbalance={imbalance:g}"
+        if distractors:
+            self.name += f" n={samples} distractors={distractors}"
 
     def make(self, seed, _):
         generator = np.random.default_rng([seed, self.classes])
-        inputs, true = gaussian_clusters(self.classes, self.samples, self.separation, self.imbalance, generator)
+        inputs, true = gaussian_clusters(self.classes, self.samples, self.separation, self.imbalance, self.distractors,
+                                         generator)
         given = add_noise(true, noise_matrix(self.noise, self.classes, self.rate, generator), generator)
         return cross_predict(self.kind, inputs, given, self.classes, seed), given, true
 
 
 class FashionMnist:
-    def __init__(self, role, kind, noise, rate, samples=6000):
+    """The classifier sees the first 50 principal components, or that many pixels, the same for all images."""
+
+    def __init__(self, role, kind, noise, rate, samples=6000, pixels=None):
         self.role, self.kind, self.noise, self.rate, self.samples = role, kind, noise, rate, samples
-        self.name = f"fashion_mnist {kind} {noise} {rate}"
+        self.pixels = pixels
+        self.name = f"fashion_mnist {kind} {noise} {rate}" + (f" pixels={pixels}" if pixels else "")
 
     def make(self, seed, folders):
         images = read_idx(folders["fashion_mnist"] / "train-images-idx3-ubyte.gz")
         labels = read_idx(folders["fashion_mnist"] / "train-labels-idx1-ubyte.gz").astype(np.int64)
         generator = np.random.default_rng([seed, 784])
         chosen = generator.choice(len(labels), self.samples, replace=False)
-        inputs = PCA(50, random_state=0).fit_transform(images[chosen].reshape(self.samples, -1) / 255.0)
+        inputs = images[chosen].reshape(self.samples, -1) / 255.0
+        if self.pixels:
+            inputs = inputs[:, generator.choice(inputs.shape[1], self.pixels, replace=False)]
+        else:
+            inputs = PCA(50, random_state=0).fit_transform(inputs)
         true = labels[chosen]
         given = add_noise(true, noise_matrix(self.noise, 10, self.rate, generator), generator)
         return cross_predict(self.kind, inputs, given, 10, seed), given, true
@@ -182,7 +195,7 @@ def convolutional_probabilities(images, given, epochs, seed):
     return probabilities
 
 
-SETTINGS = [
+STRONG = [
     # For choosing.
     Simulated("choose", "logistic", 3, 1.0, "flips", 0.3),
     Simulated("choose", "logistic", 10, 1.0, "uneven", 0.2),
@@ -227,6 +240,35 @@ SETTINGS = [
     Cifar10N("random1", 8),
     Cifar10N("worst", 8),
 ]
+
+# Classifiers that are right on about half of the samples, with two classes on about 70%.
+WEAK = [
+    # For choosing.
+    Simulated("choose", "logistic", 10, 0.4, "uneven", 0.1),
+    Simulated("choose", "logistic", 10, 0.4, "symmetric", 0.1),
+    Simulated("choose", "bayes", 10, 0.5, "uneven", 0.15),
+    Simulated("choose", "logistic", 2, 0.25, "flips", 0.2),
+    Simulated("choose", "neighbours", 5, 0.6, "uneven", 0.1, distractors=40),
+    Simulated("choose", "mlp_wide", 10, 0.6, "flips", 0.2, distractors=20),
+    Simulated("choose", "logistic", 5, 0.35, "uneven", 0.05),
+    Simulated("choose", "forest", 10, 0.5, "uneven", 0.1),
+    Simulated("choose", "logistic", 10, 0.8, "uneven", 0.1, samples=1000, distractors=100),
+    FashionMnist("choose", "logistic", "uneven", 0.1, pixels=8),
+    FashionMnist("choose", "mlp_wide", "similar", 0.15, pixels=12),
+    FashionMnist("choose", "forest", "symmetric", 0.1, pixels=6),
+    # For judging.
+    Simulated("judge", "mlp", 10, 0.45, "uneven", 0.1),
+    Simulated("judge", "mlp", 2, 0.3, "flips", 0.15),
+    Simulated("judge", "logistic", 5, 0.4, "symmetric", 0.1),
+    Simulated("judge", "bayes", 20, 0.6, "flips", 0.15),
+    Simulated("judge", "neighbours", 20, 0.8, "uneven", 0.2, distractors=20),
+    Simulated("judge", "logistic", 10, 1.0, "uneven", 0.15, samples=1000, distractors=200),
+    FashionMnist("judge", "mlp", "uneven", 0.1, pixels=10),
+    FashionMnist("judge", "mlp_overfitted", "similar", 0.1, pixels=10),
+    FashionMnist("judge", "neighbours", "uneven", 0.2, pixels=6),
+]
+
+SETTINGS = STRONG + WEAK
 
 
 def load(setting, seed, folder, sources):

@@ -4,9 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <numeric>
 
-#include "data/noise/sharpness.h"
 #include "engine/error.h"
 
 namespace cofactor {
@@ -14,15 +12,59 @@ namespace cofactor {
 namespace {
 
 constexpr size_t kFewestSurest = 20;
+constexpr double kLargestShare = 0.2;
+constexpr double kSignificant = 2.0;                    // standard deviations
 constexpr int kLeastStrength = -3, kMostStrength = 14;  // powers of two
 
-// Of which probability the surest samples of a class have at least, given all of those predicted to be of it.
-float surest_from(std::vector<float>& confidences, double share) {
-  const auto wanted = static_cast<size_t>(std::ceil(share * static_cast<double>(confidences.size())));
-  const size_t count = std::min(std::max(wanted, kFewestSurest), confidences.size());
-  const auto last = confidences.begin() + static_cast<std::ptrdiff_t>(count - 1);
-  std::nth_element(confidences.begin(), last, confidences.end(), std::greater<>());
-  return *last;
+// The samples predicted to be of one class, and how sure it is beside another class.
+class PredictedSamples {
+ public:
+  PredictedSamples(const LabelledPredictions& predictions, const std::vector<int64_t>& samples, double share)
+      : predictions_(predictions), samples_(samples), ratios_(samples.size()), sorted_(samples.size()) {
+    const auto wanted = static_cast<size_t>(std::ceil(share * static_cast<double>(samples.size())));
+    surest_ = std::min(std::max(wanted, kFewestSurest), samples.size());
+  }
+
+  struct PairLabels {
+    double right = 0.0, wrong = 0.0;
+  };
+  // How many of the surest are labelled with the class predicted, and with the other. There is a sample.
+  PairLabels labels(size_t predicted, size_t other) {
+    for (size_t i = 0; i < samples_.size(); ++i) {
+      const std::span<const float> row = predictions_.row(samples_[i]);
+      ratios_[i] = row[other] / row[predicted];
+    }
+    sorted_ = ratios_;
+    const auto last = sorted_.begin() + static_cast<std::ptrdiff_t>(surest_ - 1);
+    std::nth_element(sorted_.begin(), last, sorted_.end());
+    PairLabels labels;
+    for (size_t i = 0; i < samples_.size(); ++i) {
+      if (ratios_[i] > *last) continue;
+      const auto label = static_cast<size_t>(predictions_.label(samples_[i]));
+      labels.right += label == predicted ? 1.0 : 0.0;
+      labels.wrong += label == other ? 1.0 : 0.0;
+    }
+    return labels;
+  }
+
+ private:
+  const LabelledPredictions& predictions_;
+  const std::vector<int64_t>& samples_;
+  std::vector<float> ratios_, sorted_;  // the other class's probability, divided by that of the predicted one
+  size_t surest_ = 0;
+};
+
+// For each class, the labelled samples of which it has the largest probability.
+std::vector<std::vector<int64_t>> samples_by_prediction(const LabelledPredictions& predictions) {
+  std::vector<std::vector<int64_t>> of_class(static_cast<size_t>(predictions.classes));
+  for (int64_t i = 0; i < predictions.samples(); ++i) {
+    if (!predictions.has_label(i)) continue;
+    const std::span<const float> row = predictions.row(i);
+    const float most = std::ranges::max(row);
+    for (size_t c = 0; c < row.size(); ++c)
+      if (row[c] == most) of_class[c].push_back(i);
+  }
+  return of_class;
 }
 
 // The power of two that makes log_likelihood largest, the first among equals.
@@ -89,36 +131,25 @@ double likeliest_pair_strength(const RowTotals& totals, const std::vector<double
 
 }  // namespace
 
-std::vector<double> surest_label_counts(const LabelledPredictions& predictions, const SurestSamples& surest) {
+std::vector<double> surest_label_counts(const LabelledPredictions& predictions, double share) {
   check_predictions("surest transition", predictions);
-  check(surest.share > 0.0 && surest.share <= 1.0, "surest transition: the share is {}, expected above 0 to 1",
-        surest.share);
-  const auto classes = static_cast<size_t>(predictions.classes);
-  std::vector<float> confidence(static_cast<size_t>(predictions.samples()));
-  std::vector<std::vector<float>> of_class(classes);
-  // work(i, c) for each labelled sample i and each class c that has its largest probability.
-  const auto for_each_prediction = [&](const auto& work) {
-    for (int64_t i = 0; i < predictions.samples(); ++i) {
-      if (!predictions.has_label(i)) continue;
-      const std::span<const float> row = predictions.row(i);
-      const float most = *std::ranges::max_element(row);
-      for (size_t c = 0; c < classes; ++c)
-        if (row[c] == most) work(i, c);
-    }
-  };
-  Sharpener sharpener(surest.sharpness);
-  for (int64_t i = 0; i < predictions.samples(); ++i)
-    if (predictions.has_label(i))
-      confidence[static_cast<size_t>(i)] = std::ranges::max(sharpener.sharpen(predictions.row(i)));
-  for_each_prediction([&](int64_t i, size_t c) { of_class[c].push_back(confidence[static_cast<size_t>(i)]); });
-  std::vector<float> least(classes);
-  for (size_t c = 0; c < classes; ++c)
-    if (!of_class[c].empty()) least[c] = surest_from(of_class[c], surest.share);
+  check(share > 0.0 && share <= 1.0, "surest transition: the share is {}, expected above 0 to 1", share);
+  const std::vector<std::vector<int64_t>> of_class = samples_by_prediction(predictions);
+  const size_t classes = of_class.size();
   std::vector<double> counts(classes * classes);
-  for_each_prediction([&](int64_t i, size_t c) {
-    if (confidence[static_cast<size_t>(i)] >= least[c])
-      counts[c * classes + static_cast<size_t>(predictions.label(i))] += 1.0;
-  });
+  std::vector<PredictedSamples::PairLabels> pairs(classes);
+  for (size_t c = 0; c < classes; ++c) {
+    if (of_class[c].empty()) continue;
+    PredictedSamples samples(predictions, of_class[c], share);
+    double right = classes == 1 ? static_cast<double>(of_class[c].size()) : 0.0;
+    for (size_t y = 0; y < classes; ++y) {
+      if (y == c) continue;
+      pairs[y] = samples.labels(c, y);
+      right += pairs[y].right / static_cast<double>(classes - 1);
+    }
+    for (size_t y = 0; y < classes; ++y)
+      counts[c * classes + y] = y == c ? right : pairs[y].wrong * (right + 0.5) / (pairs[y].right + 0.5);
+  }
   return counts;
 }
 

@@ -8,16 +8,13 @@
 
 namespace cofactor {
 
-struct SurestSamples {
-  double share = 0.2;      // of the samples predicted to be of a class, in (0, 1]
-  double sharpness = 1.0;  // probabilities are taken to this power, as sharpen does; positive
-};
-
-// counts (C, C), row-major: n(c, y), how many of the surest samples of class c are labelled y. Among the labelled
-// samples whose largest probability is that of c, the surest are the `share` with the highest probability of c, at
-// least 20 of them (all, where there are fewer), and all that tie with the last. Does not depend on the order of
-// samples or classes.
-std::vector<double> surest_label_counts(const LabelledPredictions& predictions, const SurestSamples& surest = {});
+// counts (C, C), row-major: n(c, y), how many samples that are surely of class c are labelled y. Among the labelled
+// samples whose largest probability is that of c, the surest beside class y are the `share` with the lowest p_y / p_c,
+// at least 20 of them (all, where there are fewer), and all that tie with the last. With w(c, y) of them labelled y and
+// m(c, y) labelled c, n(c, c) is the mean of m(c, y) over y, and n(c, y) = w(c, y) (n(c, c) + 1/2) / (m(c, y) + 1/2).
+// With two classes the surest are those with the highest p_c, and the counts are whole numbers. Does not depend on the
+// order of samples or classes. share: in (0, 1]. Throws Error for another, and as check_predictions does.
+std::vector<double> surest_label_counts(const LabelledPredictions& predictions, double share = 0.2);
 
 // The transition matrix with those counts, shrunk as far as the counts themselves ask for (empirical Bayes):
 //   T(c, c) = (n(c, c) + b (1 - r)) / (n(c) + b),   T(c, y) = (1 - T(c, c)) (n(c, y) + a / (C - 1)) / (wrong(c) + a)

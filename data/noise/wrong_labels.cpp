@@ -17,7 +17,7 @@ constexpr int kFewestDraws = 20;
 constexpr int64_t kMostJudgedAgain = 2000, kMostJudgedPerDraw = 500;
 constexpr double kNormalQuantile = 1.96;  // of a two-sided 95%
 constexpr double kLeastEstimate = 0.5;
-constexpr std::array<double, 2> kSurestShares{0.2, 0.1};
+constexpr std::array<double, 2> kOtherShares{0.1, 0.4};  // beside the fifth of surest_label_counts
 
 // At most that many of the labelled samples, evenly spaced.
 std::vector<int64_t> some_labelled(const LabelledPredictions& predictions, int64_t most) {
@@ -91,17 +91,13 @@ double variance_of_draws(const LabelledPredictions& predictions, const std::vect
 std::vector<WrongShares> independent_estimates(const LabelledPredictions& predictions, const Transition& transition,
                                                Outputs outputs) {
   const std::vector<int64_t> samples = some_labelled(predictions, kMostJudgedAgain);
+  std::vector<Transition> matrices{transition};
+  for (const double share : kOtherShares)
+    matrices.push_back(shrunk_transition(predictions.classes, surest_label_counts(predictions, share)));
   std::vector<WrongShares> estimates;
-  for (const double sharpness : {1.0, likeliest_sharpness(predictions, samples, transition, outputs)}) {
-    for (const double share : kSurestShares) {
-      const bool first = estimates.empty();
-      const Transition other =
-          first ? transition
-                : shrunk_transition(predictions.classes,
-                                    surest_label_counts(predictions, {.share = share, .sharpness = sharpness}));
-      estimates.push_back(mean_wrong(predictions, samples, other, outputs, sharpness));
-    }
-  }
+  for (const double sharpness : {1.0, likeliest_sharpness(predictions, samples, transition, outputs)})
+    for (const Transition& matrix : matrices)
+      estimates.push_back(mean_wrong(predictions, samples, matrix, outputs, sharpness));
   return estimates;
 }
 

@@ -98,6 +98,17 @@ Confusion held_out_confusion(const JudgedLabels& labels, const std::vector<int32
   return held_out.total() > 0 ? held_out : all;
 }
 
+// The share of labels that would be predicted if predictions did not depend on them (Cohen 1960).
+double chance_agreement(const Confusion& confusion) {
+  double sum = 0.0;
+  for (int64_t c = 0; c < confusion.classes; ++c) {
+    int64_t predicted = 0;
+    for (int64_t label = 0; label < confusion.classes; ++label) predicted += confusion.at(c, label);
+    sum += static_cast<double>(predicted) * confusion.constant_accuracy(c) / 100.0;
+  }
+  return sum / static_cast<double>(confusion.total());
+}
+
 }  // namespace
 
 std::string_view name_of(SamplePart part) {
@@ -142,6 +153,7 @@ Verdict judge(const JudgedLabels& labels) {
   verdict.dmi = count * joint_of_perfect_outputs(all).wrong_share();
   const Confusion held_out = held_out_confusion(labels, verdict.predicted);
   verdict.agreement = held_out.accuracy() / 100.0;
+  verdict.chance_agreement = chance_agreement(held_out);
   verdict.permuted = looks_permuted(held_out);
   return verdict;
 }

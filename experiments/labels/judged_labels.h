@@ -49,7 +49,8 @@ struct Verdict {
   double dmi = 0.0;                 // by joint_of_perfect_outputs: a weak classifier's errors count as wrong labels
   // The share of labels that the network predicts, among the samples that it was not trained on, if there are any.
   double agreement = 0.0;
-  bool permuted = false;  // whether the outputs look like the classes in another order (looks_permuted)
+  double chance_agreement = 0.0;  // what it would be if predictions did not depend on labels, with as many of each
+  bool permuted = false;          // whether the outputs look like the classes in another order (looks_permuted)
 
   const LabelJoint& joint() const { return errors.judgement.joint; }
 };

@@ -16,7 +16,7 @@ constexpr size_t kMostClasses = 10, kMostPairs = 5;
 constexpr double kLeastCount = 0.5;
 constexpr int64_t kReviewable = 500;  // suspects that a person looks through in about an hour
 constexpr double kNoisy = 0.2;        // of all labels
-constexpr double kWeak = 0.8;         // of the labels that are right
+constexpr double kWeak = 0.7;         // of the labels that are right, both beyond chance
 
 double ratio(double part, double whole) {
   return whole > 0.0 ? std::clamp(part / whole, 0.0, 1.0) : 0.0;
@@ -45,10 +45,12 @@ std::string class_table(const JudgedLabels& labels, const Verdict& verdict) {
   return text;
 }
 
-// Whether the network predicts far fewer of the given labels than are right.
+// Whether the network predicts far fewer of the given labels than are right. What chance would predict counts for
+// neither, so that a weak network is noticed with two classes too. docs/label_errors.md has how well this works.
 bool is_weak(const JudgedLabels& labels, const Verdict& verdict) {
   const double right = 1.0 - ratio(verdict.errors.wrong.count, static_cast<double>(labels.labelled()));
-  return verdict.agreement < kWeak * right;
+  const double chance = verdict.chance_agreement;
+  return verdict.agreement - chance < kWeak * (right - chance);
 }
 
 }  // namespace
@@ -115,10 +117,9 @@ std::vector<std::string> cautions(const JudgedLabels& labels, const Verdict& ver
   }
   if (!verdict.permuted && is_weak(labels, verdict)) {
     sentences.push_back(
-        fmt::format("The network predicts the given label of {:.0f}% of the samples only: a weak network's own errors "
-                    "count as wrong "
-                    "labels, so there may be fewer.",
-                    100.0 * verdict.agreement));
+        fmt::format("The network predicts the given label of {:.0f}% of the samples; chance would predict {:.0f}%. A "
+                    "weak network's own errors count as wrong labels, so there may be far fewer.",
+                    100.0 * verdict.agreement, 100.0 * verdict.chance_agreement));
   }
   return sentences;
 }

@@ -225,6 +225,15 @@ class LabelsByPeople(unittest.TestCase):
         self.assertEqual(out.count("| worst, 360 images, ce | 1.000 | 144 |"), 2)
 
     @WITH_PACKAGES
+    def test_evaluate_again_takes_quality_and_suspects_from_the_program(self):
+        self.make_run("aggregate/ce", "aggregate")
+        code, out, err = self.evaluate("--again", self.folder / "runs")
+        self.assertEqual((code, err), (0, ""))
+        # The program calls no label a suspect, and all have the same quality: the precision is 36 / 360.
+        self.assertIn("| aggregate, 360 images, ce | ours | 0 | 36 | 0.000 |", out)
+        self.assertIn("| aggregate, 360 images, ce | ours | 0.100 |", out)
+
+    @WITH_PACKAGES
     def test_evaluate_refuses_what_does_not_fit(self):
         import numpy as np
         self.assertIn("no labels.csv beside probabilities.npy", self.evaluate(self.folder)[2])

@@ -38,31 +38,38 @@ TEST_SUITE("data") {
           std::vector<double>{0, 1, 0, 1});
   }
 
-  TEST_CASE("surest samples: another share and probabilities to a power") {
+  TEST_CASE("surest samples: another share") {
     std::vector<float> p;
     for (int i = 0; i < 400; ++i) {
       const float most = 1.0f - 0.001f * static_cast<float>(i);
       p.insert(p.end(), {most, 1.0f - most});
     }
     const std::vector<int32_t> labels(400);
-    CHECK(surest_label_counts({p, labels, 2}, {.share = 0.1}) == std::vector<double>{40, 0, 0, 0});
-    CHECK(surest_label_counts({p, labels, 2}, {.share = 1.0}) == std::vector<double>{400, 0, 0, 0});
-    // With three classes a power changes which sample is the surer one: 0.6 beside 0.4 and 0, 0.58 beside 0.21 twice.
-    std::vector<float> three;
-    std::vector<int32_t> which;
-    for (int i = 0; i < 100; ++i) {
-      if (i % 2 == 0) three.insert(three.end(), {0.6f, 0.4f, 0.0f});
-      if (i % 2 != 0) three.insert(three.end(), {0.58f, 0.21f, 0.21f});
-      which.push_back(i % 2);
-    }
-    CHECK(surest_label_counts({three, which, 3}, {.sharpness = 1.0})[0] == 50.0);  // all that tie
-    const std::vector<double> sharp = surest_label_counts({three, which, 3}, {.sharpness = 4.0});
-    CHECK(sharp[0] == 0.0);
-    CHECK(sharp[1] == 50.0);
+    CHECK(surest_label_counts({p, labels, 2}, 0.1) == std::vector<double>{40, 0, 0, 0});
+    CHECK(surest_label_counts({p, labels, 2}, 1.0) == std::vector<double>{400, 0, 0, 0});
+    CHECK(surest_label_counts({std::vector<float>(7, 1.0f), std::vector<int32_t>(7), 1}) == std::vector<double>{7});
     for (const double wrong : {0.0, 1.5, -0.1})
       CHECK(error_of([&] {
-              surest_label_counts({p, labels, 2}, {.share = wrong});
+              surest_label_counts({p, labels, 2}, wrong);
             }) == fmt::format("surest transition: the share is {}, expected above 0 to 1", wrong));
+  }
+
+  TEST_CASE("surest samples: each other class is counted where it is least probable") {
+    // 200 samples predicted to be of class 0: half are between 0 and 1, half between 0 and 2, and none is surely of 0.
+    std::vector<float> p;
+    std::vector<int32_t> labels;
+    for (int i = 0; i < 100; ++i) {
+      p.insert(p.end(), {0.55f, 0.44f, 0.01f, 0.55f, 0.01f, 0.44f});
+      labels.insert(labels.end(), {i < 50 ? 0 : 1, i < 40 ? 0 : 2});
+    }
+    // Beside class 1, the second half (0 40 times, 1 never); beside class 2, the first (0 50 times, 2 never).
+    CHECK(surest_label_counts({p, labels, 3}) == std::vector<double>{45, 0, 0, 0, 0, 0, 0, 0, 0});
+    // Four labels of the first half are 2, where 46 are 0 beside it: 4 / 46.5 for each of the mean and a half.
+    for (size_t i = 0; i < 8; i += 2) labels[i] = 2;
+    const std::vector<double> counts = surest_label_counts({p, labels, 3});
+    CHECK(counts[0] == 43.0);
+    CHECK(counts[1] == 0.0);
+    CHECK(counts[2] == doctest::Approx(4 * 43.5 / 46.5));
   }
 
   TEST_CASE("shrunk transition: classes alike get one rate and classes that differ keep theirs") {

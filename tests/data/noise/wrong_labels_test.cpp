@@ -47,7 +47,7 @@ TEST_SUITE("data") {
           const WrongLabels wrong = wrong_labels_of(labels.view());
           CHECK(wrong.low <= wrong.count);
           CHECK(wrong.count <= wrong.high);
-          CHECK(wrong.high - wrong.low < 0.7 * labels.wrong());
+          CHECK(wrong.high - wrong.low < 0.8 * labels.wrong());
           covered += wrong.low <= labels.wrong() && labels.wrong() <= wrong.high;
           // Two standard deviations of a binomial number explain less.
           covered_by_sampling += std::abs(wrong.count - labels.wrong()) < 2.0 * std::sqrt(labels.wrong() * 0.8);

@@ -39,6 +39,7 @@ TEST_SUITE("unit") {
       CHECK(verdict.errors.wrong.low <= 120.0);
       CHECK(verdict.errors.wrong.high >= 115.0);
       CHECK(verdict.agreement == doctest::Approx(0.8));
+      CHECK(verdict.chance_agreement == doctest::Approx(1.0 / 3).epsilon(0.01));
       CHECK_FALSE(verdict.permuted);
       for (size_t i = 0; i < labels.given.size(); ++i) {
         CHECK(verdict.predicted[i] == static_cast<int32_t>(i % 3));

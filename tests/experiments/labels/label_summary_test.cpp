@@ -95,6 +95,22 @@ TEST_SUITE("unit") {
     CHECK(contains(cautions(labels, verdict)[0], "another order"));
   }
 
+  TEST_CASE("label summary: a network is weak by what it predicts beyond chance") {
+    auto [labels, verdict] = small();
+    verdict.errors.wrong.count = 2.4;  // 70% are right, 20% beyond chance
+    verdict.chance_agreement = 0.5;
+    verdict.agreement = 0.62;
+    REQUIRE(cautions(labels, verdict).size() == 1);
+    CHECK(contains(cautions(labels, verdict)[0], "the given label of 62% of the samples; chance would predict 50%"));
+    CHECK(contains(next_step(labels, verdict), "--epochs"));
+    verdict.agreement = 0.66;
+    CHECK(cautions(labels, verdict).empty());
+    // The same agreement with 10 equally frequent classes is good.
+    verdict.agreement = 0.62;
+    verdict.chance_agreement = 0.1;
+    CHECK(cautions(labels, verdict).empty());
+  }
+
   TEST_CASE("label summary: many classes are cut and names are one line each") {
     std::vector<std::string> names;
     for (int c = 0; c < 25; ++c) names.push_back(fmt::format("class\n{:02}", c));
