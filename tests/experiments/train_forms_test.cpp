@@ -136,7 +136,7 @@ TEST_SUITE("experiment") {
 
   TEST_CASE("train: texts are judged by folds and test samples whose labels are right are left out") {
     const PlantedLabels labels;
-    const OwnPlace place({{"--epochs", "4"}, {"--batch-size", "20"}, {"--pretrain-lr", "0.01"}});
+    const OwnPlace place({{"--epochs", "8"}, {"--batch-size", "20"}, {"--pretrain-lr", "0.01"}});
     std::string table = "split,text,label\n";
     for (int i = 0; i < labels.count; ++i) {
       std::string text = tiny_sentences(1, labels.truth(i) == 1, static_cast<uint64_t>(i));

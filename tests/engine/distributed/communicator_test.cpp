@@ -67,7 +67,7 @@ TEST_SUITE("unit") {
       ranks.barrier();
     });
     CHECK(errors[0].starts_with("barrier (rank 0 of 2): an earlier operation has failed: nothing"));
-    CHECK(errors[1] == "on purpose");
+    CHECK(errors[1] == "a failure (rank 1 of 2): on purpose");
   }
 
   TEST_CASE("an operation that a rank does not join ends at the deadline with its name and the ranks") {
