@@ -60,8 +60,11 @@ std::vector<Batch> parts_of(const std::vector<int64_t>& sizes) {
   std::vector<Batch> parts;
   uint32_t index = 400;
   int32_t label = 0;
+  int64_t first = 0;
   for (const int64_t size : sizes) {
     Batch part;
+    part.first = first;
+    first += size;
     std::vector<float> inputs = random_values<float>(size * kFeatures, index++);
     for (int64_t i = 0; i < size; ++i) {
       inputs[static_cast<size_t>(i * kFeatures + label)] += 1.0f;
@@ -83,7 +86,7 @@ void step_on_all(Module& model, Optimizer& optimizer, const std::vector<Batch>& 
   Tensor u;
   int64_t samples = 0;
   for (size_t i = 0; i < parts.size(); ++i) {
-    model.set_random(kSeed, kNumber + i);
+    model.set_random(kSeed, kNumber, parts[i].first);
     const Tensor part = joint_matrix(model(parts[i].inputs), parts[i].labels, false);
     u = u.defined() ? u + part : part;
     samples += parts[i].size();
