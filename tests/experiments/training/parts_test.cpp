@@ -181,7 +181,7 @@ TEST_SUITE("unit") {
     }
     all.inputs = Tensor::from(inputs, {26, kFeatures}, Device::reference);
     all.labels = Tensor::from(all.host_labels, {26}, Device::reference);
-    PartsNetwork whole(false, false), in_parts(false, false);
+    PartsNetwork whole(true, false), in_parts(true, false);
     Sgd whole_optimizer(whole.parameters(), {.lr = 0.1}), optimizer(in_parts.parameters(), {.lr = 0.1});
     DmiLoss loss;
     const double expected = StepRunner(whole, loss, whole_optimizer, false).run(all, kSeed, kNumber).item();
