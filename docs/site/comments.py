@@ -23,7 +23,7 @@ STRING = re.compile(r'"(\\.|[^"\\])*"|\'(\\.|[^\'\\])\'')
 DESIGNATOR = re.compile(r"([{,]\s*)\.\w+ = ")
 RAW_STRING = re.compile(r'\bR"([^\s()\\]*)\((.*?)\)\1"', re.DOTALL)
 SCOPE = re.compile(r"\s*(template\b.*)?\b(class|struct|union|enum)\b[^;()]*\{")  # whose members are declarations
-NAMESPACE = re.compile(r"namespace cofactor \{|\}  // namespace cofactor")
+NAMESPACE = re.compile(r"namespace cofactor(::\w+)? \{|\}  // namespace cofactor(::\w+)?")
 LAMBDA = re.compile(r"(.*\S) = \[.*\{")
 FOREIGN = re.compile(r"struct fmt::.*\{")
 ITEM = re.compile(r" *(-|\d+\.) ")
