@@ -116,8 +116,7 @@ void read_array_labels(TableSamples& samples, const fs::path& file) {
   const std::vector<int64_t> values = array.whole_numbers();
   std::vector<int64_t> distinct = values;
   std::ranges::sort(distinct);
-  const auto repeated = std::ranges::unique(distinct);
-  distinct.erase(repeated.begin(), repeated.end());
+  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   check(distinct.front() >= Categories::kMissing,
         "{}, element {}: the label {}; labels are whole numbers from 0, and -1 is a missing label", array.name(),
         std::ranges::find(values, distinct.front()) - values.begin(), distinct.front());
