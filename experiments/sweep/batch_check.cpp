@@ -1,5 +1,7 @@
 #include "experiments/sweep/batch_check.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <compare>
@@ -17,9 +19,11 @@
 namespace cofactor {
 namespace {
 
-// Of an epoch, and the parts in which they are computed: without a logical batch, whole.
+// Of an epoch, and the parts in which they are computed: without a logical batch, whole. Ranks that share both, each
+// with a batch norm of its own.
 struct BatchSizes {
   int64_t batch = 0, part = 0;
+  int ranks = 1;
   auto operator<=>(const BatchSizes&) const = default;
   bool in_parts() const { return batch != part; }
 };
@@ -30,18 +34,24 @@ int64_t logical_batch_of(const RunOptions& options, const std::string& method) {
 
 std::set<BatchSizes> sizes_in_use(const Experiment& experiment, const RunOptions& options) {
   const int64_t pretraining = plan_of(experiment, options, kPretraining).batch_size;
-  std::set<BatchSizes> sizes = {{pretraining, pretraining}};
+  const int ranks = options.trainer.synchronise_batch_norm ? 1 : ranks_of(options.trainer);
+  std::set<BatchSizes> sizes = {{pretraining, pretraining, ranks}};
   for (const std::string& method : options.methods) {
     const int64_t logical = logical_batch_of(options, method);
     for (const int64_t size : batch_sizes_of(experiment, options, method)) {
-      sizes.insert({logical == 0 ? size : logical, size});
+      sizes.insert({logical == 0 ? size : logical, size, ranks});
     }
   }
   return sizes;
 }
 
 bool leaves_one(int64_t samples, const BatchSizes& sizes) {
-  const auto has_one = [&](int64_t batch) { return batch > 0 && part_sizes(batch, sizes.part).back() == 1; };
+  const auto has_one = [&](int64_t batch) {
+    if (batch == 0) return false;
+    const int64_t most = sizes.in_parts() ? share_of(sizes.part, 0, sizes.ranks).count : batch;
+    return part_sizes_of_share(batch, sizes.ranks - 1, sizes.ranks, most).back() ==
+           1;  // the last share is the smallest
+  };
   return has_one(std::min(sizes.batch, samples)) || has_one(samples % sizes.batch);
 }
 
@@ -65,25 +75,35 @@ bool takes(Module& model, const RunOptions& options, const Split& split, int64_t
   }
 }
 
-// The flag that leaves no sample alone, with the nearest sizes below and above: "--batch-size 24 or 26". From parts of
-// 3 on, only a batch of one sample has a part of one.
+// What leaves no sample alone, with the nearest sizes below and above: "--batch-size 24 or 26 leaves none alone". From
+// parts of 3 for each rank on, only a batch that is too small has a part of one.
 std::string sizes_beside(const std::set<int64_t>& counts, const BatchSizes& sizes) {
   const bool in_parts = sizes.in_parts();
-  const int64_t part = in_parts ? std::max<int64_t>(sizes.part, 3) : 0;
+  const int64_t part = in_parts ? std::max<int64_t>(sizes.part, 3 * sizes.ranks) : 0;
   const auto leaves_any = [&](const BatchSizes& others) {
     return std::ranges::any_of(counts, [&](int64_t count) { return leaves_one(count, others); });
   };
-  if (part > sizes.part && !leaves_any({sizes.batch, part})) return fmt::format("--batch-size {}", part);
-  const auto bad = [&](int64_t size) { return leaves_any({size, in_parts ? part : size}); };
-  int64_t below = std::min(sizes.batch, *counts.rbegin()) - 1, above = sizes.batch + 1;
+  if (part > sizes.part && !leaves_any({sizes.batch, part, sizes.ranks}))
+    return fmt::format("--batch-size {} leaves none alone", part);
+  const auto bad = [&](int64_t size) { return leaves_any({size, in_parts ? part : size, sizes.ranks}); };
+  const int64_t all = *counts.rbegin();
+  int64_t below = std::min(sizes.batch, all) - 1, above = sizes.batch + 1;
   while (below >= 2 && bad(below)) --below;
-  while (bad(above)) ++above;
+  while (above <= all && bad(above)) ++above;  // above all samples, there is one batch
+  std::vector<int64_t> good;
+  if (below >= 2) good.push_back(below);
+  if (!bad(above)) good.push_back(above);
+  if (good.empty()) return fmt::format("with {} ranks every size leaves one alone", sizes.ranks);
   std::string flag = in_parts ? std::string(kLogicalBatchFlag) : "--batch-size";
   if (part > sizes.part) flag = fmt::format("--batch-size {} with {}", part, flag);
-  return below >= 2 ? fmt::format("{} {} or {}", flag, below, above) : fmt::format("{} {}", flag, above);
+  return fmt::format("{} {} leaves none alone", flag, fmt::join(good, " or "));
 }
 
 std::string lone_sample_of(int64_t samples, const BatchSizes& sizes) {
+  if (sizes.ranks > 1)
+    return fmt::format("{} {}: of the {} training samples, shared by {} ranks, one has a single sample of a batch{}",
+                       sizes.in_parts() ? kLogicalBatchFlag : "--batch-size", sizes.batch, samples, sizes.ranks,
+                       sizes.in_parts() ? " or a part" : "");
   if (sizes.in_parts())
     return fmt::format("{} {}: of the {} training samples, in parts of at most {}, a part is one sample",
                        kLogicalBatchFlag, sizes.batch, samples, sizes.part);
@@ -188,8 +208,8 @@ void check_lone_samples(const Experiment& experiment, const RunOptions& options,
     model->compute_in_bf16(options.precision == "bf16");
     std::string why, ignored;
     if (takes(*model, options, train, 1, why) || !takes(*model, options, train, 2, ignored)) return;
-    usage("{}, and the network does not train on one sample alone ({}); {} leaves none alone",
-          lone_sample_of(*lone, sizes), why, sizes_beside(counts, sizes));
+    usage("{}, and the network does not train on one sample alone ({}); {}", lone_sample_of(*lone, sizes), why,
+          sizes_beside(counts, sizes));
   }
 }
 
@@ -202,7 +222,7 @@ std::vector<std::string> check_classes_in_batches(const Experiment& experiment, 
     if (all.empty()) all = noisy_classes(experiment, options, train);
     const int64_t logical = logical_batch_of(options, method);
     const int64_t part = std::ranges::min(batch_sizes_of(experiment, options, method));
-    const BatchSizes sizes{logical == 0 ? part : logical, part};
+    const BatchSizes sizes{logical == 0 ? part : logical, part, 1};
     const std::string given = fmt::format("{} {}", logical == 0 ? "--batch-size" : kLogicalBatchFlag, sizes.batch);
     const NoisyClasses* worst = nullptr;
     double share = 1.0;

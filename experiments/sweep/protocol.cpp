@@ -304,10 +304,10 @@ int run_experiment(Experiment& experiment, int argc, const char* const* argv) {
   ExperimentData data = load_data(experiment, *options);
   if (!sums.empty()) data.notes.push_back(sums);
   if (is_worker) return run_worker(experiment, *options, data);
+  check_lone_samples(experiment, *options, data);
   const std::vector<std::string> command(argv, argv + argc);
   if (ranks) check_same_on_all(*options, data, command);
   if (!writes_files(options->trainer)) return follow_orders(experiment, *options, data);
-  check_lone_samples(experiment, *options, data);
   if (!options->profile) return Sweep(experiment, *options, data).run(command);
   StepProfile profile(*options->profile);
   options->trainer.profile = &profile;

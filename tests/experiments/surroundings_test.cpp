@@ -5,6 +5,7 @@
 #include "tests/data/tiny_images.h"
 #include "tests/experiments/process.h"
 #include "tests/fixtures/errors.h"
+#include "tests/fixtures/mpirun.h"
 
 using namespace cofactor;
 using namespace cofactor::testing;
@@ -304,20 +305,21 @@ TEST_SUITE("experiment") {
     for (const auto& [label, name] : {std::pair{0, "apple"}, std::pair{1, "pear"}})
       for (int i = 0; i < 30; ++i)
         write_image(data / name / fmt::format("{}.png", i), tiny_class_image(10, label, static_cast<uint64_t>(i)));
+    const auto command = [&](const std::string& size, const std::string& side, const std::vector<std::string>& more) {
+      return command_line("train",
+                          {{"--data", data.string()},
+                           {"--out", (folder.path() / ("out" + size + side)).string()},
+                           {"--threads", "1"},
+                           {"--epochs", "1"},
+                           {"--model", "resnet18"},
+                           {"--stem", "imagenet"},
+                           {"--image-size", side},
+                           {"--batch-size", size}},
+                          more);
+    };
     const auto run = [&](const std::string& size, const std::string& side,
                          const std::vector<std::string>& more = {"--method", "ce"}) {
-      return Process(command_line("train",
-                                  {{"--data", data.string()},
-                                   {"--out", (folder.path() / ("out" + size + side)).string()},
-                                   {"--threads", "1"},
-                                   {"--epochs", "1"},
-                                   {"--model", "resnet18"},
-                                   {"--stem", "imagenet"},
-                                   {"--image-size", side},
-                                   {"--batch-size", size}},
-                                  more),
-                     folder.path())
-          .wait();
+      return Process(command(size, side, more), folder.path()).wait();
     };
     // 42 images train; a side of 16 ends in maps of 1 x 1.
     const Outcome outcome = run("41", "16");
@@ -333,5 +335,16 @@ TEST_SUITE("experiment") {
     CHECK(contains(run("2", "16", {"--method", "dmi", "--dmi-batch", "21"}).err, "--batch-size 3 leaves none alone"));
     CHECK(run("42", "16").code == 0);
     CHECK(run("41", "64").code == 0);  // maps of 2 x 2 are enough
+    if (!have_mpirun()) return;
+    const auto run_two = [&](const std::string& size, const std::vector<std::string>& more) {
+      return Process(mpirun(2, command(size, "16", more)), folder.path()).wait();
+    };
+    const Outcome shared = run_two("39", {"--method", "ce"});
+    CHECK(shared.code == 2);
+    CHECK(contains(shared.err,
+                   "--batch-size 39: of the 42 training samples, shared by 2 ranks, one has a single sample"));
+    CHECK(contains(shared.err, "--batch-size 38 or 42 leaves none alone"));
+    CHECK(run_two("39", {"--method", "ce", "--sync-batch-norm"}).code == 0);
+    CHECK(run_two("38", {"--method", "ce"}).code == 0);
   }
 }
