@@ -66,6 +66,16 @@ std::string cause_of_loss(const Standing& at, const Batch& batch, const Tensor& 
   return "the network's outputs are finite but too large, " + blame(at);
 }
 
+std::string cause_of_loss(const Standing& at, const Batch& batch, const Tensor& logits, Communicator& ranks) {
+  constexpr char kAtFault = '!', kFine = ' ';
+  const bool fine = all_finite(batch.inputs) && all_finite(logits);
+  const std::vector<std::string> all =
+      ranks.all_gather_texts((fine ? kFine : kAtFault) + cause_of_loss(at, batch, logits));
+  const auto found = std::ranges::find_if(all, [](const std::string& text) { return text.front() == kAtFault; });
+  if (found == all.end()) return all.front().substr(1);
+  return fmt::format("on rank {}, {}", found - all.begin(), found->substr(1));
+}
+
 std::string cause_of_outputs(const Standing& at) {
   if (at.updates > 0) return "the learning rate is too high; " + lower_rate(at);
   return "not finite " + blame(at);

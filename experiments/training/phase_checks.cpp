@@ -29,7 +29,9 @@ void PhaseChecks::initial_weights(const Module& model) const {
 void PhaseChecks::training_loss(double value, const StepPlace& at, const Batch& batch, const Tensor& logits) const {
   if (std::isfinite(value)) return;
   fail_run("{}: the training loss is {} at step {} (epoch {}, batch {}); likely cause: {}", phase_.label, value,
-           at.step, at.epoch, at.batch, cause_of_loss(standing(), batch, logits));
+           at.step, at.epoch, at.batch,
+           options_.ranks ? cause_of_loss(standing(), batch, logits, *options_.ranks)
+                          : cause_of_loss(standing(), batch, logits));
 }
 
 void PhaseChecks::replayed_loss(double value, const StepPlace& at) const {

@@ -5,12 +5,14 @@
 #include <cmath>
 
 #include "losses/make_loss.h"
+#include "tests/engine/distributed/thread_ranks.h"
 #include "tests/experiments/small_experiment.h"
 #include "tests/fixtures/errors.h"
 
 using namespace cofactor;
 using cofactor::testing::contains;
 using cofactor::testing::error_of;
+using cofactor::testing::run_ranks;
 using cofactor::testing::small_points;
 
 namespace {
@@ -48,6 +50,19 @@ TEST_SUITE("unit") {
     CHECK(!contains(cause_of_loss(untouched, batch, same), "diverged"));
     const Batch broken{.inputs = row({NAN}), .labels = {}, .host_labels = {}, .indices = {}};
     CHECK(contains(cause_of_loss(finetuning, broken, nan), "the batch's inputs hold values that are not finite"));
+    // Of ranks that share the batch, that with the fault is named on all, and rank 0 speaks where none has it.
+    for (const int at_fault : {0, 2, 9}) {
+      const auto errors = run_ranks(3, {}, [&](Communicator& ranks) {
+        const bool own = ranks.rank() == at_fault;
+        throw Error(cause_of_loss(finetuning, own ? broken : batch, own ? nan : same, ranks));
+      });
+      for (const std::string& error : errors) {
+        CHECK(error == errors[0]);
+        if (at_fault < 3)
+          CHECK(error == fmt::format("on rank {}, the batch's inputs hold values that are not finite", at_fault));
+        if (at_fault == 9) CHECK(contains(error, "pre-train longer (--epochs), lower --lr (it is 0.25)"));
+      }
+    }
     CHECK(contains(cause_of_outputs(untouched), "the cause lies in pre-training"));
   }
 
