@@ -89,7 +89,7 @@ TEST_SUITE("unit") {
         throw;
       }
     });
-    CHECK(std::chrono::steady_clock::now() - start < 10s);
+    CHECK(std::chrono::steady_clock::now() - start < 20s);
     CHECK(errors[2] == "on purpose");
     CHECK(
         errors[0].find("barrier (rank 0 of 3): an earlier operation has failed: all_reduce of 1000 f32 (rank 0 of 3): "

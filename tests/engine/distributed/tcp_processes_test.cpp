@@ -61,7 +61,7 @@ std::string first_rank_of(const std::string& task) {
   const int port = free_port();
   for (int rank = 0; rank < 2; ++rank) ranks.start(rank, rank_command(rank, 2, port, task, ranks.folder.path()));
   const Outcome first = ranks.processes[0].wait();
-  CHECK(std::chrono::steady_clock::now() - start < 10s);
+  CHECK(std::chrono::steady_clock::now() - start < 20s);
   CHECK(first.code == 1);
   return read_file(ranks.folder / "rank0.txt");  // the other ends with its scope, where it hangs
 }
@@ -246,7 +246,7 @@ TEST_SUITE("experiment") {
     }
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     MESSAGE("both have ended after ", seconds.count(), " s");
-    CHECK(seconds < 10s);
+    CHECK(seconds < 20s);  // 7 to 9 s where nothing else runs; the deadline is 300 s
   }
 
   TEST_CASE("scripts ranks: starts ranks and prints their lines") {
