@@ -27,8 +27,9 @@ std::string lower_rate(const Standing& at);
 
 // Why a training loss is not finite, as far as the batch and the network's outputs tell.
 std::string cause_of_loss(const Standing& at, const Batch& batch, const Tensor& logits);
-// The same where ranks share the batch, each with its own part of it and the outputs for that: what the first rank finds
-// whose own inputs or outputs are not finite, or else rank 0. All ranks call it. Throws Error as Communicator does.
+// The same where ranks share the batch, each with its own part of it and the outputs for that: what the first rank
+// finds whose own inputs or outputs are not finite, or else rank 0. All ranks call it. Throws Error as Communicator
+// does.
 std::string cause_of_loss(const Standing& at, const Batch& batch, const Tensor& logits, Communicator& ranks);
 // Why outputs in evaluation mode are not finite.
 std::string cause_of_outputs(const Standing& at);
