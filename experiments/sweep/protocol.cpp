@@ -78,7 +78,9 @@ class Sweep {
       if (cell.cell.fold == 0) planned_runs_ += cell.methods().size();
     leave_out_finished(cells, prior);
     make_folders(cells, prior, settings);
-    ConsoleProgress progress(samples_of(cells));
+    // A launcher may give ranks a terminal and write what they print to a file.
+    ConsoleProgress progress =
+        options_.trainer.ranks ? ConsoleProgress(stdout, false, samples_of(cells)) : ConsoleProgress(samples_of(cells));
     progress.expect_cells(planned_cells - cells.size(), planned_cells, options_.jobs,
                           [this](size_t done, size_t all, double left) { keep_state(done, all, left); });
     greet(progress, prior);
