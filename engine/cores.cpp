@@ -1,8 +1,11 @@
 #include "engine/cores.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <climits>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -55,6 +58,18 @@ int usable_cores() {
     cores = std::min(cores, static_cast<int>(std::ceil(quota)));
   }
   return std::max(cores, 1);
+}
+
+std::string host_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "an unnamed host";
+  return name.data();
+}
+
+std::string machine_id() {
+  std::string id;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> id;
+  return id.empty() ? host_name() : id;
 }
 
 }  // namespace cofactor

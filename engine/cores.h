@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <istream>
+#include <string>
 
 namespace cofactor {
 
@@ -14,5 +15,11 @@ int usable_cores();
 // /proc/self/cgroup. Version 2
 // ("cpu.max") and version 1 ("cpu.cfs_quota_us") are both read.
 double control_group_cores(const std::filesystem::path& root, std::istream& groups);
+
+// The name of this machine; "an unnamed host" where it has none.
+std::string host_name();
+// The kernel's number of this start of the machine: containers and network namespaces of one machine, which share its
+// cores, have the same one under different host names. The host's name where the system does not tell.
+std::string machine_id();
 
 }  // namespace cofactor

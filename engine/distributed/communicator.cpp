@@ -102,6 +102,13 @@ std::unique_ptr<PendingSum> Communicator::start_all_reduce(const Tensor& tensor)
   return std::make_unique<CopiedSum>(tensor.detach(), host, start_all_reduce(SumBuffer::of(host)));
 }
 
+void Communicator::broadcast_text(std::string& text, int root) {
+  int64_t size = std::ssize(text);
+  broadcast(std::as_writable_bytes(std::span(&size, 1)), root);
+  text.resize(static_cast<size_t>(size));
+  broadcast(std::as_writable_bytes(std::span(text)), root);
+}
+
 std::vector<std::string> Communicator::all_gather_texts(std::string_view text) {
   std::vector<std::string> texts;
   for (const std::vector<char>& own : all_gather_values(std::span<const char>(text))) {

@@ -124,6 +124,8 @@ class Communicator {
   int64_t all_reduce(int64_t value);
   // The values of rank `root`, any dtype and device.
   void broadcast(const Tensor& tensor, int root);
+  // The text of rank `root`, of any length; the others' is replaced.
+  void broadcast_text(std::string& text, int root);
   // The text of every rank, by rank.
   std::vector<std::string> all_gather_texts(std::string_view text);
   // The values of every rank, by rank.

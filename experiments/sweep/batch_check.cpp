@@ -49,8 +49,8 @@ bool leaves_one(int64_t samples, const BatchSizes& sizes) {
   const auto has_one = [&](int64_t batch) {
     if (batch == 0) return false;
     const int64_t most = sizes.in_parts() ? share_of(sizes.part, 0, sizes.ranks).count : batch;
-    return part_sizes_of_share(batch, sizes.ranks - 1, sizes.ranks, most).back() ==
-           1;  // the last share is the smallest
+    const int smallest = sizes.ranks - 1;  // the share of the last rank
+    return part_sizes_of_share(batch, smallest, sizes.ranks, most).back() == 1;
   };
   return has_one(std::min(sizes.batch, samples)) || has_one(samples % sizes.batch);
 }

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
+#include <climits>
 #include <span>
 
 #include "engine/cores.h"
@@ -34,36 +34,29 @@ class SilentProgress : public Progress {
 
 // A machine as long as it runs, and the cores that this process may use.
 struct UsableCores {
-  std::array<char, 40> machine{};
+  std::array<char, HOST_NAME_MAX + 1> machine{};
   cpu_set_t mask{};
 };
 
 UsableCores find_usable_cores() {
   UsableCores found;
-  std::ifstream("/proc/sys/kernel/random/boot_id").read(found.machine.data(), std::ssize(found.machine) - 1);
+  machine_id().copy(found.machine.data(), found.machine.size() - 1);
   CPU_ZERO(&found.mask);
   sched_getaffinity(0, sizeof found.mask, &found.mask);
   return found;
-}
-
-void broadcast_text(std::string& text, Communicator& ranks) {
-  int64_t size = std::ssize(text);
-  ranks.broadcast(std::as_writable_bytes(std::span(&size, 1)), 0);
-  text.resize(static_cast<size_t>(size));
-  ranks.broadcast(std::as_writable_bytes(std::span(text)), 0);
 }
 
 void broadcast_order(const RunOptions& options, const Json& order) {
   if (!options.trainer.ranks) return;
   std::string text = write_json(order);
   const DeadlineScope patience(*options.trainer.ranks, kWhileRankZeroWorks);
-  broadcast_text(text, *options.trainer.ranks);
+  options.trainer.ranks->broadcast_text(text, 0);
 }
 
 Json next_order(Communicator& ranks) {
   std::string text;
   const DeadlineScope patience(ranks, kWhileRankZeroWorks);
-  broadcast_text(text, ranks);
+  ranks.broadcast_text(text, 0);
   return parse_json(text);
 }
 
@@ -112,11 +105,10 @@ void check_same_on_all(const RunOptions& options, const ExperimentData& data, co
       {"data", inputs_text(data.inputs)}};
   const DeadlineScope patience(ranks, kWhileRankZeroWorks);  // others may still read their data
   for (const auto& [what, text] : own) {
-    const std::vector<std::vector<char>> all = ranks.all_gather_values<char>(std::span(text.data(), text.size()));
+    const std::vector<std::string> all = ranks.all_gather_texts(text);
     const auto other = std::ranges::find_if(all, [&](const auto& one) { return one != all.front(); });
     if (other == all.end()) continue;
-    fail("ranks 0 and {} have not the same {}: '{}' and '{}'", other - all.begin(), what,
-         std::string_view(all.front().data(), all.front().size()), std::string_view(other->data(), other->size()));
+    fail("ranks 0 and {} have not the same {}: '{}' and '{}'", other - all.begin(), what, all.front(), *other);
   }
 }
 

@@ -14,8 +14,6 @@
 
 namespace cofactor {
 
-using Json = nlohmann::ordered_json;
-
 // A combination of noise, rate and seed. Every method of a cell starts from the same pre-training.
 struct Cell {
   std::string noise;
@@ -69,9 +67,9 @@ CellRuns plan_cell(const Experiment& experiment, const RunOptions& options, cons
                    const Cell& cell, const std::vector<std::string>& methods);
 
 // What another process of this sweep needs to plan the same runs of a cell: the cell and its methods, as a JSON object.
-Json order_of(const CellRuns& runs);
+nlohmann::ordered_json order_of(const CellRuns& runs);
 CellRuns plan_order(const Experiment& experiment, const RunOptions& options, const ExperimentData& data,
-                    const Json& order);
+                    const nlohmann::ordered_json& order);
 
 // The cells of the command line without those of folds, seeds innermost, whatever the shard.
 std::vector<Cell> all_cells_of(const RunOptions& options);

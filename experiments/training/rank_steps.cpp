@@ -20,12 +20,11 @@ std::optional<std::string> read_if_there(const std::filesystem::path& path, Comm
   if ((!ranks || ranks->rank() == 0) && std::filesystem::exists(path)) contents = read_file(path);
   if (!ranks) return contents;
   const DeadlineScope patience(*ranks, kWhileRankZeroWorks);
-  int64_t size = contents ? std::ssize(*contents) : -1;
-  ranks->broadcast(std::as_writable_bytes(std::span(&size, 1)), 0);
-  if (size < 0) return std::nullopt;
-  contents.emplace(contents.value_or(""));
-  contents->resize(static_cast<size_t>(size));
-  ranks->broadcast(std::as_writable_bytes(std::span(*contents)), 0);
+  std::byte there{contents.has_value()};
+  ranks->broadcast(std::span(&there, 1), 0);
+  if (there == std::byte{0}) return std::nullopt;
+  if (!contents) contents.emplace();
+  ranks->broadcast_text(*contents, 0);
   return contents;
 }
 

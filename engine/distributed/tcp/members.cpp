@@ -1,29 +1,12 @@
 #include "engine/distributed/tcp/members.h"
 
-#include <limits.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <fstream>
+
+#include "engine/cores.h"
 
 namespace cofactor::tcp {
 
 namespace {
-
-std::string host_name() {
-  std::array<char, HOST_NAME_MAX + 1> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "an unnamed host";
-  return name.data();
-}
-
-// The kernel's number of this start of the machine: containers and network namespaces of one machine, which share its
-// cores, have the same one under different host names.
-std::string machine_id() {
-  std::string id;
-  std::ifstream("/proc/sys/kernel/random/boot_id") >> id;
-  return id.empty() ? host_name() : id;
-}
 
 // Without what would do something to a terminal.
 std::string printable(std::string text) {

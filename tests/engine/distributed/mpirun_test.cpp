@@ -5,11 +5,11 @@
 
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 
-#include "engine/module_file.h"
 #include "tests/engine/distributed/rank_checks.h"
+#include "tests/fixtures/errors.h"
+#include "tests/fixtures/mpirun.h"
 #include "tests/fixtures/process.h"
 
 namespace cofactor {
@@ -19,46 +19,14 @@ using namespace testing;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-bool have_mpirun() {
-  const char* path = std::getenv("PATH");
-  std::string folders = path ? path : "";
-  bool found = false;
-  for (size_t first = 0; first <= folders.size() && !found;) {
-    const size_t end = std::min(folders.find(':', first), folders.size());
-    found = fs::exists(fs::path(folders.substr(first, end - first)) / "mpirun");
-    first = end + 1;
-  }
-  const std::string missing = !found                        ? "mpirun is not installed"
-                              : !has_module("cofactor_mpi") ? "no MPI in this build"
-                                                            : "";
-  if (!missing.empty()) std::printf("skipped: %s\n", missing.c_str());
-  return missing.empty();
-}
-
-std::vector<std::string> mpirun(int ranks, const std::string& task, const fs::path& folder,
-                                const std::vector<std::string>& flags = {}) {
-  // This machine may have fewer cores than ranks, and a container's only user may be root. Leaks: what MPI keeps.
-  std::vector<std::string> arguments = {"env",
-                                        "OMPI_ALLOW_RUN_AS_ROOT=1",
-                                        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1",
-                                        "OMP_NUM_THREADS=1",
-                                        "ASAN_OPTIONS=detect_leaks=0",
-                                        "mpirun",
-                                        "--oversubscribe",
-                                        "-np",
-                                        std::to_string(ranks)};
-  arguments.insert(arguments.end(), flags.begin(), flags.end());
-  arguments.insert(arguments.end(), {program("distributed_ranks"), task, folder.string()});
-  return arguments;
+std::vector<std::string> ranks_command(int ranks, const std::string& task, const fs::path& folder,
+                                       const std::vector<std::string>& flags = {}) {
+  return mpirun(ranks, {program("distributed_ranks"), task, folder.string()}, flags);
 }
 
 std::string report_of(const fs::path& folder, int rank) {
   const fs::path file = folder / fmt::format("rank{}.txt", rank);
   return fs::exists(file) ? read_file(file) : "";
-}
-
-bool has_text(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 
 // Two ranks of which the last fails.
@@ -72,7 +40,7 @@ FailedRun run_failing(const std::string& task, const std::vector<std::string>& f
   const TemporaryFolder folder;
   const auto start = std::chrono::steady_clock::now();
   FailedRun run;
-  run.outcome = Process(mpirun(2, task, folder.path(), flags), folder.path()).wait();
+  run.outcome = Process(ranks_command(2, task, folder.path(), flags), folder.path()).wait();
   run.seconds = std::chrono::steady_clock::now() - start;
   run.first_rank = report_of(folder.path(), 0);
   CAPTURE(run.outcome.err);
@@ -84,7 +52,7 @@ FailedRun run_failing(const std::string& task, const std::vector<std::string>& f
 void check_done(const std::string& task, int ranks) {
   CAPTURE(task);
   const TemporaryFolder folder;
-  const Outcome outcome = Process(mpirun(ranks, task, folder.path()), folder.path()).wait();
+  const Outcome outcome = Process(ranks_command(ranks, task, folder.path()), folder.path()).wait();
   CAPTURE(outcome.err);
   CHECK(outcome.code == 0);
   for (int rank = 0; rank < ranks; ++rank)
@@ -110,7 +78,7 @@ TEST_SUITE("experiment") {
       std::string first;
       for (int run = 0; run < 3; ++run) {
         const TemporaryFolder folder;
-        REQUIRE(Process(mpirun(ranks, "sums", folder.path()), folder.path()).wait().code == 0);
+        REQUIRE(Process(ranks_command(ranks, "sums", folder.path()), folder.path()).wait().code == 0);
         for (int rank = 0; rank < ranks; ++rank) {
           const std::string sums = read_file(folder.path() / fmt::format("sums{}.bin", rank));
           CHECK(sums.size() == 4 * (1 + 10 + 1001 + 300007));
@@ -128,10 +96,10 @@ TEST_SUITE("experiment") {
     if (!have_mpirun()) return;
     const FailedRun killed = run_failing("killed"), exits = run_failing("exits"), throws = run_failing("throws");
     CHECK(killed.outcome.code != 0);
-    CHECK(has_text(killed.outcome.err, "signal 9"));
+    CHECK(contains(killed.outcome.err, "signal 9"));
     CHECK(exits.outcome.code != 0);
     CHECK(throws.outcome.code != 0);
-    CHECK(has_text(throws.outcome.err, "error: rank failed on purpose"));
+    CHECK(contains(throws.outcome.err, "error: rank failed on purpose"));
   }
 
   TEST_CASE("mpirun: a rank that hangs ends the others at the deadline with their message") {
@@ -145,7 +113,7 @@ TEST_SUITE("experiment") {
     if (!have_mpirun()) return;
     // With this flag mpirun ends nobody, and its own exit code is 0.
     const FailedRun run = run_failing("killed", {"--enable-recovery"});
-    if (run.first_rank.empty() && has_text(run.outcome.err, "enable-recovery")) {
+    if (run.first_rank.empty() && contains(run.outcome.err, "enable-recovery")) {
       std::printf("skipped: mpirun has no --enable-recovery\n");
       return;
     }
@@ -156,13 +124,13 @@ TEST_SUITE("experiment") {
     if (!have_mpirun()) return;
     const FailedRun run = run_failing("sizes");
     CHECK(run.outcome.code != 0);
-    CHECK(has_text(run.outcome.err, " bytes where "));
+    CHECK(contains(run.outcome.err, " bytes where "));
   }
 
   TEST_CASE("mpirun: a deadline may be longer for a time in which one rank works alone") {
     if (!have_mpirun()) return;
     const TemporaryFolder folder;
-    CHECK(Process(mpirun(2, "slow", folder.path()), folder.path()).wait().code == 0);
+    CHECK(Process(ranks_command(2, "slow", folder.path()), folder.path()).wait().code == 0);
   }
 
   TEST_CASE("a program is alone without a launcher and says what a launcher lacks") {
@@ -178,11 +146,11 @@ TEST_SUITE("experiment") {
     CHECK(read_file(folder.path() / "rank.txt") == "done: single 0 of 1\n");
     const Outcome half = run({"OMPI_COMM_WORLD_SIZE=2"});
     CHECK(half.code == 1);
-    CHECK(has_text(half.err, "OMPI_COMM_WORLD_SIZE is set and OMPI_COMM_WORLD_RANK is not"));
+    CHECK(contains(half.err, "OMPI_COMM_WORLD_SIZE is set and OMPI_COMM_WORLD_RANK is not"));
     // The variables of another launcher: MPI itself would let each process run as the only rank.
     const Outcome other = run({"PMI_SIZE=2", "PMI_RANK=1"});
     CHECK(other.code == 1);
-    CHECK((has_text(other.err, "the launcher belongs to another MPI") || has_text(other.err, "this build has no MPI")));
+    CHECK((contains(other.err, "the launcher belongs to another MPI") || contains(other.err, "this build has no MPI")));
   }
 }
 

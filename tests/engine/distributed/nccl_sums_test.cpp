@@ -8,16 +8,13 @@
 
 #include "tests/engine/distributed/fake_nccl.h"
 #include "tests/engine/distributed/rank_checks.h"
+#include "tests/fixtures/errors.h"
 
 namespace cofactor {
 namespace {
 
 using namespace testing;
 using namespace std::chrono_literals;
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 // The sum by NCCL against that of MessageCommunicator, which takes spans.
 template <class T>

@@ -9,16 +9,13 @@
 
 #include "engine/distributed/tcp/control.h"
 #include "tests/engine/distributed/tcp_ranks.h"
+#include "tests/fixtures/errors.h"
 
 namespace cofactor {
 namespace {
 
 using namespace testing;
 using namespace std::chrono_literals;
-
-bool says(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 std::vector<Launch> launches_of(int size, double start_timeout = 20.0) {
   const int port = free_port();
@@ -111,10 +108,10 @@ TEST_SUITE("unit") {
     });
     for (const std::string& error : errors) {
       CAPTURE(error);
-      CHECK(says(error, fmt::format("3 of 4 ranks have met at 127.0.0.1:{} within 1 s, missing: 2 (",
-                                    launches[0].meeting->port)));
-      CHECK(says(error, "a connection from 127.0.0.1 was another program's"));
-      CHECK(says(error, "has version 9 of the ranks' protocol, this one 1"));
+      CHECK(contains(error, fmt::format("3 of 4 ranks have met at 127.0.0.1:{} within 1 s, missing: 2 (",
+                                        launches[0].meeting->port)));
+      CHECK(contains(error, "a connection from 127.0.0.1 was another program's"));
+      CHECK(contains(error, "has version 9 of the ranks' protocol, this one 1"));
     }
   }
 
@@ -123,13 +120,14 @@ TEST_SUITE("unit") {
     sizes[2].size = 4;
     for (const std::string& error : meet_all(sizes)) {
       CAPTURE(error);
-      CHECK(says(error, "rank 2 on "));
-      CHECK(says(error, " was started as one of 4 ranks, rank 0 on "));
+      CHECK(contains(error, "rank 2 on "));
+      CHECK(contains(error, " was started as one of 4 ranks, rank 0 on "));
       CHECK(error.ends_with(" as one of 3"));
     }
     auto twice = launches_of(3);
     twice[2].rank = 1;
-    for (const std::string& error : meet_all(twice)) CHECK(says(error, "two processes were started as rank 1: on "));
+    for (const std::string& error : meet_all(twice))
+      CHECK(contains(error, "two processes were started as rank 1: on "));
   }
 
   TEST_CASE("tcp: a rank of another run is turned away and told so") {
@@ -149,7 +147,7 @@ TEST_SUITE("unit") {
       }
     });
     CHECK(errors[0] == "");
-    CHECK(says(errors[1], "rank 1 of another run, on "));
+    CHECK(contains(errors[1], "rank 1 of another run, on "));
     CHECK(errors[2] == "");
   }
 
@@ -179,14 +177,14 @@ TEST_SUITE("unit") {
               "another MASTER_PORT",
               port));
     const int free = free_port();
-    CHECK(says(
+    CHECK(contains(
         meet_all({tcp_launch(1, 2, free, 0.3)})[0],
         fmt::format("ranks: rank 1 cannot connect to rank 0 at 127.0.0.1:{} within 0.3 s: Connection refused", free)));
     Launch unknown = tcp_launch(1, 2, free, 0.3);
     unknown.meeting->address = "no-such-host.invalid";
-    CHECK(says(meet_all({unknown})[0], "'no-such-host.invalid', "));
+    CHECK(contains(meet_all({unknown})[0], "'no-such-host.invalid', "));
     unknown.rank = 0;
-    CHECK(says(meet_all({unknown})[0], "'no-such-host.invalid', "));
+    CHECK(contains(meet_all({unknown})[0], "'no-such-host.invalid', "));
 
     // Another program's server.
     std::thread server([&] {
